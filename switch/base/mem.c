@@ -1,0 +1,48 @@
+#include "switch/base/mem.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local uint64_t refuse_in;
+
+static bool is_refused(void)
+{
+    return refuse_in > 0 && --refuse_in == 0;
+}
+
+void *th_mem_zalloc(size_t n, size_t size)
+{
+    TH_CHECK(n > 0 && size > 0);
+    return is_refused() ? NULL : calloc(n, size);
+}
+
+void *th_mem_resize(void *memory, size_t n, size_t size)
+{
+    TH_CHECK(n > 0 && size > 0);
+    if (n > SIZE_MAX / size || is_refused())
+        return NULL;
+    return realloc(memory, n * size);
+}
+
+void *th_mem_copy(const void *bytes, size_t len)
+{
+    char *copy = is_refused() ? NULL : malloc(len + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    copy[len] = 0;
+    return copy;
+}
+
+void th_mem_free(void *memory)
+{
+    free(memory);
+}
+
+void th_mem_refuse(uint64_t nth)
+{
+    refuse_in = nth;
+}

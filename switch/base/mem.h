@@ -1,0 +1,39 @@
+/*
+ * mem.h - memory that may be refused.
+ *
+ * Every allocation of the library goes through here, so that a test can refuse the n-th one and see
+ * what happens then.
+ *
+ * Floor:  0.
+ * Thread: any.
+ */
+#ifndef TH_BASE_MEM_H
+#define TH_BASE_MEM_H
+
+#include "switch/base/check.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zeroed memory for n things of size bytes each; NULL when there is none. n and size at least 1. */
+TH_MUST void *th_mem_zalloc(size_t n, size_t size);
+
+/*
+ * Changes the size of memory from th_mem_zalloc (or NULL) to n * size bytes; what is new is not
+ * zeroed. Returns NULL, with the old memory untouched, when there is none.
+ */
+TH_MUST void *th_mem_resize(void *memory, size_t n, size_t size);
+
+/* A copy of len bytes followed by a 0, for text; NULL when there is no memory. */
+TH_MUST void *th_mem_copy(const void *bytes, size_t len);
+
+/* Frees; NULL is allowed. */
+void th_mem_free(void *memory);
+
+/*
+ * For tests: the calling thread's allocation number `nth` from now (1 = the next) is refused, later
+ * ones succeed; 0 refuses none. A setting of the thread, not of the process.
+ */
+void th_mem_refuse(uint64_t nth);
+
+#endif
