@@ -1,0 +1,57 @@
+#include "switch/wire/line.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+enum { ID_AT = 2, NONCE_AT = ID_AT + TH_LINE_ID_BYTES, ROOM_FIRST = 8 };
+
+enum th_drop th_line_read_id(struct th_line_id *out, struct th_bytes datagram)
+{
+    if (datagram.len < TH_LINE_MIN)
+        return TH_DROP_LINE_SHORT;
+    memcpy(out->b, datagram.at + ID_AT, sizeof out->b);
+    return TH_DROP_NONE;
+}
+
+/* Called when the ring is full and its oldest is in front, so that the order survives. */
+static void grow(struct th_replay *replay)
+{
+    unsigned room = replay->room ? 2 * replay->room : ROOM_FIRST;
+
+    if (replay->room == TH_REPLAY_REMEMBERED)
+        return;
+    uint64_t *seen = th_mem_resize(replay->seen, room, sizeof *seen);
+    if (seen == NULL)
+        return;
+    replay->seen = seen;
+    replay->room = room;
+}
+
+bool th_replay_note(struct th_replay *replay, struct th_bytes datagram)
+{
+    uint64_t nonce;
+
+    TH_CHECK(datagram.len >= TH_LINE_MIN);
+    memcpy(&nonce, datagram.at + NONCE_AT, sizeof nonce);
+    for (unsigned i = 0; i < replay->count; i++)
+        if (replay->seen[i] == nonce)
+            return false;
+
+    if (replay->next == replay->room)
+        grow(replay);
+    if (replay->next == replay->room)
+        replay->next = 0;
+    if (replay->room == 0)
+        return true;
+    replay->seen[replay->next++] = nonce;
+    if (replay->count < replay->next)
+        replay->count = replay->next;
+    return true;
+}
+
+void th_replay_clear(struct th_replay *replay)
+{
+    th_mem_free(replay->seen);
+    *replay = (struct th_replay){0};
+}

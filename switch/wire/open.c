@@ -1,0 +1,139 @@
+#include "switch/wire/open.h"
+
+#include "switch/wire/json.h"
+#include "switch/wire/packet.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+
+enum th_err th_open_write(uint8_t *out, size_t cap, size_t *len, const struct th_cipher *cipher,
+                          const struct th_identity *self, const struct th_keypair *line_keys,
+                          const struct th_line_id *line, int64_t at, const struct th_hashname *to,
+                          const struct th_public_key *to_key)
+{
+    char head[TH_OPEN_MAX], to_hex[TH_HASHNAME_HEX + 1], line_hex[2 * TH_LINE_ID_BYTES + 1];
+    struct th_text text = th_text_in(head, sizeof head);
+    struct th_bytes body = {self->cs3a.pub.b, sizeof self->cs3a.pub.b};
+    uint8_t inner[TH_OPEN_MAX];
+    size_t inner_len;
+
+    th_hashname_write(to_hex, to);
+    th_hex_write(line_hex, line->b, sizeof line->b);
+    th_text_put(&text, "{\"at\":%" PRId64 ",\"to\":\"%s\",\"from\":", at, to_hex);
+    th_parts_put(&text, &self->parts);
+    th_text_put(&text, ",\"line\":\"%s\"}", line_hex);
+    if (text.is_cut)
+        return TH_TOO_BIG;
+
+    enum th_err e = th_packet_write(inner, sizeof inner, &inner_len, th_text_bytes(&text), body);
+    if (e != TH_OK)
+        return e;
+    return cipher->open_seal(out, cap, len, to_key, &self->cs3a, line_keys,
+                             (struct th_bytes){inner, inner_len});
+}
+
+static bool read_at(int64_t *out, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *out = json_integer_value(value);
+    return true;
+}
+
+static bool read_line_id(struct th_line_id *out, const json_t *value)
+{
+    const char *hex = th_json_text(value);
+
+    return hex && th_hex_read(out->b, sizeof out->b, hex, strlen(hex));
+}
+
+static bool is_highest_shared(const struct th_open *open, const struct th_identity *self)
+{
+    for (unsigned i = 0; i < open->parts.count; i++) {
+        uint8_t csid = open->parts.part[i].csid;
+        if (csid > open->csid && th_cipher_find(csid) && th_parts_find(&self->parts, csid))
+            return false;
+    }
+    return true;
+}
+
+static enum th_drop check_fields(struct th_open *open, const struct th_identity *self,
+                                 const json_t *head, struct th_bytes body)
+{
+    struct th_hashname to;
+    struct th_fingerprint fp;
+
+    if (!th_json_hashname(&to, json_object_get(head, "to")) ||
+        !th_json_parts(&open->parts, json_object_get(head, "from")) ||
+        !read_at(&open->at, json_object_get(head, "at")) ||
+        !read_line_id(&open->line, json_object_get(head, "line")) || body.len != sizeof open->key.b)
+        return TH_DROP_OPEN_INNER;
+    if (!th_hashname_is_equal(&to, &self->hashname))
+        return TH_DROP_OPEN_NOT_US;
+
+    memcpy(open->key.b, body.at, body.len);
+    th_fingerprint_of(&fp, body.at, body.len);
+    const struct th_part *part = th_parts_find(&open->parts, open->csid);
+    if (part == NULL || memcmp(&part->fingerprint, &fp, sizeof fp) != 0)
+        return TH_DROP_OPEN_KEY;
+    if (!is_highest_shared(open, self))
+        return TH_DROP_OPEN_NOT_HIGHEST;
+
+    th_hashname_of(&open->from, &open->parts);
+    return th_hashname_is_equal(&open->from, &self->hashname) ? TH_DROP_OPEN_SELF : TH_DROP_NONE;
+}
+
+static enum th_drop read_inner(struct th_open *open, const struct th_identity *self,
+                               struct th_bytes inner)
+{
+    struct th_packet packet;
+    enum th_drop why = th_packet_split(&packet, inner);
+
+    if (why != TH_DROP_NONE)
+        return why;
+    if (packet.kind != TH_PACKET_JSON)
+        return TH_DROP_OPEN_INNER;
+
+    json_t *head = th_json_read(packet.head, NULL);
+    if (head == NULL)
+        return TH_DROP_PACKET_JSON;
+    why = check_fields(open, self, head, packet.body);
+    json_decref(head);
+    return why;
+}
+
+/* Cheapest first: the authenticator costs a key agreement more, so it comes last. */
+enum th_drop th_open_read(struct th_open *out, const struct th_identity *self,
+                          struct th_bytes datagram)
+{
+    struct th_packet outer;
+    struct th_open open = {0};
+    uint8_t inner[TH_DATAGRAM_IN_MAX];
+    size_t inner_len;
+    enum th_drop why = th_packet_split(&outer, datagram);
+
+    if (why != TH_DROP_NONE)
+        return why;
+    if (outer.kind != TH_PACKET_BINARY)
+        return TH_DROP_PACKET_KIND;
+
+    const struct th_cipher *cipher = th_cipher_find(outer.head.at[0]);
+    if (cipher == NULL)
+        return TH_DROP_OPEN_CSID;
+    if (datagram.len > sizeof inner)
+        return TH_DROP_OPEN_INNER;
+
+    open.csid = cipher->csid;
+    why = cipher->open_unseal(inner, &inner_len, &open.line_key, &self->cs3a, datagram);
+    if (why == TH_DROP_NONE)
+        why = read_inner(&open, self, (struct th_bytes){inner, inner_len});
+    if (why == TH_DROP_NONE)
+        why = cipher->open_verify(&self->cs3a, &open.key, datagram);
+    sodium_memzero(inner, sizeof inner);
+    if (why != TH_DROP_NONE)
+        return why;
+
+    *out = open;
+    return TH_DROP_NONE;
+}
