@@ -68,7 +68,7 @@ struct th_peer_head {
 };
 void th_peer_put(struct th_text *text, const struct th_hashname *target,
                  const struct th_addr *paths, unsigned count);
-/* Drops: PEER_BAD. */
+/* Drops: PEER_BAD (no object, no or bad "peer", a "paths" that is no list). */
 TH_MUST enum th_drop th_peer_read(struct th_peer_head *out, struct th_bytes head);
 
 /* connect: somebody wants to talk to you; the body is that node's raw public key. */
@@ -79,7 +79,8 @@ struct th_connect_head {
 };
 void th_connect_put(struct th_text *text, const struct th_parts *from, const struct th_addr *paths,
                     unsigned count);
-/* Drops: CONNECT_BAD (no object, no or bad "from"). The key is checked by the caller. */
+/* Drops: CONNECT_BAD (no object, no or bad "from", a "paths" that is no list). The key is checked by
+ * the caller. */
 TH_MUST enum th_drop th_connect_read(struct th_connect_head *out, struct th_bytes head);
 
 #endif
