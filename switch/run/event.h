@@ -1,0 +1,103 @@
+/*
+ * event.h - the event manager: one announces, many are told.
+ *
+ * A subscription is {owner, interest} and forwards to the owner's mailbox, nothing else: there is no
+ * user function to run in the manager, so a handler cannot block it or call back into it. The owner's
+ * end removes its subscription; the manager's end reaches owners as th_down_msg (th_subscribe
+ * monitors it).
+ *
+ * Interest is two masks that the manager does not understand: an event has one bit of each. It is
+ * forwarded when its kind bit is in `kinds`, and its topic bit in `topics` or its topic 0.
+ *
+ * Events arrive as th_event_msg, in one order for all subscribers. When the owner's mailbox is full
+ * an event is dropped and counted; for a state event the owner gets one th_missed_msg: it should ask
+ * for the whole state again.
+ *
+ * Floor:  1 (run).
+ */
+#ifndef TH_RUN_EVENT_H
+#define TH_RUN_EVENT_H
+
+#include "switch/run/call.h"
+
+#include <stdatomic.h>
+
+struct th_interest {
+    uint64_t kinds;
+    uint64_t topics;
+};
+
+/* Immutable once notified; shared by count. Read it from a th_event_msg with th_event_of. */
+struct th_event {
+    uint64_t seq;   /* of this manager, rising by 1; filled by the manager */
+    uint64_t kind;  /* one bit */
+    uint64_t topic; /* one bit, or 0 */
+    bool is_state;  /* losing it must be told */
+    void *body;     /* what the announcer put there */
+    void (*drop)(void *body);
+    atomic_uint holders;
+};
+
+extern const struct th_msg_kind th_event_msg;
+extern const struct th_msg_kind th_missed_msg; /* body: struct th_missed */
+
+struct th_missed {
+    uint64_t events; /* how many were not forwarded since the last of these */
+};
+
+/* The event of a th_event_msg; valid until the callback returns (take a hold to keep it). */
+const struct th_event *th_event_of(const struct th_msg *msg);
+
+/*
+ * Makes an event with one holder.
+ * body  given, also on failure; drop frees it after the last holder (NULL: nothing to free).
+ * Returns NULL without memory.
+ */
+TH_MUST struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_state, void *body,
+                                      void (*drop)(void *body));
+void th_event_hold(struct th_event *event);
+void th_event_release(struct th_event *event);
+
+/* The manager is a server; its spec's arg is not used. Put it on the place of who notifies most. */
+extern const struct th_server_ops th_event_manager_ops;
+
+/*
+ * Announces.
+ *
+ * event  given. On the manager's own place it is forwarded before this returns; from elsewhere it is
+ *        posted to the manager.
+ * Errors: TH_GONE, TH_FULL (from elsewhere only).
+ * Thread: any. Never waits.
+ */
+enum th_err th_notify(struct th_host *host, th_pid manager, struct th_event *event);
+
+/*
+ * Subscribes, or changes the interest of the subscription that the caller already has.
+ *
+ * on_done  called as th_call does: TH_OK when the subscription is in force, with reply NULL or not
+ *          of interest; no event from after that moment is missed untold. May be NULL.
+ * Errors:  TH_NO_MEMORY, TH_LIMIT.
+ * Thread:  owner.
+ */
+TH_MUST enum th_err th_subscribe(const struct th_self *self, th_pid manager,
+                                 struct th_interest interest, th_reply_fn on_done, void *ctx);
+
+/* Ends the caller's subscription; events already in its mailbox still come. Harmless without one. */
+void th_unsubscribe(const struct th_self *self, th_pid manager);
+
+/* One row of th_event_list_msg's answer. */
+struct th_subscription_look {
+    th_pid owner;
+    struct th_interest interest;
+    uint64_t forwarded;
+    uint64_t dropped;
+};
+struct th_subscription_list {
+    unsigned count;
+    struct th_subscription_look row[]; /* order of subscribing */
+};
+/* Call the manager with this (no body) to list; the reply's kind is th_event_list_msg with a
+ * struct th_subscription_list as body. */
+extern const struct th_msg_kind th_event_list_msg;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * host.h - who runs servers, where and when: what all hosts share.
+ *
+ * A host has places; a place is a loop on which servers take turns. host_uv gives each place a
+ * thread and a uv loop; host_step runs everything on the caller's thread under a clock that the
+ * caller moves. The table of servers, mailboxes, calls, monitors and names is one and the same code.
+ *
+ * Looking at a server needs no answer from it: what it is doing, since when, and its counters are
+ * kept in atomics.
+ *
+ * Floor:  1 (run).
+ */
+#ifndef TH_RUN_HOST_H
+#define TH_RUN_HOST_H
+
+#include "switch/run/server.h"
+
+enum {
+    TH_SERVERS_MAX = 65536, /* of one host */
+    TH_BATCH_MAX = 64,      /* messages of one server before the next one's turn */
+    TH_SERVER_NAME_MAX = 48
+};
+
+enum th_server_state {
+    TH_SERVER_IDLE,
+    TH_SERVER_RUNNING,
+    TH_SERVER_SUSPENDED,
+    TH_SERVER_RESTARTING
+};
+
+/* What can be seen of a server from outside. */
+struct th_server_look {
+    th_pid pid;
+    uint32_t scope;
+    char name[TH_SERVER_NAME_MAX];
+    enum th_server_state state;
+    const char *doing; /* kind of the message in hand, "alarm", "init"; NULL when idle */
+    uint64_t doing_us; /* for how long; 0 when idle */
+    char place[TH_SERVER_NAME_MAX];
+    uint64_t messages; /* handled since it started */
+    uint64_t refused;  /* calls, casts, events that found the mailbox full */
+    unsigned mailbox, mailbox_peak, mailbox_max;
+    uint64_t longest_callback_us;
+    const char *longest_callback; /* kind of message it was; NULL before the first */
+    unsigned restarts;            /* of its name, by a supervisor */
+};
+
+/*
+ * Fills rows for the living servers, in order of start.
+ * Returns how many there are; at most max were filled. Thread: any. Never waits for a server.
+ */
+unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigned max);
+
+/* The host's clocks. For hosts, main programs and measuring only: servers use self->now.
+ * Thread: any. */
+struct th_now th_host_now(struct th_host *host);
+uint64_t th_host_now_us(struct th_host *host); /* of the mono clock, for measuring round trips */
+
+/* A callback that runs longer than this is named in the log, while it runs. 0: never (default 1000). */
+void th_host_set_watchdog(struct th_host *host, th_ms limit, const struct th_log *log);
+
+#endif

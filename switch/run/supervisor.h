@@ -1,0 +1,49 @@
+/*
+ * supervisor.h - a server that starts others, watches them and starts them again.
+ *
+ * Strategy one_for_one: a child that ends is restarted alone. Children are started in order, each
+ * after the init of the one before has succeeded, and stopped in reverse order, each with a limit of
+ * time. When a child ends more often than the intensity allows, the supervisor gives up: it stops the
+ * others and ends with the child's reason, which is for whoever watches it to act on.
+ *
+ * Floor:  1 (run).
+ */
+#ifndef TH_RUN_SUPERVISOR_H
+#define TH_RUN_SUPERVISOR_H
+
+#include "switch/run/call.h"
+
+enum { TH_CHILDREN_MAX = 32 };
+
+enum th_restart {
+    TH_RESTART_ALWAYS,   /* permanent: whatever the reason */
+    TH_RESTART_ON_ERROR, /* transient: not after TH_OK or TH_SHUTDOWN */
+    TH_RESTART_NEVER     /* temporary */
+};
+
+struct th_child {
+    struct th_server_spec spec; /* its name is required: the child is known by it */
+    enum th_restart restart;
+    th_ms stop_ms; /* time to end when stopped; then it is left behind, named in the log. 0: 2000 */
+};
+
+/* The supervisor's spec.arg; borrowed for its life. */
+struct th_supervisor_spec {
+    const struct th_child *children;
+    unsigned count;
+    unsigned restarts_max; /* in period_ms; 0: 5 in 10 s */
+    th_ms period_ms;
+};
+
+extern const struct th_server_ops th_supervisor_ops;
+
+/* Call it with this, body a child's name (th_mem_copy'd, freed by drop): ends and restarts that
+ * child alone; not counted for the intensity. The reply, same kind, has a body `enum th_err *` or
+ * none for TH_OK; TH_NOT_FOUND for a name it does not know. */
+extern const struct th_msg_kind th_supervisor_restart_msg;
+
+/* Call it with this (no body): replies, same kind without body, once every child has started.
+ * When it ends instead, the call is answered TH_GONE. */
+extern const struct th_msg_kind th_supervisor_ready_msg;
+
+#endif
