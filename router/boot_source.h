@@ -1,0 +1,83 @@
+/*
+ * boot_source.h - the nodes that one may join from.
+ *
+ * Floor:  2 (tables), sans-I/O.
+ * Thread: the owner's.
+ */
+#ifndef TH_ROUTER_BOOT_SOURCE_H
+#define TH_ROUTER_BOOT_SOURCE_H
+
+#include "switch/base/clock.h"
+#include "switch/wire/seeds.h"
+
+enum {
+    /* Pauses after a failure: 1, 2, 4, 8, 16, 20, 20 … s. */
+    TH_BOOT_PAUSE_FIRST_MS = 1000,
+    TH_BOOT_PAUSE_MAX_MS = 20000,
+    TH_BOOT_PATIENCE_MS = 600000,    /* a configured seed that is silent for so long … */
+    TH_BOOT_PAUSE_SILENT_MS = 60000, /* … is tried this often */
+
+    TH_BOOT_TRIES = 3,              /* of a source that nobody configured, in a row … */
+    TH_BOOT_PAUSE_LEFT_MS = 600000, /* … then this pause, which matters only to who has no link */
+
+    TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 600 bytes each */
+};
+
+enum th_boot_kind {
+    TH_BOOT_CONFIGURED, /* tried for ever */
+    TH_BOOT_REMEMBERED, /* tried while there is no link */
+    TH_BOOT_MET         /* the same, once it was linked */
+};
+
+enum th_boot_phase { TH_BOOT_IDLE, TH_BOOT_OPENING, TH_BOOT_LINKING, TH_BOOT_LINKED };
+
+struct th_boot_source {
+    struct th_seed seed;
+    enum th_boot_kind kind;
+    enum th_boot_phase phase;
+    bool is_asking; /* its action was not yet taken by th_boot_next */
+    bool is_line_up;
+    bool was_linked;
+    bool has_failed; /* since we began to join */
+    bool is_useless; /* its key is bad, or it is ourselves */
+    unsigned fails;  /* in a row */
+    uint32_t attempt;
+    th_ms at;           /* IDLE: not before; OPENING, LINKING: given up then */
+    th_ms silent_since; /* the first of these fails */
+    uint64_t order;     /* of being met */
+};
+
+/* A growing list; a zeroed one is empty. Pointers into it are good until something is added. */
+struct th_boot_sources {
+    unsigned count, room;
+    uint64_t orders;
+    struct th_boot_source *source;
+};
+
+struct th_boot_source *th_boot_sources_find(const struct th_boot_sources *sources,
+                                            const struct th_hashname *id);
+
+/*
+ * Adds a node; one that is there keeps its better kind and gets the addresses that it lacks.
+ * Errors: TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_boot_sources_add(struct th_boot_sources *sources, const struct th_seed *seed,
+                                        enum th_boot_kind kind);
+
+/*
+ * Keeps a node that was not in the list, if there is room or a less useful one to forget.
+ * Returns NULL when it was not kept.
+ */
+struct th_boot_source *th_boot_sources_meet(struct th_boot_sources *sources,
+                                            const struct th_seed *peer);
+
+/* True for a node that may be asked. Of those that were only met these are the ones whom we had a
+ * link with: they know us, and others. */
+bool th_boot_source_counts(const struct th_boot_source *source);
+
+/* How long to leave it alone after its latest failure. */
+th_ms th_boot_source_pause(const struct th_boot_source *source, struct th_now now);
+
+void th_boot_sources_clear(struct th_boot_sources *sources);
+
+#endif
