@@ -1,0 +1,471 @@
+#include "dialer/lookup.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+enum { ROOM_FIRST = 16 };
+
+/* --- how long answers take --- */
+
+void th_lookup_rtt_add(struct th_lookup_rtt *rtt, th_ms sample)
+{
+    /* A late answer counts as what it is, but no single one may spoil the mean for long. */
+    int32_t ms = sample < 2 * TH_LOOKUP_ANSWER_MS_MAX ? (int32_t)sample
+                                                      : (int32_t)(2 * TH_LOOKUP_ANSWER_MS_MAX);
+
+    if (!rtt->has_any) {
+        *rtt = (struct th_lookup_rtt){true, (uint32_t)ms * 8, (uint32_t)ms * 2};
+        return;
+    }
+
+    /* V. Jacobson, Congestion Avoidance and Control, 1988, appendix A. */
+    int32_t error = ms - (int32_t)(rtt->srtt_8 / 8);
+    int32_t deviation = error < 0 ? -error : error;
+    rtt->srtt_8 = (uint32_t)((int32_t)rtt->srtt_8 + error);
+    rtt->rttvar_4 = rtt->rttvar_4 - rtt->rttvar_4 / 4 + (uint32_t)deviation;
+}
+
+th_ms th_lookup_rtt_timeout(const struct th_lookup_rtt *rtt)
+{
+    th_ms ms = rtt->srtt_8 / 8 + rtt->rttvar_4;
+
+    if (!rtt->has_any)
+        return TH_LOOKUP_ANSWER_MS_FIRST;
+    if (ms < TH_LOOKUP_ANSWER_MS_MIN)
+        return TH_LOOKUP_ANSWER_MS_MIN;
+    return ms < TH_LOOKUP_ANSWER_MS_MAX ? ms : TH_LOOKUP_ANSWER_MS_MAX;
+}
+
+/* --- the nodes, nearest first --- */
+
+/* Where a hashname is or would be. */
+static unsigned place_of(const struct th_lookup *lookup, const struct th_hashname *id)
+{
+    unsigned low = 0, high = lookup->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (th_hashname_nearer(&lookup->config.target, &lookup->node[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct th_lookup_node *find(const struct th_lookup *lookup, const struct th_hashname *id)
+{
+    unsigned place = place_of(lookup, id);
+
+    if (place == lookup->count || !th_hashname_is_equal(&lookup->node[place].id, id))
+        return NULL;
+    return &lookup->node[place];
+}
+
+/* Grows a list by doubling; false, with the list untouched, without memory. */
+static bool grow(void **list, unsigned *room, unsigned max, size_t size)
+{
+    unsigned wanted = *room ? *room * 2 : ROOM_FIRST;
+
+    if (wanted > max)
+        wanted = max;
+    void *grown = th_mem_resize(*list, wanted, size);
+    if (grown == NULL)
+        return false;
+    *list = grown;
+    *room = wanted;
+    return true;
+}
+
+static void take_out(struct th_lookup *lookup, unsigned place)
+{
+    lookup->count--;
+    memmove(&lookup->node[place], &lookup->node[place + 1],
+            (lookup->count - place) * sizeof *lookup->node);
+}
+
+/* Makes room for a node at a place of a full list: the farthest that was not asked goes, if the new
+ * one is nearer than that. */
+static bool make_room(struct th_lookup *lookup, unsigned place)
+{
+    for (unsigned i = lookup->count; i > place; i--)
+        if (lookup->node[i - 1].state == TH_LOOKUP_FRESH) {
+            take_out(lookup, i - 1);
+            return true;
+        }
+    return false;
+}
+
+/* A new node of this hashname; NULL when it finds no room. */
+static struct th_lookup_node *put_in(struct th_lookup *lookup, const struct th_hashname *id)
+{
+    unsigned place = place_of(lookup, id);
+
+    if (lookup->count == TH_LOOKUP_NODES_MAX) {
+        lookup->left_out++;
+        if (!make_room(lookup, place))
+            return NULL;
+    }
+    if (lookup->count == lookup->room) {
+        void *list = lookup->node;
+        if (!grow(&list, &lookup->room, TH_LOOKUP_NODES_MAX, sizeof *lookup->node)) {
+            lookup->is_starved = true;
+            return NULL;
+        }
+        lookup->node = list;
+    }
+
+    struct th_lookup_node *node = &lookup->node[place];
+    memmove(node + 1, node, (lookup->count - place) * sizeof *node);
+    lookup->count++;
+    *node = (struct th_lookup_node){.id = *id};
+    if (!lookup->is_found && th_hashname_is_equal(id, &lookup->config.target))
+        lookup->is_found = true;
+    return node;
+}
+
+/* --- the steps --- */
+
+static void begin_step(struct th_lookup *lookup, struct th_lookup_node *node)
+{
+    lookup->asked++;
+    if (lookup->step_count == TH_LOOKUP_STEPS_MAX)
+        return;
+    if (lookup->step_count == lookup->step_room) {
+        void *list = lookup->step;
+        if (!grow(&list, &lookup->step_room, TH_LOOKUP_STEPS_MAX, sizeof *lookup->step)) {
+            lookup->is_starved = true;
+            return;
+        }
+        lookup->step = list;
+    }
+
+    lookup->step[lookup->step_count] = (struct th_lookup_step){
+        .asked = node->id,
+        .has_via = node->via_count > 0,
+        .via = node->via[0],
+        .hop = node->hop,
+    };
+    node->step = ++lookup->step_count;
+}
+
+static void end_step(struct th_lookup *lookup, const struct th_lookup_node *node, bool answered,
+                     unsigned entries)
+{
+    if (node->step == 0)
+        return;
+
+    struct th_lookup_step *step = &lookup->step[node->step - 1];
+    step->answered = answered;
+    step->rtt_ms = (uint32_t)(lookup->now - node->since);
+    step->entries = entries;
+}
+
+/* --- life --- */
+
+static void advance(struct th_lookup *lookup, struct th_now now)
+{
+    TH_CHECK(now.mono >= lookup->now);
+    lookup->now = now.mono;
+}
+
+void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *config,
+                    struct th_now now)
+{
+    *lookup = (struct th_lookup){.config = *config, .now = now.mono};
+}
+
+void th_lookup_clear(struct th_lookup *lookup)
+{
+    th_mem_free(lookup->node);
+    th_mem_free(lookup->step);
+    *lookup = (struct th_lookup){0};
+}
+
+void th_lookup_add(struct th_lookup *lookup, const struct th_hashname *id)
+{
+    if (th_hashname_is_equal(id, &lookup->config.self) || find(lookup, id))
+        return;
+    (void)put_in(lookup, id); /* without room there are nearer ones, or it is starved */
+}
+
+const struct th_lookup_node *th_lookup_find(const struct th_lookup *lookup,
+                                            const struct th_hashname *id)
+{
+    return find(lookup, id);
+}
+
+static bool is_out(const struct th_lookup_node *node)
+{
+    return node->state == TH_LOOKUP_LINELESS || node->state == TH_LOOKUP_SILENT ||
+           node->state == TH_LOOKUP_FAILED;
+}
+
+static bool is_in_flight(const struct th_lookup_node *node)
+{
+    return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_READY ||
+           node->state == TH_LOOKUP_SENT;
+}
+
+unsigned th_lookup_closest(const struct th_lookup *lookup, const struct th_lookup_node **nodes,
+                           unsigned max)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < lookup->count && count < max; i++)
+        if (!is_out(&lookup->node[i]))
+            nodes[count++] = &lookup->node[i];
+    return count;
+}
+
+/* --- what happens --- */
+
+void th_lookup_on_line_up(struct th_lookup *lookup, struct th_now now, const struct th_hashname *id)
+{
+    struct th_lookup_node *node = find(lookup, id);
+
+    advance(lookup, now);
+    if (node == NULL)
+        return;
+    if (node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_LINELESS) {
+        node->state = TH_LOOKUP_READY;
+        node->is_given_up = false;
+    }
+}
+
+static void note_via(struct th_lookup_node *node, const struct th_hashname *via,
+                     const struct th_see_entry *entry)
+{
+    if (entry->has_addr && !node->has_addr) {
+        node->has_addr = true;
+        node->addr = entry->addr;
+    }
+    for (unsigned i = 0; i < node->via_count; i++)
+        if (th_hashname_is_equal(&node->via[i], via))
+            return;
+    if (node->via_count < TH_LOOKUP_VIAS_MAX)
+        node->via[node->via_count++] = *via;
+}
+
+/* Takes in one entry that a node (hop: its) told of. */
+static void learn(struct th_lookup *lookup, const struct th_hashname *via, unsigned hop,
+                  const struct th_see_entry *entry)
+{
+    struct th_lookup_node *node = find(lookup, &entry->id);
+
+    if (node == NULL) {
+        bool was_found = lookup->is_found;
+        node = put_in(lookup, &entry->id);
+        if (node == NULL)
+            return;
+        node->hop = hop + 1;
+        if (!was_found && lookup->is_found)
+            lookup->hops = node->hop;
+    }
+    note_via(node, via, entry);
+}
+
+/* Takes in the usable entries of an answer; returns how many those were. */
+static unsigned learn_all(struct th_lookup *lookup, const struct th_hashname *via, unsigned hop,
+                          const struct th_see *see)
+{
+    struct th_drops *drops = lookup->config.drops;
+    unsigned usable = 0;
+
+    for (unsigned i = 0; i < see->bad; i++)
+        th_drop_count(drops, TH_DROP_SEE_BAD);
+    if (see->over > 0)
+        th_drop_count(drops, TH_DROP_SEE_LONG);
+
+    for (unsigned i = 0; i < see->count; i++) {
+        const struct th_see_entry *entry = &see->entry[i];
+
+        if (th_hashname_is_equal(&entry->id, &lookup->config.self) ||
+            th_hashname_is_equal(&entry->id, via)) {
+            th_drop_count(drops, TH_DROP_SEE_SELF);
+            continue;
+        }
+        /* The first is the oldest of its bucket, wherever that is. Others that are far are counted,
+         * yet known: who is nearest of all can only tell of farther ones. */
+        if (i > 0 && th_hashname_nearer(&lookup->config.target, &entry->id, via) > 0)
+            th_drop_count(drops, TH_DROP_SEE_FAR);
+        if (th_cipher_find(entry->csid) == NULL)
+            continue; /* no mistake, but we cannot talk to it */
+        usable++;
+        learn(lookup, via, hop, entry);
+    }
+    return usable;
+}
+
+void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const struct th_hashname *id,
+                         const struct th_see *see)
+{
+    struct th_lookup_node *node = find(lookup, id);
+
+    advance(lookup, now);
+    if (node == NULL || (node->state != TH_LOOKUP_SENT && node->state != TH_LOOKUP_SILENT))
+        return;
+
+    /* Learning moves the nodes: what is needed of this one is taken first. */
+    struct th_lookup_node answerer = *node;
+    struct th_hashname nearest = lookup->node[0].id;
+    node->state = TH_LOOKUP_ANSWERED;
+    th_lookup_rtt_add(lookup->config.rtt, lookup->now - answerer.since);
+    unsigned usable = learn_all(lookup, &answerer.id, answerer.hop, see);
+    end_step(lookup, &answerer, true, usable);
+
+    if (!th_hashname_is_equal(&nearest, &lookup->node[0].id)) {
+        lookup->progress++;
+        lookup->idle = 0;
+    } else if (answerer.progress == lookup->progress) {
+        lookup->idle++;
+    }
+}
+
+void th_lookup_on_refused(struct th_lookup *lookup, struct th_now now, const struct th_hashname *id)
+{
+    struct th_lookup_node *node = find(lookup, id);
+
+    advance(lookup, now);
+    if (node == NULL || node->state == TH_LOOKUP_FRESH || node->state == TH_LOOKUP_ANSWERED)
+        return;
+    if (is_in_flight(node))
+        end_step(lookup, node, false, 0);
+    node->state = TH_LOOKUP_FAILED;
+    node->is_given_up = false;
+}
+
+/* --- time-outs --- */
+
+static bool is_waiting(const struct th_lookup_node *node)
+{
+    return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_SENT;
+}
+
+th_ms th_lookup_deadline(const struct th_lookup *lookup)
+{
+    th_ms soonest = TH_NEVER;
+
+    for (unsigned i = 0; i < lookup->count && !lookup->is_done; i++)
+        if (is_waiting(&lookup->node[i]))
+            soonest = th_sooner(soonest, lookup->node[i].due);
+    return soonest;
+}
+
+static void expire_node(struct th_lookup *lookup, struct th_lookup_node *node)
+{
+    end_step(lookup, node, false, 0);
+    if (node->state == TH_LOOKUP_CONNECTING) {
+        node->state = TH_LOOKUP_LINELESS;
+        node->is_given_up = true;
+    } else {
+        node->state = TH_LOOKUP_SILENT;
+    }
+}
+
+void th_lookup_tick(struct th_lookup *lookup, struct th_now now)
+{
+    advance(lookup, now);
+    for (unsigned i = 0; i < lookup->count; i++)
+        if (is_waiting(&lookup->node[i]) && lookup->node[i].due <= lookup->now)
+            expire_node(lookup, &lookup->node[i]);
+}
+
+/* --- what to do --- */
+
+static bool tell(struct th_lookup_action *action, enum th_lookup_action_kind kind,
+                 const struct th_lookup_node *node)
+{
+    *action = (struct th_lookup_action){.kind = kind, .node = *node};
+    return true;
+}
+
+/* The nearest node to ask: only among the nearest TH_LOOKUP_WIDTH that are not out, because with their
+ * answers the lookup ends. NULL when there is none; is_complete: all of them have answered. */
+static struct th_lookup_node *choose(const struct th_lookup *lookup, bool *is_complete)
+{
+    struct th_lookup_node *chosen = NULL;
+    unsigned looked_at = 0;
+
+    *is_complete = true;
+    for (unsigned i = 0; i < lookup->count && looked_at < TH_LOOKUP_WIDTH; i++) {
+        struct th_lookup_node *node = &lookup->node[i];
+
+        if (is_out(node))
+            continue;
+        looked_at++;
+        if (node->state != TH_LOOKUP_ANSWERED)
+            *is_complete = false;
+        if (node->state == TH_LOOKUP_FRESH && chosen == NULL)
+            chosen = node;
+    }
+    if (looked_at < TH_LOOKUP_WIDTH)
+        *is_complete = false;
+    return chosen;
+}
+
+static unsigned count_in_flight(const struct th_lookup *lookup)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < lookup->count; i++)
+        if (is_in_flight(&lookup->node[i]))
+            count++;
+    return count;
+}
+
+static bool finish(struct th_lookup *lookup, struct th_lookup_action *action)
+{
+    bool is_match = lookup->is_found || !lookup->config.ends_at_match;
+
+    *action = (struct th_lookup_action){.kind = TH_LOOKUP_DONE,
+                                        .result = lookup->is_starved ? TH_NO_MEMORY
+                                                  : is_match         ? TH_OK
+                                                                     : TH_NOT_FOUND};
+    lookup->is_done = true;
+    return true;
+}
+
+static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *action)
+{
+    bool is_complete;
+    struct th_lookup_node *node = choose(lookup, &is_complete);
+    unsigned in_flight = count_in_flight(lookup);
+
+    if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && in_flight == 0))
+        return finish(lookup, action);
+    if (node == NULL || in_flight >= TH_LOOKUP_ALPHA)
+        return false;
+
+    node->state = TH_LOOKUP_CONNECTING;
+    node->since = lookup->now;
+    node->due = lookup->now + TH_LOOKUP_LINE_MS;
+    begin_step(lookup, node);
+    return tell(action, TH_LOOKUP_CONNECT, node);
+}
+
+bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action)
+{
+    if (lookup->is_done)
+        return false;
+    if (lookup->is_starved || (lookup->is_found && lookup->config.ends_at_match))
+        return finish(lookup, action);
+
+    for (unsigned i = 0; i < lookup->count; i++) {
+        struct th_lookup_node *node = &lookup->node[i];
+
+        if (node->is_given_up) {
+            node->is_given_up = false;
+            return tell(action, TH_LOOKUP_GIVE_UP, node);
+        }
+        if (node->state == TH_LOOKUP_READY) {
+            node->state = TH_LOOKUP_SENT;
+            node->since = lookup->now;
+            node->due = lookup->now + th_lookup_rtt_timeout(lookup->config.rtt);
+            node->progress = lookup->progress;
+            return tell(action, TH_LOOKUP_SEEK, node);
+        }
+    }
+    return ask_or_finish(lookup, action);
+}

@@ -1,0 +1,179 @@
+/*
+ * lookup.h - finds the nodes nearest to a hashname by asking near ones for nearer ones.
+ *
+ *     th_lookup_init(&lookup, &config, now);
+ *     th_lookup_add(&lookup, &peer);                    // each node to begin with
+ *     while (th_lookup_next(&lookup, &action))
+ *         carry_out(&action);                           // CONNECT, SEEK, GIVE_UP, at last DONE
+ *     th_lookup_on_line_up / on_answer / on_refused / tick, and next() again after each
+ *
+ * It asks the nearest nodes that it knows, TH_LOOKUP_ALPHA at once. To ask is to have a line first
+ * (CONNECT, answered by on_line_up) and then to send the seek (SEEK, answered by on_answer). A node
+ * that takes too long for either frees its place for the next, no more: a line or an answer that
+ * comes late still counts.
+ *
+ * It ends at the match, if that is what is wanted; or when the TH_LOOKUP_WIDTH nearest that have not
+ * timed out have answered; or after TH_LOOKUP_IDLE_MAX answers in a row, to requests sent since the
+ * last progress, that made none (progress: a node nearer than all known before); or when nobody is
+ * left to ask.
+ *
+ * Floor:  2 (lookup), sans-I/O.
+ * Thread: the owner's.
+ */
+#ifndef TH_DIALER_LOOKUP_H
+#define TH_DIALER_LOOKUP_H
+
+#include "switch/base/clock.h"
+#include "switch/wire/see.h"
+
+/* A full lookup takes 256 * 224 bytes of nodes and 128 * 88 of steps: 67 KiB. Most ask fewer than 12
+ * and know fewer than 64. */
+enum {
+    TH_LOOKUP_ALPHA = 3,
+    TH_LOOKUP_WIDTH = 8,
+    TH_LOOKUP_IDLE_MAX = 9,
+    TH_LOOKUP_VIAS_MAX = 3,    /* tellers kept of one node */
+    TH_LOOKUP_NODES_MAX = 256, /* then the farthest that was not asked goes */
+    TH_LOOKUP_STEPS_MAX = 128,
+    TH_LOOKUP_LINE_MS = 3000, /* for a line to come up */
+    TH_LOOKUP_ANSWER_MS_FIRST = 1000,
+    TH_LOOKUP_ANSWER_MS_MIN = 250,
+    TH_LOOKUP_ANSWER_MS_MAX = 3000
+};
+
+/* How long answers take: smoothed mean and deviation as in RFC 6298, shared by all lookups of one
+ * dialer. A zeroed one has measured nothing. */
+struct th_lookup_rtt {
+    bool has_any;
+    uint32_t srtt_8;   /* 8 * mean in ms */
+    uint32_t rttvar_4; /* 4 * deviation in ms */
+};
+
+void th_lookup_rtt_add(struct th_lookup_rtt *rtt, th_ms sample);
+
+/* srtt + 4 * rttvar within the limits above; TH_LOOKUP_ANSWER_MS_FIRST before the first sample. */
+th_ms th_lookup_rtt_timeout(const struct th_lookup_rtt *rtt);
+
+struct th_lookup_config {
+    struct th_hashname self; /* never asked, never told */
+    struct th_hashname target;
+    bool ends_at_match;        /* done as soon as somebody tells of the target */
+    struct th_lookup_rtt *rtt; /* borrowed for its life */
+    struct th_drops *drops;    /* borrowed for its life; counts SEE_BAD, _SELF, _LONG, _FAR */
+};
+
+enum th_lookup_state {
+    TH_LOOKUP_FRESH,      /* not asked */
+    TH_LOOKUP_CONNECTING, /* asked for a line */
+    TH_LOOKUP_READY,      /* the line is up, the seek is about to leave */
+    TH_LOOKUP_SENT,
+    TH_LOOKUP_LINELESS, /* the line took too long */
+    TH_LOOKUP_SILENT,   /* the answer took too long */
+    TH_LOOKUP_ANSWERED,
+    TH_LOOKUP_FAILED /* refused, or cannot be reached */
+};
+
+/* A node that the lookup knows. Read it; write it only through the functions below. */
+struct th_lookup_node {
+    struct th_hashname id;
+    unsigned via_count;                         /* 0: a node to begin with */
+    struct th_hashname via[TH_LOOKUP_VIAS_MAX]; /* who told of it, the first teller first */
+    bool has_addr;
+    struct th_addr addr; /* where the first who said so says it is */
+    unsigned hop;        /* answered requests in the chain that disclosed it */
+    enum th_lookup_state state;
+    bool is_given_up;  /* GIVE_UP is to be told */
+    unsigned step;     /* its step's index + 1; 0 none */
+    uint64_t progress; /* of the lookup, when its seek left */
+    th_ms since;       /* begun: when CONNECT was told; READY and after: when the seek left */
+    th_ms due;         /* CONNECTING, SENT: when its place is freed */
+};
+
+/* One node that was asked, in the order of asking. */
+struct th_lookup_step {
+    struct th_hashname asked;
+    bool has_via;
+    struct th_hashname via;
+    bool answered;
+    uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for the line */
+    unsigned entries; /* usable ones in its see */
+    unsigned hop;
+};
+
+/* Embed by value; it has no size to speak of until the first node. */
+struct th_lookup {
+    struct th_lookup_config config;
+    struct th_lookup_node *node; /* nearest first */
+    unsigned count, room;
+    struct th_lookup_step *step;
+    unsigned step_count, step_room; /* at most TH_LOOKUP_STEPS_MAX; later ones are not kept */
+    unsigned asked;                 /* nodes */
+    unsigned left_out;              /* nodes that found no room */
+    bool is_found;                  /* somebody told of the target, or we began with it */
+    unsigned hops;                  /* once found: the target's */
+    uint64_t progress;              /* how often it came nearer */
+    unsigned idle;                  /* answers since then that did not, to requests sent since */
+    bool is_starved;                /* no memory: it ends */
+    bool is_done;                   /* DONE was told */
+    th_ms now;                      /* the latest it was told */
+};
+
+enum th_lookup_action_kind {
+    TH_LOOKUP_CONNECT, /* node: get a line to it, by its vias and address if need be, then call
+                          on_line_up; on_refused when that cannot be */
+    TH_LOOKUP_SEEK,    /* node: send a seek on its line; call on_answer or on_refused */
+    TH_LOOKUP_GIVE_UP, /* node: stop trying to get a line to it (one that comes is welcome) */
+    TH_LOOKUP_DONE     /* result; nothing comes after it */
+};
+
+struct th_lookup_action {
+    enum th_lookup_action_kind kind;
+    struct th_lookup_node node; /* a copy */
+    /* DONE: TH_OK (found, or ends_at_match is off), TH_NOT_FOUND, TH_NO_MEMORY */
+    enum th_err result;
+};
+
+/* Starts one without nodes. config: copied. */
+void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *config,
+                    struct th_now now);
+
+/* Adds a node to begin with. Ourselves and known ones are left out. */
+void th_lookup_add(struct th_lookup *lookup, const struct th_hashname *id);
+
+/* A line to a node is up: sets the time-out of its answer, once the seek is taken by next(). Nodes
+ * that were not asked are not of interest. */
+void th_lookup_on_line_up(struct th_lookup *lookup, struct th_now now,
+                          const struct th_hashname *id);
+
+/*
+ * A node answered. Entries that are not usable are counted and dropped; those but the first that are
+ * no nearer than the answerer are counted. Only the first answer of a node that was sent a seek
+ * counts, but it does so after its time-out and after DONE too (more vias of the target).
+ */
+void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const struct th_hashname *id,
+                         const struct th_see *see);
+
+/* A node refused, or cannot be reached: frees its place at once, it is not asked again. */
+void th_lookup_on_refused(struct th_lookup *lookup, struct th_now now,
+                          const struct th_hashname *id);
+
+/* The earliest time-out; TH_NEVER when nothing is in flight. */
+th_ms th_lookup_deadline(const struct th_lookup *lookup);
+void th_lookup_tick(struct th_lookup *lookup, struct th_now now);
+
+/* Takes one action; false when there is none. */
+bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action);
+
+/* What is known of a node; NULL when nothing is. Valid until the next call that is not const. */
+const struct th_lookup_node *th_lookup_find(const struct th_lookup *lookup,
+                                            const struct th_hashname *id);
+
+/* Fills nodes, nearest first, without those that timed out or failed; returns how many, at most max.
+ * Pointers are valid until the next call that is not const. */
+unsigned th_lookup_closest(const struct th_lookup *lookup, const struct th_lookup_node **nodes,
+                           unsigned max);
+
+/* Frees what it holds. */
+void th_lookup_clear(struct th_lookup *lookup);
+
+#endif
