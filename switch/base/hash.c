@@ -1,0 +1,14 @@
+#include "switch/base/hash.h"
+
+#include <sodium.h>
+#include <string.h>
+
+unsigned th_hash(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len)
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+    unsigned value;
+
+    crypto_shorthash(hash, key, len, secret);
+    memcpy(&value, hash, sizeof value);
+    return value;
+}

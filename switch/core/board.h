@@ -1,0 +1,152 @@
+/*
+ * board.h - the inside of a switchboard, shared by the files of core that work on it.
+ *
+ * switchboard.c  the table of exchanges, the public functions, time
+ * handshake.c    opens: sending, answering, judging, replacing a line
+ * traffic.c      line packets and channels
+ * introduce.c    peer and connect
+ *
+ * Floor:  2 (core), sans-I/O; private to core.
+ * Thread: the owner's.
+ */
+#ifndef TH_CORE_BOARD_H
+#define TH_CORE_BOARD_H
+
+#include "switch/core/exchange.h"
+#include "switch/core/outbox.h"
+
+enum { TH_PUNCHES_PER_S = 10 };
+
+struct th_switchboard {
+    struct th_switchboard_config config;
+    const struct th_identity *self;
+    struct th_rng *rng;
+    uint8_t hash_secret[TH_HASH_SECRET_BYTES];
+    unsigned exchanges_max;
+
+    struct th_exchange *by_id;  /* every one; order of making */
+    struct th_exchange *by_own; /* those with a half of ours */
+    unsigned count, lines;
+    struct th_heap due;
+    struct th_outbox outbox;
+    struct th_limit opens, punches;
+    int64_t at_highest;
+
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+    unsigned observed_count;
+    struct th_addr observed[TH_OBSERVED_MAX];
+    struct th_drops drops;
+};
+
+/* switchboard.c */
+
+struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_hashname *id);
+
+/* Finds or makes; NULL without memory or when the table is full of lines. */
+struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now now,
+                                  const struct th_hashname *id);
+
+/* Takes an exchange out of everything and frees it. */
+void th_board_forget(struct th_switchboard *board, struct th_exchange *ex);
+
+/* After any change of an exchange: its alarm is set anew. */
+void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex);
+
+/* Queues a datagram that stands in th_outbox_room. */
+void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_t len);
+
+/* Queues an action about a line: up, down or its path. */
+void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
+                        enum th_action_kind kind, enum th_err why, struct th_now now);
+
+/* Fills what owners may see of an exchange. */
+void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th_line_look *look);
+
+/* handshake.c */
+
+/* An open arrived. */
+void th_board_on_open(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
+                      struct th_bytes bytes);
+
+/* Wants a line: makes our half if there is none and sends opens, until it is up or given up.
+ * Errors: TH_NO_PATH, TH_NO_MEMORY, TH_INVALID. */
+TH_MUST enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
+                                   struct th_now now);
+
+/* Sends our cached open to every known address that may get one now. */
+void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* Announces the line and sends what waited. */
+void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* Ends line, half and channels; the exchange stays with what is known of the node. */
+void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
+                       struct th_now now);
+
+/* An answer to a challenge came on the old line: the pending open was forged. */
+void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exchange *ex);
+
+/* What is due of opening, challenges and lines. */
+void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *ex,
+                             struct th_now now);
+
+/* traffic.c */
+
+/* A line packet arrived. */
+void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
+                      struct th_bytes bytes);
+
+/* Sends a channel packet on the line, or keeps it for when it is up. False when it was dropped. */
+bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       struct th_bytes plain);
+
+/* Seals for one half and one address, within the budget of that address. */
+bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
+                      const struct th_half *half, struct th_exchange_path *path,
+                      struct th_bytes plain);
+
+/* Opens a channel of ours on the line and sends or keeps its first packet. */
+TH_MUST enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchange *ex,
+                                          struct th_now now,
+                                          const struct th_channel_request *request,
+                                          struct th_channel **out);
+
+/* A decrypted channel packet of the line. */
+void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                        const struct th_addr *from, struct th_bytes plain);
+
+/* A decrypted channel packet of a pending half: only `path`; the rest is kept. */
+void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange *ex,
+                                struct th_now now, const struct th_addr *from,
+                                struct th_bytes plain);
+
+/* Asks `path` on the line, at the address in use or at every one that the peer gave or proved.
+ * Returns the channel's id, 0 if it could not be opened. */
+uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           bool everywhere);
+
+/* The same under the keys of the pending half, to where its open came from. */
+void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex,
+                            struct th_now now);
+
+/* Ends the channels whose silence is over. */
+void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex,
+                            struct th_now now);
+
+/* Ends every channel of the line and tells their owners. */
+void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
+                           struct th_now now);
+
+/* introduce.c */
+
+/* Somebody asks us to introduce it. */
+void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
+                      const struct th_addr *from, struct th_channel *channel,
+                      const struct th_chanpkt *packet);
+
+/* Somebody wants to talk to us, says a node between. */
+void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,
+                         struct th_now now, struct th_channel *channel,
+                         const struct th_chanpkt *packet);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * channel.h - conversations on a line: their numbers, types, ends and silences.
+ *
+ * telehash.org v2/channels.md, protocol.md 5. Of two hashnames the lower opens channels with even
+ * numbers from 2, the higher with odd ones from 1; numbers rise within a line, slightly out of order
+ * is accepted, and a number that was used stays used until the line is replaced.
+ *
+ * Floor:  2 (core), sans-I/O.
+ * Thread: the owner's of its exchange.
+ */
+#ifndef TH_CORE_CHANNEL_H
+#define TH_CORE_CHANNEL_H
+
+#include "switch/base/clock.h"
+#include "switch/wire/chanpkt.h"
+
+enum th_channel_type {
+    TH_CHANNEL_SEEK,
+    TH_CHANNEL_LINK,
+    TH_CHANNEL_PATH,
+    TH_CHANNEL_PEER,
+    TH_CHANNEL_CONNECT,
+    TH_CHANNEL_OTHER, /* an application's; unknown to everybody here */
+    TH_CHANNEL_TYPES
+};
+
+/* The type of a name; TH_CHANNEL_OTHER for one that the specification does not have. */
+enum th_channel_type th_channel_type_of(const char *name);
+
+/* The word of the specification; "other" for TH_CHANNEL_OTHER. */
+const char *th_channel_type_name(enum th_channel_type type);
+
+/* Silence after which a channel of this type is ended on our side: default 10 s, seek 3, path 10,
+ * peer and connect 30, link 60 (protocol.md 5). Nothing is sent then. */
+th_ms th_channel_silence_ms(enum th_channel_type type);
+
+struct th_channel {
+    struct th_channel *next; /* of its line */
+    uint32_t id;
+    enum th_channel_type type;
+    bool is_ours;
+    uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
+    uint64_t tag;
+    th_ms silence_ms;
+    th_ms ends_at; /* last traffic + silence_ms */
+};
+
+/* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
+struct th_channels {
+    struct th_channel *first; /* newest first */
+    unsigned count;
+    bool is_lower;        /* our hashname is the lower of the two */
+    uint32_t last_ours;   /* highest number we used; 0 none */
+    uint32_t last_theirs; /* highest number they used; 0 none */
+    uint64_t theirs_used; /* bit i: last_theirs - 2i was used */
+};
+
+enum { TH_CHANNELS_MAX = 256 }; /* open at once on one line, both sides' together */
+
+void th_channels_init(struct th_channels *channels, bool is_lower);
+
+/* Opens one of ours under the next number. NULL without memory, at TH_CHANNELS_MAX, or when the
+ * numbers are used up. */
+TH_MUST struct th_channel *th_channels_open(struct th_channels *channels, enum th_channel_type type,
+                                            th_ms silence_ms, struct th_now now);
+
+/*
+ * Opens one of theirs.
+ * Drops: CHANNEL_PARITY, CHANNEL_CLOSED (the number was used, or is too far behind to know),
+ *        CHANNEL_LIMIT (also without memory).
+ */
+TH_MUST enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
+                                        enum th_channel_type type, struct th_now now,
+                                        struct th_channel **out);
+
+/* The open channel of a number; NULL when there is none. */
+struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t id);
+
+/* True when a number was used on this line and its channel has ended. */
+bool th_channels_was_used(const struct th_channels *channels, uint32_t id);
+
+/* Notes traffic: puts its end off. */
+void th_channel_touch(struct th_channel *channel, struct th_now now);
+
+/* Takes it out and frees it. */
+void th_channels_close(struct th_channels *channels, struct th_channel *channel);
+
+/* The earliest ends_at; TH_NEVER without channels. */
+th_ms th_channels_deadline(const struct th_channels *channels);
+
+/* The channel that fell silent first, when that is due; else NULL. The caller closes it. */
+struct th_channel *th_channels_expired(const struct th_channels *channels, struct th_now now);
+
+/* Frees all; numbers begin anew. */
+void th_channels_clear(struct th_channels *channels);
+
+#endif

@@ -1,0 +1,119 @@
+#include "switch/core/board.h"
+
+#include <string.h>
+
+enum { TH_INTRODUCE_HEARD_MS = 30000 }; /* we introduce only whom we heard this lately */
+
+/* Two nodes can meet at an address that is public, or in the realm that both of them are in. */
+static bool can_both_use(const struct th_addr *addr, const struct th_exchange *target)
+{
+    enum th_realm realm = th_addr_realm(addr);
+    const struct th_exchange_path *path =
+        target->paths.used < 0 ? NULL : &target->paths.path[target->paths.used];
+
+    if (realm == TH_REALM_PUBLIC)
+        return true;
+    return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
+}
+
+/* What the target is told of the asker: where we see it, then what it says of itself. */
+static void gather(struct th_paths *out, const struct th_paths *said, const struct th_addr *seen,
+                   const struct th_exchange *target)
+{
+    *out = (struct th_paths){0};
+    if (seen->family != TH_FAMILY_NONE && can_both_use(seen, target))
+        out->addr[out->count++] = *seen;
+    for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
+        if (!th_addr_is_equal(&said->addr[i], seen))
+            out->addr[out->count++] = said->addr[i];
+}
+
+static void refuse(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
+                   struct th_channel *channel, enum th_drop why)
+{
+    struct th_chanpkt_out packet = {.c = channel->id, .end = true, .err = "not found"};
+
+    th_drop_count(&board->drops, why);
+    if (th_switchboard_send(board, now, &asker->id, &packet) != TH_OK)
+        th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
+}
+
+void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
+                      const struct th_addr *from, struct th_channel *channel,
+                      const struct th_chanpkt *packet)
+{
+    char fields[TH_FIELDS_MAX];
+    struct th_peer_head head;
+    struct th_paths paths;
+    struct th_fingerprint fingerprint;
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    if (th_peer_read(&head, packet->head) != TH_DROP_NONE) {
+        refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
+        return;
+    }
+    const struct th_part *part = th_parts_find(&asker->parts, TH_CS3A);
+    th_fingerprint_of(&fingerprint, packet->body.at, packet->body.len);
+    if (part == NULL || memcmp(&part->fingerprint, &fingerprint, sizeof fingerprint) != 0) {
+        refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
+        return;
+    }
+    struct th_exchange *target = th_board_find(board, &head.target);
+    if (target == NULL || target == asker || !target->is_up ||
+        now.mono - target->current.rx_at > TH_INTRODUCE_HEARD_MS) {
+        refuse(board, asker, now, channel, TH_DROP_PEER_UNKNOWN);
+        return;
+    }
+
+    gather(&paths, &head.paths, from, target);
+    th_connect_put(&text, &asker->parts, paths.addr, paths.count);
+    struct th_channel_request request = {
+        .type = TH_CHANNEL_CONNECT, .fields = th_text_bytes(&text), .body = packet->body};
+    struct th_channel *connect;
+    if (th_board_open_channel(board, target, now, &request, &connect) != TH_OK)
+        th_drop_count(&board->drops, TH_DROP_CHANNEL_LIMIT);
+    th_board_reset_alarm(board, target);
+}
+
+/* How many addresses of a list this introducer may still name; takes them. */
+static bool may_name(struct th_exchange *middle, struct th_now now)
+{
+    if (!middle->has_introductions) {
+        /* a bucket of whole tokens a second is too fast for 10 a minute: 6 s are one token here */
+        th_limit_init(&middle->introductions, 1, TH_CONNECT_PER_MIN, now.mono / 6);
+        middle->has_introductions = true;
+    }
+    return th_limit_take(&middle->introductions, now.mono / 6, 1);
+}
+
+void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,
+                         struct th_now now, struct th_channel *channel,
+                         const struct th_chanpkt *packet)
+{
+    struct th_connect_head head;
+    struct th_public_key key;
+    struct th_paths paths = {0};
+
+    (void)channel; /* it ends by its silence, on both sides */
+    if (th_connect_read(&head, packet->head) != TH_DROP_NONE || packet->body.len != sizeof key) {
+        th_drop_count(&board->drops, TH_DROP_CONNECT_BAD);
+        return;
+    }
+    memcpy(&key, packet->body.at, sizeof key);
+
+    struct th_exchange *known = th_board_find(board, &head.id);
+    for (unsigned i = 0; i < head.paths.count && paths.count < TH_CONNECT_ADDRS_MAX; i++) {
+        const struct th_addr *addr = &head.paths.addr[i];
+        bool is_new = known == NULL || th_exchange_paths_find(&known->paths, addr) == NULL;
+        if (th_addr_realm(addr) == TH_REALM_NONE || (is_new && !may_name(middle, now)))
+            th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
+        else
+            paths.addr[paths.count++] = *addr;
+    }
+
+    enum th_err err = th_switchboard_open(board, now, &head.id, &head.from, &key, &paths);
+    if (err == TH_INVALID)
+        th_drop_count(&board->drops, TH_DROP_CONNECT_BAD);
+    else if (err != TH_OK && err != TH_AGAIN)
+        th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
+}

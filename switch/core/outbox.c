@@ -1,0 +1,93 @@
+#include "switch/core/outbox.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+/* Everything was taken: the next turn writes from the start again. */
+static void rewind_if_empty(struct th_outbox *outbox)
+{
+    if (outbox->taken == outbox->count)
+        outbox->taken = outbox->count = outbox->used = 0;
+}
+
+uint8_t *th_outbox_room(struct th_outbox *outbox, size_t len)
+{
+    rewind_if_empty(outbox);
+    if (outbox->bytes_room - outbox->used < len) {
+        size_t room = outbox->bytes_room ? outbox->bytes_room : 4096;
+        while (room - outbox->used < len)
+            room *= 2;
+        void *bytes = th_mem_resize(outbox->bytes, room, 1);
+        if (bytes == NULL)
+            return NULL;
+        outbox->bytes = bytes;
+        outbox->bytes_room = room;
+    }
+    return outbox->bytes + outbox->used;
+}
+
+static bool make_place(struct th_outbox *outbox)
+{
+    if (outbox->count < outbox->room)
+        return true;
+
+    size_t room = outbox->room ? 2 * outbox->room : 8;
+    void *actions = th_mem_resize(outbox->actions, room, sizeof *outbox->actions);
+    if (actions == NULL)
+        return false;
+    outbox->actions = actions;
+    outbox->room = room;
+    return true;
+}
+
+/* Copies bytes in and makes the view an offset. */
+static void keep(struct th_outbox *outbox, struct th_bytes *view)
+{
+    if (view->len > 0)
+        memcpy(outbox->bytes + outbox->used, view->at, view->len);
+    view->at = (const uint8_t *)outbox->used;
+    outbox->used += view->len;
+}
+
+bool th_outbox_put(struct th_outbox *outbox, const struct th_action *action, size_t len)
+{
+    struct th_action copy = *action;
+
+    rewind_if_empty(outbox);
+    if (!make_place(outbox))
+        return false;
+    if (th_outbox_room(outbox, len + copy.packet.head.len + copy.packet.body.len) == NULL)
+        return false;
+
+    copy.bytes = (struct th_bytes){(const uint8_t *)outbox->used, len};
+    outbox->used += len;
+    keep(outbox, &copy.packet.head);
+    keep(outbox, &copy.packet.body);
+    outbox->actions[outbox->count++] = copy;
+    return true;
+}
+
+static void resolve(const struct th_outbox *outbox, struct th_bytes *view)
+{
+    view->at = view->len > 0 ? outbox->bytes + (uintptr_t)view->at : NULL;
+}
+
+bool th_outbox_take(struct th_outbox *outbox, struct th_action *action)
+{
+    if (outbox->taken == outbox->count)
+        return false;
+
+    *action = outbox->actions[outbox->taken++];
+    resolve(outbox, &action->bytes);
+    resolve(outbox, &action->packet.head);
+    resolve(outbox, &action->packet.body);
+    return true;
+}
+
+void th_outbox_clear(struct th_outbox *outbox)
+{
+    th_mem_free(outbox->actions);
+    th_mem_free(outbox->bytes);
+    *outbox = (struct th_outbox){0};
+}

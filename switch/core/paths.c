@@ -1,0 +1,83 @@
+#include "switch/core/paths.h"
+
+void th_exchange_paths_init(struct th_exchange_paths *paths)
+{
+    *paths = (struct th_exchange_paths){.used = -1};
+}
+
+struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
+                                                const struct th_addr *addr)
+{
+    for (unsigned i = 0; i < paths->count; i++)
+        if (th_addr_is_equal(&paths->path[i].addr, addr))
+            return &paths->path[i];
+    return NULL;
+}
+
+static unsigned least_lately_heard(const struct th_exchange_paths *paths)
+{
+    unsigned worst = paths->used == 0 ? 1 : 0;
+
+    for (unsigned i = 0; i < paths->count; i++)
+        if ((int)i != paths->used && paths->path[i].rx_at < paths->path[worst].rx_at)
+            worst = i;
+    return worst;
+}
+
+struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
+                                               const struct th_addr *addr)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
+
+    if (path)
+        return path;
+    unsigned place =
+        paths->count < TH_EXCHANGE_PATHS_MAX ? paths->count++ : least_lately_heard(paths);
+    path = &paths->path[place];
+    *path = (struct th_exchange_path){.addr = *addr};
+    return path;
+}
+
+struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths)
+{
+    return paths->used < 0 ? NULL : &paths->path[paths->used];
+}
+
+bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
+                                struct th_now now)
+{
+    struct th_exchange_path *used = th_exchange_paths_used(paths);
+    struct th_exchange_path *path = th_exchange_paths_add(paths, addr);
+
+    path->is_proven = true;
+    path->rx_at = now.mono;
+    if (path == used)
+        return false;
+    if (used && used->is_proven && now.mono - used->rx_at < TH_PATH_LOYAL_MS)
+        return false;
+    paths->used = (int)(path - paths->path);
+    return true;
+}
+
+void th_exchange_paths_on_end(struct th_exchange_paths *paths)
+{
+    for (unsigned i = 0; i < paths->count; i++) {
+        paths->path[i].is_told = paths->path[i].is_told || paths->path[i].is_proven;
+        paths->path[i].is_proven = false;
+    }
+}
+
+bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
+{
+    if (path->is_proven || path->is_told)
+        return true;
+    if (path->tx_bytes + len > TH_PATH_AMPLIFY * path->rx_bytes)
+        return false;
+    path->tx_bytes += len;
+    return true;
+}
+
+bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now)
+{
+    return path->open_sent_at == 0 || now.mono - path->open_sent_at >= TH_PATH_OPEN_MS;
+}

@@ -1,0 +1,343 @@
+#include "switch/core/board.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+/* the table */
+
+struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_hashname *id)
+{
+    struct th_exchange *ex;
+
+    HASH_FIND_BYHASHVALUE(by_id, board->by_id, id, sizeof *id,
+                          th_hash(board->hash_secret, id, sizeof *id), ex);
+    return ex;
+}
+
+void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
+{
+    th_heap_set(&board->due, &ex->due, TH_NEVER);
+    if (ex->has_own)
+        HASH_DELETE(by_own, board->by_own, ex);
+    HASH_DELETE(by_id, board->by_id, ex);
+    board->count--;
+    th_exchange_clear(ex);
+    th_mem_free(ex);
+}
+
+static bool is_idle(const struct th_exchange *ex)
+{
+    return !ex->is_up && !ex->is_opening;
+}
+
+/* Makes room by forgetting the node without a line that was of use least lately. */
+static bool make_room(struct th_switchboard *board)
+{
+    struct th_exchange *oldest = NULL;
+
+    if (board->count < board->exchanges_max)
+        return true;
+    for (struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next)
+        if (is_idle(ex) && (oldest == NULL || ex->used_at < oldest->used_at))
+            oldest = ex;
+    if (oldest)
+        th_board_forget(board, oldest);
+    return oldest != NULL;
+}
+
+struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now now,
+                                  const struct th_hashname *id)
+{
+    struct th_exchange *ex = th_board_find(board, id);
+
+    if (ex || !make_room(board) || th_heap_reserve(&board->due) != TH_OK)
+        return ex;
+    ex = th_mem_zalloc(1, sizeof *ex);
+    if (ex == NULL)
+        return NULL;
+    th_exchange_init(ex, &board->self->hashname, id, now);
+    unsigned hash = th_hash(board->hash_secret, id, sizeof *id);
+    HASH_ADD_BYHASHVALUE(by_id, board->by_id, id, sizeof ex->id, hash, ex);
+    if (ex->by_id.tbl == NULL) {
+        th_mem_free(ex);
+        return NULL;
+    }
+    board->count++;
+    return ex;
+}
+
+void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex)
+{
+    th_heap_set(&board->due, &ex->due, th_exchange_deadline(ex));
+}
+
+/* telling */
+
+void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_t len)
+{
+    struct th_action action = {.kind = TH_ACTION_SEND, .addr = *to};
+
+    if (!th_outbox_put(&board->outbox, &action, len))
+        return;
+    board->tx_packets++;
+    board->tx_bytes += len;
+}
+
+void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th_line_look *look)
+{
+    *look = (struct th_line_look){
+        .id = ex->id,
+        .parts = ex->parts,
+        .key = ex->key,
+        .csid = ex->cipher ? ex->cipher->csid : 0,
+        .is_up = ex->is_up,
+        .is_pending = ex->pending != NULL,
+        .has_addr = ex->paths.used >= 0,
+        .has_rtt = ex->has_rtt,
+        .rtt_ms = ex->rtt_ms,
+        .channels = ex->channels.count,
+        .up_ms = ex->is_up ? now.mono - ex->up_since : 0,
+        .last_rx_ms = ex->current.rx_at ? now.mono - ex->current.rx_at : 0,
+        .rx_packets = ex->rx_packets,
+        .tx_packets = ex->tx_packets,
+        .rx_bytes = ex->rx_bytes,
+        .tx_bytes = ex->tx_bytes,
+    };
+    if (look->has_addr)
+        look->addr = ex->paths.path[ex->paths.used].addr;
+}
+
+void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
+                        enum th_action_kind kind, enum th_err why, struct th_now now)
+{
+    struct th_action action = {.kind = kind, .id = ex->id, .why = why};
+
+    th_board_look_at(ex, now, &action.line);
+    th_outbox_put(&board->outbox, &action, 0);
+}
+
+/* the public functions */
+
+struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *config,
+                                          struct th_rng *rng, struct th_now now)
+{
+    struct th_switchboard *board = th_mem_zalloc(1, sizeof *board);
+
+    if (board == NULL)
+        return NULL;
+    TH_CHECK(config->advertised_count <= TH_PATHS_MAX);
+    board->config = *config;
+    board->self = config->identity;
+    board->rng = rng;
+    board->exchanges_max = config->exchanges_max ? config->exchanges_max : TH_EXCHANGES_MAX;
+    th_rng_fill(rng, board->hash_secret, sizeof board->hash_secret);
+    th_limit_init(&board->opens, TH_OPENS_PER_S, TH_OPENS_BURST, now.mono);
+    th_limit_init(&board->punches, TH_PUNCHES_PER_S, TH_PUNCHES_PER_S, now.mono);
+    board->at_highest = config->at_floor;
+    return board;
+}
+
+void th_switchboard_free(struct th_switchboard *board)
+{
+    if (board == NULL)
+        return;
+    while (board->by_id)
+        th_board_forget(board, board->by_id);
+    th_heap_clear(&board->due);
+    th_outbox_clear(&board->outbox);
+    th_mem_free(board);
+}
+
+void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
+                                const struct th_addr *from, struct th_bytes bytes)
+{
+    struct th_packet packet;
+    enum th_drop why = th_packet_split(&packet, bytes);
+
+    board->rx_packets++;
+    board->rx_bytes += bytes.len;
+    if (why == TH_DROP_NONE && bytes.len > TH_DATAGRAM_IN_MAX)
+        why = TH_DROP_PACKET_HEAD;
+    if (why == TH_DROP_NONE && packet.kind == TH_PACKET_JSON)
+        why = TH_DROP_PACKET_KIND;
+    if (why == TH_DROP_NONE && packet.kind == TH_PACKET_BODY && packet.body.len == 0)
+        why = TH_DROP_PUNCH;
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+    if (packet.kind == TH_PACKET_BINARY)
+        th_board_on_open(board, now, from, bytes);
+    else
+        th_board_on_line(board, now, from, bytes);
+}
+
+/* Sets what an open needs; a key that its parts do not have is nobody's. */
+static enum th_err set_key(struct th_exchange *ex, const struct th_parts *parts,
+                           const struct th_public_key *key)
+{
+    struct th_fingerprint fingerprint;
+    struct th_hashname rolled;
+    const struct th_part *part = th_parts_find(parts, TH_CS3A);
+
+    th_hashname_of(&rolled, parts);
+    th_fingerprint_of(&fingerprint, key->b, sizeof key->b);
+    if (part == NULL || memcmp(&part->fingerprint, &fingerprint, sizeof fingerprint) != 0 ||
+        !th_hashname_is_equal(&rolled, &ex->id))
+        return TH_INVALID;
+    if (ex->cipher == NULL) {
+        ex->parts = *parts;
+        ex->key = *key;
+        ex->cipher = th_cipher_find(TH_CS3A);
+    }
+    return TH_OK;
+}
+
+static void add_told_paths(struct th_exchange *ex, const struct th_paths *paths)
+{
+    for (unsigned i = 0; paths && i < paths->count; i++)
+        th_exchange_paths_add(&ex->paths, &paths->addr[i])->is_told = true;
+}
+
+enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
+                                const struct th_hashname *id, const struct th_parts *parts,
+                                const struct th_public_key *key, const struct th_paths *paths)
+{
+    bool has_key = parts && parts->count > 0;
+
+    if (th_hashname_is_equal(id, &board->self->hashname))
+        return TH_INVALID;
+    struct th_exchange *ex = th_board_find(board, id);
+    if (ex == NULL && !has_key)
+        return TH_NO_PATH;
+    if (ex == NULL)
+        ex = th_board_meet(board, now, id);
+    if (ex == NULL)
+        return TH_LIMIT;
+
+    enum th_err err = has_key ? set_key(ex, parts, key) : TH_OK;
+    if (err != TH_OK && ex->cipher == NULL && is_idle(ex))
+        th_board_forget(board, ex);
+    if (err != TH_OK)
+        return err;
+    add_told_paths(ex, paths);
+    ex->used_at = now.mono;
+    if (ex->is_up)
+        return TH_OK;
+    err = th_board_begin(board, ex, now);
+    th_board_reset_alarm(board, ex);
+    return err == TH_OK ? TH_AGAIN : err;
+}
+
+enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now now,
+                                   const struct th_hashname *to,
+                                   const struct th_channel_request *request, uint32_t *c)
+{
+    struct th_exchange *ex = th_board_find(board, to);
+    struct th_channel *channel;
+
+    if (ex == NULL || is_idle(ex))
+        return TH_NO_LINE;
+    enum th_err err = th_board_open_channel(board, ex, now, request, &channel);
+    if (err == TH_OK)
+        *c = channel->id;
+    th_board_reset_alarm(board, ex);
+    return err;
+}
+
+enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
+                                const struct th_hashname *to, const struct th_chanpkt_out *packet)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    size_t len;
+    struct th_exchange *ex = th_board_find(board, to);
+    struct th_channel *channel = ex ? th_channels_find(&ex->channels, packet->c) : NULL;
+
+    if (channel == NULL)
+        return TH_NOT_FOUND;
+    enum th_err err = th_chanpkt_write(plain, sizeof plain, &len, packet);
+    if (err != TH_OK)
+        return err;
+    th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+    th_channel_touch(channel, now);
+    if (packet->end || (packet->err && packet->err[0]))
+        th_channels_close(&ex->channels, channel);
+    th_board_reset_alarm(board, ex);
+    return TH_OK;
+}
+
+void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const struct th_addr *to)
+{
+    if (th_addr_realm(to) == TH_REALM_NONE || !th_limit_take(&board->punches, now.mono, 1))
+        return;
+    uint8_t *room = th_outbox_room(&board->outbox, 2);
+    if (room == NULL)
+        return;
+    memset(room, 0, 2);
+    th_board_send(board, to, 2);
+}
+
+void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
+{
+    for (struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+        for (unsigned i = 0; i < ex->paths.count; i++)
+            ex->paths.path[i].is_proven = false;
+        if (ex->is_up)
+            th_board_ask_path(board, ex, now, true);
+        th_board_reset_alarm(board, ex);
+    }
+}
+
+th_ms th_switchboard_deadline(const struct th_switchboard *board)
+{
+    return th_heap_next(&board->due);
+}
+
+void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
+{
+    while (th_heap_next(&board->due) <= now.mono) {
+        struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_exchange, due);
+
+        th_board_tick_channels(board, ex, now);
+        th_board_tick_handshake(board, ex, now);
+        TH_CHECK(th_exchange_deadline(ex) > now.mono);
+        th_board_reset_alarm(board, ex);
+    }
+}
+
+bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)
+{
+    return th_outbox_take(&board->outbox, action);
+}
+
+unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now now,
+                             struct th_line_look *rows, unsigned max)
+{
+    unsigned count = 0;
+
+    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+        if (is_idle(ex))
+            continue;
+        if (count < max)
+            th_board_look_at(ex, now, &rows[count]);
+        count++;
+    }
+    return count;
+}
+
+void th_switchboard_totals(const struct th_switchboard *board, struct th_switchboard_totals *totals)
+{
+    *totals = (struct th_switchboard_totals){
+        .exchanges = board->count,
+        .lines = board->lines,
+        .rx_packets = board->rx_packets,
+        .tx_packets = board->tx_packets,
+        .rx_bytes = board->rx_bytes,
+        .tx_bytes = board->tx_bytes,
+        .observed_count = board->observed_count,
+        .at_highest = board->at_highest,
+        .drops = board->drops,
+    };
+    memcpy(totals->observed, board->observed, sizeof totals->observed);
+}

@@ -1,0 +1,169 @@
+/*
+ * switchboard.h - every exchange of one node: datagrams in, lines and packets out.
+ *
+ *     th_switchboard_on_datagram(&board, now, &from, bytes);
+ *     struct th_action action;
+ *     while (th_switchboard_next(&board, &action))
+ *         carry_out(&action);
+ *     sleep_until(th_switchboard_deadline(&board));
+ *     th_switchboard_tick(&board, now);
+ *
+ * One remote hashname is one exchange: its keys, our half of the handshake, the peer's halves, its
+ * addresses and channels. The rules are protocol.md 3, 4, 5 and 7.
+ *
+ * Floor:  2 (core), sans-I/O.
+ * Thread: the owner's.
+ */
+#ifndef TH_CORE_SWITCHBOARD_H
+#define TH_CORE_SWITCHBOARD_H
+
+#include "switch/base/heap.h"
+#include "switch/base/limit.h"
+#include "switch/base/rng.h"
+#include "switch/core/channel.h"
+#include "switch/wire/identity.h"
+#include "switch/wire/path.h"
+#include "switch/wire/see.h"
+
+enum {
+    TH_EXCHANGES_MAX = 4096,   /* nodes we know a key of; the idlest without a line goes first */
+    TH_EXCHANGE_PATHS_MAX = 8, /* addresses of one node */
+    TH_WAITING_MAX = 16,       /* packets that wait for one line */
+    TH_OBSERVED_MAX = 4,       /* addresses under which others saw us */
+    TH_OPENS_PER_S = 2000,     /* opens we decrypt; two or three X25519 each */
+    TH_OPENS_BURST = 500,
+    TH_CONNECT_ADDRS_MAX = 4, /* of one connect */
+    TH_CONNECT_PER_MIN = 10   /* new addresses a minute for each introducer */
+};
+
+struct th_switchboard_config {
+    const struct th_identity *identity; /* borrowed for its life */
+    unsigned exchanges_max;             /* 0: TH_EXCHANGES_MAX */
+    unsigned advertised_count;
+    struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
+    int64_t at_floor; /* no open of ours is dated at or below it (the highest of the last run) */
+};
+
+/* What an owner may look at: one exchange that has a line or makes one. */
+struct th_line_look {
+    struct th_hashname id;
+    struct th_parts parts;
+    struct th_public_key key;
+    uint8_t csid;
+    bool is_up;
+    bool is_pending; /* a changed open is being challenged */
+    bool has_addr;
+    struct th_addr addr; /* the one in use */
+    bool has_rtt;
+    uint32_t rtt_ms; /* of the newest `path` answer, or of the handshake */
+    unsigned channels;
+    th_ms up_ms;      /* since the line came up; 0 when it is not */
+    th_ms last_rx_ms; /* since something was decrypted from it */
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+};
+
+enum th_action_kind {
+    TH_ACTION_SEND,      /* bytes to addr */
+    TH_ACTION_LINE_UP,   /* line */
+    TH_ACTION_LINE_DOWN, /* line, why */
+    TH_ACTION_PATH,      /* line: another address is in use */
+    TH_ACTION_PACKET,    /* packet, on a channel that was open or (is_first) is now */
+    TH_ACTION_ENDED      /* ended: a channel is over without a packet saying so */
+};
+
+/* Values; bytes in them are valid until the next call of the machine. */
+struct th_action {
+    enum th_action_kind kind;
+    struct th_addr addr;       /* SEND: to; PACKET: from */
+    struct th_bytes bytes;     /* SEND */
+    struct th_hashname id;     /* all but SEND */
+    enum th_err why;           /* LINE_DOWN, ENDED */
+    struct th_channel channel; /* PACKET, ENDED: a copy */
+    bool is_first;             /* PACKET: of a channel of theirs */
+    struct th_chanpkt packet;  /* PACKET */
+    struct th_line_look line;  /* LINE_UP, LINE_DOWN, PATH */
+};
+
+struct th_switchboard;
+
+/* Makes one. rng: borrowed for its life. Returns NULL without memory. */
+TH_MUST struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *config,
+                                                  struct th_rng *rng, struct th_now now);
+
+/* Ends every line in silence, wipes keys, frees. Harmless for NULL. */
+void th_switchboard_free(struct th_switchboard *board);
+
+/* Something arrived. What it does wrong is counted. */
+void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
+                                const struct th_addr *from, struct th_bytes bytes);
+
+/*
+ * Makes a node known and opens a line to it when there is none.
+ *
+ * parts  NULL or empty: only what is known already is used (and the paths are added).
+ * key    of CS3a; must belong to parts when they are given.
+ * Returns TH_OK (a line is up), TH_AGAIN (opens are on their way), TH_NO_PATH, TH_INVALID (ourselves,
+ * or a key that does not fit), TH_LIMIT, TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
+                                        const struct th_hashname *id, const struct th_parts *parts,
+                                        const struct th_public_key *key,
+                                        const struct th_paths *paths);
+
+/* What a channel's first packet is made of. */
+struct th_channel_request {
+    enum th_channel_type type;
+    uint64_t owner, tag;
+    th_ms silence_ms; /* 0: the type's */
+    bool end;
+    struct th_bytes fields, body; /* borrowed */
+};
+
+/*
+ * Opens a channel and sends its first packet, or keeps it until the line is up.
+ * c       filled with the channel's number.
+ * Errors: TH_NO_LINE (no line, and none is being opened), TH_LIMIT, TH_TOO_BIG, TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now now,
+                                           const struct th_hashname *to,
+                                           const struct th_channel_request *request, uint32_t *c);
+
+/*
+ * Sends a further packet on an open channel. err: "" or NULL for none.
+ * Errors: TH_NOT_FOUND (no such channel is open), TH_TOO_BIG.
+ */
+TH_MUST enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
+                                        const struct th_hashname *to,
+                                        const struct th_chanpkt_out *packet);
+
+/* Sends the empty packet that opens a NAT. At most 10 a second in all; more are left out. */
+void th_switchboard_punch(struct th_switchboard *board, struct th_now now,
+                          const struct th_addr *to);
+
+/* The machine slept (or was moved): every address has to prove itself again. */
+void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now);
+
+th_ms th_switchboard_deadline(const struct th_switchboard *board);
+void th_switchboard_tick(struct th_switchboard *board, struct th_now now);
+
+/* Takes one action; false when there is none. */
+bool th_switchboard_next(struct th_switchboard *board, struct th_action *action);
+
+/* Fills rows for exchanges with a line up or in the making, in order of their making. Returns how
+ * many there are; at most max were filled. */
+unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now now,
+                             struct th_line_look *rows, unsigned max);
+
+/* Numbers of the whole node. */
+struct th_switchboard_totals {
+    unsigned exchanges, lines;
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes; /* datagrams */
+    unsigned observed_count;
+    struct th_addr observed[TH_OBSERVED_MAX];
+    int64_t at_highest; /* of our opens; to be kept on disk */
+    struct th_drops drops;
+};
+void th_switchboard_totals(const struct th_switchboard *board,
+                           struct th_switchboard_totals *totals);
+
+#endif

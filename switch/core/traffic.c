@@ -1,0 +1,430 @@
+#include "switch/core/board.h"
+
+#include <string.h>
+
+/* sending */
+
+bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
+                      const struct th_half *half, struct th_exchange_path *path,
+                      struct th_bytes plain)
+{
+    size_t len = plain.len + ex->cipher->line_overhead;
+    uint8_t nonce[TH_LINE_NONCE_BYTES];
+
+    if (path == NULL || !th_exchange_path_may_send(path, len)) {
+        th_drop_count(&board->drops, TH_DROP_UNPROVEN_BUDGET);
+        return false;
+    }
+    uint8_t *room = th_outbox_room(&board->outbox, len);
+    if (room == NULL)
+        return false;
+    th_rng_fill(board->rng, nonce, sizeof nonce);
+    if (ex->cipher->line_seal(room, len, &len, &half->keys, &half->id, nonce, plain) != TH_OK)
+        return false;
+    th_board_send(board, &path->addr, len);
+    ex->tx_packets++;
+    ex->tx_bytes += len;
+    return true;
+}
+
+/* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
+static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
+                               struct th_now now)
+{
+    th_ms heard = ex->current.rx_at ? ex->current.rx_at : ex->current.since;
+    th_ms silence = now.mono - heard;
+    bool is_unanswered =
+        ex->unanswered_since != 0 && now.mono - ex->unanswered_since >= TH_LINE_UNANSWERED_MS;
+
+    if (silence < TH_LINE_STALE_MS && !(silence >= TH_LINE_DOUBT_MS && is_unanswered))
+        return;
+    if (now.mono - ex->reopened_at < TH_LINE_REOPEN_MS)
+        return;
+    ex->reopened_at = now.mono;
+    th_board_send_opens(board, ex, now);
+}
+
+static bool keep_waiting(struct th_switchboard *board, struct th_exchange *ex,
+                         struct th_bytes plain)
+{
+    if (ex->waiting_count >= TH_WAITING_MAX || !th_kept_append(&ex->waiting, NULL, plain)) {
+        th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
+        return false;
+    }
+    ex->waiting_count++;
+    return true;
+}
+
+bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       struct th_bytes plain)
+{
+    ex->used_at = now.mono;
+    if (!ex->is_up)
+        return keep_waiting(board, ex, plain);
+
+    reopen_if_doubtful(board, ex, now);
+    if (ex->unanswered_since == 0)
+        ex->unanswered_since = now.mono;
+    return th_board_seal_to(board, ex, &ex->current, th_exchange_paths_used(&ex->paths), plain);
+}
+
+enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchange *ex,
+                                  struct th_now now, const struct th_channel_request *request,
+                                  struct th_channel **out)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    size_t len;
+    th_ms silence =
+        request->silence_ms ? request->silence_ms : th_channel_silence_ms(request->type);
+    struct th_channel *channel = th_channels_open(&ex->channels, request->type, silence, now);
+
+    if (channel == NULL)
+        return TH_LIMIT;
+    channel->owner = request->owner;
+    channel->tag = request->tag;
+    struct th_chanpkt_out packet = {.c = channel->id,
+                                    .type = th_channel_type_name(request->type),
+                                    .end = request->end,
+                                    .fields = request->fields,
+                                    .body = request->body};
+    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
+        th_channels_close(&ex->channels, channel);
+        return TH_TOO_BIG;
+    }
+    /* one that could not leave is one that was lost: the channel ends by its silence */
+    th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+    *out = channel;
+    return TH_OK;
+}
+
+/* path */
+
+/* Writes a `path` request of ours on new channel `id`. */
+static size_t write_path_request(const struct th_switchboard *board, uint32_t id, uint8_t *plain,
+                                 size_t cap)
+{
+    char fields[TH_FIELDS_MAX];
+    size_t len;
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    th_paths_put(&text, board->config.advertised, board->config.advertised_count);
+    struct th_chanpkt_out packet = {
+        .c = id, .type = th_channel_type_name(TH_CHANNEL_PATH), .fields = th_text_bytes(&text)};
+    return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
+}
+
+/* The tag of a `path` channel of core's own is when it was asked. */
+static struct th_channel *open_path_channel(struct th_channels *channels, struct th_now now)
+{
+    struct th_channel *channel =
+        th_channels_open(channels, TH_CHANNEL_PATH, th_channel_silence_ms(TH_CHANNEL_PATH), now);
+
+    if (channel)
+        channel->tag = now.mono;
+    return channel;
+}
+
+uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           bool everywhere)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_channel *channel = open_path_channel(&ex->channels, now);
+
+    if (channel == NULL)
+        return 0;
+    size_t len = write_path_request(board, channel->id, plain, sizeof plain);
+    for (unsigned i = 0; i < ex->paths.count; i++) {
+        struct th_exchange_path *path = &ex->paths.path[i];
+        /* an address that only an unbelieved open came from learns nothing of the line */
+        bool is_theirs = everywhere && (path->is_proven || path->is_told);
+        if ((int)i == ex->paths.used || is_theirs)
+            th_board_seal_to(board, ex, &ex->current, path, (struct th_bytes){plain, len});
+    }
+    return channel->id;
+}
+
+void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_pending *pending = ex->pending;
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &pending->from);
+
+    if (path == NULL || now.mono < pending->probe_at)
+        return;
+    struct th_channel *channel = open_path_channel(&pending->channels, now);
+    if (channel == NULL)
+        return;
+    pending->probe_at = now.mono + 1000;
+    size_t len = write_path_request(board, channel->id, plain, sizeof plain);
+    th_board_seal_to(board, ex, &pending->half, path, (struct th_bytes){plain, len});
+}
+
+static void answer_path(struct th_switchboard *board, struct th_exchange *ex,
+                        const struct th_half *half, const struct th_addr *from, uint32_t id)
+{
+    char fields[TH_FIELDS_MAX];
+    uint8_t plain[TH_CHANPKT_MAX];
+    size_t len;
+    struct th_text text = th_text_in(fields, sizeof fields);
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
+
+    if (path == NULL)
+        return; /* it came by a relay: there is no address to tell */
+    th_path_put_seen(&text, from);
+    struct th_chanpkt_out packet = {.c = id, .end = true, .fields = th_text_bytes(&text)};
+    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) == TH_OK)
+        th_board_seal_to(board, ex, half, path, (struct th_bytes){plain, len});
+}
+
+/* Where others see us; the newest first, each once. */
+static void note_observed(struct th_switchboard *board, const struct th_addr *seen)
+{
+    unsigned i = 0;
+
+    if (th_addr_realm(seen) == TH_REALM_NONE)
+        return;
+    while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
+        i++;
+    if (i == TH_OBSERVED_MAX)
+        i--;
+    else if (i == board->observed_count)
+        board->observed_count++;
+    memmove(&board->observed[1], &board->observed[0], i * sizeof *seen);
+    board->observed[0] = *seen;
+}
+
+static bool is_challenge(const struct th_exchange *ex, uint32_t id)
+{
+    for (unsigned i = 0; ex->pending && i < ex->pending->challenges; i++)
+        if (ex->pending->challenge_id[i] == id && id != 0)
+            return true;
+    return false;
+}
+
+static void on_path_answer(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           const struct th_channel *channel, const struct th_chanpkt *packet)
+{
+    struct th_path_head head;
+    enum th_drop why = th_path_read(&head, packet->head);
+
+    th_drop_count(&board->drops, why);
+    if (why == TH_DROP_NONE && head.has_seen)
+        note_observed(board, &head.seen);
+    if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
+        ex->rtt_ms = (uint32_t)(now.mono - channel->tag);
+        ex->has_rtt = true;
+    }
+    if (is_challenge(ex, channel->id))
+        th_board_on_challenge_answered(board, ex);
+}
+
+/* receiving */
+
+/* The channel a packet is for, opened if it is their first; NULL when it is to be dropped. */
+static struct th_channel *channel_for(struct th_switchboard *board, struct th_exchange *ex,
+                                      const struct th_chanpkt *packet, struct th_now now,
+                                      bool *is_first)
+{
+    struct th_channel *channel = th_channels_find(&ex->channels, packet->c);
+    enum th_drop why;
+
+    *is_first = channel == NULL;
+    if (channel)
+        return channel;
+    enum th_channel_type type = th_channel_type_of(packet->type);
+    if (th_channels_was_used(&ex->channels, packet->c))
+        why = TH_DROP_CHANNEL_CLOSED;
+    else if (packet->type[0] == 0)
+        why = TH_DROP_CHANNEL_UNKNOWN;
+    else if (type == TH_CHANNEL_OTHER)
+        why = TH_DROP_CHANNEL_TYPE;
+    else if (packet->has_seq)
+        why = TH_DROP_CHANNEL_RELIABLE;
+    else
+        why = th_channels_accept(&ex->channels, packet->c, type, now, &channel);
+    th_drop_count(&board->drops, why);
+    return channel;
+}
+
+/* What the switch answers by itself. */
+static void serve(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                  const struct th_addr *from, struct th_channel *channel,
+                  const struct th_chanpkt *packet, bool is_first)
+{
+    switch (channel->type) {
+    case TH_CHANNEL_PATH:
+        if (channel->is_ours)
+            on_path_answer(board, ex, now, channel, packet);
+        else if (is_first)
+            answer_path(board, ex, &ex->current, from, channel->id);
+        break;
+    case TH_CHANNEL_PEER:
+        if (is_first)
+            th_board_on_peer(board, ex, now, from, channel, packet);
+        break;
+    case TH_CHANNEL_CONNECT:
+        if (is_first)
+            th_board_on_connect(board, ex, now, channel, packet);
+        break;
+    case TH_CHANNEL_SEEK:
+    case TH_CHANNEL_LINK:
+    case TH_CHANNEL_OTHER:
+    case TH_CHANNEL_TYPES:
+        break; /* others read the event */
+    }
+}
+
+void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                        const struct th_addr *from, struct th_bytes plain)
+{
+    struct th_chanpkt packet;
+    bool is_first;
+    enum th_drop why = th_chanpkt_read(&packet, plain);
+
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+    struct th_channel *channel = channel_for(board, ex, &packet, now, &is_first);
+    if (channel == NULL)
+        return;
+    th_channel_touch(channel, now);
+    struct th_action action = {.kind = TH_ACTION_PACKET,
+                               .addr = *from,
+                               .id = ex->id,
+                               .channel = *channel,
+                               .is_first = is_first,
+                               .packet = packet};
+    th_outbox_put(&board->outbox, &action, 0);
+
+    uint32_t id = channel->id;
+    bool is_answered = !channel->is_ours && channel->type == TH_CHANNEL_PATH;
+    serve(board, ex, now, from, channel, &packet, is_first);
+    channel = th_channels_find(&ex->channels, id);
+    if (channel && (packet.end || packet.err[0] || is_answered))
+        th_channels_close(&ex->channels, channel);
+}
+
+void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange *ex,
+                                struct th_now now, const struct th_addr *from,
+                                struct th_bytes plain)
+{
+    struct th_pending *pending = ex->pending;
+    struct th_chanpkt packet;
+    enum th_drop why = th_chanpkt_read(&packet, plain);
+
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+    if (th_channels_find(&pending->channels, packet.c))
+        return; /* an answer to our probe; that it decrypted is all we wanted */
+    if (th_channel_type_of(packet.type) == TH_CHANNEL_PATH) {
+        struct th_channel *channel;
+        why = th_channels_accept(&pending->channels, packet.c, TH_CHANNEL_PATH, now, &channel);
+        th_drop_count(&board->drops, why);
+        if (why == TH_DROP_NONE) {
+            th_channels_close(&pending->channels, channel);
+            answer_path(board, ex, &pending->half, from, packet.c);
+        }
+        return;
+    }
+    if (pending->kept_count >= TH_PENDING_KEPT_MAX ||
+        !th_kept_append(&pending->kept, from, plain)) {
+        th_drop_count(&board->drops, TH_DROP_LINE_PENDING);
+        return;
+    }
+    pending->kept_count++;
+}
+
+static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                     const struct th_addr *from)
+{
+    ex->unanswered_since = 0;
+    bool has_moved =
+        from->family != TH_FAMILY_NONE && th_exchange_paths_on_proof(&ex->paths, from, now);
+
+    if (!ex->is_up)
+        th_board_line_up(board, ex, now);
+    else if (has_moved)
+        th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+}
+
+static struct th_exchange *find_by_own(struct th_switchboard *board, const struct th_line_id *id)
+{
+    struct th_exchange *ex;
+
+    HASH_FIND_BYHASHVALUE(by_own, board->by_own, id, sizeof *id,
+                          th_hash(board->hash_secret, id, sizeof *id), ex);
+    return ex;
+}
+
+void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
+                      struct th_bytes bytes)
+{
+    uint8_t plain[TH_DATAGRAM_IN_MAX];
+    size_t len;
+    struct th_line_id id;
+    enum th_drop why = th_line_read_id(&id, bytes);
+    struct th_exchange *ex = why == TH_DROP_NONE ? find_by_own(board, &id) : NULL;
+
+    if (why == TH_DROP_NONE && (ex == NULL || !ex->current.is_set))
+        why = TH_DROP_LINE_UNKNOWN;
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+
+    bool is_pending = false;
+    why = th_half_unseal(&ex->current, ex->cipher, bytes, now, plain, &len);
+    if (why == TH_DROP_LINE_CRYPT && ex->pending) {
+        is_pending = true;
+        why = th_half_unseal(&ex->pending->half, ex->cipher, bytes, now, plain, &len);
+    }
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+
+    ex->used_at = now.mono;
+    ex->rx_packets++;
+    ex->rx_bytes += bytes.len;
+    if (is_pending) {
+        th_board_on_pending_packet(board, ex, now, from, (struct th_bytes){plain, len});
+    } else {
+        on_proof(board, ex, now, from);
+        th_board_on_packet(board, ex, now, from, (struct th_bytes){plain, len});
+    }
+    th_board_reset_alarm(board, ex);
+}
+
+/* ends */
+
+static void tell_ended(struct th_switchboard *board, const struct th_exchange *ex,
+                       const struct th_channel *channel, enum th_err why)
+{
+    struct th_action action = {
+        .kind = TH_ACTION_ENDED, .id = ex->id, .channel = *channel, .why = why};
+
+    th_outbox_put(&board->outbox, &action, 0);
+}
+
+void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_channel *channel;
+
+    while ((channel = th_channels_expired(&ex->channels, now))) {
+        tell_ended(board, ex, channel, TH_TIMED_OUT);
+        th_channels_close(&ex->channels, channel);
+    }
+}
+
+void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
+                           struct th_now now)
+{
+    (void)now;
+    while (ex->channels.first) {
+        tell_ended(board, ex, ex->channels.first, why);
+        th_channels_close(&ex->channels, ex->channels.first);
+    }
+}
