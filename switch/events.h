@@ -1,0 +1,115 @@
+/*
+ * events.h - what the switch's event manager announces.
+ *
+ * Kinds are bits of th_interest.kinds; packets also have a topic: their channel's type and which side
+ * opened it, so that the router is woken by seeks that others ask and the dialer by answers to its
+ * own. An event that belongs to one server's request carries that server's pid and tag; others leave
+ * it alone.
+ *
+ * Floor:  3.
+ * Thread: any; events do not change.
+ */
+#ifndef TH_SWITCH_EVENTS_H
+#define TH_SWITCH_EVENTS_H
+
+#include "switch/core/channel.h"
+#include "switch/run/event.h"
+#include "switch/wire/cipher.h"
+#include "switch/wire/hashname.h"
+#include "switch/wire/path.h"
+
+enum th_ev_kind {
+    TH_EV_LINE_UP = 1 << 0,      /* state; struct th_ev_line: the switch */
+    TH_EV_LINE_DOWN = 1 << 1,    /* state; struct th_ev_line: the switch */
+    TH_EV_PATH_CHANGED = 1 << 2, /* state; struct th_ev_line: another address is in use */
+    TH_EV_OPENED = 1 << 3,       /* struct th_ev_packet: first packet of a channel of theirs */
+    TH_EV_PACKET = 1 << 4,    /* struct th_ev_packet: any later packet, of either side's channels */
+    TH_EV_ENDED = 1 << 5,     /* struct th_ev_ended: a channel ended without a packet saying so */
+    TH_EV_LINK_UP = 1 << 6,   /* state; struct th_ev_link: the router */
+    TH_EV_LINK_DOWN = 1 << 7, /* state; struct th_ev_link: the router */
+    TH_EV_DIALED = 1 << 8,    /* struct th_ev_dialed: the dialer */
+    TH_EV_STATE = 1 << 9      /* state; struct th_ev_state: the bootstrap */
+};
+
+/* The topic bit of a channel type and side. is_ours: we opened the channel. */
+static inline uint64_t th_topic(enum th_channel_type type, bool is_ours)
+{
+    return 1ull << (2 * (unsigned)type + (is_ours ? 1 : 0));
+}
+
+struct th_ev_line {
+    struct th_hashname id;
+    struct th_parts parts;
+    struct th_public_key key; /* static, of csid */
+    uint8_t csid;
+    bool has_addr; /* false: nothing is known of where it is (a relay) */
+    struct th_addr addr;
+    enum th_err
+        why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_SHUTDOWN … */
+};
+
+/* head and body lie behind the struct in the same memory. */
+struct th_ev_packet {
+    struct th_hashname from;
+    struct th_addr addr; /* where it came from; family NONE when relayed */
+    uint32_t c;
+    bool is_ours; /* we opened the channel */
+    bool end;
+    enum th_channel_type type;
+    char type_name[TH_TYPE_MAX];
+    char err[TH_CHANNEL_ERR_MAX];
+    th_pid owner;         /* who of us opened the channel; 0 for theirs */
+    uint64_t tag;         /* what the owner gave when opening it */
+    struct th_bytes head; /* JSON text */
+    struct th_bytes body;
+};
+
+struct th_ev_ended {
+    struct th_hashname from;
+    uint32_t c;
+    bool is_ours;
+    enum th_channel_type type;
+    th_pid owner;
+    uint64_t tag;
+    enum th_err why; /* TH_TIMED_OUT (silence), TH_CANCELLED (the line was replaced), TH_NO_LINE */
+};
+
+struct th_ev_link {
+    struct th_hashname id;
+    bool is_seed;
+    bool is_out; /* we opened it */
+    enum th_err
+        why; /* of LINK_DOWN: TH_TIMED_OUT, TH_EOF (they ended it), TH_REFUSED, TH_LIMIT (we did) … */
+};
+
+struct th_ev_dialed {
+    struct th_hashname target;
+    enum th_err result; /* as dialer.h says */
+    th_ms took_ms;
+};
+
+enum th_node_state { TH_NODE_STARTING, TH_NODE_JOINING, TH_NODE_READY, TH_NODE_ALONE };
+
+struct th_ev_state {
+    enum th_node_state state;
+};
+
+/* "starting", "joining", "ready", "alone". */
+const char *th_node_state_name(enum th_node_state state);
+
+/* The body of an event of the kinds named above; checks that the kind fits. */
+const struct th_ev_line *th_ev_line_of(const struct th_event *event);
+const struct th_ev_packet *th_ev_packet_of(const struct th_event *event);
+const struct th_ev_ended *th_ev_ended_of(const struct th_event *event);
+const struct th_ev_link *th_ev_link_of(const struct th_event *event);
+const struct th_ev_dialed *th_ev_dialed_of(const struct th_event *event);
+const struct th_ev_state *th_ev_state_of(const struct th_event *event);
+
+/*
+ * Announces a copy of body (size bytes) on the manager; for the small bodies above.
+ * Errors: TH_NO_MEMORY, and those of th_notify. Thread: any.
+ */
+enum th_err th_ev_announce(struct th_host *host, th_pid manager, enum th_ev_kind kind,
+                           const void *body, size_t size);
+
+#endif

@@ -1,0 +1,390 @@
+#include "switch/switch.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+const struct th_msg_kind th_net_msg_datagrams = {"net.datagrams", th_mem_free};
+const struct th_msg_kind th_switch_msg_open = {"switch.open", th_mem_free};
+const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free};
+const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
+const struct th_msg_kind th_switch_msg_result = {"switch.result", th_mem_free};
+const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
+const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
+const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
+
+struct carrier {
+    const struct th_switch_config *config;
+    struct th_switchboard *board;
+    th_pid events;
+    bool is_open; /* the net is */
+};
+
+/* announcing */
+
+static void announce(struct carrier *sw, const struct th_self *self, struct th_event *event)
+{
+    if (event == NULL)
+        return;
+    if (sw->events == 0)
+        sw->events = th_whereis(self->host, self->scope, sw->config->events_name);
+    if (th_notify(self->host, sw->events, event) == TH_GONE)
+        sw->events = 0; /* its owners are restarted and ask for the lines again */
+}
+
+static void announce_line(struct carrier *sw, const struct th_self *self, enum th_ev_kind kind,
+                          const struct th_line_look *look, enum th_err why)
+{
+    struct th_ev_line *line = th_mem_zalloc(1, sizeof *line);
+
+    if (line == NULL)
+        return;
+    *line = (struct th_ev_line){.id = look->id,
+                                .parts = look->parts,
+                                .key = look->key,
+                                .csid = look->csid,
+                                .has_addr = look->has_addr,
+                                .addr = look->addr,
+                                .why = why};
+    announce(sw, self, th_event_new(kind, 0, true, line, th_mem_free));
+}
+
+static void log_line(const struct th_self *self, const struct th_action *action)
+{
+    char id[TH_HASHNAME_HEX + 1], addr[TH_ADDR_TEXT_MAX] = "none";
+
+    th_hashname_write(id, &action->id);
+    if (action->line.has_addr)
+        th_addr_write(addr, &action->line.addr);
+    if (action->kind == TH_ACTION_LINE_UP)
+        TH_LOG(self->log, INFO, "switch", "line up peer=%s path=%s", id, addr);
+    else if (action->kind == TH_ACTION_LINE_DOWN)
+        TH_LOG(self->log, INFO, "switch", "line down peer=%s path=%s why=\"%s\"", id, addr,
+               th_strerror(action->why));
+    else
+        TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s",
+               th_hashname_short(&action->id).hex, addr);
+}
+
+static void announce_packet(struct carrier *sw, const struct th_self *self,
+                            const struct th_action *action)
+{
+    const struct th_chanpkt *packet = &action->packet;
+    const struct th_channel *channel = &action->channel;
+    size_t len = packet->head.len + packet->body.len;
+    struct th_ev_packet *ev = th_mem_zalloc(1, sizeof *ev + len);
+
+    if (ev == NULL)
+        return;
+    uint8_t *bytes = (uint8_t *)(ev + 1);
+    *ev = (struct th_ev_packet){.from = action->id,
+                                .addr = action->addr,
+                                .c = channel->id,
+                                .is_ours = channel->is_ours,
+                                .end = packet->end,
+                                .type = channel->type,
+                                .owner = channel->owner,
+                                .tag = channel->tag,
+                                .head = {bytes, packet->head.len},
+                                .body = {bytes + packet->head.len, packet->body.len}};
+    memcpy(ev->type_name, packet->type, sizeof ev->type_name);
+    memcpy(ev->err, packet->err, sizeof ev->err);
+    memcpy(bytes, packet->head.at, packet->head.len);
+    if (packet->body.len > 0)
+        memcpy(bytes + packet->head.len, packet->body.at, packet->body.len);
+
+    enum th_ev_kind kind = action->is_first ? TH_EV_OPENED : TH_EV_PACKET;
+    announce(sw, self,
+             th_event_new(kind, th_topic(channel->type, channel->is_ours), false, ev, th_mem_free));
+}
+
+static void announce_ended(struct carrier *sw, const struct th_self *self,
+                           const struct th_action *action)
+{
+    const struct th_channel *channel = &action->channel;
+    struct th_ev_ended *ev = th_mem_zalloc(1, sizeof *ev);
+
+    if (ev == NULL)
+        return;
+    *ev = (struct th_ev_ended){.from = action->id,
+                               .c = channel->id,
+                               .is_ours = channel->is_ours,
+                               .type = channel->type,
+                               .owner = channel->owner,
+                               .tag = channel->tag,
+                               .why = action->why};
+    announce(sw, self,
+             th_event_new(TH_EV_ENDED, th_topic(channel->type, channel->is_ours), false, ev,
+                          th_mem_free));
+}
+
+/* What the machine wants done: datagrams to the net, the rest to the event manager. */
+static void carry_out(struct carrier *sw, const struct th_self *self)
+{
+    struct th_net *net = sw->config->net;
+    struct th_action action;
+
+    while (th_switchboard_next(sw->board, &action)) {
+        switch (action.kind) {
+        case TH_ACTION_SEND:
+            net->ops->send(net, &action.addr, action.bytes);
+            break;
+        case TH_ACTION_LINE_UP:
+            log_line(self, &action);
+            announce_line(sw, self, TH_EV_LINE_UP, &action.line, action.why);
+            break;
+        case TH_ACTION_LINE_DOWN:
+            log_line(self, &action);
+            announce_line(sw, self, TH_EV_LINE_DOWN, &action.line, action.why);
+            break;
+        case TH_ACTION_PATH:
+            log_line(self, &action);
+            announce_line(sw, self, TH_EV_PATH_CHANGED, &action.line, action.why);
+            break;
+        case TH_ACTION_PACKET:
+            announce_packet(sw, self, &action);
+            break;
+        case TH_ACTION_ENDED:
+            announce_ended(sw, self, &action);
+            break;
+        }
+    }
+    net->ops->flush(net);
+}
+
+/* requests */
+
+static void answer(const struct th_self *self, const struct th_msg *msg, enum th_err err,
+                   uint32_t c)
+{
+    struct th_switch_result *result = msg->ref ? th_mem_zalloc(1, sizeof *result) : NULL;
+
+    if (result == NULL)
+        return; /* nobody waits, or its time-out tells it */
+    *result = (struct th_switch_result){err, c};
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_switch_msg_result, .body = result});
+}
+
+static void on_datagrams(struct carrier *sw, const struct th_self *self,
+                         const struct th_datagrams *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        th_switchboard_on_datagram(sw->board, self->now, &batch->datagram[i].from,
+                                   batch->datagram[i].bytes);
+}
+
+static void on_open(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    const struct th_switch_open *open = msg->body;
+
+    answer(self, msg,
+           th_switchboard_open(sw->board, self->now, &open->id, &open->parts, &open->key,
+                               &open->paths),
+           0);
+}
+
+static void on_channel(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    const struct th_switch_channel *open = msg->body;
+    struct th_channel_request request = {
+        .type = open->type,
+        .owner = msg->from,
+        .tag = open->tag,
+        .silence_ms = open->silence_ms,
+        .end = open->end,
+        .fields = {open->bytes, open->fields_len},
+        .body = {open->bytes + open->fields_len, open->body_len},
+    };
+    uint32_t c = 0;
+
+    answer(self, msg, th_switchboard_channel(sw->board, self->now, &open->to, &request, &c), c);
+}
+
+static void on_send(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    const struct th_switch_send *send = msg->body;
+    struct th_chanpkt_out packet = {
+        .c = send->c,
+        .err = send->err,
+        .end = send->end,
+        .fields = {send->bytes, send->fields_len},
+        .body = {send->bytes + send->fields_len, send->body_len},
+    };
+    enum th_err err = th_switchboard_send(sw->board, self->now, &send->to, &packet);
+
+    if (err != TH_OK)
+        TH_LOG(self->log, DEBUG, "switch", "not sent peer=%s c=%u why=\"%s\"",
+               th_hashname_short(&send->to).hex, send->c, th_strerror(err));
+}
+
+static void on_lines(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    unsigned count = th_switchboard_look(sw->board, self->now, NULL, 0);
+    struct th_switch_lines *lines = th_mem_zalloc(1, sizeof *lines + count * sizeof lines->line[0]);
+
+    if (lines == NULL)
+        return;
+    lines->count = th_switchboard_look(sw->board, self->now, lines->line, count);
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_switch_msg_lines, .body = lines});
+}
+
+static void on_status(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    struct th_net *net = sw->config->net;
+    struct th_switchboard_totals totals;
+    struct th_switch_status *status = th_mem_zalloc(1, sizeof *status);
+
+    if (status == NULL)
+        return;
+    th_switchboard_totals(sw->board, &totals);
+    status->id = sw->config->board.identity->hashname;
+    status->listen_count = net->ops->addrs(net, status->listen, TH_NET_ADDRS_MAX);
+    status->observed_count = totals.observed_count;
+    memcpy(status->observed, totals.observed, sizeof status->observed);
+    status->exchanges = totals.exchanges;
+    status->lines = totals.lines;
+    status->rx_packets = totals.rx_packets;
+    status->tx_packets = totals.tx_packets;
+    status->rx_bytes = totals.rx_bytes;
+    status->tx_bytes = totals.tx_bytes;
+    status->at_highest = totals.at_highest;
+    status->drops = totals.drops;
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_switch_msg_status, .body = status});
+}
+
+/* the server */
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    struct carrier *sw = state;
+    struct th_net *net;
+
+    sw->config = arg;
+    net = sw->config->net;
+    sw->board = th_switchboard_new(&sw->config->board, sw->config->rng, self->now);
+    if (sw->board == NULL)
+        return TH_NO_MEMORY;
+    enum th_err err = net->ops->open(net, self->host, self->pid);
+    if (err != TH_OK) {
+        TH_LOG(self->log, ERROR, "switch", "cannot open the network: %s", th_strerror(err));
+        th_switchboard_free(sw->board);
+    }
+    return err;
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct carrier *sw = state;
+
+    if (msg->kind == &th_net_msg_datagrams)
+        on_datagrams(sw, self, msg->body);
+    else if (msg->kind == &th_switch_msg_open)
+        on_open(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_channel)
+        on_channel(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_send)
+        on_send(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_lines)
+        on_lines(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_status)
+        on_status(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_punch)
+        th_switchboard_punch(sw->board, self->now, msg->body);
+    carry_out(sw, self);
+    return TH_OK;
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    struct carrier *sw = state;
+
+    th_switchboard_tick(sw->board, self->now);
+    carry_out(sw, self);
+    return TH_OK;
+}
+
+static th_ms deadline(const void *state)
+{
+    const struct carrier *sw = state;
+
+    return th_switchboard_deadline(sw->board);
+}
+
+/* A switch that ends takes its lines along: whoever counts on them is told. */
+static void announce_all_down(struct carrier *sw, const struct th_self *self)
+{
+    unsigned count = th_switchboard_look(sw->board, self->now, NULL, 0);
+    struct th_line_look *rows = count ? th_mem_zalloc(count, sizeof *rows) : NULL;
+
+    if (rows == NULL)
+        return;
+    th_switchboard_look(sw->board, self->now, rows, count);
+    for (unsigned i = 0; i < count; i++)
+        if (rows[i].is_up)
+            announce_line(sw, self, TH_EV_LINE_DOWN, &rows[i], TH_SHUTDOWN);
+    th_mem_free(rows);
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct carrier *sw = state;
+    struct th_net *net = sw->config->net;
+
+    (void)why;
+    announce_all_down(sw, self);
+    net->ops->close(net);
+    th_switchboard_free(sw->board);
+}
+
+const struct th_server_ops th_switch_ops = {
+    .name = "switch",
+    .state_size = sizeof(struct carrier),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+};
+
+/* bodies */
+
+struct th_switch_channel *th_switch_channel_new(const struct th_hashname *to,
+                                                enum th_channel_type type, struct th_bytes fields,
+                                                struct th_bytes body)
+{
+    struct th_switch_channel *open = th_mem_zalloc(1, sizeof *open + fields.len + body.len);
+
+    if (open == NULL)
+        return NULL;
+    open->to = *to;
+    open->type = type;
+    open->fields_len = fields.len;
+    open->body_len = body.len;
+    if (fields.len > 0)
+        memcpy(open->bytes, fields.at, fields.len);
+    if (body.len > 0)
+        memcpy(open->bytes + fields.len, body.at, body.len);
+    return open;
+}
+
+struct th_switch_send *th_switch_send_new(const struct th_hashname *to, uint32_t c, bool is_ours,
+                                          struct th_bytes fields, struct th_bytes body)
+{
+    struct th_switch_send *send = th_mem_zalloc(1, sizeof *send + fields.len + body.len);
+
+    if (send == NULL)
+        return NULL;
+    send->to = *to;
+    send->c = c;
+    send->is_ours = is_ours;
+    send->fields_len = fields.len;
+    send->body_len = body.len;
+    if (fields.len > 0)
+        memcpy(send->bytes, fields.at, fields.len);
+    if (body.len > 0)
+        memcpy(send->bytes + fields.len, body.at, body.len);
+    return send;
+}

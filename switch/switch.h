@@ -1,0 +1,117 @@
+/*
+ * switch.h - the switch: lines to others, and every packet on them as an event.
+ *
+ * A server over core/switchboard. It sends and receives datagrams, makes lines, carries channels,
+ * answers what needs no table (`path`, `peer`, `connect`), and announces everything on its event
+ * manager. It never searches: without a path it says so, and dialling is the dialer's.
+ *
+ * Floor:  3.
+ * Owns:   exchanges, lines, channels; the net.
+ * Limits: core/switchboard.h.
+ */
+#ifndef TH_SWITCH_SWITCH_H
+#define TH_SWITCH_SWITCH_H
+
+#include "switch/core/switchboard.h"
+#include "switch/events.h"
+#include "switch/net.h"
+
+/* The spec's arg; borrowed for the server's life and over restarts. */
+struct th_switch_config {
+    struct th_switchboard_config board;
+    struct th_net *net;
+    const char *events_name; /* the event manager's registered name, in the same scope */
+    struct th_rng
+        *rng; /* the switch's alone; goes on over restarts, so that no key or nonce comes twice */
+};
+
+extern const struct th_server_ops th_switch_ops;
+
+/*
+ * Call, body struct th_switch_open: makes the node known and opens a line when there is none.
+ * Reply th_switch_msg_result: TH_OK (a line is up), TH_AGAIN (opens were sent: TH_EV_LINE_UP follows,
+ * or not), TH_NO_PATH (nothing is known of where it is), TH_LIMIT, TH_NO_MEMORY, TH_INVALID (ourselves;
+ * a key that does not belong to the hashname).
+ */
+extern const struct th_msg_kind th_switch_msg_open;
+struct th_switch_open {
+    struct th_hashname id;
+    struct th_parts parts;    /* count 0: only what the switch already knows */
+    struct th_public_key key; /* of CS3a; not looked at when parts.count is 0 */
+    struct th_paths paths;
+};
+
+/*
+ * Call, body struct th_switch_channel: opens a channel and sends its first packet, at once or when
+ * the line that is being opened is up. The caller is the channel's owner: its events carry its pid
+ * and tag. Reply th_switch_msg_result with `c`; TH_NO_LINE (no line, and none is being opened),
+ * TH_LIMIT, TH_TOO_BIG, TH_NO_MEMORY. The reply comes before any event of the channel.
+ * A cast of it does the same and answers nothing (owner and tag as for a call).
+ */
+extern const struct th_msg_kind th_switch_msg_channel;
+struct th_switch_channel {
+    struct th_hashname to;
+    enum th_channel_type type; /* not OTHER */
+    uint64_t tag;
+    th_ms silence_ms; /* 0: the type's own */
+    bool end;
+    size_t fields_len, body_len; /* both lie behind the struct: fields (JSON members), then body */
+    uint8_t bytes[];
+};
+
+/*
+ * Cast, body struct th_switch_send: a further packet on an open channel of either side. One for a
+ * channel that has ended is dropped. end or err closes the channel once sent.
+ */
+extern const struct th_msg_kind th_switch_msg_send;
+struct th_switch_send {
+    struct th_hashname to;
+    uint32_t c;
+    bool is_ours; /* who opened the channel, as in the event */
+    bool end;
+    char err[TH_CHANNEL_ERR_MAX]; /* "" none */
+    size_t fields_len, body_len;
+    uint8_t bytes[];
+};
+
+/* Makes those two bodies; NULL without memory. Set further members of what is returned. */
+TH_MUST struct th_switch_channel *th_switch_channel_new(const struct th_hashname *to,
+                                                        enum th_channel_type type,
+                                                        struct th_bytes fields,
+                                                        struct th_bytes body);
+TH_MUST struct th_switch_send *th_switch_send_new(const struct th_hashname *to, uint32_t c,
+                                                  bool is_ours, struct th_bytes fields,
+                                                  struct th_bytes body);
+
+struct th_switch_result {
+    enum th_err err;
+    uint32_t c;
+};
+extern const struct th_msg_kind th_switch_msg_result;
+
+/* Call, no body: every line. Reply, same kind, body struct th_switch_lines: a picture of the moment
+ * at which it is taken; events after it tell what changed since. */
+extern const struct th_msg_kind th_switch_msg_lines;
+struct th_switch_lines {
+    unsigned count;
+    struct th_line_look line[];
+};
+
+/* Call, no body; reply, same kind, body struct th_switch_status. */
+extern const struct th_msg_kind th_switch_msg_status;
+struct th_switch_status {
+    struct th_hashname id;
+    unsigned listen_count, observed_count;
+    struct th_addr listen[TH_NET_ADDRS_MAX]; /* as the net tells them */
+    struct th_addr
+        observed[TH_OBSERVED_MAX]; /* as others saw us, from answers to `path`; newest first */
+    unsigned exchanges, lines;
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+    int64_t at_highest; /* of our opens; to be kept on disk */
+    struct th_drops drops;
+};
+
+/* Cast, body struct th_addr *: sends a punch (00 00) there, so that a NAT of ours lets the answer in. */
+extern const struct th_msg_kind th_switch_msg_punch;
+
+#endif

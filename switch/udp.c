@@ -1,0 +1,407 @@
+#include "switch/udp.h"
+
+#include "switch/base/mem.h"
+#include "switch/wire/packet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What uv needs of one socket while it is open; freed when uv has let go. */
+struct reader {
+    uv_poll_t poll;
+    struct udp *udp; /* NULL once closed */
+    int fd;
+};
+
+struct sock {
+    int fd;
+    struct th_addr bound;
+    struct reader *reader; /* NULL unless open */
+};
+
+struct outgoing {
+    int fd;
+    struct th_addr to;
+    size_t len;
+    uint8_t bytes[TH_DATAGRAM_IN_MAX];
+};
+
+struct udp {
+    struct th_net net;
+    uv_loop_t *loop;
+    const struct th_log *log;
+    struct th_host *host;
+    th_pid receiver;
+    unsigned sock_count;
+    struct sock sock[TH_UDP_LISTEN_MAX];
+    unsigned out_count;
+    struct outgoing out[TH_UDP_BATCH];
+};
+
+/* addresses */
+
+static socklen_t to_sockaddr(struct sockaddr_storage *out, const struct th_addr *addr)
+{
+    memset(out, 0, sizeof *out);
+    if (addr->family == TH_FAMILY_IPV4) {
+        struct sockaddr_in *in = (struct sockaddr_in *)out;
+        in->sin_family = AF_INET;
+        in->sin_port = htons(addr->port);
+        memcpy(&in->sin_addr, addr->ip, 4);
+        return sizeof *in;
+    }
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(addr->port);
+    memcpy(&in6->sin6_addr, addr->ip, 16);
+    return sizeof *in6;
+}
+
+static void from_sockaddr(struct th_addr *out, const struct sockaddr_storage *from)
+{
+    memset(out, 0, sizeof *out);
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        out->family = TH_FAMILY_IPV4;
+        out->port = ntohs(in->sin_port);
+        memcpy(out->ip, &in->sin_addr, 4);
+    } else if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+        out->family = TH_FAMILY_IPV6;
+        out->port = ntohs(in6->sin6_port);
+        memcpy(out->ip, &in6->sin6_addr, 16);
+        th_addr_unmap(out);
+    }
+}
+
+static bool is_wildcard(const struct th_addr *addr)
+{
+    static const uint8_t zero[16];
+    return memcmp(addr->ip, zero, sizeof zero) == 0;
+}
+
+/* binding */
+
+static void set_options(const struct udp *udp, int fd, uint8_t family, int rcvbuf)
+{
+    int one = 1, granted = 0;
+    int discover = IP_PMTUDISC_DO; /* sets don't-fragment */
+    socklen_t len = sizeof granted;
+
+    if (family == TH_FAMILY_IPV6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof discover);
+    } else {
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
+    /* the kernel doubles what it grants, for its own book-keeping */
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) == 0 && granted / 2 < rcvbuf)
+        TH_LOG(udp->log, INFO, "udp",
+               "receive buffer granted=%d asked=%d hint=\"sysctl net.core.rmem_max\"", granted / 2,
+               rcvbuf);
+}
+
+static enum th_err err_of(int code)
+{
+    if (code == EADDRINUSE)
+        return TH_IN_USE;
+    if (code == EACCES || code == EPERM)
+        return TH_NO_PERMISSION;
+    if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT)
+        return TH_NOT_FOUND;
+    return TH_IO;
+}
+
+/* Returns 0 or what errno says. */
+static int bind_one(struct udp *udp, const struct th_addr *addr, int rcvbuf)
+{
+    struct sockaddr_storage name;
+    socklen_t len = to_sockaddr(&name, addr);
+    int fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return errno;
+    set_options(udp, fd, addr->family, rcvbuf);
+    if (bind(fd, (struct sockaddr *)&name, len) != 0) {
+        int code = errno;
+        close(fd);
+        return code;
+    }
+    struct sock *sock = &udp->sock[udp->sock_count++];
+    len = sizeof name;
+    sock->fd = fd;
+    sock->bound = *addr;
+    if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+        from_sockaddr(&sock->bound, &name);
+    return 0;
+}
+
+static void complain(char complaint[TH_UDP_COMPLAINT_MAX], const struct th_addr *addr, int code)
+{
+    char text[TH_ADDR_TEXT_MAX];
+
+    th_addr_write(text, addr);
+    snprintf(complaint, TH_UDP_COMPLAINT_MAX,
+             "cannot listen on %s: %s; choose another address with --listen", text, strerror(code));
+}
+
+/* sending */
+
+static const struct sock *sock_for(const struct udp *udp, const struct th_addr *to)
+{
+    const struct sock *first = NULL;
+
+    for (unsigned i = 0; i < udp->sock_count; i++) {
+        const struct sock *sock = &udp->sock[i];
+        if (sock->bound.family != to->family)
+            continue;
+        if (is_wildcard(&sock->bound) || th_addr_realm(&sock->bound) == th_addr_realm(to))
+            return sock;
+        first = first ? first : sock;
+    }
+    return first;
+}
+
+static void udp_flush(struct th_net *net)
+{
+    struct udp *udp = (struct udp *)net;
+    struct mmsghdr msgs[TH_UDP_BATCH];
+    struct iovec parts[TH_UDP_BATCH];
+    struct sockaddr_storage names[TH_UDP_BATCH];
+    unsigned done = 0;
+
+    while (done < udp->out_count) {
+        unsigned n = 0;
+        int fd = udp->out[done].fd;
+        for (; done + n < udp->out_count && udp->out[done + n].fd == fd; n++) {
+            struct outgoing *out = &udp->out[done + n];
+            parts[n] = (struct iovec){out->bytes, out->len};
+            msgs[n] = (struct mmsghdr){.msg_hdr = {.msg_name = &names[n],
+                                                   .msg_namelen = to_sockaddr(&names[n], &out->to),
+                                                   .msg_iov = &parts[n],
+                                                   .msg_iovlen = 1}};
+        }
+        /* an error is of the first datagram left: it is lost, the others go on */
+        int sent = sendmmsg(fd, msgs, n, 0);
+        done += sent > 0 ? (unsigned)sent : 1;
+    }
+    udp->out_count = 0;
+}
+
+static void udp_send(struct th_net *net, const struct th_addr *to, struct th_bytes bytes)
+{
+    struct udp *udp = (struct udp *)net;
+    const struct sock *sock = sock_for(udp, to);
+
+    if (sock == NULL || bytes.len > sizeof udp->out[0].bytes)
+        return;
+    if (udp->out_count == TH_UDP_BATCH)
+        udp_flush(net);
+    struct outgoing *out = &udp->out[udp->out_count++];
+    out->fd = sock->fd;
+    out->to = *to;
+    out->len = bytes.len;
+    memcpy(out->bytes, bytes.at, bytes.len);
+}
+
+/* receiving */
+
+/* Hands a batch to the switch; when its mailbox is full the batch is lost, as networks do. */
+static void deliver(struct udp *udp, struct mmsghdr *msgs, struct sockaddr_storage *names,
+                    unsigned count)
+{
+    size_t total = 0;
+    for (unsigned i = 0; i < count; i++)
+        total += msgs[i].msg_len;
+
+    struct th_datagrams *batch =
+        th_mem_zalloc(1, sizeof *batch + count * sizeof batch->datagram[0] + total);
+    if (batch == NULL)
+        return;
+    uint8_t *at = (uint8_t *)&batch->datagram[count];
+    for (unsigned i = 0; i < count; i++) {
+        struct th_datagram *datagram = &batch->datagram[batch->count];
+        from_sockaddr(&datagram->from, &names[i]);
+        if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC || datagram->from.family == TH_FAMILY_NONE)
+            continue;
+        memcpy(at, msgs[i].msg_hdr.msg_iov->iov_base, msgs[i].msg_len);
+        datagram->bytes = (struct th_bytes){at, msgs[i].msg_len};
+        at += msgs[i].msg_len;
+        batch->count++;
+    }
+    th_post(udp->host, udp->receiver,
+            (struct th_msg){.kind = &th_net_msg_datagrams, .body = batch});
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct reader *reader = (struct reader *)poll;
+    uint8_t bytes[TH_UDP_BATCH][TH_DATAGRAM_IN_MAX];
+    struct mmsghdr msgs[TH_UDP_BATCH];
+    struct iovec parts[TH_UDP_BATCH];
+    struct sockaddr_storage names[TH_UDP_BATCH];
+
+    (void)status;
+    (void)events;
+    if (reader->udp == NULL)
+        return;
+    for (unsigned i = 0; i < TH_UDP_BATCH; i++) {
+        parts[i] = (struct iovec){bytes[i], sizeof bytes[i]};
+        msgs[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &names[i],
+                                               .msg_namelen = sizeof names[i],
+                                               .msg_iov = &parts[i],
+                                               .msg_iovlen = 1}};
+    }
+    /* an error of an earlier send (ICMP) shows up here: reading on clears it */
+    int count = recvmmsg(reader->fd, msgs, TH_UDP_BATCH, MSG_DONTWAIT, NULL);
+    if (count > 0)
+        deliver(reader->udp, msgs, names, (unsigned)count);
+}
+
+static void on_reader_closed(uv_handle_t *handle)
+{
+    th_mem_free(handle);
+}
+
+static void udp_close(struct th_net *net)
+{
+    struct udp *udp = (struct udp *)net;
+
+    udp_flush(net);
+    for (unsigned i = 0; i < udp->sock_count; i++) {
+        struct reader *reader = udp->sock[i].reader;
+        if (reader == NULL)
+            continue;
+        uv_poll_stop(&reader->poll);
+        reader->udp = NULL;
+        udp->sock[i].reader = NULL;
+        uv_close((uv_handle_t *)&reader->poll, on_reader_closed);
+    }
+}
+
+static enum th_err open_reader(struct udp *udp, struct sock *sock)
+{
+    struct reader *reader = th_mem_zalloc(1, sizeof *reader);
+
+    if (reader == NULL)
+        return TH_NO_MEMORY;
+    reader->udp = udp;
+    reader->fd = sock->fd;
+    if (uv_poll_init_socket(udp->loop, &reader->poll, sock->fd) != 0) {
+        th_mem_free(reader);
+        return TH_IO;
+    }
+    sock->reader = reader;
+    return uv_poll_start(&reader->poll, UV_READABLE, on_readable) == 0 ? TH_OK : TH_IO;
+}
+
+static enum th_err udp_open(struct th_net *net, struct th_host *host, th_pid receiver)
+{
+    struct udp *udp = (struct udp *)net;
+    enum th_err err = TH_OK;
+
+    udp->host = host;
+    udp->receiver = receiver;
+    udp->out_count = 0;
+    for (unsigned i = 0; i < udp->sock_count && err == TH_OK; i++)
+        err = open_reader(udp, &udp->sock[i]);
+    if (err != TH_OK)
+        udp_close(net);
+    return err;
+}
+
+/* what we are reached at */
+
+/* The addresses of all interfaces of a family; loopback only when there is nothing else. */
+static unsigned interface_addrs(const struct th_addr *bound, struct th_addr *addrs, unsigned max)
+{
+    uv_interface_address_t *list;
+    int count = 0;
+    unsigned n = 0;
+
+    if (uv_interface_addresses(&list, &count) != 0)
+        return 0;
+    for (int pass = 0; pass < 2 && n == 0; pass++) {
+        for (int i = 0; i < count && n < max; i++) {
+            struct sockaddr_storage name = {0};
+            struct th_addr addr;
+            memcpy(&name, &list[i].address, sizeof list[i].address);
+            from_sockaddr(&addr, &name);
+            addr.port = bound->port;
+            enum th_realm realm = th_addr_realm(&addr);
+            bool is_wanted = pass == 0 ? realm == TH_REALM_PRIVATE || realm == TH_REALM_PUBLIC
+                                       : realm == TH_REALM_LOOPBACK;
+            if (addr.family == bound->family && is_wanted)
+                addrs[n++] = addr;
+        }
+    }
+    uv_free_interface_addresses(list, count);
+    return n;
+}
+
+static unsigned udp_addrs(struct th_net *net, struct th_addr *addrs, unsigned max)
+{
+    struct udp *udp = (struct udp *)net;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < udp->sock_count && n < max; i++) {
+        const struct th_addr *bound = &udp->sock[i].bound;
+        if (is_wildcard(bound))
+            n += interface_addrs(bound, addrs + n, max - n);
+        else
+            addrs[n++] = *bound;
+    }
+    return n;
+}
+
+static const struct th_net_ops udp_ops = {
+    .open = udp_open,
+    .send = udp_send,
+    .flush = udp_flush,
+    .addrs = udp_addrs,
+    .close = udp_close,
+};
+
+enum th_err th_udp_new(struct th_net **out, uv_loop_t *loop, const struct th_udp_config *config,
+                       char complaint[TH_UDP_COMPLAINT_MAX])
+{
+    struct udp *udp = th_mem_zalloc(1, sizeof *udp);
+
+    if (udp == NULL) {
+        snprintf(complaint, TH_UDP_COMPLAINT_MAX, "cannot listen: out of memory");
+        return TH_NO_MEMORY;
+    }
+    TH_CHECK(config->listen_count >= 1 && config->listen_count <= TH_UDP_LISTEN_MAX);
+    udp->net.ops = &udp_ops;
+    udp->loop = loop;
+    udp->log = config->log;
+    for (unsigned i = 0; i < config->listen_count; i++) {
+        int rcvbuf = config->rcvbuf ? config->rcvbuf : TH_UDP_RCVBUF_DEFAULT;
+        int code = bind_one(udp, &config->listen[i], rcvbuf);
+        bool is_missing = err_of(code) == TH_NOT_FOUND && (config->missing_ok >> i & 1);
+        if (code == 0 || (is_missing && (udp->sock_count > 0 || i + 1 < config->listen_count)))
+            continue;
+        complain(complaint, &config->listen[i], code);
+        th_udp_free(&udp->net);
+        return err_of(code);
+    }
+    *out = &udp->net;
+    return TH_OK;
+}
+
+void th_udp_free(struct th_net *net)
+{
+    struct udp *udp = (struct udp *)net;
+
+    if (udp == NULL)
+        return;
+    for (unsigned i = 0; i < udp->sock_count; i++)
+        close(udp->sock[i].fd);
+    th_mem_free(udp);
+}
