@@ -1,0 +1,97 @@
+/*
+ * dialer.h - the dialer: finds the nodes nearest to a hashname, and reaches a hashname.
+ *
+ * A server over dialer/lookup. Each dial is a lookup of its own with its own identity; when it is to
+ * reach its target it then opens a line: directly when the switch knows a path, else through the
+ * node that told of the target (`peer` and `connect`). Every dial ends in exactly one told result.
+ *
+ * It keeps its own list of linked peers from link and line events and never calls the router.
+ *
+ * Floor:  4.
+ * Owns:   dials; the list of peers to start from.
+ * Limits: TH_DIALS_MAX at once, the next is refused.
+ */
+#ifndef TH_DIALER_DIALER_H
+#define TH_DIALER_DIALER_H
+
+#include "switch/switch.h"
+
+enum {
+    TH_DIALS_MAX = 64,
+    TH_DIAL_MS_DEFAULT = 15000, /* a whole dial */
+    TH_DIAL_CLOSEST_MAX = 16,
+    TH_DIAL_STEPS_MAX = 128 /* further requests are made but not told */
+};
+
+struct th_dialer_config {
+    const struct th_identity *identity;
+    const char *events_name, *switch_name; /* registered names in the same scope */
+    uint8_t rng_seed[TH_RNG_SEED_BYTES];
+};
+
+extern const struct th_server_ops th_dialer_ops;
+
+enum th_dial_mode {
+    TH_DIAL_FIND, /* only the nodes nearest to it; done when the lookup ends */
+    TH_DIAL_REACH /* a line to it */
+};
+
+/* A node somebody told us of, and who that was. */
+struct th_told {
+    struct th_hashname id;
+    bool has_via;
+    struct th_hashname via;
+    bool has_addr;
+    struct th_addr addr;
+};
+
+/* Call, body struct th_dial. Reply th_dialer_msg_dialed. Give the call a time-out of at least
+ * timeout_ms + 1000, or the dialer's own answer comes too late. */
+extern const struct th_msg_kind th_dialer_msg_dial;
+struct th_dial {
+    struct th_hashname target;
+    enum th_dial_mode mode;
+    th_ms timeout_ms;       /* 0: TH_DIAL_MS_DEFAULT */
+    bool always_seek;       /* REACH: look it up even when there is a line or a via (thctl seek) */
+    unsigned hint_count;    /* who is said to know the target; tried before a lookup */
+    struct th_told hint[4]; /* id is the target, via who told of it */
+};
+
+/* One request of the lookup, in the order in which they were sent. */
+struct th_dial_step {
+    struct th_hashname asked;
+    bool has_via;
+    struct th_hashname via; /* who had told us of it */
+    bool answered;
+    uint32_t rtt_ms;  /* of the answer; also the time until it was given up */
+    unsigned entries; /* usable ones in its see */
+    unsigned hop;     /* 0: a peer we started from */
+};
+
+/* Reply to a dial: exactly one, also when the dialer stops (TH_SHUTDOWN). */
+extern const struct th_msg_kind th_dialer_msg_dialed;
+struct th_dialed {
+    struct th_hashname target;
+    /* TH_OK: FIND ended / a line is up. TH_NOT_FOUND: nobody told of the target. TH_NO_PATH: told of, but
+     * no line came up. TH_TIMED_OUT: the whole dial's time. TH_LIMIT: TH_DIALS_MAX. TH_CANCELLED,
+     * TH_SHUTDOWN. */
+    enum th_err result;
+    bool is_found; /* a node told of the target, or we have a line to it */
+    bool has_line;
+    th_ms took_ms;
+    unsigned asked; /* requests sent */
+    unsigned hops;  /* answered requests in the chain that first disclosed the target */
+    unsigned step_count, closest_count;
+    struct th_told closest[TH_DIAL_CLOSEST_MAX]; /* nearest first, without those that timed out */
+    struct th_dial_step step[];                  /* step_count */
+};
+
+/* Call, no body; reply, same kind, body struct th_dialer_status. */
+extern const struct th_msg_kind th_dialer_msg_status;
+struct th_dialer_status {
+    unsigned running;
+    uint64_t dials, reached, not_found, no_path, timed_out, refused;
+    struct th_drops drops; /* see_… reasons */
+};
+
+#endif
