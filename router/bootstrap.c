@@ -1,0 +1,473 @@
+#include "router/bootstrap.h"
+
+#include "router/boot.h"
+#include "switch/base/mem.h"
+
+const struct th_msg_kind th_bootstrap_msg_status = {"bootstrap.status", th_mem_free};
+
+enum {
+    PICTURE_MS = 2000,   /* for an answer that lists lines or links */
+    LOOK_AGAIN_MS = 500, /* after a neighbour ended: its supervisor is starting it anew */
+    TELL_AGAIN_MS = 100  /* after the event manager had no room */
+};
+
+struct bootstrap {
+    const struct th_bootstrap_config *config;
+    struct th_rng rng;
+    struct th_boot boot;
+    th_pid events;
+    uint64_t switch_ref, router_ref; /* monitors; 0 none */
+    unsigned pictures;               /* asked for and not yet there */
+    th_ms look_at;                   /* when to ask for the next ones */
+    th_ms tell_at;                   /* when to announce the state; TH_NEVER: it is told */
+    th_ms state_since;
+};
+
+static th_pid find(const struct th_self *self, const char *name)
+{
+    return th_whereis(self->host, self->scope, name);
+}
+
+/* --- what the machine wants ------------------------------------------------------------------------ */
+
+static enum th_err carry_out(struct bootstrap *b, const struct th_self *self);
+
+static enum th_node_state node_state(enum th_boot_state state)
+{
+    switch (state) {
+    case TH_BOOT_STARTING:
+        return TH_NODE_STARTING;
+    case TH_BOOT_JOINING:
+        return TH_NODE_JOINING;
+    case TH_BOOT_READY:
+        return TH_NODE_READY;
+    case TH_BOOT_ALONE:
+        return TH_NODE_ALONE;
+    }
+    return TH_NODE_STARTING;
+}
+
+/* A call's ctx carries the number of the try. */
+static void *ctx_of(uint32_t attempt)
+{
+    return (void *)(uintptr_t)attempt;
+}
+
+static uint32_t attempt_of(void *ctx)
+{
+    return (uint32_t)(uintptr_t)ctx;
+}
+
+static enum th_err on_opened(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct bootstrap *b = state;
+
+    if (why == TH_OK)
+        why = ((const struct th_switch_result *)reply->body)->err;
+    th_boot_on_opened(&b->boot, self->now, attempt_of(ctx), why);
+    return carry_out(b, self);
+}
+
+static enum th_err open_line(const struct bootstrap *b, const struct th_self *self,
+                             const struct th_boot_action *action)
+{
+    const struct th_seed *seed = action->seed;
+    struct th_switch_open *open = th_mem_zalloc(1, sizeof *open);
+
+    if (open == NULL)
+        return TH_NO_MEMORY;
+    *open = (struct th_switch_open){seed->id, seed->parts, seed->key, seed->paths};
+    return th_call(self, find(self, b->config->switch_name),
+                   (struct th_msg){.kind = &th_switch_msg_open, .body = open}, TH_BOOT_OPEN_MS,
+                   on_opened, ctx_of(action->attempt), NULL);
+}
+
+static enum th_err ask_for_link(const struct bootstrap *b, const struct th_self *self,
+                                const struct th_boot_action *action)
+{
+    struct th_hashname *id = th_mem_copy(&action->seed->id, sizeof *id);
+
+    if (id == NULL)
+        return TH_NO_MEMORY;
+    /* A router that is gone or busy is one that does not answer: the machine asks again. */
+    th_post(self->host, find(self, b->config->router_name),
+            (struct th_msg){.kind = &th_router_msg_link, .body = id});
+    return TH_OK;
+}
+
+static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct bootstrap *b = state;
+    unsigned asked = 0;
+
+    if (why == TH_OK) {
+        const struct th_dialed *dialed = reply->body;
+        why = dialed->result;
+        asked = dialed->asked;
+        TH_LOG(self->log, DEBUG, "bootstrap", "dialed itself asked=%u why=\"%s\"", asked,
+               th_strerror(why));
+    }
+    th_boot_on_dialed(&b->boot, self->now, attempt_of(ctx), why, asked);
+    return carry_out(b, self);
+}
+
+static enum th_err dial_ourselves(const struct bootstrap *b, const struct th_self *self,
+                                  const struct th_boot_action *action)
+{
+    struct th_dial *dial = th_mem_zalloc(1, sizeof *dial);
+
+    if (dial == NULL)
+        return TH_NO_MEMORY;
+    dial->target = b->config->self;
+    dial->mode = TH_DIAL_FIND;
+    return th_call(self, find(self, b->config->dialer_name),
+                   (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
+                   TH_DIAL_MS_DEFAULT + 1000, on_dialed, ctx_of(action->attempt), NULL);
+}
+
+/* The router looks after its buckets by itself; this is only the first time. */
+static enum th_err on_refreshed(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                                struct th_msg *reply)
+{
+    (void)state;
+    (void)ctx;
+    (void)reply;
+    TH_LOG(self->log, DEBUG, "bootstrap", "refreshed why=\"%s\"", th_strerror(why));
+    return TH_OK;
+}
+
+static enum th_err refresh(const struct bootstrap *b, const struct th_self *self)
+{
+    enum { REFRESH_MS = 300000 }; /* 256 buckets, a few dials at a time; nobody waits for it */
+
+    return th_call(self, find(self, b->config->router_name),
+                   (struct th_msg){.kind = &th_router_msg_refresh}, REFRESH_MS, on_refreshed, NULL,
+                   NULL);
+}
+
+/* The state is announced until the event manager takes it. */
+static void tell(struct bootstrap *b, const struct th_self *self)
+{
+    struct th_ev_state body = {node_state(b->boot.state)};
+    enum th_err e = th_ev_announce(self->host, b->events, TH_EV_STATE, &body, sizeof body);
+
+    b->tell_at = e == TH_OK ? TH_NEVER : self->now.mono + TELL_AGAIN_MS;
+}
+
+static void change_state(struct bootstrap *b, const struct th_self *self, enum th_boot_state state)
+{
+    unsigned reached, sources = th_boot_count_sources(&b->boot, &reached);
+
+    b->state_since = self->now.mono;
+    TH_LOG(self->log, INFO, "bootstrap", "state is=%s links=%u sources=%u reached=%u",
+           th_node_state_name(node_state(state)), b->boot.link_count, sources, reached);
+    tell(b, self);
+}
+
+static enum th_err carry_out_one(struct bootstrap *b, const struct th_self *self,
+                                 const struct th_boot_action *action)
+{
+    switch (action->kind) {
+    case TH_BOOT_OPEN:
+        return open_line(b, self, action);
+    case TH_BOOT_LINK:
+        return ask_for_link(b, self, action);
+    case TH_BOOT_DIAL:
+        return dial_ourselves(b, self, action);
+    case TH_BOOT_REFRESH:
+        return refresh(b, self);
+    case TH_BOOT_STATE:
+        change_state(b, self, action->state);
+        return TH_OK;
+    }
+    return TH_OK;
+}
+
+static enum th_err carry_out(struct bootstrap *b, const struct th_self *self)
+{
+    struct th_boot_action action;
+
+    while (th_boot_next(&b->boot, &action)) {
+        enum th_err e = carry_out_one(b, self, &action);
+        if (e != TH_OK)
+            return e;
+    }
+    return TH_OK;
+}
+
+/* --- pictures: what was there before we listened ----------------------------------------------------- */
+
+static struct th_seed seed_of(const struct th_hashname *id, const struct th_parts *parts,
+                              const struct th_public_key *key, const struct th_addr *addr)
+{
+    struct th_seed seed = {.id = *id, .parts = *parts, .key = *key};
+
+    if (addr) {
+        seed.paths.count = 1;
+        seed.paths.addr[0] = *addr;
+    }
+    return seed;
+}
+
+static enum th_err take_lines(struct bootstrap *b, const struct th_self *self,
+                              const struct th_switch_lines *lines)
+{
+    struct th_seed *peers = lines->count ? th_mem_zalloc(lines->count, sizeof *peers) : NULL;
+    unsigned count = 0;
+
+    if (lines->count > 0 && peers == NULL)
+        return TH_NO_MEMORY;
+    for (unsigned i = 0; i < lines->count; i++) {
+        const struct th_line_look *l = &lines->line[i];
+        if (l->is_up)
+            peers[count++] = seed_of(&l->id, &l->parts, &l->key, l->has_addr ? &l->addr : NULL);
+    }
+    th_boot_on_lines(&b->boot, self->now, peers, count);
+    th_mem_free(peers);
+    return TH_OK;
+}
+
+static enum th_err take_table(struct bootstrap *b, const struct th_self *self,
+                              const struct th_router_table *table)
+{
+    struct th_boot_link *links = table->count ? th_mem_zalloc(table->count, sizeof *links) : NULL;
+    unsigned count = 0;
+
+    if (table->count > 0 && links == NULL)
+        return TH_NO_MEMORY;
+    for (unsigned i = 0; i < table->count; i++)
+        if (table->link[i].is_up)
+            links[count++] = (struct th_boot_link){table->link[i].id, table->link[i].is_seed};
+    enum th_err e = th_boot_on_links(&b->boot, self->now, links, count);
+    th_mem_free(links);
+    return e;
+}
+
+/* A server that ended is looked for again when its monitor tells; one that is slow, now. */
+static enum th_err picture_came(struct bootstrap *b, const struct th_self *self, enum th_err why)
+{
+    if (why == TH_FULL || why == TH_TIMED_OUT)
+        b->look_at = self->now.mono + LOOK_AGAIN_MS;
+    if (--b->pictures == 0 && !b->boot.is_started)
+        th_boot_start(&b->boot, self->now);
+    return carry_out(b, self);
+}
+
+static enum th_err on_lines(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                            struct th_msg *reply)
+{
+    struct bootstrap *b = state;
+    (void)ctx;
+
+    if (why == TH_OK) {
+        enum th_err e = take_lines(b, self, reply->body);
+        if (e != TH_OK)
+            return e;
+    }
+    return picture_came(b, self, why);
+}
+
+static enum th_err on_table(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                            struct th_msg *reply)
+{
+    struct bootstrap *b = state;
+    (void)ctx;
+
+    if (why == TH_OK) {
+        enum th_err e = take_table(b, self, reply->body);
+        if (e != TH_OK)
+            return e;
+    }
+    return picture_came(b, self, why);
+}
+
+static enum th_err watch(const struct th_self *self, th_pid pid, uint64_t *ref)
+{
+    return *ref == 0 ? th_monitor(self, pid, ref) : TH_OK;
+}
+
+static enum th_err look(struct bootstrap *b, const struct th_self *self)
+{
+    th_pid sw = find(self, b->config->switch_name), router = find(self, b->config->router_name);
+    enum th_err e = watch(self, sw, &b->switch_ref);
+
+    b->look_at = TH_NEVER;
+    if (e == TH_OK)
+        e = watch(self, router, &b->router_ref);
+    if (e == TH_OK)
+        e = th_call(self, sw, (struct th_msg){.kind = &th_switch_msg_lines}, PICTURE_MS, on_lines,
+                    NULL, NULL);
+    if (e != TH_OK)
+        return e;
+    b->pictures++;
+    e = th_call(self, router, (struct th_msg){.kind = &th_router_msg_table}, PICTURE_MS, on_table,
+                NULL, NULL);
+    if (e == TH_OK)
+        b->pictures++;
+    return e;
+}
+
+static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
+                                 enum th_err why, struct th_msg *reply)
+{
+    (void)ctx;
+    (void)reply;
+    return why == TH_OK ? look(state, self) : why;
+}
+
+/* --- messages --------------------------------------------------------------------------------------- */
+
+static enum th_err on_event(struct bootstrap *b, const struct th_self *self,
+                            const struct th_event *event)
+{
+    enum th_err e = TH_OK;
+
+    if (event->kind == TH_EV_LINE_UP) {
+        const struct th_ev_line *l = th_ev_line_of(event);
+        struct th_seed peer = seed_of(&l->id, &l->parts, &l->key, l->has_addr ? &l->addr : NULL);
+        th_boot_on_line_up(&b->boot, self->now, &peer);
+    } else if (event->kind == TH_EV_LINE_DOWN) {
+        th_boot_on_line_down(&b->boot, self->now, &th_ev_line_of(event)->id);
+    } else if (event->kind == TH_EV_LINK_UP) {
+        const struct th_ev_link *l = th_ev_link_of(event);
+        e = th_boot_on_link_up(&b->boot, self->now, &l->id, l->is_seed);
+    } else if (event->kind == TH_EV_LINK_DOWN) {
+        const struct th_ev_link *l = th_ev_link_of(event);
+        th_boot_on_link_down(&b->boot, self->now, &l->id, l->why);
+    }
+    return e;
+}
+
+/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it.
+ * Switch and router come back alone, without the lines and links that they had. */
+static enum th_err on_down(struct bootstrap *b, const struct th_self *self,
+                           const struct th_down *down)
+{
+    if (down->pid == b->events)
+        return TH_GONE;
+    if (down->ref == b->switch_ref)
+        b->switch_ref = 0;
+    else if (down->ref == b->router_ref)
+        b->router_ref = 0;
+    else
+        return TH_OK;
+    b->look_at = self->now.mono + LOOK_AGAIN_MS;
+    return TH_OK;
+}
+
+static void answer_status(const struct bootstrap *b, const struct th_self *self,
+                          const struct th_msg *msg)
+{
+    struct th_bootstrap_status *status = th_mem_zalloc(1, sizeof *status);
+
+    if (status == NULL)
+        return; /* the caller's time-out tells it */
+    status->state = node_state(b->boot.state);
+    status->state_ms = self->now.mono - b->state_since;
+    status->sources = th_boot_count_sources(&b->boot, &status->reached);
+    status->links = b->boot.link_count;
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_bootstrap_msg_status, .body = status});
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct bootstrap *b = state;
+    enum th_err e = TH_OK;
+
+    if (msg->kind == &th_event_msg)
+        e = on_event(b, self, th_event_of(msg));
+    else if (msg->kind == &th_missed_msg)
+        e = look(b, self);
+    else if (msg->kind == &th_down_msg)
+        e = on_down(b, self, msg->body);
+    else if (msg->kind == &th_bootstrap_msg_status)
+        answer_status(b, self, msg);
+    return e == TH_OK ? carry_out(b, self) : e;
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    struct bootstrap *b = state;
+    enum th_err e = TH_OK;
+
+    if (b->look_at <= self->now.mono)
+        e = look(b, self);
+    if (b->tell_at <= self->now.mono)
+        tell(b, self);
+    th_boot_tick(&b->boot, self->now);
+    return e == TH_OK ? carry_out(b, self) : e;
+}
+
+static th_ms deadline(const void *state)
+{
+    const struct bootstrap *b = state;
+
+    return th_sooner(th_boot_deadline(&b->boot), th_sooner(b->look_at, b->tell_at));
+}
+
+/* --- beginning and end ------------------------------------------------------------------------------- */
+
+static enum th_err add_all(struct th_boot *boot, const struct th_seeds *seeds,
+                           enum th_boot_kind kind)
+{
+    enum th_err e = TH_OK;
+
+    for (unsigned i = 0; seeds && i < seeds->count && e == TH_OK; i++)
+        e = th_boot_add(boot, &seeds->seed[i], kind);
+    return e;
+}
+
+static enum th_err prepare(struct bootstrap *b, const struct th_self *self)
+{
+    const struct th_interest interest = {.kinds = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_LINK_UP |
+                                                  TH_EV_LINK_DOWN};
+    enum th_err e = add_all(&b->boot, b->config->seeds, TH_BOOT_CONFIGURED);
+
+    if (e == TH_OK)
+        e = add_all(&b->boot, b->config->remembered, TH_BOOT_REMEMBERED);
+    if (e == TH_OK)
+        e = th_subscribe(self, b->events, interest, on_subscribed, NULL);
+    return e;
+}
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    struct bootstrap *b = state;
+
+    b->config = arg;
+    b->look_at = b->tell_at = TH_NEVER;
+    b->state_since = self->now.mono;
+    b->events = find(self, b->config->events_name);
+    th_rng_init(&b->rng, b->config->rng_seed);
+    th_boot_init(&b->boot, &b->config->self, &b->rng);
+
+    enum th_err e = prepare(b, self);
+    if (e != TH_OK) {
+        th_boot_clear(&b->boot);
+        th_rng_clear(&b->rng);
+    }
+    return e;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct bootstrap *b = state;
+    (void)self;
+    (void)why;
+
+    th_boot_clear(&b->boot);
+    th_rng_clear(&b->rng);
+}
+
+const struct th_server_ops th_bootstrap_ops = {
+    .name = "bootstrap",
+    .state_size = sizeof(struct bootstrap),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+};
