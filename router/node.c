@@ -9,6 +9,7 @@ enum { EVENTS, SWITCH, DIALER, ROUTER, BOOTSTRAP, CHILDREN };
 /* What the servers borrow, over all their restarts. */
 struct th_node_tree {
     struct th_seeds none;
+    struct th_rng switch_rng;
     struct th_switch_config sw;
     struct th_dialer_config dialer;
     struct th_router_config router;
@@ -28,7 +29,8 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
     tree->sw.board.at_floor = config->at_floor;
     tree->sw.net = config->net;
     tree->sw.events_name = TH_NODE_EVENTS;
-    th_rng_fill(rng, tree->sw.rng_seed, sizeof tree->sw.rng_seed);
+    tree->sw.rng = &tree->switch_rng;
+    th_rng_fork(rng, &tree->switch_rng);
 }
 
 static void configure_dialer(struct th_node_tree *tree, const struct th_node_config *config,
