@@ -14,7 +14,9 @@ static bool is_refused(void)
 void *th_mem_zalloc(size_t n, size_t size)
 {
     TH_CHECK(n > 0 && size > 0);
-    return is_refused() ? NULL : calloc(n, size);
+    if (n > SIZE_MAX / size || is_refused())
+        return NULL;
+    return calloc(n, size);
 }
 
 void *th_mem_resize(void *memory, size_t n, size_t size)
