@@ -1,0 +1,152 @@
+#include "switch/core/channel.h"
+#include "switch/base/mem.h"
+#include "tests/lib/test_cmocka.h"
+
+static const struct th_now now = {.mono = 1000, .wall = 1400000000000};
+
+static void lower_hashname_counts_even_from_two_and_the_other_odd_from_one(void **state)
+{
+    (void)state;
+    struct th_channels lower, higher;
+    th_channels_init(&lower, true);
+    th_channels_init(&higher, false);
+
+    assert_int_equal(th_channels_open(&lower, TH_CHANNEL_SEEK, 3000, now)->id, 2);
+    assert_int_equal(th_channels_open(&lower, TH_CHANNEL_SEEK, 3000, now)->id, 4);
+    assert_int_equal(th_channels_open(&higher, TH_CHANNEL_SEEK, 3000, now)->id, 1);
+    assert_int_equal(th_channels_open(&higher, TH_CHANNEL_SEEK, 3000, now)->id, 3);
+
+    th_channels_clear(&lower);
+    th_channels_clear(&higher);
+}
+
+static enum th_drop accept(struct th_channels *channels, uint32_t id)
+{
+    struct th_channel *channel;
+    return th_channels_accept(channels, id, TH_CHANNEL_SEEK, now, &channel);
+}
+
+static void number_of_our_parity_is_refused(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+
+    assert_int_equal(accept(&channels, 2), TH_DROP_CHANNEL_PARITY);
+    assert_int_equal(accept(&channels, 1), TH_DROP_NONE);
+
+    th_channels_clear(&channels);
+}
+
+static void number_is_used_once_and_slightly_out_of_order_is_accepted(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, false);
+
+    assert_int_equal(accept(&channels, 10), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 6), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 6), TH_DROP_CHANNEL_CLOSED);
+    assert_int_equal(accept(&channels, 8), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 10), TH_DROP_CHANNEL_CLOSED);
+    assert_int_equal(accept(&channels, 400), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 12), TH_DROP_CHANNEL_CLOSED); /* too far back to know */
+
+    th_channels_clear(&channels);
+}
+
+static void closed_number_stays_used(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    struct th_channel *theirs;
+    th_channels_init(&channels, false);
+    struct th_channel *ours = th_channels_open(&channels, TH_CHANNEL_LINK, 60000, now);
+    assert_int_equal(th_channels_accept(&channels, 2, TH_CHANNEL_SEEK, now, &theirs), TH_DROP_NONE);
+    assert_false(th_channels_was_used(&channels, 1));
+
+    th_channels_close(&channels, ours);
+    th_channels_close(&channels, theirs);
+
+    assert_true(th_channels_was_used(&channels, 1));
+    assert_true(th_channels_was_used(&channels, 2));
+    assert_false(th_channels_was_used(&channels, 3));
+    assert_false(th_channels_was_used(&channels, 4));
+    assert_int_equal(accept(&channels, 2), TH_DROP_CHANNEL_CLOSED);
+}
+
+static void silence_ends_a_channel_and_traffic_puts_it_off(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+    struct th_channel *seek = th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now);
+    struct th_channel *link = th_channels_open(&channels, TH_CHANNEL_LINK, 60000, now);
+
+    assert_int_equal(th_channels_deadline(&channels), 4000);
+    assert_null(th_channels_expired(&channels, (struct th_now){.mono = 3999}));
+    assert_ptr_equal(th_channels_expired(&channels, (struct th_now){.mono = 4000}), seek);
+    th_channel_touch(seek, (struct th_now){.mono = 3500});
+    assert_int_equal(th_channels_deadline(&channels), 6500);
+    th_channels_close(&channels, seek);
+    assert_int_equal(th_channels_deadline(&channels), 61000);
+
+    th_channels_close(&channels, link);
+    assert_int_equal(th_channels_deadline(&channels), TH_NEVER);
+}
+
+static void limit_of_channels_is_reached_by_both_sides_together(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+
+    for (unsigned i = 0; i < TH_CHANNELS_MAX / 2; i++) {
+        assert_non_null(th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now));
+        assert_int_equal(accept(&channels, 2 * i + 1), TH_DROP_NONE);
+    }
+
+    assert_null(th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now));
+    assert_int_equal(accept(&channels, 2 * TH_CHANNELS_MAX + 1), TH_DROP_CHANNEL_LIMIT);
+    th_channels_clear(&channels);
+}
+
+static void refused_memory_is_a_channel_over_the_limit(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+
+    th_mem_refuse(1);
+    assert_null(th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now));
+    th_mem_refuse(1);
+    assert_int_equal(accept(&channels, 1), TH_DROP_CHANNEL_LIMIT);
+
+    assert_int_equal(accept(&channels, 1), TH_DROP_NONE);
+    th_channels_clear(&channels);
+}
+
+static void names_of_the_specification_are_types_and_others_are_not(void **state)
+{
+    (void)state;
+    assert_int_equal(th_channel_type_of("seek"), TH_CHANNEL_SEEK);
+    assert_int_equal(th_channel_type_of("connect"), TH_CHANNEL_CONNECT);
+    assert_int_equal(th_channel_type_of("other"), TH_CHANNEL_OTHER);
+    assert_int_equal(th_channel_type_of("_chat"), TH_CHANNEL_OTHER);
+    assert_string_equal(th_channel_type_name(TH_CHANNEL_LINK), "link");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lower_hashname_counts_even_from_two_and_the_other_odd_from_one),
+        cmocka_unit_test(number_of_our_parity_is_refused),
+        cmocka_unit_test(number_is_used_once_and_slightly_out_of_order_is_accepted),
+        cmocka_unit_test(closed_number_stays_used),
+        cmocka_unit_test(silence_ends_a_channel_and_traffic_puts_it_off),
+        cmocka_unit_test(limit_of_channels_is_reached_by_both_sides_together),
+        cmocka_unit_test(refused_memory_is_a_channel_over_the_limit),
+        cmocka_unit_test(names_of_the_specification_are_types_and_others_are_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

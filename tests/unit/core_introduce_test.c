@@ -1,0 +1,157 @@
+#include "switch/core/exchange.h"
+#include "tests/lib/raw_peer.h"
+
+/* 0 is in the middle; 1 asks for 2. */
+static void star(struct wire *w)
+{
+    wire_init(w, 3);
+    assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(w, 2, 0), TH_AGAIN);
+    wire_settle(w);
+    assert_int_equal(wire_lines(w, 0), 2);
+}
+
+static enum th_err ask(struct wire *w, int asker, int middle, const struct th_hashname *target,
+                       const struct th_public_key *key)
+{
+    char fields[512];
+    uint32_t c;
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    th_peer_put(&text, target, NULL, 0);
+    struct th_channel_request request = {.type = TH_CHANNEL_PEER,
+                                         .owner = 7,
+                                         .fields = th_text_bytes(&text),
+                                         .body = {key->b, sizeof key->b}};
+    enum th_err err = th_switchboard_channel(w->board[asker], w->now, &w->identity[middle].hashname,
+                                             &request, &c);
+    wire_settle(w);
+    return err;
+}
+
+static enum th_err introduce(struct wire *w, int asker, int middle, int target)
+{
+    return ask(w, asker, middle, &w->identity[target].hashname, &w->identity[asker].cs3a.pub);
+}
+
+/* A3 */
+static void node_in_the_middle_brings_two_together(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    assert_true(wire_look(&w, 1, 2).is_up && wire_look(&w, 2, 1).is_up);
+    assert_non_null(wire_packet(&w, 0, TH_CHANNEL_PEER));
+    assert_non_null(wire_packet(&w, 2, TH_CHANNEL_CONNECT));
+    wire_free(&w);
+}
+
+static void unknown_target_is_told_to_the_asker(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_hashname nobody = {{1, 2, 3}};
+    star(&w);
+
+    assert_int_equal(ask(&w, 1, 0, &nobody, &w.identity[1].cs3a.pub), TH_OK);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_UNKNOWN), 1);
+    assert_string_equal(wire_packet(&w, 1, TH_CHANNEL_PEER)->action.packet.err, "not found");
+    wire_free(&w);
+}
+
+static void target_that_was_not_heard_for_thirty_seconds_is_not_introduced(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    star(&w);
+    wire_pass(&w, 31000);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_PATH, "\"paths\":[]", &c), TH_OK);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_UNKNOWN), 1);
+    wire_free(&w);
+}
+
+static void asker_whose_key_is_not_its_own_is_refused(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+
+    assert_int_equal(ask(&w, 1, 0, &w.identity[2].hashname, &w.identity[2].cs3a.pub), TH_OK);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_BAD), 1);
+    assert_null(wire_packet(&w, 2, TH_CHANNEL_CONNECT));
+    wire_free(&w);
+}
+
+/* A connect as a lying node in the middle may write it: `from` of identity 3, and addresses. */
+static void raw_connect(struct raw_peer *raw, struct wire *w, unsigned n, const uint8_t *key,
+                        unsigned addrs)
+{
+    char fields[700], head[800];
+    struct th_addr addr[TH_PATHS_MAX];
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    for (unsigned i = 0; i < addrs; i++)
+        addr[i] = (struct th_addr){
+            .ip = {192, 0, 2, (uint8_t)(10 * n + i + 1)}, .port = 999, .family = TH_FAMILY_IPV4};
+    th_connect_put(&text, &w->identity[3].parts, addr, addrs);
+    th_text_put(&text, ",\"type\":\"connect\"");
+    raw_send(raw, w, raw_head(raw, w, head, sizeof head, n, fields),
+             (struct th_bytes){key, TH_KEY_BYTES});
+}
+
+static void connect_with_a_key_that_is_not_of_its_parts_is_dropped(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    wire_init(&w, 4);
+    raw_join(&raw, &w, 1, 0);
+    int sent = w.sent[0];
+
+    raw_connect(&raw, &w, 0, w.identity[2].cs3a.pub.b, 1);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_BAD), 1);
+    assert_int_equal(w.sent[0], sent + 1); /* our `path` of the new line */
+    wire_free(&w);
+}
+
+/* design 7 */
+static void connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    wire_init(&w, 4);
+    raw_join(&raw, &w, 1, 0);
+
+    raw_connect(&raw, &w, 0, w.identity[3].cs3a.pub.b, 6);
+    assert_int_equal(w.sent[0], 1 + 1 + TH_CONNECT_ADDRS_MAX); /* open, path, four opens */
+    raw_connect(&raw, &w, 1, w.identity[3].cs3a.pub.b, 4);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_LIMIT), 0);
+    raw_connect(&raw, &w, 2, w.identity[3].cs3a.pub.b, 4);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_LIMIT), 2);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(node_in_the_middle_brings_two_together),
+        cmocka_unit_test(unknown_target_is_told_to_the_asker),
+        cmocka_unit_test(target_that_was_not_heard_for_thirty_seconds_is_not_introduced),
+        cmocka_unit_test(asker_whose_key_is_not_its_own_is_refused),
+        cmocka_unit_test(connect_with_a_key_that_is_not_of_its_parts_is_dropped),
+        cmocka_unit_test(connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
