@@ -63,8 +63,7 @@ static void end_closes_a_channel_on_both_sides_and_late_packets_are_dropped(void
     assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_CLOSED), 1);
     assert_int_equal(send(&w, 0, 1, more), TH_NOT_FOUND);
     assert_int_equal(send(&w, 1, 0, more), TH_NOT_FOUND);
-    assert_int_equal(wire_count(&w, 0, TH_ACTION_ENDED),
-                     1); /* path's; the end itself told this one */
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_ENDED), 0); /* the packet told it */
     assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_LINK, "\"seed\":true", &late), TH_OK);
     assert_true(late > c);
     wire_free(&w);
