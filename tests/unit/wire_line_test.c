@@ -1,0 +1,147 @@
+#include "switch/wire/line.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+#include "tests/lib/test_cmocka.h"
+
+/* Notes a datagram whose nonce is a number. */
+static bool note(struct th_replay *replay, uint32_t nonce)
+{
+    uint8_t datagram[TH_LINE_MIN] = {0};
+
+    memcpy(datagram + 18, &nonce, sizeof nonce);
+    return th_replay_note(replay, (struct th_bytes){datagram, sizeof datagram});
+}
+
+static void the_id_stands_after_the_empty_head(void **state)
+{
+    (void)state;
+    uint8_t datagram[TH_LINE_MIN];
+    struct th_line_id id;
+    for (size_t i = 0; i < sizeof datagram; i++)
+        datagram[i] = (uint8_t)i;
+
+    assert_int_equal(th_line_read_id(&id, (struct th_bytes){datagram, sizeof datagram}),
+                     TH_DROP_NONE);
+
+    assert_memory_equal(id.b, datagram + 2, 16);
+}
+
+static void a_datagram_below_60_bytes_is_short(void **state)
+{
+    (void)state;
+    uint8_t datagram[TH_LINE_MIN] = {0};
+    struct th_line_id id = {{7}};
+
+    for (size_t len = 0; len < TH_LINE_MIN; len++)
+        assert_int_equal(th_line_read_id(&id, (struct th_bytes){datagram, len}),
+                         TH_DROP_LINE_SHORT);
+
+    assert_int_equal(id.b[0], 7);
+}
+
+static void a_nonce_is_new_once(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+
+    assert_true(note(&replay, 1));
+    assert_true(note(&replay, 2));
+    assert_false(note(&replay, 1));
+    assert_false(note(&replay, 2));
+    assert_true(note(&replay, 0));
+    assert_false(note(&replay, 0));
+
+    th_replay_clear(&replay);
+}
+
+static void exactly_the_last_128_are_remembered(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+    for (uint32_t n = 1; n <= TH_REPLAY_REMEMBERED + 1; n++)
+        assert_true(note(&replay, n));
+
+    for (uint32_t n = 2; n <= TH_REPLAY_REMEMBERED + 1; n++)
+        assert_false(note(&replay, n));
+    assert_true(note(&replay, 1));
+
+    th_replay_clear(&replay);
+}
+
+static void a_line_without_packets_costs_no_memory(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+
+    assert_null(replay.seen);
+    assert_true(note(&replay, 1));
+    assert_int_equal(replay.room, 8);
+
+    th_replay_clear(&replay);
+    assert_null(replay.seen);
+    assert_int_equal(replay.count, 0);
+}
+
+static void without_memory_to_grow_fewer_are_remembered(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+    for (uint32_t n = 1; n <= 8; n++)
+        assert_true(note(&replay, n));
+
+    th_mem_refuse(1);
+    assert_true(note(&replay, 9));
+
+    for (uint32_t n = 2; n <= 9; n++)
+        assert_false(note(&replay, n));
+    assert_true(note(&replay, 1));
+    th_replay_clear(&replay);
+}
+
+static void after_a_refusal_it_grows_again_and_forgets_the_oldest_first(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+    for (uint32_t n = 1; n <= 8; n++)
+        assert_true(note(&replay, n));
+    th_mem_refuse(1);
+    for (uint32_t n = 9; n <= 400; n++)
+        assert_true(note(&replay, n));
+
+    assert_int_equal(replay.room, TH_REPLAY_REMEMBERED);
+    for (uint32_t n = 400 - TH_REPLAY_REMEMBERED + 1; n <= 400; n++)
+        assert_false(note(&replay, n));
+    th_replay_clear(&replay);
+}
+
+static void without_any_memory_every_packet_is_new(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+
+    th_mem_refuse(1);
+    assert_true(note(&replay, 1));
+    th_mem_refuse(1);
+    assert_true(note(&replay, 1));
+
+    assert_int_equal(replay.count, 0);
+    th_replay_clear(&replay);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_id_stands_after_the_empty_head),
+        cmocka_unit_test(a_datagram_below_60_bytes_is_short),
+        cmocka_unit_test(a_nonce_is_new_once),
+        cmocka_unit_test(exactly_the_last_128_are_remembered),
+        cmocka_unit_test(a_line_without_packets_costs_no_memory),
+        cmocka_unit_test(without_memory_to_grow_fewer_are_remembered),
+        cmocka_unit_test(after_a_refusal_it_grows_again_and_forgets_the_oldest_first),
+        cmocka_unit_test(without_any_memory_every_packet_is_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
