@@ -147,6 +147,11 @@ static void carry_out(struct carrier *sw, const struct th_self *self)
         case TH_ACTION_ENDED:
             announce_ended(sw, self, &action);
             break;
+        case TH_ACTION_CLOCK_WRONG:
+            TH_LOG(self->log, WARN, "switch",
+                   "clock seems wrong: several peers are ahead by s=%lld; set the clock",
+                   (long long)action.clock_ms / 1000);
+            break;
         }
     }
     net->ops->flush(net);

@@ -14,6 +14,7 @@
 
 #include "switch/core/exchange.h"
 #include "switch/core/outbox.h"
+#include "switch/core/skew.h"
 
 enum { TH_PUNCHES_PER_S = 10 };
 
@@ -30,6 +31,7 @@ struct th_switchboard {
     struct th_heap due;
     struct th_outbox outbox;
     struct th_limit opens, punches;
+    struct th_skew skew;
     int64_t at_highest;
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;

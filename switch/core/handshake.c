@@ -306,12 +306,20 @@ static void judge(struct th_switchboard *board, struct th_exchange *ex, const st
 }
 
 /* Ahead of our clock, and not the answer to an open that we sent to that address just now. */
-static bool is_from_the_future(struct th_exchange *ex, const struct th_open *open,
+static bool is_from_the_future(struct th_switchboard *board, const struct th_open *open,
                                const struct th_addr *from, struct th_now now)
 {
-    if (open->at <= now.wall + TH_CLOCK_AHEAD_MS)
-        return false;
+    struct th_exchange *ex = th_board_find(board, &open->from);
     const struct th_exchange_path *path = ex ? th_exchange_paths_find(&ex->paths, from) : NULL;
+
+    th_skew_on_time(&board->skew, now);
+    if (!th_skew_is_ahead(&board->skew, open->at, TH_CLOCK_AHEAD_MS, now))
+        return false;
+    if (th_skew_note(&board->skew, &open->from, open->at, now)) {
+        struct th_action action = {.kind = TH_ACTION_CLOCK_WRONG,
+                                   .clock_ms = board->skew.correction_ms};
+        th_outbox_put(&board->outbox, &action, 0);
+    }
     return path == NULL || path->open_sent_at == 0 ||
            now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
 }
@@ -334,8 +342,7 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
         return;
     }
     enum th_drop why = th_open_read(&open, board->self, bytes);
-    if (why == TH_DROP_NONE &&
-        is_from_the_future(th_board_find(board, &open.from), &open, from, now))
+    if (why == TH_DROP_NONE && is_from_the_future(board, &open, from, now))
         why = TH_DROP_OPEN_FUTURE;
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);

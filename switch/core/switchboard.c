@@ -134,6 +134,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
     th_rng_fill(rng, board->hash_secret, sizeof board->hash_secret);
     th_limit_init(&board->opens, TH_OPENS_PER_S, TH_OPENS_BURST, now.mono);
     th_limit_init(&board->punches, TH_PUNCHES_PER_S, TH_PUNCHES_PER_S, now.mono);
+    th_skew_init(&board->skew, now);
     board->at_highest = config->at_floor;
     return board;
 }

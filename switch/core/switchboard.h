@@ -63,12 +63,13 @@ struct th_line_look {
 };
 
 enum th_action_kind {
-    TH_ACTION_SEND,      /* bytes to addr */
-    TH_ACTION_LINE_UP,   /* line */
-    TH_ACTION_LINE_DOWN, /* line, why */
-    TH_ACTION_PATH,      /* line: another address is in use */
-    TH_ACTION_PACKET,    /* packet, on a channel that was open or (is_first) is now */
-    TH_ACTION_ENDED      /* ended: a channel is over without a packet saying so */
+    TH_ACTION_SEND,       /* bytes to addr */
+    TH_ACTION_LINE_UP,    /* line */
+    TH_ACTION_LINE_DOWN,  /* line, why */
+    TH_ACTION_PATH,       /* line: another address is in use */
+    TH_ACTION_PACKET,     /* packet, on a channel that was open or (is_first) is now */
+    TH_ACTION_ENDED,      /* ended: a channel is over without a packet saying so */
+    TH_ACTION_CLOCK_WRONG /* clock_ms: three peers are that far ahead of our wall clock; told once */
 };
 
 /* Values; bytes in them are valid until the next call of the machine. */
@@ -82,6 +83,7 @@ struct th_action {
     bool is_first;             /* PACKET: of a channel of theirs */
     struct th_chanpkt packet;  /* PACKET */
     struct th_line_look line;  /* LINE_UP, LINE_DOWN, PATH */
+    int64_t clock_ms;          /* CLOCK_WRONG */
 };
 
 struct th_switchboard;

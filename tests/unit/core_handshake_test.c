@@ -277,6 +277,34 @@ static void open_from_the_future_is_refused_unless_it_answers_ours(void **state)
     wire_free(&w);
 }
 
+static void three_peers_from_the_future_show_that_our_clock_is_wrong(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct other_half half;
+    wire_init(&w, 4);
+
+    for (int as = 1; as < 4; as++) {
+        make_half(&half, &w, as, 0, w.now.wall + 600000 + as, (uint8_t)as);
+        wire_deliver(&w, 0, &w.addr[as], half.bytes, half.len);
+    }
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_CLOCK_WRONG), 1);
+    assert_int_equal(w.seen[0].action.clock_ms, 600002);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_FUTURE), 3);
+    assert_int_equal(w.sent[0], 0);
+
+    make_half(&half, &w, 1, 0, w.now.wall + 600010, 0x11);
+    wire_deliver(&w, 0, &w.addr[1], half.bytes, half.len);
+    assert_int_equal(w.sent[0], 1);
+    w.now.wall += 600000; /* somebody sets it right */
+    make_half(&half, &w, 2, 0, w.now.wall + 600010, 0x12);
+    wire_deliver(&w, 0, &w.addr[2], half.bytes, half.len);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_FUTURE), 4);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_CLOCK_WRONG), 1);
+    wire_free(&w);
+}
+
 static void open_that_is_not_newer_is_dropped_while_a_line_lives(void **state)
 {
     (void)state;
@@ -626,6 +654,7 @@ int main(void)
         cmocka_unit_test(line_is_announced_to_the_one_who_was_asked_only_when_something_decrypts),
         cmocka_unit_test(forged_source_gets_at_most_three_times_what_came),
         cmocka_unit_test(open_from_the_future_is_refused_unless_it_answers_ours),
+        cmocka_unit_test(three_peers_from_the_future_show_that_our_clock_is_wrong),
         cmocka_unit_test(open_that_is_not_newer_is_dropped_while_a_line_lives),
         cmocka_unit_test(forged_open_leaves_a_living_line_alone),
         cmocka_unit_test(second_changed_open_is_dropped_while_the_first_is_challenged),
