@@ -14,7 +14,7 @@ static void rewind_if_empty(struct th_outbox *outbox)
 uint8_t *th_outbox_room(struct th_outbox *outbox, size_t len)
 {
     rewind_if_empty(outbox);
-    if (outbox->bytes_room - outbox->used < len) {
+    if (outbox->bytes == NULL || outbox->bytes_room - outbox->used < len) {
         size_t room = outbox->bytes_room ? outbox->bytes_room : 4096;
         while (room - outbox->used < len)
             room *= 2;
