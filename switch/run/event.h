@@ -22,6 +22,8 @@
 
 #include <stdatomic.h>
 
+enum { TH_SUBSCRIPTIONS_MAX = 1024 }; /* of one manager; more are answered TH_LIMIT */
+
 struct th_interest {
     uint64_t kinds;
     uint64_t topics;

@@ -58,6 +58,10 @@ struct th_server_ops {
     /* The last callback: gives back what the state holds. why: TH_OK or TH_SHUTDOWN when asked to
      * stop, else what a callback returned. */
     void (*terminate)(void *state, const struct th_self *self, enum th_err why);
+
+    /* For a server that cannot end at once when th_stop asks it to (NULL: it can). TH_OK: it goes
+     * on, and soon ends by itself: a callback returns another value. Anything else ends it now. */
+    enum th_err (*on_stop)(void *state, const struct th_self *self, enum th_err why);
 };
 
 /* Everything borrowed until the server has ended, and over restarts by a supervisor. */

@@ -1,0 +1,218 @@
+#include "switch/run/event.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/event_sub.h"
+#include "switch/run/host_core.h"
+#include "switch/run/watch.h"
+
+static void drop_event(void *event)
+{
+    th_event_release(event);
+}
+
+static void drop_ask(void *body)
+{
+    struct th_subscribe_ask *ask = body;
+
+    th_run_sub_release(ask->sub);
+    th_mem_free(ask);
+}
+
+static void drop_sub(void *sub)
+{
+    th_run_sub_release(sub);
+}
+
+const struct th_msg_kind th_event_msg = {"event", drop_event};
+const struct th_msg_kind th_missed_msg = {"event.missed", NULL};
+const struct th_msg_kind th_event_list_msg = {"event.list", th_mem_free};
+const struct th_msg_kind th_run_notify_msg = {"event.notify", drop_event};
+const struct th_msg_kind th_run_notify_here_msg = {"event.notify", drop_event};
+const struct th_msg_kind th_run_subscribe_msg = {"event.subscribe", drop_ask};
+const struct th_msg_kind th_run_unsubscribe_msg = {"event.unsubscribe", drop_sub};
+
+/* --- events --- */
+
+struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_state, void *body,
+                              void (*drop)(void *body))
+{
+    struct th_event *event = th_mem_zalloc(1, sizeof *event);
+
+    if (event == NULL) {
+        if (body && drop)
+            drop(body);
+        return NULL;
+    }
+    event->kind = kind;
+    event->topic = topic;
+    event->is_state = is_state;
+    event->body = body;
+    event->drop = drop;
+    atomic_init(&event->holders, 1);
+    return event;
+}
+
+void th_event_hold(struct th_event *event)
+{
+    atomic_fetch_add_explicit(&event->holders, 1, memory_order_relaxed);
+}
+
+void th_event_release(struct th_event *event)
+{
+    if (atomic_fetch_sub_explicit(&event->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    if (event->body && event->drop)
+        event->drop(event->body);
+    th_mem_free(event);
+}
+
+const struct th_event *th_event_of(const struct th_msg *msg)
+{
+    return msg->body;
+}
+
+/* --- a subscription, as owner and manager share it --- */
+
+void th_run_sub_hold(struct th_sub *sub)
+{
+    atomic_fetch_add_explicit(&sub->holders, 1, memory_order_relaxed);
+}
+
+void th_run_sub_release(struct th_sub *sub)
+{
+    if (atomic_fetch_sub_explicit(&sub->holders, 1, memory_order_acq_rel) == 1)
+        th_mem_free(sub);
+}
+
+/* Counts an event that the owner does not get, and has it told when that matters. */
+static void note_missed(struct th_slot *owner, struct th_sub *sub, bool is_state)
+{
+    bool is_first = false;
+
+    th_run_lock(&owner->lock);
+    if (owner->is_alive && owner->pid == sub->owner) {
+        sub->missed++;
+        if (is_state && !sub->is_queued) {
+            sub->is_queued = true;
+            th_run_sub_hold(sub);
+            is_first = th_run_queue(owner, &sub->mail);
+        }
+    }
+    th_run_unlock(&owner->lock);
+    if (is_first)
+        th_run_ready(owner);
+}
+
+bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
+                        struct th_event *event)
+{
+    struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
+    enum th_err err;
+
+    th_event_hold(event);
+    err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
+    if (err == TH_FULL || err == TH_NO_MEMORY)
+        note_missed(th_run_slot(host, sub->owner), sub, event->is_state);
+    return err == TH_OK;
+}
+
+/* --- the owner's side --- */
+
+static struct th_subscribed *find(const struct th_slot *owner, th_pid manager)
+{
+    struct th_subscribed *subscribed = owner->subscribed;
+
+    while (subscribed && subscribed->manager != manager)
+        subscribed = subscribed->next;
+    return subscribed;
+}
+
+/* Takes one out of the list, by its place in it. */
+static void forget(struct th_slot *owner, struct th_subscribed **at)
+{
+    struct th_subscribed *subscribed = *at;
+
+    *at = subscribed->next;
+    th_run_watch_cancel(owner, subscribed->monitor, false);
+    atomic_store(&subscribed->sub->is_closed, true);
+    th_run_sub_release(subscribed->sub);
+    th_mem_free(subscribed);
+}
+
+void th_run_subscribed_forget(struct th_slot *owner, uint64_t monitor)
+{
+    for (struct th_subscribed **at = &owner->subscribed; *at;) {
+        if (monitor == 0 || (*at)->monitor == monitor)
+            forget(owner, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* Makes the owner's half of a subscription: the shared part and the monitor of the manager. */
+static enum th_err make(const struct th_self *self, th_pid manager, struct th_subscribed **out)
+{
+    struct th_slot *owner = th_run_self(self);
+    struct th_subscribed *subscribed = th_mem_zalloc(1, sizeof *subscribed);
+    struct th_sub *sub = th_mem_zalloc(1, sizeof *sub);
+    enum th_err err = subscribed && sub ? TH_OK : TH_NO_MEMORY;
+
+    if (err == TH_OK)
+        err = th_monitor(self, manager, &subscribed->monitor);
+    if (err != TH_OK) {
+        th_mem_free(sub);
+        th_mem_free(subscribed);
+        return err;
+    }
+    sub->owner = self->pid;
+    sub->mail.class = TH_MAIL_MISSED;
+    atomic_init(&sub->holders, 1);
+    atomic_init(&sub->is_closed, false);
+    subscribed->manager = manager;
+    subscribed->sub = sub;
+    subscribed->next = owner->subscribed;
+    owner->subscribed = subscribed;
+    *out = subscribed;
+    return TH_OK;
+}
+
+enum th_err th_subscribe(const struct th_self *self, th_pid manager, struct th_interest interest,
+                         th_reply_fn on_done, void *ctx)
+{
+    struct th_slot *owner = th_run_self(self);
+    struct th_subscribed *subscribed = find(owner, manager);
+    struct th_subscribe_ask *ask = th_mem_zalloc(1, sizeof *ask);
+    bool is_new = subscribed == NULL;
+    enum th_err err = ask ? TH_OK : TH_NO_MEMORY;
+
+    if (err == TH_OK && is_new)
+        err = make(self, manager, &subscribed);
+    if (err != TH_OK) {
+        th_mem_free(ask);
+        return err;
+    }
+
+    ask->sub = subscribed->sub;
+    ask->interest = interest;
+    th_run_sub_hold(ask->sub);
+    err = th_call(self, manager, (struct th_msg){.kind = &th_run_subscribe_msg, .body = ask},
+                  TH_CALL_MS_DEFAULT, on_done, ctx, NULL);
+    if (err != TH_OK && is_new)
+        th_run_subscribed_forget(owner, subscribed->monitor);
+    return err;
+}
+
+void th_unsubscribe(const struct th_self *self, th_pid manager)
+{
+    struct th_slot *owner = th_run_self(self);
+    struct th_subscribed *subscribed = find(owner, manager);
+    struct th_sub *sub;
+
+    if (subscribed == NULL)
+        return;
+    sub = subscribed->sub;
+    th_run_sub_hold(sub);
+    th_run_subscribed_forget(owner, subscribed->monitor);
+    /* It is closed already; this only lets the manager forget it sooner, so it may be refused. */
+    th_post(self->host, manager, (struct th_msg){.kind = &th_run_unsubscribe_msg, .body = sub});
+}

@@ -1,0 +1,241 @@
+/*
+ * The event manager: the list of subscriptions, and the walk over it for each event.
+ */
+#include "switch/run/event.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/event_sub.h"
+#include "switch/run/host_core.h"
+#include "switch/run/watch.h"
+
+#include <string.h>
+
+struct row {
+    struct th_sub *sub; /* held */
+    struct th_interest interest;
+    uint64_t monitor; /* of the owner */
+    uint64_t forwarded;
+    uint64_t dropped;
+};
+
+/* A zeroed one is right: it is used before init when somebody at its place is early. */
+struct manager {
+    struct row *rows; /* order of subscribing */
+    unsigned count;
+    unsigned room;
+    uint64_t seq;
+    unsigned posted_here; /* notices from this place that still wait in the mailbox */
+};
+
+/* --- telling --- */
+
+static bool is_wanted(const struct row *row, const struct th_event *event)
+{
+    return (row->interest.kinds & event->kind) != 0 &&
+           (event->topic == 0 || (row->interest.topics & event->topic) != 0) &&
+           !atomic_load_explicit(&row->sub->is_closed, memory_order_relaxed);
+}
+
+/* Runs no foreign code: it only puts the event into mailboxes. */
+static void tell(struct manager *manager, struct th_host *host, th_pid pid, struct th_event *event)
+{
+    event->seq = ++manager->seq;
+    for (unsigned i = 0; i < manager->count; i++) {
+        struct row *row = &manager->rows[i];
+        if (!is_wanted(row, event))
+            continue;
+        if (th_run_sub_forward(host, row->sub, pid, event))
+            row->forwarded++;
+        else
+            row->dropped++;
+    }
+}
+
+/* The manager, when this thread runs its place: then it lives and is in no callback now. */
+static struct manager *find_here(struct th_slot *slot, th_pid pid)
+{
+    const struct th_place *here = th_run_here();
+    struct manager *manager = NULL;
+
+    if (slot == NULL || here == NULL || here->host != slot->host)
+        return NULL;
+    th_run_lock(&slot->lock);
+    if (slot->is_alive && slot->pid == pid && slot->spec.place == here &&
+        slot->spec.ops == &th_event_manager_ops)
+        manager = slot->state;
+    th_run_unlock(&slot->lock);
+    return manager;
+}
+
+static bool may_tell(const struct manager *manager, struct th_slot *slot)
+{
+    th_ms suspended_until = atomic_load(&slot->suspended_until);
+
+    return manager->posted_here == 0 && /* what waits goes first */
+           atomic_load(&slot->has_init) && !atomic_load(&slot->is_stop_asked) &&
+           (suspended_until == 0 || suspended_until <= th_host_now(slot->host).mono);
+}
+
+enum th_err th_notify(struct th_host *host, th_pid pid, struct th_event *event)
+{
+    struct th_slot *slot = th_run_slot(host, pid);
+    struct manager *manager = find_here(slot, pid);
+    struct th_msg msg = {.kind = &th_run_notify_msg, .body = event};
+    enum th_err err;
+
+    if (manager == NULL)
+        return th_post(host, pid, msg);
+    if (may_tell(manager, slot)) {
+        tell(manager, host, pid, event);
+        th_event_release(event);
+        return TH_OK;
+    }
+    msg.kind = &th_run_notify_here_msg;
+    err = th_post(host, pid, msg);
+    if (err == TH_OK)
+        manager->posted_here++;
+    return err;
+}
+
+/* --- subscriptions --- */
+
+static void remove_row(struct manager *manager, const struct th_self *self, unsigned i)
+{
+    struct row row = manager->rows[i];
+
+    manager->count--;
+    memmove(&manager->rows[i], &manager->rows[i + 1], (manager->count - i) * sizeof row);
+    th_demonitor(self, row.monitor);
+    th_run_sub_release(row.sub);
+}
+
+/* Removes what was closed by its owner, and what `owner` has (0: nobody). */
+static void sweep(struct manager *manager, const struct th_self *self, th_pid owner)
+{
+    for (unsigned i = manager->count; i-- > 0;)
+        if (manager->rows[i].sub->owner == owner || atomic_load(&manager->rows[i].sub->is_closed))
+            remove_row(manager, self, i);
+}
+
+static struct row *find(struct manager *manager, const struct th_sub *sub)
+{
+    for (unsigned i = 0; i < manager->count; i++)
+        if (manager->rows[i].sub == sub)
+            return &manager->rows[i];
+    return NULL;
+}
+
+static enum th_err reserve(struct manager *manager)
+{
+    unsigned room = manager->room ? 2 * manager->room : 8;
+    void *rows;
+
+    if (manager->count >= TH_SUBSCRIPTIONS_MAX)
+        return TH_LIMIT;
+    if (manager->count < manager->room)
+        return TH_OK;
+    rows = th_mem_resize(manager->rows, room, sizeof *manager->rows);
+    if (rows == NULL)
+        return TH_NO_MEMORY;
+    manager->rows = rows;
+    manager->room = room;
+    return TH_OK;
+}
+
+static enum th_err add_row(struct manager *manager, const struct th_self *self, struct th_sub *sub,
+                           struct th_interest interest)
+{
+    struct row row = {.sub = sub, .interest = interest};
+    enum th_err err = reserve(manager);
+
+    if (err == TH_OK)
+        err = th_monitor(self, sub->owner, &row.monitor);
+    if (err != TH_OK)
+        return err;
+    th_run_sub_hold(sub);
+    manager->rows[manager->count++] = row;
+    return TH_OK;
+}
+
+static void subscribe(struct manager *manager, const struct th_self *self, struct th_msg *msg)
+{
+    struct th_subscribe_ask *ask = msg->body;
+    enum th_err err = TH_OK;
+    struct row *row;
+
+    sweep(manager, self, 0);
+    row = find(manager, ask->sub);
+    if (row)
+        row->interest = ask->interest;
+    else if (!atomic_load(&ask->sub->is_closed))
+        err = add_row(manager, self, ask->sub, ask->interest);
+    th_run_answer(self->host, th_from_of(msg), err,
+                  (struct th_msg){.kind = &th_run_subscribe_msg, .from = self->pid});
+}
+
+static void list(struct manager *manager, const struct th_self *self, const struct th_msg *msg)
+{
+    struct th_subscription_list *answer;
+
+    sweep(manager, self, 0);
+    answer = th_mem_zalloc(1, sizeof *answer + manager->count * sizeof answer->row[0]);
+    if (answer == NULL) {
+        th_run_answer_error(self->host, th_from_of(msg), TH_NO_MEMORY);
+        return;
+    }
+    answer->count = manager->count;
+    for (unsigned i = 0; i < manager->count; i++) {
+        const struct row *row = &manager->rows[i];
+        answer->row[i] = (struct th_subscription_look){.owner = row->sub->owner,
+                                                       .interest = row->interest,
+                                                       .forwarded = row->forwarded,
+                                                       .dropped = row->dropped};
+    }
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_event_list_msg, .body = answer});
+}
+
+/* --- the server --- */
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    (void)state, (void)self, (void)arg;
+    return TH_OK;
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct manager *manager = state;
+
+    if (msg->kind == &th_run_notify_here_msg)
+        manager->posted_here--;
+    if (msg->kind == &th_run_notify_msg || msg->kind == &th_run_notify_here_msg)
+        tell(manager, self->host, self->pid, msg->body);
+    else if (msg->kind == &th_run_subscribe_msg)
+        subscribe(manager, self, msg);
+    else if (msg->kind == &th_run_unsubscribe_msg)
+        sweep(manager, self, 0);
+    else if (msg->kind == &th_down_msg)
+        sweep(manager, self, ((const struct th_down *)msg->body)->pid);
+    else if (msg->kind == &th_event_list_msg)
+        list(manager, self, msg);
+    return TH_OK;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct manager *manager = state;
+
+    (void)self, (void)why;
+    for (unsigned i = 0; i < manager->count; i++)
+        th_run_sub_release(manager->rows[i].sub);
+    th_mem_free(manager->rows);
+}
+
+const struct th_server_ops th_event_manager_ops = {
+    .name = "events",
+    .state_size = sizeof(struct manager),
+    .init = init,
+    .on_msg = on_msg,
+    .terminate = terminate,
+};

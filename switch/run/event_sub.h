@@ -1,0 +1,54 @@
+/*
+ * event_sub.h - a subscription, as its owner and the manager share it.
+ *
+ * Floor:  1 (run); private to it.
+ */
+#ifndef TH_RUN_EVENT_SUB_H
+#define TH_RUN_EVENT_SUB_H
+
+#include "switch/run/event.h"
+#include "switch/run/mailbox.h"
+
+struct th_sub {
+    th_pid owner; /* does not change */
+    atomic_uint holders;
+    atomic_bool is_closed; /* the owner wants no more */
+
+    /* Under the owner's lock. */
+    struct th_mail mail; /* the note that events were missed */
+    bool is_queued;
+    uint64_t missed; /* since the last note was given */
+
+    struct th_missed given; /* the owner's thread */
+};
+
+void th_run_sub_hold(struct th_sub *sub);
+void th_run_sub_release(struct th_sub *sub); /* no lock held */
+
+/* Forwards an event; returns false when it was dropped instead. The manager's thread, no lock held. */
+TH_MUST bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
+                                struct th_event *event);
+
+/* What the public functions send to the manager. */
+extern const struct th_msg_kind th_run_notify_msg;      /* body: struct th_event */
+extern const struct th_msg_kind th_run_notify_here_msg; /* the same, from its own place */
+extern const struct th_msg_kind th_run_subscribe_msg;   /* body: struct th_subscribe_ask */
+extern const struct th_msg_kind th_run_unsubscribe_msg; /* body: struct th_sub */
+
+struct th_subscribe_ask {
+    struct th_sub *sub; /* held */
+    struct th_interest interest;
+};
+
+/* What a server has subscribed to; a list in its slot. Thread: owner. */
+struct th_subscribed {
+    struct th_subscribed *next;
+    th_pid manager;
+    uint64_t monitor;
+    struct th_sub *sub;
+};
+
+/* The monitor of a manager has told, or its owner ends (ref 0: all of them). */
+void th_run_subscribed_forget(struct th_slot *owner, uint64_t monitor);
+
+#endif

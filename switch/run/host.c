@@ -1,0 +1,257 @@
+#include "switch/run/host.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/host_core.h"
+#include "switch/run/supervisor.h"
+
+#include <stdio.h>
+
+enum { WATCH_LIMIT_MS_DEFAULT = 1000 };
+
+/* --- finding --- */
+
+struct th_slot *th_run_slot(struct th_host *host, th_pid pid)
+{
+    uint32_t index = (uint32_t)pid;
+
+    if (pid == 0 || index >= atomic_load_explicit(&host->slot_count, memory_order_acquire))
+        return NULL;
+    return &host->chunks[index / TH_CHUNK_SLOTS][index % TH_CHUNK_SLOTS];
+}
+
+bool th_run_is_alive(struct th_host *host, th_pid pid)
+{
+    struct th_slot *slot = th_run_slot(host, pid);
+    bool is_alive;
+
+    if (slot == NULL)
+        return false;
+    th_run_lock(&slot->lock);
+    is_alive = slot->is_alive && slot->pid == pid;
+    th_run_unlock(&slot->lock);
+    return is_alive;
+}
+
+static struct th_slot *running_here(const struct th_host *host)
+{
+    const struct th_place *place = th_run_here();
+
+    return place && place->host == host ? atomic_load(&place->running) : NULL;
+}
+
+struct th_slot *th_run_self(const struct th_self *self)
+{
+    struct th_slot *slot = running_here(self->host);
+
+    TH_CHECK(slot != NULL && slot->pid == self->pid); /* only from a callback of one's own */
+    return slot;
+}
+
+th_pid th_run_sender(struct th_host *host)
+{
+    const struct th_slot *slot = running_here(host);
+
+    return slot ? slot->pid : 0;
+}
+
+/* --- readiness --- */
+
+bool th_run_mark_queued(struct th_slot *slot)
+{
+    bool is_first = !slot->is_queued;
+
+    slot->is_queued = true;
+    return is_first;
+}
+
+void th_run_ready(struct th_slot *slot)
+{
+    slot->host->ops->ready(slot->spec.place, slot);
+}
+
+/* --- clocks and looking --- */
+
+struct th_now th_host_now(struct th_host *host)
+{
+    return host->ops->now(host);
+}
+
+uint64_t th_host_now_us(struct th_host *host)
+{
+    return host->ops->now_us(host);
+}
+
+void th_host_set_watchdog(struct th_host *host, th_ms limit, const struct th_log *log)
+{
+    th_run_lock(&host->lock);
+    host->watch_limit = limit;
+    host->watch_log = log;
+    th_run_unlock(&host->lock);
+}
+
+/* What it is doing and for how long, as of one moment: a callback that ends meanwhile is read again. */
+static void look_at_callback(struct th_slot *slot, struct th_server_look *row, uint64_t now_us)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        uint64_t callbacks = atomic_load(&slot->callbacks);
+        uint64_t since_us;
+
+        row->doing = atomic_load(&slot->doing);
+        since_us = atomic_load(&slot->doing_since_us);
+        row->doing_us = row->doing && now_us > since_us ? now_us - since_us : 0;
+        if (atomic_load(&slot->callbacks) == callbacks)
+            break;
+    }
+}
+
+/* Under the slot's lock. */
+static enum th_server_state state_of(const struct th_slot *slot, const struct th_server_look *row,
+                                     th_ms now)
+{
+    if (row->doing)
+        return TH_SERVER_RUNNING;
+    if (atomic_load(&slot->suspended_until) > now)
+        return TH_SERVER_SUSPENDED;
+    if (slot->restarts > 0 && !atomic_load(&slot->has_init))
+        return TH_SERVER_RESTARTING;
+    return TH_SERVER_IDLE;
+}
+
+void th_run_look(struct th_slot *slot, struct th_server_look *row)
+{
+    uint64_t now_us = th_host_now_us(slot->host);
+
+    *row = (struct th_server_look){0};
+    th_run_lock(&slot->lock);
+    row->pid = slot->pid;
+    row->scope = slot->spec.scope;
+    snprintf(row->name, sizeof row->name, "%s",
+             slot->spec.name ? slot->spec.name : slot->spec.ops->name);
+    snprintf(row->place, sizeof row->place, "%s", slot->spec.place->name);
+    look_at_callback(slot, row, now_us);
+    row->state = state_of(slot, row, now_us / 1000);
+    row->messages = atomic_load(&slot->messages);
+    row->refused = slot->refused;
+    row->mailbox = atomic_load(&slot->depth);
+    row->mailbox_peak = slot->depth_peak;
+    row->mailbox_max = slot->mailbox_max;
+    row->longest_callback_us = slot->longest_us;
+    row->longest_callback = slot->longest;
+    row->restarts = slot->restarts;
+    th_run_unlock(&slot->lock);
+}
+
+unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigned max)
+{
+    unsigned count = 0;
+
+    th_run_lock(&host->lock);
+    for (struct th_slot *slot = host->live_first; slot; slot = slot->live_next) {
+        if (count < max)
+            th_run_look(slot, &rows[count]);
+        count++;
+    }
+    th_run_unlock(&host->lock);
+    return count;
+}
+
+/* --- life of a host --- */
+
+void th_run_host_init(struct th_host *host, const struct th_host_ops *ops)
+{
+    host->ops = ops;
+    host->outside.host = host;
+    TH_CHECK(pthread_mutex_init(&host->outside.lock, NULL) == 0);
+    TH_CHECK(pthread_mutex_init(&host->lock, NULL) == 0);
+    th_run_cond_init(&host->progress);
+    host->watch_limit = WATCH_LIMIT_MS_DEFAULT;
+}
+
+void th_run_host_clear(struct th_host *host)
+{
+    unsigned slot_count = atomic_load(&host->slot_count);
+
+    TH_CHECK(host->live_first == NULL);
+    for (unsigned i = 0; i < slot_count; i++)
+        pthread_mutex_destroy(&host->chunks[i / TH_CHUNK_SLOTS][i % TH_CHUNK_SLOTS].lock);
+    for (unsigned i = 0; i < TH_CHUNKS_MAX; i++)
+        th_mem_free(atomic_load(&host->chunks[i]));
+    th_run_index_clear(&host->names);
+    th_run_index_clear(&host->outside.watches);
+    pthread_cond_destroy(&host->progress);
+    pthread_mutex_destroy(&host->outside.lock);
+    pthread_mutex_destroy(&host->lock);
+}
+
+/* The newest living server; 0 for none. */
+static th_pid newest(struct th_host *host, bool is_supervisor)
+{
+    th_pid pid = 0;
+
+    th_run_lock(&host->lock);
+    for (struct th_slot *slot = host->live_last; slot && pid == 0; slot = slot->live_previous)
+        if (!is_supervisor || (slot->parent == 0 && slot->spec.ops == &th_supervisor_ops))
+            pid = slot->pid;
+    th_run_unlock(&host->lock);
+    return pid;
+}
+
+static bool has_ended(struct th_host *host, const void *pid)
+{
+    return !th_run_is_alive(host, *(const th_pid *)pid);
+}
+
+/* Stops the newest until none is left or the time is over; returns whether none is left. */
+static bool stop_newest_first(struct th_host *host, bool is_supervisor, th_ms until_us)
+{
+    th_pid pid;
+
+    while ((pid = newest(host, is_supervisor)) != 0) {
+        uint64_t now_us = th_host_now_us(host);
+        if (now_us >= until_us)
+            return false;
+        th_stop(host, pid, TH_SHUTDOWN);
+        host->ops->wait(host, has_ended, &pid, (until_us - now_us) / 1000 + 1);
+        if (!has_ended(host, &pid))
+            return false;
+    }
+    return true;
+}
+
+static bool is_empty(struct th_host *host, const void *unused)
+{
+    (void)unused;
+    return newest(host, false) == 0;
+}
+
+/* A pid that was stopped already is only told again; nobody is waited for in between. */
+static void stop_rest_now(struct th_host *host)
+{
+    th_run_lock(&host->lock);
+    for (struct th_slot *slot = host->live_last; slot; slot = slot->live_previous) {
+        /* No foreign code runs here: the server is only marked, and handed to its place. */
+        th_run_stop_now(host, slot->pid, TH_SHUTDOWN);
+    }
+    th_run_unlock(&host->lock);
+}
+
+unsigned th_run_host_stop_all(struct th_host *host, th_ms limit)
+{
+    uint64_t until_us = th_host_now_us(host) + limit * 800;
+    unsigned left = 0;
+
+    th_run_lock(&host->lock);
+    host->is_closing = true;
+    th_run_unlock(&host->lock);
+
+    if (!stop_newest_first(host, true, until_us) || !stop_newest_first(host, false, until_us)) {
+        stop_rest_now(host);
+        host->ops->wait(host, is_empty, NULL, limit / 5);
+    }
+
+    th_run_lock(&host->lock);
+    for (const struct th_slot *slot = host->live_first; slot; slot = slot->live_next)
+        left++;
+    th_run_unlock(&host->lock);
+    return left;
+}

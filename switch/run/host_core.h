@@ -1,0 +1,197 @@
+/*
+ * host_core.h - the kernel: the table of servers that all hosts share.
+ *
+ * A server lives in a slot. Slots are never freed until the host closes, so a pid can be followed
+ * without a lock; what it says is checked under the slot's lock. A slot is either idle, or queued:
+ * exactly one who made it so hands it to its place, and only its place's thread takes it from there,
+ * gives it a turn and makes it idle again. So a server ends only in a turn of its own.
+ *
+ * Locks, in the order in which one thread may take them: host->outside.lock, host->lock, a slot's
+ * lock (one at a time), a place's lock. None is held while foreign code runs: callbacks, drop
+ * functions, the log's sink.
+ *
+ * Floor:  1 (run); private to it.
+ */
+#ifndef TH_RUN_HOST_CORE_H
+#define TH_RUN_HOST_CORE_H
+
+#include "switch/base/heap.h"
+#include "switch/run/host.h"
+#include "switch/run/index.h"
+#include "switch/run/mailbox.h"
+#include "switch/run/place.h"
+#include "switch/run/thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct th_subscribed;
+
+struct th_slot {
+    struct th_host *host; /* does not change */
+    uint32_t index;       /* does not change */
+    pthread_mutex_t lock;
+
+    /* Set by th_spawn; do not change while the server lives. Read them alive and under lock, or on
+     * the place's thread. */
+    struct th_server_spec spec;
+    unsigned mailbox_max;
+    th_pid parent; /* the supervisor that started it, or 0 */
+    unsigned restarts;
+    uint64_t started; /* rising by 1 in the host */
+    void *state;
+
+    /* Under lock. */
+    th_pid pid;
+    bool is_alive;
+    bool is_queued;
+    struct th_mail_list mail;
+    unsigned depth_peak;
+    uint64_t refused;
+    struct th_watch *watchers_first; /* calls and monitors that wait for this server */
+    struct th_watch *watchers_last;
+    struct th_index watches; /* its own calls and monitors, by reference */
+    unsigned call_count;
+    unsigned monitor_count;
+    uint64_t last_ref;
+    enum th_err stop_why;
+    bool is_stopped_now; /* without asking on_stop */
+    uint64_t longest_us;
+    const char *longest;
+
+    /* Written under lock or by the place's thread; read by anybody. */
+    atomic_uint depth; /* calls, casts and events that wait */
+    atomic_bool is_stop_asked;
+    atomic_uint_fast64_t suspended_until;
+    _Atomic(const char *) doing;
+    atomic_uint_fast64_t doing_since_us;
+    atomic_uint_fast64_t messages;
+    atomic_uint_fast64_t callbacks;
+    atomic_bool has_init;
+
+    /* The place's thread. */
+    struct th_mail_list batch; /* taken from mail */
+    struct th_heap calls_due;
+    th_ms alarm_at;
+    bool was_alarm; /* the last callback was on_alarm: now a message may go first */
+    struct th_subscribed *subscribed;
+
+    struct th_heap_node due;    /* under the place's lock */
+    struct th_slot *ready_next; /* the host's, while queued */
+
+    /* Under the host's lock. */
+    struct th_slot *live_previous; /* in order of start */
+    struct th_slot *live_next;
+    struct th_slot *free_next;
+    struct th_index_node by_name;
+};
+
+/* What a host does its own way. */
+struct th_host_ops {
+    struct th_now (*now)(struct th_host *host);
+    uint64_t (*now_us)(struct th_host *host);
+
+    /* A slot became queued: give it a turn at its place, soon. Any thread, no lock held. */
+    void (*ready)(struct th_place *place, struct th_slot *slot);
+
+    /* True when the calling thread must not wait, for servers need it. */
+    bool (*is_needed_here)(struct th_host *host);
+
+    /*
+     * Waits until is_over, which is asked under host->outside.lock and changes with a broadcast of
+     * host->progress, or for so long. Not a server's thread, no lock held.
+     */
+    void (*wait)(struct th_host *host, bool (*is_over)(struct th_host *host, const void *arg),
+                 const void *arg, th_ms for_ms);
+};
+
+enum { TH_CHUNK_SLOTS = 64, TH_CHUNKS_MAX = TH_SERVERS_MAX / TH_CHUNK_SLOTS };
+
+struct th_host {
+    const struct th_host_ops *ops;
+
+    /* Plain threads in th_call_wait: a slot that owns their calls and takes no turns. */
+    struct th_slot outside;
+    pthread_cond_t progress; /* with outside.lock: a call was decided, a server ended */
+
+    _Atomic(struct th_slot *) chunks[TH_CHUNKS_MAX];
+    atomic_uint slot_count;
+
+    pthread_mutex_t lock;
+    bool is_closing;
+    uint64_t started; /* servers so far */
+    struct th_slot *live_first;
+    struct th_slot *live_last;
+    struct th_slot *free_first; /* oldest first, so that a slot rests before it is used again */
+    struct th_slot *free_last;
+    struct th_index names;
+    struct th_place *places;
+    th_ms watch_limit;
+    const struct th_log *watch_log;
+};
+
+/* --- host.c --- */
+
+/* Fills a zeroed host. */
+void th_run_host_init(struct th_host *host, const struct th_host_ops *ops);
+
+/*
+ * Stops every server: supervisors one after the other, the newest first, which stop their children;
+ * then the rest, newest first; what is left after 4/5 of the time, at once.
+ * Returns how many still live.
+ */
+unsigned th_run_host_stop_all(struct th_host *host, th_ms limit);
+
+/* Frees what th_run_host_init and the servers left; nobody may live. Not the host itself. */
+void th_run_host_clear(struct th_host *host);
+
+/* The slot that a pid points into, or NULL for none; whether it lives there is another question. */
+struct th_slot *th_run_slot(struct th_host *host, th_pid pid);
+
+bool th_run_is_alive(struct th_host *host, th_pid pid);
+
+/* Fills a row with what can be seen of a slot now. */
+void th_run_look(struct th_slot *slot, struct th_server_look *row);
+
+/* The slot of the server whose callback runs on this thread, which must be self. */
+struct th_slot *th_run_self(const struct th_self *self);
+
+/* The server whose callback runs on this thread, or 0. */
+th_pid th_run_sender(struct th_host *host);
+
+/* Under the slot's lock: makes it queued. Returns whether the caller must call th_run_ready. */
+TH_MUST bool th_run_mark_queued(struct th_slot *slot);
+
+/* Hands a slot to its place. No lock held; only by who made it queued. */
+void th_run_ready(struct th_slot *slot);
+
+/* --- spawn.c --- */
+
+/* th_spawn by a supervisor: parent is its pid, restarts how often the name was restarted. */
+TH_MUST enum th_err th_run_spawn(struct th_host *host, const struct th_server_spec *spec,
+                                 th_pid parent, unsigned restarts, th_pid *pid);
+
+/* Takes a server out of the names and the list of the living; then gives its slot back. */
+void th_run_slot_bury(struct th_slot *slot);
+void th_run_slot_free(struct th_slot *slot);
+
+/* th_stop that does not ask on_stop. */
+void th_run_stop_now(struct th_host *host, th_pid pid, enum th_err why);
+
+/* --- host_uv.c --- */
+
+/* th_host_uv_close with another limit of time. */
+void th_run_host_uv_close(struct th_host *host, th_ms limit);
+
+/* --- turn.c --- */
+
+/*
+ * Gives a queued slot a turn of at most `callbacks` callbacks.
+ * Returns false when it had nothing to do. Thread: the place's, with th_run_here set.
+ */
+bool th_run_turn(struct th_slot *slot, unsigned callbacks);
+
+/* A call of this kind is answered by the kernel, after init and without code of the server. */
+extern const struct th_msg_kind th_run_started_msg;
+
+#endif

@@ -1,0 +1,121 @@
+#include "switch/run/mailbox.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/event_sub.h"
+#include "switch/run/host_core.h"
+#include "switch/run/watch.h"
+
+void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail)
+{
+    mail->next = NULL;
+    if (list->last)
+        list->last->next = mail;
+    else
+        list->first = mail;
+    list->last = mail;
+}
+
+struct th_mail *th_run_mail_pop(struct th_mail_list *list)
+{
+    struct th_mail *mail = list->first;
+
+    if (mail == NULL)
+        return NULL;
+    list->first = mail->next;
+    if (list->first == NULL)
+        list->last = NULL;
+    mail->next = NULL;
+    return mail;
+}
+
+void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from)
+{
+    if (from->first == NULL)
+        return;
+    if (to->last)
+        to->last->next = from->first;
+    else
+        to->first = from->first;
+    to->last = from->last;
+    *from = (struct th_mail_list){0};
+}
+
+void th_run_mail_discard(struct th_mail_list *list)
+{
+    struct th_mail *mail;
+
+    while ((mail = th_run_mail_pop(list)) != NULL)
+        switch (mail->class) {
+        case TH_MAIL_MSG:
+        case TH_MAIL_EVENT:
+            th_msg_drop(&mail->msg);
+            th_mem_free(mail);
+            break;
+        case TH_MAIL_WATCH:
+            th_run_watch_release(TH_HEAP_OWNER(mail, struct th_watch, mail));
+            break;
+        case TH_MAIL_MISSED:
+            th_run_sub_release(TH_HEAP_OWNER(mail, struct th_sub, mail));
+            break;
+        }
+}
+
+bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
+{
+    th_run_mail_push(&slot->mail, mail);
+    return th_run_mark_queued(slot);
+}
+
+/* Counts one more waiting message, or refuses it. */
+static bool has_room(struct th_slot *slot)
+{
+    unsigned depth = atomic_load_explicit(&slot->depth, memory_order_relaxed);
+
+    if (depth >= slot->mailbox_max) {
+        slot->refused++;
+        return false;
+    }
+    depth = atomic_fetch_add_explicit(&slot->depth, 1, memory_order_relaxed) + 1;
+    if (depth > slot->depth_peak)
+        slot->depth_peak = depth;
+    return true;
+}
+
+enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
+                           struct th_msg msg, struct th_watch *watch)
+{
+    struct th_slot *slot = th_run_slot(host, to);
+    struct th_mail *mail = slot ? th_mem_zalloc(1, sizeof *mail) : NULL;
+    enum th_err err = slot == NULL ? TH_GONE : mail == NULL ? TH_NO_MEMORY : TH_OK;
+    bool is_first = false;
+
+    if (err == TH_OK) {
+        mail->class = class;
+        mail->msg = msg;
+        th_run_lock(&slot->lock);
+        if (!slot->is_alive || slot->pid != to)
+            err = TH_GONE;
+        else if (!has_room(slot))
+            err = TH_FULL;
+        if (err == TH_OK) {
+            if (watch)
+                th_run_watch_link(slot, watch);
+            is_first = th_run_queue(slot, mail);
+        }
+        th_run_unlock(&slot->lock);
+    }
+    if (err != TH_OK) {
+        th_mem_free(mail);
+        th_msg_drop(&msg);
+    }
+    if (is_first)
+        th_run_ready(slot);
+    return err;
+}
+
+enum th_err th_post(struct th_host *host, th_pid to, struct th_msg msg)
+{
+    msg.from = th_run_sender(host);
+    msg.ref = 0;
+    return th_run_deliver(host, to, TH_MAIL_MSG, msg, NULL);
+}

@@ -1,0 +1,70 @@
+/*
+ * mailbox.h - what waits for a server: one queue in order of arrival, with a limit for what others
+ * send unasked.
+ *
+ * Messages and events are counted and refused when the mailbox is full. Outcomes of the server's own
+ * calls and monitors, and the note that events were missed, sit in memory that was taken when they
+ * were asked for; they are not counted and cannot be refused. All go through the one queue, so what
+ * one sender sends in some order arrives in that order.
+ *
+ * Floor:  1 (run); private to it.
+ * Thread: the slot's lock, where nothing else is said.
+ */
+#ifndef TH_RUN_MAILBOX_H
+#define TH_RUN_MAILBOX_H
+
+#include "switch/base/check.h"
+#include "switch/run/msg.h"
+
+#include <stdbool.h>
+
+struct th_host;
+struct th_slot;
+struct th_watch;
+struct th_sub;
+
+enum th_mail_class {
+    TH_MAIL_MSG,   /* call or cast; counted */
+    TH_MAIL_EVENT, /* counted */
+    TH_MAIL_WATCH, /* embedded in a th_watch: a call or monitor has its outcome */
+    TH_MAIL_MISSED /* embedded in a th_sub: events were missed */
+};
+
+struct th_mail {
+    struct th_mail *next;
+    enum th_mail_class class;
+    struct th_msg msg; /* of a call, cast or event */
+};
+
+/* A zeroed one is empty. */
+struct th_mail_list {
+    struct th_mail *first;
+    struct th_mail *last;
+};
+
+void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail);
+struct th_mail *th_run_mail_pop(struct th_mail_list *list); /* NULL when empty */
+
+/* Moves all of `from` to the end of `to`. */
+void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from);
+
+/* Drops what nobody will handle: bodies, and the list's hold on calls and subscriptions.
+ * Thread: no lock held, for the drop functions are foreign code. */
+void th_run_mail_discard(struct th_mail_list *list);
+
+/*
+ * Puts a message into a server's mailbox. With a watch (a call's) it is linked to the server in the
+ * same moment, so that its end cannot slip in between.
+ *
+ * msg.body  given away, whatever is returned.
+ * Errors:   TH_GONE, TH_FULL, TH_NO_MEMORY.
+ * Thread:   any, no lock held.
+ */
+enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
+                           struct th_msg msg, struct th_watch *watch);
+
+/* Queues mail that cannot be refused; the slot must be alive. Returns whether the caller must call
+ * th_run_ready once it has let go of the slot's lock. */
+TH_MUST bool th_run_queue(struct th_slot *slot, struct th_mail *mail);
+
+#endif

@@ -1,0 +1,430 @@
+#include "switch/run/supervisor.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/host_core.h"
+#include "switch/run/watch.h"
+
+#include <string.h>
+
+enum {
+    STOP_MS_DEFAULT = 2000,
+    RESTARTS_MAX_DEFAULT = 5,
+    PERIOD_MS_DEFAULT = 10000,
+    WAITING_MAX = 64 /* calls of th_supervisor_ready_msg at once */
+};
+
+const struct th_msg_kind th_supervisor_restart_msg = {"supervisor.restart", th_mem_free};
+const struct th_msg_kind th_supervisor_ready_msg = {"supervisor.ready", NULL};
+
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+
+enum kid_state {
+    KID_ABSENT,   /* not started yet, ended for good, or left behind */
+    KID_STARTING, /* spawned; its init has not succeeded yet */
+    KID_RUNNING,
+    KID_STOPPING /* asked to end */
+};
+
+struct kid {
+    const struct th_child *child;
+    enum kid_state state;
+    th_pid pid;
+    uint64_t monitor;
+    uint64_t started_ref; /* the call that is answered once its init has succeeded */
+    unsigned restarts;
+    th_ms stop_by;       /* TH_NEVER: no limit */
+    bool is_wanted_back; /* somebody asked for its restart: not counted */
+    struct th_from asker;
+};
+
+struct supervisor {
+    enum phase phase;
+    unsigned count;
+    unsigned next;         /* STARTING: the child whose start is awaited */
+    enum th_err why;       /* STOPPING: what to end with */
+    th_ms *ends;           /* ring of restarts_max: when children ended */
+    unsigned ends_count;   /* ever; the last restarts_max are in the ring */
+    unsigned restarts_max; /* more than so many ends within period_ms: gives up */
+    th_ms period_ms;
+    unsigned waiting_count; /* who asked whether all have started */
+    struct th_from waiting[WAITING_MAX];
+    struct kid kids[TH_CHILDREN_MAX];
+};
+
+static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                             enum th_err why);
+
+/* --- answers --- */
+
+static void answer_restart(const struct th_self *self, struct th_from to, enum th_err why)
+{
+    struct th_msg msg = {.kind = &th_supervisor_restart_msg};
+
+    if (why != TH_OK) {
+        msg.body = th_mem_copy(&why, sizeof why);
+        if (msg.body == NULL) {
+            th_run_answer_error(self->host, to, TH_NO_MEMORY);
+            return;
+        }
+    }
+    th_reply(self->host, to, msg);
+}
+
+/* Answers who asked for this child's restart, if anybody did. */
+static void answer_asker(const struct th_self *self, struct kid *kid, enum th_err why)
+{
+    struct th_from asker = kid->asker;
+
+    kid->asker = (struct th_from){0};
+    if (asker.ref)
+        answer_restart(self, asker, why);
+}
+
+static void answer_waiting(struct supervisor *s, const struct th_self *self)
+{
+    for (unsigned i = 0; i < s->waiting_count; i++)
+        th_reply(self->host, s->waiting[i], (struct th_msg){.kind = &th_supervisor_ready_msg});
+    s->waiting_count = 0;
+}
+
+/* --- stopping: newest first, one after the other --- */
+
+static th_ms stop_limit(const struct kid *kid)
+{
+    if (kid->child->stop_ms)
+        return kid->child->stop_ms;
+    /* A supervisor needs as long as its children, each of which has a limit. */
+    return kid->child->spec.ops == &th_supervisor_ops ? TH_NEVER : STOP_MS_DEFAULT;
+}
+
+static void stop_kid(const struct th_self *self, struct kid *kid)
+{
+    th_ms limit = stop_limit(kid);
+
+    kid->state = KID_STOPPING;
+    kid->stop_by = limit < TH_NEVER - self->now.mono ? self->now.mono + limit : TH_NEVER;
+    th_stop(self->host, kid->pid, TH_SHUTDOWN);
+}
+
+static void stop_next(struct supervisor *s, const struct th_self *self)
+{
+    for (unsigned i = s->count; i-- > 0;)
+        if (s->kids[i].state != KID_ABSENT) {
+            stop_kid(self, &s->kids[i]);
+            return;
+        }
+    th_run_stop_now(self->host, self->pid, s->why);
+}
+
+static enum th_err begin_stopping(struct supervisor *s, const struct th_self *self, enum th_err why)
+{
+    if (s->phase == PHASE_STOPPING)
+        return TH_OK;
+    s->phase = PHASE_STOPPING;
+    s->why = why;
+    for (unsigned i = 0; i < s->count; i++)
+        answer_asker(self, &s->kids[i], TH_SHUTDOWN);
+    stop_next(s, self);
+    return TH_OK;
+}
+
+static enum th_err give_up(struct supervisor *s, const struct th_self *self, const struct kid *kid,
+                           enum th_err why)
+{
+    TH_LOG(self->log, ERROR, "supervisor", "gave up name=%s child=%s why=\"%s\"", self->name,
+           kid->child->spec.name, th_strerror(why));
+    return begin_stopping(s, self, why == TH_OK ? TH_LIMIT : why);
+}
+
+/* --- starting --- */
+
+static enum th_err on_started(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                              struct th_msg *reply);
+
+/* Spawns, watches and asks to be told of the init; all or nothing. */
+static enum th_err spawn_kid(const struct th_self *self, struct kid *kid)
+{
+    struct th_msg started = {.kind = &th_run_started_msg};
+    enum th_err err =
+        th_run_spawn(self->host, &kid->child->spec, self->pid, kid->restarts, &kid->pid);
+
+    if (err != TH_OK)
+        return err;
+    kid->state = KID_STARTING;
+    err = th_monitor(self, kid->pid, &kid->monitor);
+    if (err == TH_OK) {
+        err = th_call(self, kid->pid, started, TH_NEVER, on_started, kid, &kid->started_ref);
+        if (err != TH_OK)
+            th_demonitor(self, kid->monitor);
+    }
+    if (err != TH_OK) {
+        th_stop(self->host, kid->pid, TH_SHUTDOWN);
+        kid->state = KID_ABSENT;
+    }
+    return err;
+}
+
+static enum th_err start_kid(struct supervisor *s, const struct th_self *self, struct kid *kid)
+{
+    enum th_err err = spawn_kid(self, kid);
+
+    return err == TH_OK ? TH_OK : kid_ended(s, self, kid, err);
+}
+
+static enum th_err start_next(struct supervisor *s, const struct th_self *self)
+{
+    if (s->next < s->count)
+        return start_kid(s, self, &s->kids[s->next]);
+    s->phase = PHASE_RUNNING;
+    TH_LOG(self->log, INFO, "supervisor", "ready name=%s children=%u", self->name, s->count);
+    answer_waiting(s, self);
+    return TH_OK;
+}
+
+static enum th_err on_started(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                              struct th_msg *reply)
+{
+    struct supervisor *s = state;
+    struct kid *kid = ctx;
+
+    (void)reply;
+    kid->started_ref = 0;
+    if (why != TH_OK || kid->state != KID_STARTING)
+        return TH_OK; /* its monitor tells more */
+    kid->state = KID_RUNNING;
+    TH_LOG(self->log, INFO, "supervisor", "started name=%s child=%s restarts=%u", self->name,
+           kid->child->spec.name, kid->restarts);
+    answer_asker(self, kid, TH_OK);
+    if (s->phase == PHASE_STARTING && kid == &s->kids[s->next]) {
+        s->next++;
+        return start_next(s, self);
+    }
+    return TH_OK;
+}
+
+/* --- ends of children --- */
+
+/* Counts one more end; true when there were too many within the period. */
+static bool is_too_often(struct supervisor *s, th_ms now)
+{
+    th_ms *oldest = &s->ends[s->ends_count % s->restarts_max];
+    bool is_full = s->ends_count >= s->restarts_max;
+    bool is_so = is_full && now - *oldest < s->period_ms;
+
+    *oldest = now;
+    s->ends_count++;
+    return is_so;
+}
+
+static bool is_failure(enum th_err why)
+{
+    return why != TH_OK && why != TH_SHUTDOWN;
+}
+
+static bool is_to_restart(const struct kid *kid, enum th_err why)
+{
+    switch (kid->child->restart) {
+    case TH_RESTART_ALWAYS:
+        return true;
+    case TH_RESTART_ON_ERROR:
+        return is_failure(why);
+    case TH_RESTART_NEVER:
+        return false;
+    }
+    return false;
+}
+
+static enum th_err restart_kid(struct supervisor *s, const struct th_self *self, struct kid *kid)
+{
+    kid->restarts++;
+    return start_kid(s, self, kid);
+}
+
+/* A child has ended, or could not be started. */
+static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                             enum th_err why)
+{
+    bool is_wanted_back = kid->is_wanted_back;
+    bool is_first_start = s->phase == PHASE_STARTING && kid == &s->kids[s->next];
+
+    kid->state = KID_ABSENT;
+    kid->pid = 0;
+    kid->is_wanted_back = false;
+    th_cancel(self, kid->started_ref);
+    if (s->phase == PHASE_STOPPING) {
+        TH_LOG(self->log, INFO, "supervisor", "stopped name=%s child=%s", self->name,
+               kid->child->spec.name);
+        stop_next(s, self);
+        return TH_OK;
+    }
+    if (is_wanted_back)
+        return restart_kid(s, self, kid);
+
+    answer_asker(self, kid, why == TH_OK ? TH_GONE : why);
+    if (!is_failure(why) && !is_to_restart(kid, why)) {
+        TH_LOG(self->log, INFO, "supervisor", "ended name=%s child=%s why=\"%s\"", self->name,
+               kid->child->spec.name, th_strerror(why));
+        s->next += is_first_start;
+        return is_first_start ? start_next(s, self) : TH_OK;
+    }
+    if (is_first_start) /* what does not come up at all is not tried again and again */
+        return give_up(s, self, kid, why);
+    if (!is_to_restart(kid, why)) {
+        TH_LOG(self->log, WARN, "supervisor", "failed name=%s child=%s why=\"%s\"", self->name,
+               kid->child->spec.name, th_strerror(why));
+        return TH_OK;
+    }
+    if (is_too_often(s, self->now.mono))
+        return give_up(s, self, kid, why);
+    TH_LOG(self->log, WARN, "supervisor", "restarts name=%s child=%s why=\"%s\" restarts=%u",
+           self->name, kid->child->spec.name, th_strerror(why), kid->restarts + 1);
+    return restart_kid(s, self, kid);
+}
+
+static enum th_err on_down(struct supervisor *s, const struct th_self *self,
+                           const struct th_down *down)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->kids[i].state != KID_ABSENT && s->kids[i].monitor == down->ref)
+            return kid_ended(s, self, &s->kids[i], down->why);
+    return TH_OK;
+}
+
+/* --- asked for --- */
+
+static struct kid *find_kid(struct supervisor *s, const char *name)
+{
+    for (unsigned i = 0; name && i < s->count; i++)
+        if (strcmp(s->kids[i].child->spec.name, name) == 0)
+            return &s->kids[i];
+    return NULL;
+}
+
+static enum th_err on_restart(struct supervisor *s, const struct th_self *self,
+                              const struct th_msg *msg)
+{
+    struct kid *kid = find_kid(s, msg->body);
+    enum th_err err = TH_OK;
+
+    if (kid == NULL)
+        err = TH_NOT_FOUND;
+    else if (s->phase == PHASE_STOPPING)
+        err = TH_SHUTDOWN;
+    else if (s->phase == PHASE_STARTING || kid->asker.ref)
+        err = TH_AGAIN;
+    if (err != TH_OK) {
+        answer_restart(self, th_from_of(msg), err);
+        return TH_OK;
+    }
+
+    kid->asker = th_from_of(msg);
+    if (kid->state == KID_ABSENT)
+        return restart_kid(s, self, kid);
+    kid->is_wanted_back = true;
+    stop_kid(self, kid);
+    return TH_OK;
+}
+
+static void on_ready(struct supervisor *s, const struct th_self *self, const struct th_msg *msg)
+{
+    if (s->phase == PHASE_RUNNING)
+        th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = &th_supervisor_ready_msg});
+    else if (s->waiting_count == WAITING_MAX)
+        th_run_answer_error(self->host, th_from_of(msg), TH_LIMIT);
+    else
+        s->waiting[s->waiting_count++] = th_from_of(msg);
+}
+
+/* --- the server --- */
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    struct supervisor *s = state;
+    const struct th_supervisor_spec *spec = arg;
+
+    TH_CHECK(spec->count <= TH_CHILDREN_MAX);
+    s->count = spec->count;
+    s->restarts_max = spec->restarts_max ? spec->restarts_max : RESTARTS_MAX_DEFAULT;
+    s->period_ms = spec->period_ms ? spec->period_ms : PERIOD_MS_DEFAULT;
+    for (unsigned i = 0; i < s->count; i++) {
+        TH_CHECK(spec->children[i].spec.name != NULL);
+        s->kids[i].child = &spec->children[i];
+    }
+    s->ends = th_mem_zalloc(s->restarts_max, sizeof *s->ends);
+    if (s->ends == NULL)
+        return TH_NO_MEMORY;
+    return start_next(s, self);
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct supervisor *s = state;
+
+    if (msg->kind == &th_down_msg)
+        return on_down(s, self, msg->body);
+    if (msg->kind == &th_supervisor_restart_msg)
+        return on_restart(s, self, msg);
+    if (msg->kind == &th_supervisor_ready_msg)
+        on_ready(s, self, msg);
+    return TH_OK;
+}
+
+static enum th_err on_stop(void *state, const struct th_self *self, enum th_err why)
+{
+    return begin_stopping(state, self, why);
+}
+
+static th_ms deadline(const void *state)
+{
+    const struct supervisor *s = state;
+    th_ms next = TH_NEVER;
+
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->kids[i].state == KID_STOPPING)
+            next = th_sooner(next, s->kids[i].stop_by);
+    return next;
+}
+
+/* A child does not end in time. While others are stopped it is left behind; when it was only to be
+ * restarted, it is so whenever it ends. */
+static void overdue(struct supervisor *s, const struct th_self *self, struct kid *kid)
+{
+    TH_LOG(self->log, ERROR, "supervisor", "does not stop name=%s child=%s", self->name,
+           kid->child->spec.name);
+    kid->stop_by = TH_NEVER;
+    answer_asker(self, kid, TH_TIMED_OUT);
+    if (s->phase != PHASE_STOPPING)
+        return;
+    th_demonitor(self, kid->monitor);
+    kid->state = KID_ABSENT;
+    stop_next(s, self);
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    struct supervisor *s = state;
+
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->kids[i].state == KID_STOPPING && s->kids[i].stop_by <= self->now.mono)
+            overdue(s, self, &s->kids[i]);
+    return TH_OK;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct supervisor *s = state;
+
+    TH_LOG(self->log, INFO, "supervisor", "ended name=%s why=\"%s\"", self->name, th_strerror(why));
+    th_mem_free(s->ends);
+}
+
+const struct th_server_ops th_supervisor_ops = {
+    .name = "supervisor",
+    .state_size = sizeof(struct supervisor),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+    .on_stop = on_stop,
+};

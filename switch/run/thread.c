@@ -1,0 +1,69 @@
+#include "switch/run/thread.h"
+
+#include <signal.h>
+
+enum th_err th_run_thread(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
+{
+    char short_name[16] = {0}; /* the system's limit */
+    sigset_t all, before;
+    int failure;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread begins with this */
+    failure = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure)
+        return TH_LIMIT;
+    for (size_t i = 0; i + 1 < sizeof short_name && name[i]; i++)
+        short_name[i] = name[i];
+    pthread_setname_np(*thread, short_name);
+    return TH_OK;
+}
+
+void th_run_lock(pthread_mutex_t *lock)
+{
+    TH_CHECK(pthread_mutex_lock(lock) == 0);
+}
+
+void th_run_unlock(pthread_mutex_t *lock)
+{
+    TH_CHECK(pthread_mutex_unlock(lock) == 0);
+}
+
+void th_run_cond_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    TH_CHECK(pthread_condattr_init(&attributes) == 0);
+    TH_CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    TH_CHECK(pthread_cond_init(condition, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct timespec th_run_clock(clockid_t clock)
+{
+    struct timespec at;
+
+    TH_CHECK(clock_gettime(clock, &at) == 0);
+    return at;
+}
+
+struct timespec th_run_until(th_ms for_ms)
+{
+    struct timespec at = th_run_clock(CLOCK_MONOTONIC);
+
+    at.tv_sec += (time_t)(for_ms / 1000);
+    at.tv_nsec += (long)(for_ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+bool th_run_is_past(struct timespec at)
+{
+    struct timespec now = th_run_clock(CLOCK_MONOTONIC);
+
+    return now.tv_sec > at.tv_sec || (now.tv_sec == at.tv_sec && now.tv_nsec >= at.tv_nsec);
+}

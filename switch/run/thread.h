@@ -1,0 +1,32 @@
+/*
+ * thread.h - threads, and time for those who wait on one.
+ *
+ * Floor:  1 (run); private to it.
+ */
+#ifndef TH_RUN_THREAD_H
+#define TH_RUN_THREAD_H
+
+#include "switch/base/check.h"
+#include "switch/base/clock.h"
+#include "switch/base/err.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+/* Starts a thread that leaves all signals to the others. Errors: TH_LIMIT. */
+TH_MUST enum th_err th_run_thread(pthread_t *thread, const char *name, void *(*run)(void *arg),
+                                  void *arg);
+
+/* Mutexes and conditions that cannot fail but by a mistake of ours. */
+void th_run_lock(pthread_mutex_t *lock);
+void th_run_unlock(pthread_mutex_t *lock);
+void th_run_cond_init(pthread_cond_t *condition); /* waits by CLOCK_MONOTONIC */
+
+struct timespec th_run_clock(clockid_t clock);
+
+/* A moment so many milliseconds from now, for pthread_cond_timedwait; and whether it has come. */
+struct timespec th_run_until(th_ms for_ms);
+bool th_run_is_past(struct timespec at);
+
+#endif

@@ -1,0 +1,374 @@
+/*
+ * A server's turn: what it does next, around each callback, and how it ends.
+ *
+ * Everything here runs on the server's place. One turn is a batch of callbacks with one `now`.
+ */
+#include "switch/run/host_core.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/event_sub.h"
+#include "switch/run/watch.h"
+
+const struct th_msg_kind th_run_started_msg = {"run.started", NULL};
+
+/* What ends a turn. */
+enum step { STEP_DONE, STEP_NOTHING_TO_DO, STEP_ENDED };
+
+struct turn {
+    struct th_slot *slot;
+    struct th_self self;
+    uint64_t us; /* when the last callback ended */
+};
+
+/* --- around a callback --- */
+
+static void begin_callback(struct turn *turn, const char *doing)
+{
+    struct th_slot *slot = turn->slot;
+
+    atomic_store_explicit(&slot->doing_since_us, turn->us, memory_order_relaxed);
+    atomic_store_explicit(&slot->doing, doing, memory_order_release);
+}
+
+static void note_longest(struct th_slot *slot, const char *doing, uint64_t us)
+{
+    if (us < slot->longest_us || (us == slot->longest_us && slot->longest))
+        return; /* only this thread writes it */
+    th_run_lock(&slot->lock);
+    slot->longest_us = us;
+    slot->longest = doing;
+    th_run_unlock(&slot->lock);
+}
+
+static void end_callback(struct turn *turn, const char *doing)
+{
+    struct th_slot *slot = turn->slot;
+    const struct th_server_ops *ops = slot->spec.ops;
+    uint64_t us;
+
+    slot->alarm_at = ops->deadline && ops->on_alarm ? ops->deadline(slot->state) : TH_NEVER;
+    us = slot->host->ops->now_us(slot->host);
+    note_longest(slot, doing, us - turn->us);
+    turn->us = us;
+    atomic_store_explicit(&slot->doing, NULL, memory_order_release);
+    atomic_fetch_add_explicit(&slot->callbacks, 1, memory_order_relaxed);
+}
+
+/* --- the end --- */
+
+/* No message, watch or name leads to the server after this; what did is handed out. */
+static struct th_watch *close_slot(struct th_slot *slot, struct th_mail_list *mail)
+{
+    struct th_watch *watchers;
+
+    th_run_slot_bury(slot);
+    th_run_lock(&slot->lock);
+    slot->is_alive = false;
+    slot->is_queued = false;
+    th_run_mail_move(mail, &slot->batch);
+    th_run_mail_move(mail, &slot->mail);
+    watchers = slot->watchers_first;
+    for (struct th_watch *watch = watchers; watch; watch = watch->next)
+        watch->is_linked = false; /* the list is ours now, and so are its holds */
+    slot->watchers_first = NULL;
+    slot->watchers_last = NULL;
+    atomic_store(&slot->depth, 0);
+    th_run_unlock(&slot->lock);
+    return watchers;
+}
+
+static void tell_watchers(struct th_host *host, struct th_watch *watchers, enum th_err why)
+{
+    while (watchers) {
+        struct th_watch *watch = watchers;
+
+        watchers = watch->next;
+        th_run_watch_decide(host, watch, watch->is_call ? TH_GONE : why);
+        th_run_watch_release(watch);
+    }
+}
+
+static void tell_waiting_threads(struct th_host *host)
+{
+    th_run_lock(&host->outside.lock);
+    pthread_cond_broadcast(&host->progress);
+    th_run_unlock(&host->outside.lock);
+}
+
+static enum step end(struct turn *turn, enum th_err why)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_place *place = slot->spec.place;
+    struct th_mail_list mail = {0};
+    struct th_watch *watchers;
+
+    if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
+        begin_callback(turn, "terminate");
+        slot->spec.ops->terminate(slot->state, &turn->self, why);
+    }
+    th_run_subscribed_forget(slot, 0);
+    watchers = close_slot(slot, &mail);
+    th_run_watch_end_all(slot);
+    tell_watchers(slot->host, watchers, why);
+    th_run_mail_discard(&mail);
+
+    th_run_index_clear(&slot->watches);
+    th_heap_clear(&slot->calls_due);
+    th_mem_free(slot->state);
+    slot->state = NULL;
+    th_run_place_remove(place, slot);
+    atomic_store(&slot->doing, NULL);
+    atomic_store(&place->running, NULL);
+    th_run_slot_free(slot);
+    tell_waiting_threads(place->host);
+    return STEP_ENDED;
+}
+
+/* --- single steps --- */
+
+static enum step go_on(struct turn *turn, enum th_err err)
+{
+    return err == TH_OK ? STEP_DONE : end(turn, err);
+}
+
+static enum step obey_stop(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    const struct th_server_ops *ops = slot->spec.ops;
+    enum th_err why, err;
+    bool is_now;
+
+    th_run_lock(&slot->lock);
+    why = slot->stop_why;
+    is_now = slot->is_stopped_now;
+    atomic_store(&slot->is_stop_asked, false);
+    th_run_unlock(&slot->lock);
+    if (is_now || ops->on_stop == NULL || !atomic_load(&slot->has_init))
+        return end(turn, why);
+
+    begin_callback(turn, "stop");
+    err = ops->on_stop(slot->state, &turn->self, why);
+    end_callback(turn, "stop");
+    return go_on(turn, err);
+}
+
+static enum step run_init(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    enum th_err err;
+
+    begin_callback(turn, "init");
+    err = slot->spec.ops->init(slot->state, &turn->self, slot->spec.arg);
+    if (err != TH_OK)
+        return end(turn, err);
+    atomic_store(&slot->has_init, true);
+    end_callback(turn, "init");
+    return STEP_DONE;
+}
+
+static enum step run_alarm(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    enum th_err err;
+
+    begin_callback(turn, "alarm");
+    err = slot->spec.ops->on_alarm(slot->state, &turn->self);
+    end_callback(turn, "alarm");
+    slot->was_alarm = true;
+    return go_on(turn, err);
+}
+
+/* Hands the server one message; what it does not keep is dropped. */
+static enum step hand(struct turn *turn, struct th_msg *msg)
+{
+    struct th_slot *slot = turn->slot;
+    const char *doing = msg->kind->name;
+    enum th_err err;
+
+    begin_callback(turn, doing);
+    err = slot->spec.ops->on_msg(slot->state, &turn->self, msg);
+    th_msg_drop(msg);
+    end_callback(turn, doing);
+    return go_on(turn, err);
+}
+
+/* Tells the caller how its call ended. */
+static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th_err why)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_msg *reply = why == TH_OK ? &watch->answer : NULL;
+    const char *doing = reply ? reply->kind->name : why == TH_TIMED_OUT ? "timed out" : "gone";
+    enum th_err err = TH_OK;
+
+    if (watch->on_reply == NULL)
+        return STEP_DONE;
+    begin_callback(turn, doing);
+    err = watch->on_reply(slot->state, &turn->self, watch->ctx, why, reply);
+    th_msg_drop(&watch->answer);
+    end_callback(turn, doing);
+    return go_on(turn, err);
+}
+
+static enum step expire_call(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_watch *watch = TH_HEAP_OWNER(th_heap_first(&slot->calls_due), struct th_watch, due);
+    enum step step;
+
+    if (!th_run_watch_expire(slot, watch))
+        return STEP_DONE;
+    step = hand_outcome(turn, watch, TH_TIMED_OUT);
+    th_run_watch_release(watch);
+    return step;
+}
+
+static enum step hand_watch(struct turn *turn, struct th_watch *watch)
+{
+    struct th_slot *slot = turn->slot;
+    enum step step = STEP_DONE;
+
+    if (th_run_watch_take(slot, watch)) {
+        if (watch->is_call) {
+            step = hand_outcome(turn, watch, watch->why);
+        } else {
+            th_run_subscribed_forget(slot, watch->by_ref.key);
+            step = hand(turn, &watch->answer);
+        }
+        th_run_watch_release(watch); /* the table's hold */
+    }
+    th_run_watch_release(watch); /* the mailbox's */
+    return step;
+}
+
+static enum step hand_missed(struct turn *turn, struct th_sub *sub)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_msg msg = {.kind = &th_missed_msg, .body = &sub->given};
+    enum step step = STEP_DONE;
+
+    th_run_lock(&slot->lock);
+    sub->given.events = sub->missed;
+    sub->missed = 0;
+    sub->is_queued = false;
+    th_run_unlock(&slot->lock);
+    if (!atomic_load(&sub->is_closed))
+        step = hand(turn, &msg);
+    th_run_sub_release(sub);
+    return step;
+}
+
+static enum step hand_message(struct turn *turn, struct th_mail *mail)
+{
+    struct th_msg msg = mail->msg;
+
+    th_mem_free(mail);
+    atomic_fetch_sub_explicit(&turn->slot->depth, 1, memory_order_relaxed);
+    if (msg.kind == &th_run_started_msg) {
+        th_reply(turn->self.host, th_from_of(&msg), (struct th_msg){.kind = &th_run_started_msg});
+        return STEP_DONE;
+    }
+    return hand(turn, &msg);
+}
+
+static enum step hand_mail(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_mail *mail = th_run_mail_pop(&slot->batch);
+
+    slot->was_alarm = false;
+    atomic_fetch_add_explicit(&slot->messages, 1, memory_order_relaxed);
+    switch (mail->class) {
+    case TH_MAIL_MSG:
+    case TH_MAIL_EVENT:
+        return hand_message(turn, mail);
+    case TH_MAIL_WATCH:
+        return hand_watch(turn, TH_HEAP_OWNER(mail, struct th_watch, mail));
+    case TH_MAIL_MISSED:
+        return hand_missed(turn, TH_HEAP_OWNER(mail, struct th_sub, mail));
+    }
+    return STEP_DONE;
+}
+
+/* --- the turn --- */
+
+static bool has_mail(struct th_slot *slot)
+{
+    if (slot->batch.first == NULL) {
+        th_run_lock(&slot->lock);
+        th_run_mail_move(&slot->batch, &slot->mail);
+        th_run_unlock(&slot->lock);
+    }
+    return slot->batch.first != NULL;
+}
+
+/* One callback, by order of urgency; an alarm that is always due does not keep messages waiting. */
+static enum step take_step(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    th_ms now = turn->self.now.mono;
+
+    if (atomic_load(&slot->is_stop_asked))
+        return obey_stop(turn);
+    if (atomic_load(&slot->suspended_until) > now)
+        return STEP_NOTHING_TO_DO;
+    if (!atomic_load(&slot->has_init))
+        return run_init(turn);
+    if (th_heap_next(&slot->calls_due) <= now)
+        return expire_call(turn);
+    if (slot->alarm_at <= now && !(slot->was_alarm && has_mail(slot)))
+        return run_alarm(turn);
+    return has_mail(slot) ? hand_mail(turn) : STEP_NOTHING_TO_DO;
+}
+
+/* Goes idle until the next message or deadline, or back into the queue. */
+static void settle(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    th_ms now = turn->self.now.mono;
+    th_ms suspended_until;
+    th_ms due = th_sooner(slot->alarm_at, th_heap_next(&slot->calls_due));
+    bool is_busy;
+
+    th_run_lock(&slot->lock);
+    suspended_until = atomic_load(&slot->suspended_until);
+    if (suspended_until > now)
+        due = suspended_until;
+    is_busy = atomic_load(&slot->is_stop_asked) || due <= now ||
+              (suspended_until <= now &&
+               (slot->batch.first || slot->mail.first || !atomic_load(&slot->has_init)));
+    if (!is_busy)
+        slot->is_queued = false;
+    th_run_unlock(&slot->lock);
+
+    th_run_place_move(slot->spec.place, slot,
+                      is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
+    atomic_store(&slot->spec.place->running, NULL);
+    if (is_busy)
+        th_run_ready(slot);
+}
+
+bool th_run_turn(struct th_slot *slot, unsigned callbacks)
+{
+    struct th_host *host = slot->host;
+    struct turn turn = {
+        .slot = slot,
+        .self = {.host = host,
+                 .pid = slot->pid,
+                 .now = host->ops->now(host),
+                 .log = slot->spec.log,
+                 .name = slot->spec.name ? slot->spec.name : slot->spec.ops->name,
+                 .scope = slot->spec.scope},
+        .us = host->ops->now_us(host),
+    };
+    enum step step = STEP_DONE;
+    bool has_done = false;
+
+    atomic_store(&slot->spec.place->running, slot);
+    while (callbacks-- > 0 && step == STEP_DONE) {
+        step = take_step(&turn);
+        has_done = has_done || step != STEP_NOTHING_TO_DO;
+    }
+    if (step != STEP_ENDED)
+        settle(&turn);
+    return has_done;
+}

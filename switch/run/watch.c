@@ -1,0 +1,262 @@
+#include "switch/run/watch.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/host_core.h"
+
+static struct th_slot *owner_of(struct th_host *host, th_pid owner)
+{
+    return owner ? th_run_slot(host, owner) : &host->outside;
+}
+
+static unsigned *count_of(struct th_slot *owner, bool is_call)
+{
+    return is_call ? &owner->call_count : &owner->monitor_count;
+}
+
+/* --- making and holding --- */
+
+static struct th_watch *make(bool is_call, th_pid owner, th_pid target)
+{
+    struct th_watch *watch = th_mem_zalloc(1, sizeof *watch);
+    struct th_down *down;
+
+    if (watch == NULL)
+        return NULL;
+    watch->is_call = is_call;
+    watch->owner = owner;
+    watch->target = target;
+    watch->mail.class = TH_MAIL_WATCH;
+    atomic_init(&watch->holders, 1);
+    if (is_call)
+        return watch;
+
+    down = th_mem_zalloc(1, sizeof *down);
+    if (down == NULL) {
+        th_mem_free(watch);
+        return NULL;
+    }
+    down->pid = target;
+    watch->answer = (struct th_msg){.kind = &th_down_msg, .body = down, .from = target};
+    return watch;
+}
+
+enum th_err th_run_watch_new(struct th_slot *owner, bool is_call, th_pid target,
+                             struct th_watch **out)
+{
+    th_pid pid = owner == &owner->host->outside ? 0 : owner->pid;
+    struct th_watch *watch = make(is_call, pid, target);
+    enum th_err err = TH_OK;
+
+    if (watch == NULL)
+        return TH_NO_MEMORY;
+    th_run_lock(&owner->lock);
+    if (*count_of(owner, is_call) >= (is_call ? TH_CALLS_MAX : TH_MONITORS_MAX))
+        err = TH_LIMIT;
+    else
+        err = th_run_index_add(&owner->watches, &watch->by_ref, owner->last_ref + 1);
+    if (err == TH_OK) {
+        owner->last_ref++;
+        ++*count_of(owner, is_call);
+    }
+    th_run_unlock(&owner->lock);
+
+    if (err != TH_OK) {
+        th_run_watch_release(watch);
+        return err;
+    }
+    if (!is_call)
+        ((struct th_down *)watch->answer.body)->ref = watch->by_ref.key;
+    *out = watch;
+    return TH_OK;
+}
+
+void th_run_watch_hold(struct th_watch *watch)
+{
+    atomic_fetch_add_explicit(&watch->holders, 1, memory_order_relaxed);
+}
+
+void th_run_watch_release(struct th_watch *watch)
+{
+    if (atomic_fetch_sub_explicit(&watch->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    th_msg_drop(&watch->answer);
+    th_mem_free(watch);
+}
+
+/* --- the target's list --- */
+
+void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
+{
+    th_run_watch_hold(watch);
+    watch->is_linked = true;
+    watch->next = NULL;
+    watch->previous = target->watchers_last;
+    if (target->watchers_last)
+        target->watchers_last->next = watch;
+    else
+        target->watchers_first = watch;
+    target->watchers_last = watch;
+}
+
+void th_run_watch_unlink(struct th_host *host, struct th_watch *watch)
+{
+    struct th_slot *target = th_run_slot(host, watch->target);
+    bool was_linked;
+
+    if (target == NULL)
+        return;
+    th_run_lock(&target->lock);
+    was_linked = watch->is_linked; /* else the target's end has it: it finds out that it is late */
+    if (was_linked) {
+        *(watch->previous ? &watch->previous->next : &target->watchers_first) = watch->next;
+        *(watch->next ? &watch->next->previous : &target->watchers_last) = watch->previous;
+        watch->is_linked = false;
+    }
+    th_run_unlock(&target->lock);
+    if (was_linked)
+        th_run_watch_release(watch);
+}
+
+/* --- deciding: any thread --- */
+
+/* Under the owner's lock. Returns whether the owner must be made ready. */
+static bool decide(struct th_slot *owner, struct th_watch *watch, enum th_err why)
+{
+    watch->state = TH_WATCH_DECIDED;
+    watch->why = why;
+    if (watch->owner == 0) {
+        pthread_cond_broadcast(&owner->host->progress);
+        return false;
+    }
+    th_run_watch_hold(watch);
+    return th_run_queue(owner, &watch->mail);
+}
+
+void th_run_watch_decide(struct th_host *host, struct th_watch *watch, enum th_err why)
+{
+    struct th_slot *owner = owner_of(host, watch->owner);
+    bool is_first = false;
+
+    th_run_lock(&owner->lock);
+    if (watch->state == TH_WATCH_WAITING && (watch->owner == 0 || owner->is_alive)) {
+        if (!watch->is_call)
+            ((struct th_down *)watch->answer.body)->why = why;
+        is_first = decide(owner, watch, why);
+    }
+    th_run_unlock(&owner->lock);
+    if (is_first)
+        th_run_ready(owner);
+}
+
+/* Under the owner's lock. */
+static struct th_watch *find(struct th_slot *owner, uint64_t ref, bool is_call)
+{
+    struct th_index_node *node = th_run_index_find(&owner->watches, ref);
+    struct th_watch *watch = node ? TH_HEAP_OWNER(node, struct th_watch, by_ref) : NULL;
+
+    return watch && watch->is_call == is_call ? watch : NULL;
+}
+
+void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, struct th_msg reply)
+{
+    struct th_slot *owner = to.ref ? owner_of(host, to.pid) : NULL;
+    struct th_watch *watch = NULL;
+    bool is_first = false;
+
+    if (owner) {
+        th_run_lock(&owner->lock);
+        if (to.pid == 0 || (owner->is_alive && owner->pid == to.pid))
+            watch = find(owner, to.ref, true);
+        if (watch && watch->state == TH_WATCH_WAITING) {
+            watch->answer = reply;
+            reply.body = NULL;
+            is_first = decide(owner, watch, why);
+        }
+        th_run_unlock(&owner->lock);
+    }
+    if (reply.body)
+        th_msg_drop(&reply);
+    if (is_first)
+        th_run_ready(owner);
+}
+
+/* --- the owner's thread --- */
+
+/* Under the owner's lock. */
+static void take_out(struct th_slot *owner, struct th_watch *watch)
+{
+    watch->state = TH_WATCH_OVER;
+    th_run_index_remove(&owner->watches, &watch->by_ref);
+    --*count_of(owner, watch->is_call);
+}
+
+static void forget(struct th_slot *owner, struct th_watch *watch)
+{
+    th_heap_set(&owner->calls_due, &watch->due, TH_NEVER);
+    th_run_watch_unlink(owner->host, watch);
+}
+
+void th_run_watch_cancel(struct th_slot *owner, uint64_t ref, bool is_call)
+{
+    struct th_watch *watch;
+
+    th_run_lock(&owner->lock);
+    watch = find(owner, ref, is_call);
+    if (watch)
+        take_out(owner, watch);
+    th_run_unlock(&owner->lock);
+    if (watch) {
+        forget(owner, watch);
+        th_run_watch_release(watch);
+    }
+}
+
+/* Takes a watch out if it is in that state. */
+static bool take_if(struct th_slot *owner, struct th_watch *watch, enum th_watch_state state)
+{
+    bool is_so;
+
+    th_run_lock(&owner->lock);
+    is_so = watch->state == state;
+    if (is_so)
+        take_out(owner, watch);
+    th_run_unlock(&owner->lock);
+    if (is_so)
+        forget(owner, watch);
+    return is_so;
+}
+
+bool th_run_watch_take(struct th_slot *owner, struct th_watch *watch)
+{
+    return take_if(owner, watch, TH_WATCH_DECIDED);
+}
+
+bool th_run_watch_expire(struct th_slot *owner, struct th_watch *watch)
+{
+    if (take_if(owner, watch, TH_WATCH_WAITING))
+        return true;
+    th_heap_set(&owner->calls_due, &watch->due, TH_NEVER);
+    return false;
+}
+
+void th_run_watch_end_all(struct th_slot *owner)
+{
+    for (;;) {
+        struct th_index_node *node;
+        struct th_watch *watch = NULL;
+
+        th_run_lock(&owner->lock);
+        node = th_run_index_take(&owner->watches);
+        if (node) {
+            watch = TH_HEAP_OWNER(node, struct th_watch, by_ref);
+            watch->state = TH_WATCH_OVER;
+        }
+        th_run_unlock(&owner->lock);
+        if (watch == NULL)
+            break;
+        forget(owner, watch);
+        th_run_watch_release(watch);
+    }
+    owner->call_count = 0;
+    owner->monitor_count = 0;
+}
