@@ -203,7 +203,8 @@ static void on_channel(struct carrier *sw, const struct th_self *self, const str
     };
     uint32_t c = 0;
 
-    answer(self, msg, th_switchboard_channel(sw->board, self->now, &open->to, &request, &c), c);
+    enum th_err err = th_switchboard_channel(sw->board, self->now, &open->to, &request, &c);
+    answer(self, msg, err, c);
 }
 
 static void on_send(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
