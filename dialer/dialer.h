@@ -19,8 +19,9 @@
 enum {
     TH_DIALS_MAX = 64,
     TH_DIAL_MS_DEFAULT = 15000, /* a whole dial */
+    TH_DIAL_MS_MAX = 600000,    /* one that is to take longer is cut to this */
     TH_DIAL_CLOSEST_MAX = 16,
-    TH_DIAL_STEPS_MAX = 128 /* further requests are made but not told */
+    TH_DIAL_STEPS_MAX = 128 /* further nodes are asked but not told */
 };
 
 struct th_dialer_config {
@@ -57,13 +58,13 @@ struct th_dial {
     struct th_told hint[4]; /* id is the target, via who told of it */
 };
 
-/* One request of the lookup, in the order in which they were sent. */
+/* One node that the lookup asked, or wanted to ask but got no line to; in the order of asking. */
 struct th_dial_step {
     struct th_hashname asked;
     bool has_via;
     struct th_hashname via; /* who had told us of it */
     bool answered;
-    uint32_t rtt_ms;  /* of the answer; also the time until it was given up */
+    uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for a line */
     unsigned entries; /* usable ones in its see */
     unsigned hop;     /* 0: a peer we started from */
 };
@@ -73,13 +74,13 @@ extern const struct th_msg_kind th_dialer_msg_dialed;
 struct th_dialed {
     struct th_hashname target;
     /* TH_OK: FIND ended / a line is up. TH_NOT_FOUND: nobody told of the target. TH_NO_PATH: told of, but
-     * no line came up. TH_TIMED_OUT: the whole dial's time. TH_LIMIT: TH_DIALS_MAX. TH_CANCELLED,
-     * TH_SHUTDOWN. */
+     * no line came up. TH_TIMED_OUT: the whole dial's time. TH_LIMIT: TH_DIALS_MAX. TH_INVALID: to reach
+     * ourselves. TH_NO_MEMORY, TH_SHUTDOWN. */
     enum th_err result;
     bool is_found; /* a node told of the target, or we have a line to it */
     bool has_line;
     th_ms took_ms;
-    unsigned asked; /* requests sent */
+    unsigned asked; /* nodes, also those to which no line came up */
     unsigned hops;  /* answered requests in the chain that first disclosed the target */
     unsigned step_count, closest_count;
     struct th_told closest[TH_DIAL_CLOSEST_MAX]; /* nearest first, without those that timed out */

@@ -1,0 +1,148 @@
+#include "dialer/contacts.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+enum { ROOM_FIRST = 16 };
+
+/* Where a hashname is or would be. */
+static unsigned place_of(const struct th_contacts *contacts, const struct th_hashname *id)
+{
+    unsigned low = 0, high = contacts->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (th_hashname_compare(&contacts->contact[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct th_contact *find(const struct th_contacts *contacts, const struct th_hashname *id)
+{
+    unsigned place = place_of(contacts, id);
+
+    if (place == contacts->count || !th_hashname_is_equal(&contacts->contact[place].id, id))
+        return NULL;
+    return &contacts->contact[place];
+}
+
+bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id)
+{
+    return find(contacts, id) != NULL;
+}
+
+enum th_err th_contacts_on_line_up(struct th_contacts *contacts, const struct th_hashname *id)
+{
+    unsigned place = place_of(contacts, id);
+
+    if (find(contacts, id))
+        return TH_OK;
+    if (contacts->count == TH_CONTACTS_MAX) {
+        contacts->left_out++;
+        return TH_OK;
+    }
+    if (contacts->count == contacts->room) {
+        unsigned room = contacts->room ? 2 * contacts->room : ROOM_FIRST;
+        struct th_contact *grown = th_mem_resize(contacts->contact, room, sizeof *grown);
+        if (grown == NULL)
+            return TH_NO_MEMORY;
+        contacts->contact = grown;
+        contacts->room = room;
+    }
+
+    struct th_contact *contact = &contacts->contact[place];
+    memmove(contact + 1, contact, (contacts->count - place) * sizeof *contact);
+    *contact = (struct th_contact){.id = *id};
+    contacts->count++;
+    return TH_OK;
+}
+
+void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id)
+{
+    struct th_contact *contact = find(contacts, id);
+
+    if (contact == NULL)
+        return;
+    contacts->count--;
+    memmove(contact, contact + 1,
+            (size_t)(&contacts->contact[contacts->count] - contact) * sizeof *contact);
+}
+
+void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname *id, bool is_seed)
+{
+    struct th_contact *contact = find(contacts, id);
+
+    if (contact)
+        contact->is_seed = is_seed;
+}
+
+enum th_err th_contacts_on_lines(struct th_contacts *contacts, const struct th_switch_lines *lines)
+{
+    struct th_contacts fresh = {.left_out = contacts->left_out};
+
+    for (unsigned i = 0; i < lines->count; i++) {
+        const struct th_line_look *line = &lines->line[i];
+        const struct th_contact *known = find(contacts, &line->id);
+
+        if (!line->is_up)
+            continue;
+        if (th_contacts_on_line_up(&fresh, &line->id) != TH_OK) {
+            th_contacts_clear(&fresh);
+            return TH_NO_MEMORY;
+        }
+        th_contacts_on_link(&fresh, &line->id, known && known->is_seed);
+    }
+    th_contacts_clear(contacts);
+    *contacts = fresh;
+    return TH_OK;
+}
+
+/* Puts a contact among the best so far, which are sorted. */
+static unsigned offer(struct th_contact *best, unsigned count, unsigned max,
+                      const struct th_hashname *target, const struct th_contact *contact)
+{
+    unsigned place = count;
+
+    while (place > 0) {
+        const struct th_contact *other = &best[place - 1];
+        bool is_before = contact->is_seed != other->is_seed
+                             ? contact->is_seed
+                             : th_hashname_nearer(target, &contact->id, &other->id) < 0;
+        if (!is_before)
+            break;
+        place--;
+    }
+    if (place == max)
+        return count;
+    if (count < max)
+        count++;
+    memmove(&best[place + 1], &best[place], (count - 1 - place) * sizeof *best);
+    best[place] = *contact;
+    return count;
+}
+
+unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
+                             struct th_hashname *out, unsigned max)
+{
+    enum { BEST_MAX = 16 };
+    struct th_contact best[BEST_MAX];
+    unsigned count = 0;
+
+    TH_CHECK(max <= BEST_MAX);
+    for (unsigned i = 0; i < contacts->count; i++)
+        if (!th_hashname_is_equal(&contacts->contact[i].id, target))
+            count = offer(best, count, max, target, &contacts->contact[i]);
+    for (unsigned i = 0; i < count; i++)
+        out[i] = best[i].id;
+    return count;
+}
+
+void th_contacts_clear(struct th_contacts *contacts)
+{
+    th_mem_free(contacts->contact);
+    *contacts = (struct th_contacts){0};
+}

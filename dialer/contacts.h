@@ -1,0 +1,57 @@
+/*
+ * contacts.h - the dialer's own list of nodes that it can ask at once: those we have a line to, and
+ * which of them are linked.
+ *
+ * Kept from what the switch and the router announce; the router is never asked.
+ *
+ * Floor:  4 (dialer), sans-I/O.
+ * Thread: the owner's.
+ */
+#ifndef TH_DIALER_CONTACTS_H
+#define TH_DIALER_CONTACTS_H
+
+#include "switch/switch.h"
+
+/* As many as the switch has exchanges: 4096 * 33 bytes are 132 KiB. */
+enum { TH_CONTACTS_MAX = TH_EXCHANGES_MAX };
+
+struct th_contact {
+    struct th_hashname id;
+    bool is_seed; /* linked, and answers seeks */
+};
+
+/* A zeroed one is empty and holds no memory. */
+struct th_contacts {
+    unsigned count, room;
+    struct th_contact *contact; /* ascending by hashname */
+    uint64_t left_out;          /* lines that found no room; they are asked for when needed */
+};
+
+/* Errors: TH_NO_MEMORY. A line over TH_CONTACTS_MAX is left out and counted. */
+TH_MUST enum th_err th_contacts_on_line_up(struct th_contacts *contacts,
+                                           const struct th_hashname *id);
+
+/* The link goes with its line. */
+void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id);
+
+/* A link up or down, or one that does not seed (is_seed false). Without a line it is ignored. */
+void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname *id, bool is_seed);
+
+/* The whole truth about lines: nodes that are not in it are taken out, what is known of the links of
+ * the others stays. Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_contacts_on_lines(struct th_contacts *contacts,
+                                         const struct th_switch_lines *lines);
+
+bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id);
+
+/*
+ * Whom to begin a lookup with: linked seeds, nearest to the target first; when those do not fill
+ * `max`, others with a line, nearest first. Never the target itself.
+ * Returns how many were filled.
+ */
+unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
+                             struct th_hashname *out, unsigned max);
+
+void th_contacts_clear(struct th_contacts *contacts);
+
+#endif

@@ -1,0 +1,463 @@
+#include "dialer/dial.h"
+
+#include "switch/base/mem.h"
+
+/* --- lines that are wanted --- */
+
+static struct th_dial_want *find_want(const struct th_dialing *dial, const struct th_hashname *node)
+{
+    struct th_dial_want *want = dial->wants;
+
+    while (want && !th_hashname_is_equal(&want->reach.node, node))
+        want = want->next;
+    return want;
+}
+
+static void drop_want(struct th_dialing *dial, struct th_dial_want *want)
+{
+    struct th_dial_want **link = &dial->wants;
+
+    while (*link != want)
+        link = &(*link)->next;
+    *link = want->next;
+    th_mem_free(want);
+}
+
+/* Begins to want a line. NULL without memory. */
+static struct th_dial_want *add_want(struct th_dialing *dial, const struct th_self *self,
+                                     const struct th_hashname *node, th_ms patience_ms)
+{
+    struct th_dial_want *want = th_mem_zalloc(1, sizeof *want);
+    bool is_eager = dial->phase == TH_DIAL_REACHING; /* the teller has heard it a moment ago */
+
+    if (want == NULL)
+        return NULL;
+    th_reach_init(&want->reach, node, is_eager, patience_ms, self->now);
+    want->next = dial->wants;
+    dial->wants = want;
+    return want;
+}
+
+static void add_node(struct th_dial_want *want, const struct th_lookup_node *node)
+{
+    for (unsigned i = 0; i < node->via_count; i++)
+        th_reach_add_via(&want->reach, &node->via[i]);
+    if (node->has_addr && !want->has_addr) {
+        want->has_addr = true;
+        want->addr = node->addr;
+    }
+}
+
+static bool is_target(const struct th_dialing *dial, const struct th_hashname *id)
+{
+    return th_hashname_is_equal(&dial->request.target, id);
+}
+
+/* --- the end --- */
+
+static struct th_told told_of(const struct th_lookup_node *node)
+{
+    return (struct th_told){.id = node->id,
+                            .has_via = node->via_count > 0,
+                            .via = node->via[0],
+                            .has_addr = node->has_addr,
+                            .addr = node->addr};
+}
+
+static void tell_steps(struct th_dialed **told, const struct th_lookup *lookup)
+{
+    struct th_dialed *grown = *told;
+
+    if (lookup->step_count == 0)
+        return;
+    grown = th_mem_resize(grown, 1, sizeof *grown + lookup->step_count * sizeof grown->step[0]);
+    if (grown == NULL)
+        return; /* told without them */
+    for (unsigned i = 0; i < lookup->step_count; i++) {
+        const struct th_lookup_step *step = &lookup->step[i];
+        grown->step[i] = (struct th_dial_step){.asked = step->asked,
+                                               .has_via = step->has_via,
+                                               .via = step->via,
+                                               .answered = step->answered,
+                                               .rtt_ms = step->rtt_ms,
+                                               .entries = step->entries,
+                                               .hop = step->hop};
+    }
+    grown->step_count = lookup->step_count;
+    *told = grown;
+}
+
+static void count_result(struct th_dialer_status *status, const struct th_dialing *dial,
+                         enum th_err result)
+{
+    if (result == TH_OK && dial->request.mode == TH_DIAL_REACH)
+        status->reached++;
+    else if (result == TH_NOT_FOUND)
+        status->not_found++;
+    else if (result == TH_NO_PATH)
+        status->no_path++;
+    else if (result == TH_TIMED_OUT)
+        status->timed_out++;
+}
+
+void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
+                       const struct th_self *self, enum th_err result)
+{
+    const struct th_lookup_node *closest[TH_DIAL_CLOSEST_MAX];
+    struct th_dialed *told = dial->told;
+
+    if (dial->phase == TH_DIAL_OVER)
+        return;
+    dial->phase = TH_DIAL_OVER;
+    dial->told = NULL;
+
+    *told = (struct th_dialed){.target = dial->request.target,
+                               .result = result,
+                               .is_found = dial->lookup.is_found || dial->has_line,
+                               .has_line = dial->has_line,
+                               .took_ms = self->now.mono - dial->began_at,
+                               .asked = dial->lookup.asked,
+                               .hops = dial->lookup.hops};
+    told->closest_count = th_lookup_closest(&dial->lookup, closest, TH_DIAL_CLOSEST_MAX);
+    for (unsigned i = 0; i < told->closest_count; i++)
+        told->closest[i] = told_of(closest[i]);
+    tell_steps(&told, &dial->lookup);
+    count_result(&dialer->status, dial, result);
+    th_dialing_forget_asks(dial, dialer, self);
+    th_dialer_tell(dialer, self, dial->from, told);
+}
+
+void th_dialing_free(struct th_dialing *dial)
+{
+    TH_CHECK(dial->asks == NULL); /* else the switch's answer would find nobody */
+    while (dial->wants)
+        drop_want(dial, dial->wants);
+    th_lookup_clear(&dial->lookup);
+    th_mem_free(dial->told);
+    th_mem_free(dial);
+}
+
+/* --- the phases --- */
+
+static void begin_lookup(struct th_dialing *dial, const struct th_dialer *dialer)
+{
+    struct th_hashname start[TH_DIAL_START_MAX];
+    unsigned count =
+        th_contacts_nearest(&dialer->contacts, &dial->request.target, start, TH_DIAL_START_MAX);
+
+    dial->phase = TH_DIAL_LOOKING;
+    for (unsigned i = 0; i < count; i++)
+        th_lookup_add(&dial->lookup, &start[i]);
+}
+
+static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
+                         const struct th_self *self)
+{
+    const struct th_dial *request = &dial->request;
+    struct th_dial_want *want = add_want(dial, self, &request->target, TH_DIAL_HINTED_MS);
+
+    if (want == NULL) {
+        th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
+        return;
+    }
+    for (unsigned i = 0; i < request->hint_count; i++) {
+        const struct th_told *hint = &request->hint[i];
+        if (hint->has_via && !is_target(dial, &hint->via))
+            th_reach_add_via(&want->reach, &hint->via);
+        if (hint->has_addr && !want->has_addr) {
+            want->has_addr = true;
+            want->addr = hint->addr;
+        }
+    }
+}
+
+static void begin_reaching(struct th_dialing *dial, struct th_dialer *dialer,
+                           const struct th_self *self)
+{
+    const struct th_lookup_node *node = th_lookup_find(&dial->lookup, &dial->request.target);
+
+    dial->phase = TH_DIAL_REACHING;
+    struct th_dial_want *want = add_want(dial, self, &dial->request.target, TH_DIAL_REACHING_MS);
+    if (want && node)
+        add_node(want, node);
+    if (want == NULL)
+        th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
+}
+
+static void end_lookup(struct th_dialing *dial, struct th_dialer *dialer,
+                       const struct th_self *self, enum th_err result)
+{
+    bool wants_line = dial->request.mode == TH_DIAL_REACH;
+
+    while (dial->wants) /* lines to nodes that need not be asked any more */
+        drop_want(dial, dial->wants);
+    if (result == TH_NO_MEMORY || !wants_line)
+        th_dialing_finish(dial, dialer, self, result);
+    else if (dial->has_line)
+        th_dialing_finish(dial, dialer, self, TH_OK);
+    else if (result == TH_OK)
+        begin_reaching(dial, dialer, self);
+    else /* with a hint somebody is said to know it */
+        th_dialing_finish(dial, dialer, self, dial->request.hint_count ? TH_NO_PATH : result);
+}
+
+/* A line could not be had. */
+static void on_unreached(struct th_dialing *dial, struct th_dialer *dialer,
+                         const struct th_self *self, struct th_dial_want *want)
+{
+    struct th_hashname node = want->reach.node;
+
+    drop_want(dial, want);
+    if (dial->phase == TH_DIAL_HINTED)
+        begin_lookup(dial, dialer);
+    else if (dial->phase == TH_DIAL_REACHING)
+        th_dialing_finish(dial, dialer, self, TH_NO_PATH);
+    else
+        th_lookup_on_refused(&dial->lookup, self->now, &node);
+}
+
+enum th_err th_dialing_new(struct th_dialing **out, uint32_t id, const struct th_self *self,
+                           const struct th_dial *request, struct th_from from)
+{
+    th_ms timeout_ms = request->timeout_ms ? request->timeout_ms : TH_DIAL_MS_DEFAULT;
+    struct th_dialing *dial = th_mem_zalloc(1, sizeof *dial);
+
+    if (dial == NULL)
+        return TH_NO_MEMORY;
+    if (timeout_ms > TH_DIAL_MS_MAX)
+        timeout_ms = TH_DIAL_MS_MAX;
+    *dial = (struct th_dialing){.id = id,
+                                .from = from,
+                                .request = *request,
+                                .began_at = self->now.mono,
+                                .ends_at = self->now.mono + timeout_ms,
+                                .told = th_mem_zalloc(1, sizeof *dial->told)};
+    if (dial->told == NULL) {
+        th_dialing_free(dial);
+        return TH_NO_MEMORY;
+    }
+    *out = dial;
+    return TH_OK;
+}
+
+static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
+{
+    const struct th_dial *request = &dial->request;
+    bool is_reach = request->mode == TH_DIAL_REACH;
+    struct th_lookup_config config = {
+        .self = dialer->config->identity->hashname,
+        .target = request->target,
+        .ends_at_match = is_reach,
+        .rtt = &dialer->rtt,
+        .drops = &dialer->status.drops,
+    };
+
+    dial->has_line = th_contacts_has(&dialer->contacts, &request->target);
+    th_lookup_init(&dial->lookup, &config, self->now);
+    if (is_reach && is_target(dial, &config.self))
+        th_dialing_finish(dial, dialer, self, TH_INVALID);
+    else if (!is_reach || request->always_seek)
+        begin_lookup(dial, dialer);
+    else if (dial->has_line)
+        th_dialing_finish(dial, dialer, self, TH_OK);
+    else
+        begin_hinted(dial, dialer, self);
+}
+
+/* --- what happens --- */
+
+void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dialer,
+                           const struct th_self *self, const struct th_hashname *id, bool is_direct)
+{
+    struct th_dial_want *want = find_want(dial, id);
+
+    dial->due_at = 0;
+    if (want) {
+        drop_want(dial, want);
+        th_dialing_forget_introductions(dial, dialer, self, id, is_direct);
+    }
+    if (is_target(dial, id))
+        dial->has_line = true;
+    th_lookup_on_line_up(&dial->lookup, self->now, id);
+}
+
+void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *id)
+{
+    if (is_target(dial, id))
+        dial->has_line = false;
+}
+
+void th_dialing_on_lines(struct th_dialing *dial, const struct th_dialer *dialer,
+                         const struct th_self *self)
+{
+    struct th_dial_want *next;
+
+    dial->due_at = 0;
+    dial->has_line = th_contacts_has(&dialer->contacts, &dial->request.target);
+    for (struct th_dial_want *want = dial->wants; want; want = next) {
+        struct th_hashname node = want->reach.node;
+        next = want->next;
+        if (th_contacts_has(&dialer->contacts, &node))
+            th_dialing_on_line_up(dial, dialer, self, &node, false);
+    }
+}
+
+void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *dialer,
+                          const struct th_self *self, const struct th_hashname *node,
+                          enum th_err err)
+{
+    struct th_dial_want *want = find_want(dial, node);
+
+    if (err == TH_OK) /* its event is on the way; the line is there already */
+        th_dialing_on_line_up(dial, dialer, self, node, false);
+    else if (want)
+        th_reach_on_opened(&want->reach, self->now, err);
+}
+
+void th_dialing_on_unanswered(struct th_dialing *dial, const struct th_self *self,
+                              const struct th_hashname *node)
+{
+    th_lookup_on_refused(&dial->lookup, self->now, node);
+}
+
+void th_dialing_on_see(struct th_dialing *dial, const struct th_self *self,
+                       const struct th_hashname *node, const struct th_see *see)
+{
+    struct th_dial_want *want;
+
+    th_lookup_on_answer(&dial->lookup, self->now, node, see);
+
+    /* An answer may know more who can introduce us to whom we want. */
+    for (want = dial->wants; want; want = want->next) {
+        const struct th_lookup_node *wanted = th_lookup_find(&dial->lookup, &want->reach.node);
+        if (wanted)
+            add_node(want, wanted);
+    }
+}
+
+void th_dialing_on_unintroduced(struct th_dialing *dial, const struct th_self *self,
+                                const struct th_hashname *node, const struct th_hashname *via)
+{
+    struct th_dial_want *want = find_want(dial, node);
+
+    if (want)
+        th_reach_on_refused(&want->reach, self->now, via);
+}
+
+/* --- what to do --- */
+
+/* Takes one action of one of the wants; false when there is none. */
+static bool reach_one(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
+{
+    struct th_reach_action action;
+    struct th_dial_want *want = dial->wants;
+
+    while (want && !th_reach_next(&want->reach, &action))
+        want = want->next;
+    if (want == NULL)
+        return false;
+
+    struct th_hashname node = want->reach.node;
+    switch (action.kind) {
+    case TH_REACH_OPEN:
+        th_dialing_open(dial, dialer, self, &node);
+        break;
+    case TH_REACH_INTRODUCE:
+        if (want->has_addr)
+            th_dialing_punch(dialer, self, &want->addr);
+        th_dialing_introduce(dial, dialer, self, &node, &action.via);
+        break;
+    case TH_REACH_FAILED:
+        on_unreached(dial, dialer, self, want);
+        break;
+    }
+    return true;
+}
+
+/* A node that the lookup wants to ask. */
+static void connect(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                    const struct th_lookup_node *node)
+{
+    if (th_contacts_has(&dialer->contacts, &node->id)) {
+        th_lookup_on_line_up(&dial->lookup, self->now, &node->id);
+        return;
+    }
+
+    struct th_dial_want *want = add_want(dial, self, &node->id, TH_LOOKUP_LINE_MS);
+    if (want)
+        add_node(want, node);
+    else
+        th_lookup_on_refused(&dial->lookup, self->now, &node->id);
+}
+
+/* Takes one action of the lookup; false when there is none. */
+static bool look_one(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
+{
+    struct th_lookup_action action;
+    struct th_dial_want *want;
+
+    if (dial->phase != TH_DIAL_LOOKING || !th_lookup_next(&dial->lookup, &action))
+        return false;
+    switch (action.kind) {
+    case TH_LOOKUP_CONNECT:
+        connect(dial, dialer, self, &action.node);
+        break;
+    case TH_LOOKUP_SEEK:
+        th_dialing_seek(dial, dialer, self, &action.node.id);
+        break;
+    case TH_LOOKUP_GIVE_UP: /* what was asked for it may still bring its line */
+        want = find_want(dial, &action.node.id);
+        if (want)
+            drop_want(dial, want);
+        break;
+    case TH_LOOKUP_DONE:
+        end_lookup(dial, dialer, self, action.result);
+        break;
+    }
+    return true;
+}
+
+static bool is_reached(const struct th_dialing *dial)
+{
+    return dial->request.mode == TH_DIAL_REACH && dial->has_line &&
+           (dial->phase != TH_DIAL_LOOKING || !dial->request.always_seek);
+}
+
+static bool do_one(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
+{
+    if (dial->phase == TH_DIAL_OVER)
+        return false;
+    if (dial->phase == TH_DIAL_WAITING) {
+        if (dialer->has_lines)
+            begin(dial, dialer, self);
+        return dialer->has_lines;
+    }
+    if (!is_reached(dial))
+        return reach_one(dial, dialer, self) || look_one(dial, dialer, self);
+    th_dialing_finish(dial, dialer, self, TH_OK);
+    return false;
+}
+
+static th_ms next_due(const struct th_dialing *dial)
+{
+    th_ms soonest = dial->ends_at;
+
+    if (dial->phase == TH_DIAL_LOOKING)
+        soonest = th_sooner(soonest, th_lookup_deadline(&dial->lookup));
+    for (const struct th_dial_want *want = dial->wants; want; want = want->next)
+        soonest = th_sooner(soonest, th_reach_deadline(&want->reach));
+    return soonest;
+}
+
+void th_dialing_carry_out(struct th_dialing *dial, struct th_dialer *dialer,
+                          const struct th_self *self)
+{
+    th_lookup_tick(&dial->lookup, self->now);
+    for (struct th_dial_want *want = dial->wants; want; want = want->next)
+        th_reach_tick(&want->reach, self->now);
+    while (do_one(dial, dialer, self))
+        ;
+    if (self->now.mono >= dial->ends_at)
+        th_dialing_finish(dial, dialer, self, TH_TIMED_OUT);
+    dial->due_at = next_due(dial);
+}
