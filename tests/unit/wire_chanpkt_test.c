@@ -209,6 +209,10 @@ static void a_packet_over_the_cap_is_too_big(void **state)
 
     out.fields = (struct th_bytes){zeros, sizeof zeros};
     assert_int_equal(th_chanpkt_write(bytes, sizeof bytes, &len, &out), TH_TOO_BIG);
+    char spaces[TH_DATAGRAM_IN_MAX - 5];
+    memset(spaces, ' ', sizeof spaces);
+    out.fields = (struct th_bytes){(const uint8_t *)spaces, sizeof spaces};
+    assert_int_equal(th_chanpkt_write(bytes, sizeof bytes, &len, &out), TH_TOO_BIG);
 }
 
 int main(void)
