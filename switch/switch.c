@@ -277,8 +277,14 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     if (err != TH_OK) {
         TH_LOG(self->log, ERROR, "switch", "cannot open the network: %s", th_strerror(err));
         th_switchboard_free(sw->board);
+        return err;
     }
-    return err;
+    if (sw->config->board.advertised_count == 0) {
+        struct th_addr addrs[TH_PATHS_MAX];
+        unsigned count = net->ops->addrs(net, addrs, TH_PATHS_MAX);
+        th_switchboard_advertise(sw->board, addrs, count);
+    }
+    return TH_OK;
 }
 
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)

@@ -46,7 +46,8 @@ struct th_switch_open {
  * the line that is being opened is up. The caller is the channel's owner: its events carry its pid
  * and tag. Reply th_switch_msg_result with `c`; TH_NO_LINE (no line, and none is being opened),
  * TH_LIMIT, TH_TOO_BIG, TH_NO_MEMORY. The reply comes before any event of the channel.
- * A cast of it does the same and answers nothing (owner and tag as for a call).
+ * A cast of it does the same and answers nothing (owner and tag as for a call). To a `peer` the switch
+ * adds "paths": where we can be met.
  */
 extern const struct th_msg_kind th_switch_msg_channel;
 struct th_switch_channel {

@@ -36,13 +36,18 @@
     X(AGAIN, "try again later")                                                                    \
     X(EOF, "end of the stream")
 
+/* telehash.h, which stands alone, has the same list; whoever includes both gets one of them. */
+#ifndef TH_ERR_IS_DEFINED
+#define TH_ERR_IS_DEFINED
 enum th_err {
 #define TH_ERR_ENUM(name, words) TH_##name,
     TH_ERR_LIST(TH_ERR_ENUM)
 #undef TH_ERR_ENUM
 };
+#endif
 
-/* Returns a short English phrase without newline; never NULL, also for a value that is none. */
-const char *th_strerror(enum th_err e);
+/* Returns a short English phrase without newline; never NULL, also for a value that is none. Visible
+ * in the shared library: telehash.h offers it too. */
+__attribute__((visibility("default"))) const char *th_strerror(enum th_err e);
 
 #endif

@@ -16,6 +16,14 @@ static bool can_both_use(const struct th_addr *addr, const struct th_exchange *t
     return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
 }
 
+/* A loopback address means another machine to everybody but us. */
+static bool may_pass_on(const struct th_addr *addr, const struct th_exchange *target)
+{
+    enum th_realm realm = th_addr_realm(addr);
+
+    return realm == TH_REALM_PRIVATE || can_both_use(addr, target);
+}
+
 /* What the target is told of the asker: where we see it, then what it says of itself. */
 static void gather(struct th_paths *out, const struct th_paths *said, const struct th_addr *seen,
                    const struct th_exchange *target)
@@ -24,7 +32,7 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
     if (seen->family != TH_FAMILY_NONE && can_both_use(seen, target))
         out->addr[out->count++] = *seen;
     for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
-        if (!th_addr_is_equal(&said->addr[i], seen))
+        if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], target))
             out->addr[out->count++] = said->addr[i];
 }
 

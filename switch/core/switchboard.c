@@ -268,6 +268,15 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
     return TH_OK;
 }
 
+void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr *addrs,
+                              unsigned count)
+{
+    TH_CHECK(count <= TH_PATHS_MAX);
+    board->config.advertised_count = count;
+    for (unsigned i = 0; i < count; i++)
+        board->config.advertised[i] = addrs[i];
+}
+
 void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const struct th_addr *to)
 {
     if (th_addr_realm(to) == TH_REALM_NONE || !th_limit_take(&board->punches, now.mono, 1))

@@ -138,6 +138,10 @@ TH_MUST enum th_err th_switchboard_send(struct th_switchboard *board, struct th_
                                         const struct th_hashname *to,
                                         const struct th_chanpkt_out *packet);
 
+/* Where we can be met, as `path` and `peer` tell it. At most TH_PATHS_MAX. */
+void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr *addrs,
+                              unsigned count);
+
 /* Sends the empty packet that opens a NAT. At most 10 a second in all; more are left out. */
 void th_switchboard_punch(struct th_switchboard *board, struct th_now now,
                           const struct th_addr *to);

@@ -68,6 +68,20 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
     return th_board_seal_to(board, ex, &ex->current, th_exchange_paths_used(&ex->paths), plain);
 }
 
+/* Who asks to be introduced says where it can be met; only the switch knows that. */
+static struct th_bytes add_meeting_places(const struct th_switchboard *board,
+                                          const struct th_channel_request *request,
+                                          char fields[TH_FIELDS_MAX])
+{
+    struct th_text text = th_text_in(fields, TH_FIELDS_MAX);
+
+    if (request->type != TH_CHANNEL_PEER || board->config.advertised_count == 0)
+        return request->fields;
+    th_text_put(&text, "%.*s,", (int)request->fields.len, (const char *)request->fields.at);
+    th_paths_put(&text, board->config.advertised, board->config.advertised_count);
+    return text.is_cut ? request->fields : th_text_bytes(&text);
+}
+
 enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchange *ex,
                                   struct th_now now, const struct th_channel_request *request,
                                   struct th_channel **out)
@@ -77,6 +91,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     th_ms silence =
         request->silence_ms ? request->silence_ms : th_channel_silence_ms(request->type);
     struct th_channel *channel = th_channels_open(&ex->channels, request->type, silence, now);
+    char fields[TH_FIELDS_MAX];
 
     if (channel == NULL)
         return TH_LIMIT;
@@ -85,7 +100,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     struct th_chanpkt_out packet = {.c = channel->id,
                                     .type = th_channel_type_name(request->type),
                                     .end = request->end,
-                                    .fields = request->fields,
+                                    .fields = add_meeting_places(board, request, fields),
                                     .body = request->body};
     if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
         th_channels_close(&ex->channels, channel);

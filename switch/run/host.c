@@ -117,12 +117,11 @@ static enum th_server_state state_of(const struct th_slot *slot, const struct th
     return TH_SERVER_IDLE;
 }
 
-void th_run_look(struct th_slot *slot, struct th_server_look *row)
+/* Under the slot's lock. */
+static void fill_row(struct th_slot *slot, struct th_server_look *row)
 {
     uint64_t now_us = th_host_now_us(slot->host);
 
-    *row = (struct th_server_look){0};
-    th_run_lock(&slot->lock);
     row->pid = slot->pid;
     row->scope = slot->spec.scope;
     snprintf(row->name, sizeof row->name, "%s",
@@ -138,7 +137,19 @@ void th_run_look(struct th_slot *slot, struct th_server_look *row)
     row->longest_callback_us = slot->longest_us;
     row->longest_callback = slot->longest;
     row->restarts = slot->restarts;
+}
+
+bool th_run_look(struct th_slot *slot, struct th_server_look *row)
+{
+    bool is_alive;
+
+    *row = (struct th_server_look){0};
+    th_run_lock(&slot->lock);
+    is_alive = slot->is_alive;
+    if (is_alive)
+        fill_row(slot, row);
     th_run_unlock(&slot->lock);
+    return is_alive;
 }
 
 unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigned max)
@@ -147,9 +158,8 @@ unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigne
 
     th_run_lock(&host->lock);
     for (struct th_slot *slot = host->live_first; slot; slot = slot->live_next) {
-        if (count < max)
-            th_run_look(slot, &rows[count]);
-        count++;
+        if (count >= max || th_run_look(slot, &rows[count]))
+            count++;
     }
     th_run_unlock(&host->lock);
     return count;

@@ -150,8 +150,8 @@ struct th_slot *th_run_slot(struct th_host *host, th_pid pid);
 
 bool th_run_is_alive(struct th_host *host, th_pid pid);
 
-/* Fills a row with what can be seen of a slot now. */
-void th_run_look(struct th_slot *slot, struct th_server_look *row);
+/* Fills a row with what can be seen of a server now; false when the slot has none. */
+bool th_run_look(struct th_slot *slot, struct th_server_look *row);
 
 /* The slot of the server whose callback runs on this thread, which must be self. */
 struct th_slot *th_run_self(const struct th_self *self);

@@ -33,6 +33,7 @@ struct uv_place {
     uv_idle_t again;       /* there is more to do: the loop does not sleep */
     unsigned open_handles; /* whose close callback has not come */
     bool is_closed;
+    bool is_passed; /* the close has been here */
     th_ms armed; /* what timer is set to; TH_NEVER: it is not */
     uv_loop_t own_loop;
 };
@@ -520,13 +521,13 @@ static void tell_to_quit(struct th_host *host)
     th_run_unlock(&host->lock);
 }
 
-static struct uv_place *find_callers_here(struct th_host *host, const struct uv_place *but)
+static struct uv_place *find_callers_here(struct th_host *host)
 {
     struct uv_place *found = NULL;
 
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base && !found; base = base->next)
-        if (is_callers_here(place_of(base)) && place_of(base) != but)
+        if (is_callers_here(place_of(base)) && !place_of(base)->is_passed)
             found = place_of(base);
     th_run_unlock(&host->lock);
     return found;
@@ -534,9 +535,10 @@ static struct uv_place *find_callers_here(struct th_host *host, const struct uv_
 
 static void quit_callers_here(struct th_host *host)
 {
-    struct uv_place *place = NULL;
+    struct uv_place *place;
 
-    while ((place = find_callers_here(host, place)) != NULL) {
+    while ((place = find_callers_here(host)) != NULL) {
+        place->is_passed = true;
         while (drain(place))
             continue;
         quit_if_told(place); /* takes it out of the list */

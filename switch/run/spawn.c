@@ -89,7 +89,9 @@ static enum th_err reserve(struct th_host *host, const struct th_server_spec *sp
         return err;
 
     slot = host->free_first;
-    slot->spec = *spec; /* before the name, which points into it */
+    th_run_lock(&slot->lock);
+    slot->spec = *spec; /* before the name, which is found by it */
+    th_run_unlock(&slot->lock);
     err = th_run_place_add(spec->place, slot);
     if (err == TH_OK && spec->name) {
         err = th_run_index_add(&host->names, &slot->by_name, hash_of(spec->scope, spec->name));

@@ -168,6 +168,10 @@ static enum th_err start_kid(struct supervisor *s, const struct th_self *self, s
 {
     enum th_err err = spawn_kid(self, kid);
 
+    if (err == TH_SHUTDOWN) { /* the host closes, and will ask us too */
+        answer_asker(self, kid, err);
+        return TH_OK;
+    }
     return err == TH_OK ? TH_OK : kid_ended(s, self, kid, err);
 }
 

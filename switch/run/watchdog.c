@@ -47,9 +47,8 @@ static void check_place(struct th_place *place, th_ms limit, const struct th_log
     struct th_server_look row;
     uint64_t since_us;
 
-    if (slot == NULL)
+    if (slot == NULL || !th_run_look(slot, &row))
         return;
-    th_run_look(slot, &row);
     since_us = atomic_load(&slot->doing_since_us);
     if (row.doing == NULL || row.doing_us < limit * 1000 || place->named_since_us == since_us)
         return;

@@ -150,7 +150,10 @@ void th_peer_put(struct th_text *text, const struct th_hashname *target,
     char hex[TH_HASHNAME_HEX + 1];
 
     th_hashname_write(hex, target);
-    th_text_put(text, "\"peer\":\"%s\",", hex);
+    th_text_put(text, "\"peer\":\"%s\"", hex);
+    if (count == 0)
+        return;
+    th_text_put(text, ",");
     th_paths_put(text, paths, count);
 }
 

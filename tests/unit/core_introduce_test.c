@@ -49,6 +49,29 @@ static void node_in_the_middle_brings_two_together(void **state)
     wire_free(&w);
 }
 
+static void asker_tells_where_it_can_be_met_and_loopback_is_not_passed_on(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_connect_head head;
+    struct th_addr places[3];
+    star(&w);
+    assert_true(th_addr_read(&places[0], "198.51.100.7:42424", 18));
+    assert_true(th_addr_read(&places[1], "127.0.0.1:42424", 15));
+    assert_true(th_addr_read(&places[2], "192.168.1.5:42424", 17));
+    th_switchboard_advertise(w.board[1], places, 3);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    const struct seen *connect = wire_packet(&w, 2, TH_CHANNEL_CONNECT);
+    assert_int_equal(th_connect_read(&head, th_bytes_of(connect->head)), TH_DROP_NONE);
+    assert_int_equal(head.paths.count, 3);
+    assert_true(th_addr_is_equal(&head.paths.addr[0], &w.addr[1])); /* where the middle sees it */
+    assert_true(th_addr_is_equal(&head.paths.addr[1], &places[0]));
+    assert_true(th_addr_is_equal(&head.paths.addr[2], &places[2]));
+    wire_free(&w);
+}
+
 static void unknown_target_is_told_to_the_asker(void **state)
 {
     (void)state;
@@ -147,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_in_the_middle_brings_two_together),
+        cmocka_unit_test(asker_tells_where_it_can_be_met_and_loopback_is_not_passed_on),
         cmocka_unit_test(unknown_target_is_told_to_the_asker),
         cmocka_unit_test(target_that_was_not_heard_for_thirty_seconds_is_not_introduced),
         cmocka_unit_test(asker_whose_key_is_not_its_own_is_refused),
