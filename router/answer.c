@@ -1,0 +1,161 @@
+#include "router/answer.h"
+
+static bool may_tell(const struct th_peer *peer, const struct th_asker *asker)
+{
+    return peer->link.is_up && !th_hashname_is_equal(&peer->id, &asker->id);
+}
+
+static bool is_told(const struct th_answer *answer, const struct th_hashname *id)
+{
+    for (unsigned i = 0; i < answer->count; i++)
+        if (th_hashname_is_equal(&answer->entry[i].id, id))
+            return true;
+    return false;
+}
+
+static void tell(struct th_answer *answer, const struct th_peer *peer, const struct th_asker *asker)
+{
+    enum th_realm realm = th_addr_realm(&peer->addr);
+    bool has_addr = realm != TH_REALM_NONE && realm == th_addr_realm(&asker->addr);
+    struct th_see_entry *entry = &answer->entry[answer->count++];
+
+    *entry = (struct th_see_entry){.id = peer->id, .csid = peer->csid, .has_addr = has_addr};
+    if (has_addr)
+        entry->addr = peer->addr;
+}
+
+/* --- the best few of many ------------------------------------------------------------------------- */
+
+/* Peers in order; at most max of them. */
+struct best {
+    unsigned count, max;
+    const struct th_peer *peer[TH_SEE_SENT_MAX];
+};
+
+/* Puts a peer in before `place`, pushing out the last when there are too many. */
+static void put_at(struct best *best, unsigned place, const struct th_peer *peer)
+{
+    if (place >= best->max)
+        return;
+    if (best->count < best->max)
+        best->count++;
+    for (unsigned i = best->count - 1; i > place; i--)
+        best->peer[i] = best->peer[i - 1];
+    best->peer[place] = peer;
+}
+
+static void put_by_age(struct best *best, const struct th_peer *peer)
+{
+    unsigned place = best->count;
+
+    while (place > 0 && peer->first_seen_at < best->peer[place - 1]->first_seen_at)
+        place--;
+    put_at(best, place, peer);
+}
+
+static void put_by_distance(struct best *best, const struct th_hashname *target,
+                            const struct th_peer *peer)
+{
+    unsigned place = best->count;
+
+    while (place > 0 && th_hashname_nearer(target, &peer->id, &best->peer[place - 1]->id) < 0)
+        place--;
+    put_at(best, place, peer);
+}
+
+/* --- the parts of an answer ----------------------------------------------------------------------- */
+
+static void tell_oldest_seed(struct th_answer *answer, const struct th_bucket *bucket,
+                             const struct th_asker *asker)
+{
+    const struct th_peer *oldest = NULL;
+
+    for (unsigned i = 0; bucket && i < bucket->linked_count; i++) {
+        const struct th_peer *peer = bucket->linked[i];
+        if (may_tell(peer, asker) && peer->is_seed &&
+            (oldest == NULL || peer->first_seen_at < oldest->first_seen_at))
+            oldest = peer;
+    }
+    if (oldest)
+        tell(answer, oldest, asker);
+}
+
+static void gather_matches(struct best *best, const struct th_bucket *bucket,
+                           const struct th_prefix *sought, const struct th_asker *asker)
+{
+    for (unsigned i = 0; bucket && i < bucket->linked_count; i++) {
+        const struct th_peer *peer = bucket->linked[i];
+        if (th_hashname_has_prefix(&peer->id, sought) && may_tell(peer, asker))
+            put_by_age(best, peer);
+    }
+}
+
+/* All who begin like the prefix are in its bucket when we differ from it within the prefix. When we
+ * begin like it ourselves they are in the buckets below. */
+static void tell_matches(struct th_answer *answer, const struct th_table *table,
+                         const struct th_prefix *sought, const struct th_asker *asker, int bucket)
+{
+    struct best best = {.max = TH_ANSWER_MATCHES_MAX};
+
+    if (th_hashname_has_prefix(&table->config.self, sought)) {
+        int below = TH_BUCKETS - 4 * (int)sought->digits;
+        for (int i = below - 1; i >= 0; i--)
+            gather_matches(&best, table->bucket[i], sought, asker);
+    } else {
+        gather_matches(&best, table->bucket[bucket], sought, asker);
+    }
+    for (unsigned i = 0; i < best.count; i++)
+        if (!is_told(answer, &best.peer[i]->id))
+            tell(answer, best.peer[i], asker);
+}
+
+static void gather_near(struct best *best, const struct th_bucket *bucket,
+                        const struct th_hashname *target, const struct th_answer *told,
+                        const struct th_asker *asker)
+{
+    for (unsigned i = 0; bucket && i < bucket->linked_count; i++) {
+        const struct th_peer *peer = bucket->linked[i];
+        if (peer->is_seed && may_tell(peer, asker) && !is_told(told, &peer->id))
+            put_by_distance(best, target, peer);
+    }
+}
+
+/*
+ * Everybody in the target's own bucket is nearer to it than everybody in the buckets below, and these
+ * are nearer than those in the first bucket above, and so on: so looking stops when there are enough.
+ */
+static void tell_near(struct th_answer *answer, const struct th_table *table,
+                      const struct th_hashname *target, const struct th_asker *asker)
+{
+    int own = th_hashname_bucket(&table->config.self, target);
+    struct best best = {.max = TH_SEE_SENT_MAX - answer->count};
+
+    if (own >= 0)
+        gather_near(&best, table->bucket[own], target, answer, asker);
+    if (best.count < best.max)
+        for (int i = own - 1; i >= 0; i--)
+            gather_near(&best, table->bucket[i], target, answer, asker);
+    for (int i = own + 1; i < TH_BUCKETS && best.count < best.max; i++)
+        gather_near(&best, table->bucket[i], target, answer, asker);
+    for (unsigned i = 0; i < best.count; i++)
+        tell(answer, best.peer[i], asker);
+}
+
+void th_answer_seek(struct th_answer *answer, const struct th_table *table,
+                    const struct th_prefix *sought, const struct th_asker *asker)
+{
+    int bucket = th_hashname_bucket(&table->config.self, &sought->padded);
+
+    *answer = (struct th_answer){0};
+    if (bucket >= 0)
+        tell_oldest_seed(answer, table->bucket[bucket], asker);
+    tell_matches(answer, table, sought, asker, bucket);
+    tell_near(answer, table, &sought->padded, asker);
+}
+
+void th_answer_link(struct th_answer *answer, const struct th_table *table,
+                    const struct th_asker *asker)
+{
+    *answer = (struct th_answer){0};
+    tell_near(answer, table, &asker->id, asker);
+}

@@ -1,0 +1,360 @@
+#include "router/router_inside.h"
+
+#include "switch/base/mem.h"
+
+const struct th_msg_kind th_router_msg_link = {"router.link", th_mem_free};
+const struct th_msg_kind th_router_msg_table = {"router.table", th_mem_free};
+const struct th_msg_kind th_router_msg_refresh = {"router.refresh", NULL};
+const struct th_msg_kind th_router_msg_leave = {"router.leave", NULL};
+
+enum {
+    PICTURE_MS = 2000,   /* for the switch's answer that lists its lines */
+    LOOK_AGAIN_MS = 500, /* after the switch ended: its supervisor is starting it anew */
+    LEAVE_MS = 1000      /* for the switch to send our last packets */
+};
+
+/* --- the switch's lines, as a picture --------------------------------------------------------------- */
+
+static enum th_err look(struct th_router *r, const struct th_self *self);
+
+/* When it took the picture we do not know, but it was after we asked: a line is that young at most. */
+static th_ms up_at(const struct th_router *r, const struct th_line_look *line)
+{
+    return r->looked_at > line->up_ms ? r->looked_at - line->up_ms : 0;
+}
+
+static enum th_err take_lines(struct th_router *r, const struct th_self *self,
+                              const struct th_switch_lines *picture)
+{
+    struct th_routing_line *lines =
+        picture->count ? th_mem_zalloc(picture->count, sizeof *lines) : NULL;
+    unsigned count = 0;
+
+    if (picture->count > 0 && lines == NULL)
+        return TH_NO_MEMORY;
+    for (unsigned i = 0; i < picture->count; i++) {
+        const struct th_line_look *look_at = &picture->line[i];
+        if (!look_at->is_up)
+            continue;
+        struct th_routing_line *line = &lines[count++];
+        line->id = look_at->id;
+        line->csid = look_at->csid;
+        line->up_at = up_at(r, look_at);
+        if (look_at->has_addr)
+            line->addr = look_at->addr;
+    }
+    enum th_err err = th_routing_on_lines(&r->routing, self->now, lines, count);
+    th_mem_free(lines);
+    return err;
+}
+
+static enum th_err on_lines(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                            struct th_msg *reply)
+{
+    struct th_router *r = state;
+    enum th_err err = TH_OK;
+
+    (void)ctx;
+    r->is_looking = false;
+    if (why == TH_OK)
+        err = take_lines(r, self, reply->body);
+    else
+        r->look_at = self->now.mono + LOOK_AGAIN_MS;
+    if (err == TH_OK && r->looks_again)
+        err = look(r, self);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static enum th_err look(struct th_router *r, const struct th_self *self)
+{
+    th_pid pid = th_router_find(self, r->config->switch_name);
+
+    r->look_at = TH_NEVER;
+    r->looks_again = r->is_looking;
+    if (r->is_looking)
+        return TH_OK;
+    enum th_err err = pid && r->switch_ref == 0 ? th_monitor(self, pid, &r->switch_ref) : TH_OK;
+    if (err == TH_OK)
+        err = th_call(self, pid, (struct th_msg){.kind = &th_switch_msg_lines}, PICTURE_MS,
+                      on_lines, NULL, NULL);
+    r->is_looking = err == TH_OK;
+    r->looked_at = self->now.mono;
+    return err;
+}
+
+static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
+                                 enum th_err why, struct th_msg *reply)
+{
+    (void)ctx;
+    (void)reply;
+    return why == TH_OK ? look(state, self) : why;
+}
+
+/* --- events ----------------------------------------------------------------------------------------- */
+
+static struct th_routing_line line_of(const struct th_ev_line *line)
+{
+    struct th_routing_line out = {.id = line->id, .csid = line->csid};
+
+    if (line->has_addr)
+        out.addr = line->addr;
+    return out;
+}
+
+static enum th_err on_packet(struct th_router *r, const struct th_self *self,
+                             const struct th_ev_packet *p, bool is_first)
+{
+    const struct th_routing_packet packet = {.from = p->from,
+                                             .addr = p->addr,
+                                             .c = p->c,
+                                             .is_ours = p->is_ours,
+                                             .end = p->end || p->err[0] != 0,
+                                             .head = p->head};
+
+    if (p->type == TH_CHANNEL_SEEK)
+        return is_first ? th_routing_on_seek(&r->routing, self->now, &packet) : TH_OK;
+    if (p->type != TH_CHANNEL_LINK)
+        return TH_OK;
+    return is_first ? th_routing_on_link_opened(&r->routing, self->now, &packet)
+                    : th_routing_on_link_packet(&r->routing, self->now, &packet);
+}
+
+static enum th_err on_path_changed(struct th_router *r, const struct th_self *self,
+                                   const struct th_ev_line *line)
+{
+    struct th_routing_line changed = line_of(line);
+
+    th_routing_on_path_changed(&r->routing, self->now, &changed.id, &changed.addr);
+    return TH_OK;
+}
+
+static enum th_err on_event(struct th_router *r, const struct th_self *self,
+                            const struct th_event *event)
+{
+    if (event->kind == TH_EV_LINE_UP) {
+        const struct th_routing_line line = line_of(th_ev_line_of(event));
+        return th_routing_on_line_up(&r->routing, self->now, &line);
+    }
+    if (event->kind == TH_EV_LINE_DOWN) {
+        const struct th_ev_line *line = th_ev_line_of(event);
+        return th_routing_on_line_down(&r->routing, self->now, &line->id, line->why);
+    }
+    if (event->kind == TH_EV_PATH_CHANGED)
+        return on_path_changed(r, self, th_ev_line_of(event));
+    if (event->kind == TH_EV_OPENED || event->kind == TH_EV_PACKET)
+        return on_packet(r, self, th_ev_packet_of(event), event->kind == TH_EV_OPENED);
+    if (event->kind == TH_EV_ENDED) {
+        const struct th_ev_ended *ended = th_ev_ended_of(event);
+        if (ended->type == TH_CHANNEL_LINK)
+            return th_routing_on_link_ended(&r->routing, self->now, &ended->from, ended->c,
+                                            ended->is_ours, ended->why);
+    }
+    return TH_OK;
+}
+
+/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it.
+ * The switch comes back alone, without the lines that it had. */
+static enum th_err on_down(struct th_router *r, const struct th_self *self,
+                           const struct th_down *down)
+{
+    if (down->pid == r->events)
+        return TH_GONE;
+    if (down->ref != r->switch_ref)
+        return TH_OK;
+    r->switch_ref = 0;
+    r->look_at = self->now.mono + LOOK_AGAIN_MS;
+    return th_routing_on_lines(&r->routing, self->now, NULL, 0);
+}
+
+/* --- requests --------------------------------------------------------------------------------------- */
+
+static struct th_link_look look_of(const struct th_peer *peer, int bucket, struct th_now now)
+{
+    const struct th_link *link = &peer->link;
+
+    return (struct th_link_look){.id = peer->id,
+                                 .bucket = bucket,
+                                 .is_up = link->is_up,
+                                 .is_out = peer->is_out,
+                                 .is_seed = peer->is_seed,
+                                 .has_rtt = link->has_rtt,
+                                 .rtt_ms = link->rtt_ms,
+                                 .first_seen_at = link->is_up ? peer->first_seen_at : now.wall,
+                                 .up_ms = link->is_up ? now.mono - link->up_at : 0,
+                                 .last_rx_ms = link->is_up ? now.mono - link->heard_at : 0};
+}
+
+static void look_at_bucket(struct th_router_table *out, int i, const struct th_bucket *bucket,
+                           struct th_now now)
+{
+    for (unsigned n = 0; n < bucket->linked_count; n++)
+        out->link[out->count++] = look_of(bucket->linked[n], i, now);
+    out->bucket[i] = (struct th_bucket_look){
+        .links = bucket->up_count,
+        .spares = bucket->spare_count,
+        .has_refreshed = bucket->has_refreshed,
+        .refreshed_ms = bucket->has_refreshed ? now.mono - bucket->refreshed_at : 0,
+    };
+}
+
+static void answer_table(const struct th_router *r, const struct th_self *self,
+                         const struct th_msg *msg)
+{
+    const struct th_table *table = &r->routing.table;
+    struct th_router_table *out =
+        th_mem_zalloc(1, sizeof *out + table->linked_count * sizeof out->link[0]);
+
+    if (out == NULL)
+        return; /* the caller's time-out tells it */
+    for (int i = TH_BUCKETS - 1; i >= 0; i--)
+        if (table->bucket[i])
+            look_at_bucket(out, i, table->bucket[i], self->now);
+    out->drops = r->routing.drops;
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_router_msg_table, .body = out});
+}
+
+static enum th_err begin_refresh(struct th_router *r, const struct th_self *self,
+                                 const struct th_msg *msg)
+{
+    if (r->waiter_count == TH_ROUTER_WAITERS_MAX) {
+        th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind});
+        return TH_OK;
+    }
+    r->waiter[r->waiter_count++] = th_from_of(msg);
+    return th_routing_refresh(&r->routing, self->now);
+}
+
+/* The switch handled everything that we posted before it was called. */
+static enum th_err on_left(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                           struct th_msg *reply)
+{
+    struct th_router *r = state;
+    (void)ctx;
+    (void)why;
+    (void)reply;
+
+    for (unsigned i = 0; i < r->leaver_count; i++)
+        th_reply(self->host, r->leaver[i], (struct th_msg){.kind = &th_router_msg_leave});
+    r->leaver_count = 0;
+    return TH_OK;
+}
+
+static enum th_err begin_leave(struct th_router *r, const struct th_self *self,
+                               const struct th_msg *msg)
+{
+    enum th_err err = th_routing_leave(&r->routing, self->now);
+
+    if (err == TH_OK)
+        err = th_router_carry_out(r, self);
+    if (err != TH_OK)
+        return err;
+    if (r->leaver_count == TH_ROUTER_WAITERS_MAX) {
+        th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind});
+        return TH_OK;
+    }
+    r->leaver[r->leaver_count++] = th_from_of(msg);
+    return th_call(self, th_router_find(self, r->config->switch_name),
+                   (struct th_msg){.kind = &th_switch_msg_status}, LEAVE_MS, on_left, NULL, NULL);
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct th_router *r = state;
+    enum th_err err = TH_OK;
+
+    if (msg->kind == &th_event_msg)
+        err = on_event(r, self, th_event_of(msg));
+    else if (msg->kind == &th_missed_msg)
+        err = look(r, self);
+    else if (msg->kind == &th_down_msg)
+        err = on_down(r, self, msg->body);
+    else if (msg->kind == &th_router_msg_link)
+        err = th_routing_link(&r->routing, self->now, msg->body);
+    else if (msg->kind == &th_router_msg_table)
+        answer_table(r, self, msg);
+    else if (msg->kind == &th_router_msg_refresh)
+        err = begin_refresh(r, self, msg);
+    else if (msg->kind == &th_router_msg_leave)
+        err = begin_leave(r, self, msg);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    struct th_router *r = state;
+    enum th_err err = TH_OK;
+
+    if (r->look_at <= self->now.mono)
+        err = look(r, self);
+    if (r->tell_at <= self->now.mono)
+        th_router_tell(r, self);
+    if (err == TH_OK)
+        err = th_routing_tick(&r->routing, self->now);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static th_ms deadline(const void *state)
+{
+    const struct th_router *r = state;
+
+    return th_sooner(th_routing_deadline(&r->routing), th_sooner(r->look_at, r->tell_at));
+}
+
+/* --- beginning and end ------------------------------------------------------------------------------ */
+
+static struct th_routing_config config_of(const struct th_router_config *config)
+{
+    unsigned k = config->k ? config->k : TH_K_DEFAULT;
+    unsigned links_max = config->links_max ? config->links_max : TH_LINKS_MAX_DEFAULT;
+
+    return (struct th_routing_config){
+        .table = {.self = config->self, .k = k, .links_max = links_max > k ? links_max : k},
+        .is_seed = config->is_seed,
+    };
+}
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    const struct th_interest interest = {
+        .kinds = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_OPENED |
+                 TH_EV_PACKET | TH_EV_ENDED,
+        .topics = th_topic(TH_CHANNEL_SEEK, false) | th_topic(TH_CHANNEL_LINK, false) |
+                  th_topic(TH_CHANNEL_LINK, true),
+    };
+    struct th_router *r = state;
+
+    r->config = arg;
+    r->look_at = r->tell_at = TH_NEVER;
+    r->news_end = &r->news;
+    r->events = th_router_find(self, r->config->events_name);
+    th_rng_init(&r->rng, r->config->rng_seed);
+
+    const struct th_routing_config config = config_of(r->config);
+    th_routing_init(&r->routing, &config, &r->rng, self->now);
+    enum th_err err = th_subscribe(self, r->events, interest, on_subscribed, NULL);
+    if (err != TH_OK)
+        th_rng_clear(&r->rng);
+    return err;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct th_router *r = state;
+    (void)self;
+    (void)why;
+
+    th_router_drop_all(r);
+    th_routing_clear(&r->routing);
+    th_rng_clear(&r->rng);
+}
+
+const struct th_server_ops th_router_ops = {
+    .name = "router",
+    .state_size = sizeof(struct th_router),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+};

@@ -1,0 +1,298 @@
+#include "router/router_inside.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+enum {
+    TELL_AGAIN_MS = 100,    /* after the event manager had no room */
+    OPEN_MS = 5000,         /* for the switch to open a channel */
+    REACH_MS = 6000,        /* opens leave at 0, 1 and 3 s */
+    DIAL_MARGIN_MS = 2000,  /* the dialer's own time-out comes first */
+    OURS_SILENT_MS = 90000, /* of our link channels: link.h notices before the switch does */
+};
+
+th_pid th_router_find(const struct th_self *self, const char *name)
+{
+    return th_whereis(self->host, self->scope, name);
+}
+
+/* --- calls about one node --------------------------------------------------------------------------- */
+
+static struct th_router_ask *ask_new(struct th_router *r, const struct th_hashname *id)
+{
+    struct th_router_ask *ask = th_mem_zalloc(1, sizeof *ask);
+
+    if (ask == NULL)
+        return NULL;
+    *ask = (struct th_router_ask){.next = r->asks, .at = &r->asks, .id = *id};
+    if (r->asks)
+        r->asks->at = &ask->next;
+    r->asks = ask;
+    return ask;
+}
+
+/* Frees it; returns whom it was about. */
+static struct th_hashname ask_end(struct th_router_ask *ask)
+{
+    struct th_hashname id = ask->id;
+
+    *ask->at = ask->next;
+    if (ask->next)
+        ask->next->at = ask->at;
+    th_mem_free(ask);
+    return id;
+}
+
+/* --- what the machine wants: channels --------------------------------------------------------------- */
+
+static enum th_err on_opened(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct th_router *r = state;
+    struct th_hashname id = ask_end(ctx);
+    uint32_t c = 0;
+
+    if (why == TH_OK) {
+        const struct th_switch_result *result = reply->body;
+        why = result->err;
+        c = result->c;
+    }
+    enum th_err err = th_routing_on_opened(&r->routing, self->now, &id, c, why);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static enum th_err open_link(struct th_router *r, const struct th_self *self,
+                             const struct th_routing_action *action)
+{
+    struct th_router_ask *ask = ask_new(r, &action->id);
+    struct th_switch_channel *body =
+        ask ? th_switch_channel_new(&action->id, TH_CHANNEL_LINK, action->fields,
+                                    (struct th_bytes){0})
+            : NULL;
+
+    if (body == NULL) {
+        if (ask)
+            ask_end(ask);
+        return TH_NO_MEMORY;
+    }
+    body->silence_ms = OURS_SILENT_MS;
+    enum th_err err = th_call(self, th_router_find(self, r->config->switch_name),
+                              (struct th_msg){.kind = &th_switch_msg_channel, .body = body},
+                              OPEN_MS, on_opened, ask, NULL);
+    if (err != TH_OK)
+        ask_end(ask);
+    return err;
+}
+
+/* A switch that is gone takes its lines with it, and one that is busy loses a packet, as nets do. */
+static enum th_err send_packet(const struct th_router *r, const struct th_self *self,
+                               const struct th_routing_action *action)
+{
+    struct th_switch_send *body = th_switch_send_new(&action->id, action->c, action->is_ours,
+                                                     action->fields, (struct th_bytes){0});
+
+    if (body == NULL)
+        return TH_NO_MEMORY;
+    body->end = action->end;
+    if (action->err)
+        strncpy(body->err, action->err, sizeof body->err - 1);
+    th_post(self->host, th_router_find(self, r->config->switch_name),
+            (struct th_msg){.kind = &th_switch_msg_send, .body = body});
+    return TH_OK;
+}
+
+/* --- what the machine wants: dials ------------------------------------------------------------------ */
+
+static struct th_spare spare_of(const struct th_told *told)
+{
+    struct th_spare spare = {.id = told->id, .csid = TH_CS3A, .has_via = told->has_via};
+
+    spare.via = told->via;
+    if (told->has_addr)
+        spare.addr = told->addr;
+    return spare;
+}
+
+static enum th_err hear_of(struct th_router *r, const struct th_self *self,
+                           const struct th_dialed *dialed)
+{
+    struct th_spare told[TH_DIAL_CLOSEST_MAX];
+    unsigned count = dialed->closest_count;
+
+    TH_CHECK(count <= TH_DIAL_CLOSEST_MAX);
+    for (unsigned i = 0; i < count; i++)
+        told[i] = spare_of(&dialed->closest[i]);
+    return th_routing_on_told(&r->routing, self->now, told, count);
+}
+
+static enum th_err on_reached(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                              struct th_msg *reply)
+{
+    struct th_router *r = state;
+    struct th_hashname id = ask_end(ctx);
+
+    if (why == TH_OK)
+        why = ((const struct th_dialed *)reply->body)->result;
+    enum th_err err = th_routing_on_reached(&r->routing, self->now, &id, why);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static enum th_err reach(struct th_router *r, const struct th_self *self,
+                         const struct th_routing_action *action)
+{
+    struct th_router_ask *ask = ask_new(r, &action->id);
+    struct th_dial *dial = ask ? th_mem_zalloc(1, sizeof *dial) : NULL;
+
+    if (dial == NULL) {
+        if (ask)
+            ask_end(ask);
+        return TH_NO_MEMORY;
+    }
+    dial->target = action->id;
+    dial->mode = TH_DIAL_REACH;
+    dial->timeout_ms = REACH_MS;
+    dial->hint_count = action->has_via || action->addr.family != TH_FAMILY_NONE;
+    dial->hint[0] = (struct th_told){.id = action->id,
+                                     .has_via = action->has_via,
+                                     .via = action->via,
+                                     .has_addr = action->addr.family != TH_FAMILY_NONE,
+                                     .addr = action->addr};
+    enum th_err err = th_call(self, th_router_find(self, r->config->dialer_name),
+                              (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
+                              REACH_MS + DIAL_MARGIN_MS, on_reached, ask, NULL);
+    if (err != TH_OK)
+        ask_end(ask);
+    return err;
+}
+
+static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct th_router *r = state;
+    const struct th_dialed *dialed = why == TH_OK ? reply->body : NULL;
+    bool is_done = dialed && dialed->asked > 0;
+    enum th_err err = dialed ? hear_of(r, self, dialed) : TH_OK;
+
+    TH_LOG(self->log, DEBUG, "router", "refreshed bucket=%d asked=%u why=\"%s\"",
+           (int)(intptr_t)ctx, dialed ? dialed->asked : 0,
+           th_strerror(dialed ? dialed->result : why));
+    if (err == TH_OK)
+        err = th_routing_on_dialed(&r->routing, self->now, (int)(intptr_t)ctx, is_done);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+static enum th_err dial(const struct th_router *r, const struct th_self *self,
+                        const struct th_routing_action *action)
+{
+    struct th_dial *body = th_mem_zalloc(1, sizeof *body);
+
+    if (body == NULL)
+        return TH_NO_MEMORY;
+    body->target = action->id;
+    body->mode = TH_DIAL_FIND;
+    return th_call(self, th_router_find(self, r->config->dialer_name),
+                   (struct th_msg){.kind = &th_dialer_msg_dial, .body = body},
+                   TH_DIAL_MS_DEFAULT + DIAL_MARGIN_MS, on_dialed, (void *)(intptr_t)action->bucket,
+                   NULL);
+}
+
+/* --- what the machine wants: news ------------------------------------------------------------------- */
+
+/* Who listens keeps lists: what found no room is told later, in order. */
+void th_router_tell(struct th_router *r, const struct th_self *self)
+{
+    r->tell_at = TH_NEVER;
+    while (r->news) {
+        struct th_router_news *news = r->news;
+        enum th_err err =
+            th_ev_announce(self->host, r->events, news->kind, &news->link, sizeof news->link);
+        if (err == TH_FULL || err == TH_NO_MEMORY) {
+            r->tell_at = self->now.mono + TELL_AGAIN_MS;
+            return;
+        }
+        r->news = news->next;
+        r->news_count--;
+        th_mem_free(news);
+    }
+    r->news_end = &r->news;
+}
+
+static enum th_err announce(struct th_router *r, const struct th_self *self,
+                            const struct th_routing_action *action)
+{
+    bool is_up = action->kind == TH_ROUTING_LINK_UP;
+    struct th_router_news *news =
+        r->news_count < TH_ROUTER_NEWS_MAX ? th_mem_zalloc(1, sizeof *news) : NULL;
+    char hex[TH_HASHNAME_HEX + 1];
+
+    if (news == NULL)
+        return TH_NO_MEMORY;
+    news->kind = is_up ? TH_EV_LINK_UP : TH_EV_LINK_DOWN;
+    news->link = (struct th_ev_link){action->id, action->is_seed, action->is_out, action->why};
+    *r->news_end = news;
+    r->news_end = &news->next;
+    r->news_count++;
+
+    th_hashname_write(hex, &action->id);
+    if (is_up)
+        TH_LOG(self->log, INFO, "router", "link_up peer=%s direction=%s seed=%s", hex,
+               action->is_out ? "out" : "in", action->is_seed ? "yes" : "no");
+    else
+        TH_LOG(self->log, INFO, "router", "link_down peer=%s why=\"%s\"", hex,
+               th_strerror(action->why));
+    th_router_tell(r, self);
+    return TH_OK;
+}
+
+static void refresh_ended(struct th_router *r, const struct th_self *self)
+{
+    for (unsigned i = 0; i < r->waiter_count; i++)
+        th_reply(self->host, r->waiter[i], (struct th_msg){.kind = &th_router_msg_refresh});
+    r->waiter_count = 0;
+}
+
+static enum th_err carry_out_one(struct th_router *r, const struct th_self *self,
+                                 const struct th_routing_action *action)
+{
+    switch (action->kind) {
+    case TH_ROUTING_OPEN:
+        return open_link(r, self, action);
+    case TH_ROUTING_SEND:
+        return send_packet(r, self, action);
+    case TH_ROUTING_REACH:
+        return reach(r, self, action);
+    case TH_ROUTING_DIAL:
+        return dial(r, self, action);
+    case TH_ROUTING_LINK_UP:
+    case TH_ROUTING_LINK_DOWN:
+        return announce(r, self, action);
+    case TH_ROUTING_REFRESHED:
+        refresh_ended(r, self);
+        return TH_OK;
+    }
+    return TH_OK;
+}
+
+enum th_err th_router_carry_out(struct th_router *r, const struct th_self *self)
+{
+    struct th_routing_action action;
+
+    while (th_routing_next(&r->routing, &action)) {
+        enum th_err err = carry_out_one(r, self, &action);
+        if (err != TH_OK)
+            return err;
+    }
+    return TH_OK;
+}
+
+void th_router_drop_all(struct th_router *r)
+{
+    while (r->asks)
+        ask_end(r->asks);
+    while (r->news) {
+        struct th_router_news *news = r->news;
+        r->news = news->next;
+        th_mem_free(news);
+    }
+}
