@@ -1,0 +1,232 @@
+/*
+ * telehash.h - a telehash v2.1 node in your program.
+ *
+ * A node has an identity, of which its hashname follows, joins the mesh through the seeds that it is
+ * given, and reaches others by their hashname.
+ *
+ *     struct th_node_options options;
+ *     struct th_node *node;
+ *
+ *     th_node_options_init(&options, sizeof options);
+ *     options.seeds = text_of_a_seeds_file;
+ *     options.seeds_len = strlen(text_of_a_seeds_file);
+ *     if (th_node_new(&node, &options) == TH_OK && th_node_start(node, NULL, on_event, me) == TH_OK)
+ *         th_node_connect(node, hashname, 0, on_connected, me);
+ *     …
+ *     th_node_close(node, NULL, NULL);
+ *
+ * Threads. A node runs either on threads of its own or on your uv loop, as th_node_start is told.
+ *
+ *   own threads   Callbacks run on one thread of the node, never two at the same time. Functions may
+ *                 be called from any thread and from callbacks. A callback that takes its time holds
+ *                 up the next callbacks, not the node.
+ *   your loop     Everything runs inside uv_run, callbacks too. Call the node's functions on the
+ *                 loop's thread.
+ *
+ * Texts that a callback gets are good until it returns. The library installs no signal handler,
+ * changes nothing that belongs to the whole process, and closes no loop that it did not make.
+ */
+#ifndef TELEHASH_H
+#define TELEHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TH_API __attribute__((visibility("default")))
+#else
+#define TH_API
+#endif
+
+/* The same list as in switch/base/err.h, which the library itself is built with; a test compares
+ * them. */
+#ifndef TH_ERR_IS_DEFINED
+#define TH_ERR_IS_DEFINED
+enum th_err {
+    TH_OK,
+    TH_NO_MEMORY,
+    TH_INVALID, /* a wrong argument */
+    TH_FORMAT,  /* malformed data */
+    TH_TOO_BIG,
+    TH_LIMIT,
+    TH_FULL,
+    TH_GONE,
+    TH_TIMED_OUT,
+    TH_CANCELLED,
+    TH_WOULD_DEADLOCK,
+    TH_SHUTDOWN,
+    TH_NO_PATH, /* found, but not to be reached */
+    TH_NO_LINE,
+    TH_NOT_FOUND, /* nobody told of that hashname; an address that is not on this machine */
+    TH_REFUSED,
+    TH_IN_USE,
+    TH_NO_PERMISSION,
+    TH_IO,
+    TH_NO_ENTRY,
+    TH_NEWER,
+    TH_AGAIN,
+    TH_EOF
+};
+#endif
+
+/* A short English phrase without newline; never NULL. */
+TH_API const char *th_strerror(enum th_err e);
+
+/* --- identity --- */
+
+enum { TH_HASHNAME_SIZE = 65 }; /* of a buffer for a hashname: 64 hex digits and a 0 */
+
+/* The keys of a node. It can be used for a node more than once, but not at the same time: two nodes
+ * with one identity take each other's lines. */
+struct th_identity;
+
+/* Makes new keys with the system's randomness. Errors: TH_NO_MEMORY, TH_IO (no randomness). */
+TH_API enum th_err th_identity_generate(struct th_identity **out);
+
+/* Reads keys as th_identity_export and other implementations write them:
+ * {"3a": base64, "3a_secret": base64}. Errors: TH_FORMAT, TH_INVALID (NULL), TH_NO_MEMORY. */
+TH_API enum th_err th_identity_import(struct th_identity **out, const char *json, size_t len);
+
+/*
+ * Writes the keys, the secret one too.
+ * json    filled, with a closing 0; NULL only asks for the size.
+ * len     in: room in json; out: bytes needed, the closing 0 included.
+ * Errors: TH_TOO_BIG (not enough room; len says how much is needed), TH_INVALID.
+ */
+TH_API enum th_err th_identity_export(const struct th_identity *identity, char *json, size_t *len);
+
+TH_API void th_identity_hashname(const struct th_identity *identity,
+                                 char hashname[TH_HASHNAME_SIZE]);
+
+/* Wipes the keys and frees them; a node keeps its own copy. NULL is allowed. */
+TH_API void th_identity_free(struct th_identity *identity);
+
+/* --- a node --- */
+
+struct th_node;
+
+/* level: 0 error, 1 warning, 2 information, 3 debug; topic: which part; text: one line. Called on
+ * any thread, at the same time on several. */
+typedef void (*th_node_log_fn)(void *data, int level, const char *topic, const char *text);
+
+/* Fill with th_node_options_init, then set what you want. Everything is copied by th_node_new. */
+struct th_node_options {
+    size_t size; /* filled by th_node_options_init; later versions append members */
+    const struct th_identity *identity; /* NULL: a new one, for as long as the node lives */
+    const char *seeds;                  /* text of a seeds file; NULL: nobody to join from */
+    size_t seeds_len;
+    const char *const *listen;    /* "192.0.2.1:42424", "[::]:0"; port 0: any that is free */
+    size_t listen_count;          /* 0: both families on port 42424, at most 8 */
+    const char *const *advertise; /* addresses to tell others instead of those of this machine */
+    size_t advertise_count;       /* at most 8 */
+    unsigned k;                   /* links wanted at each distance; 0: 8 */
+    unsigned links_max;           /* links in all; 0: 256 */
+    int is_seed; /* 1 (as it is filled): others may join through us and be answered by us */
+    int log_level;
+    th_node_log_fn log; /* NULL: silent */
+    void *log_data;
+};
+
+/* size: sizeof *options of your program. A NULL or a size that no version had does nothing. */
+TH_API void th_node_options_init(struct th_node_options *options, size_t size);
+
+/*
+ * Makes a node that does nothing yet.
+ * Errors: TH_INVALID (options not initialized; an address that is none; too many), TH_FORMAT (seeds),
+ *         TH_NO_MEMORY, TH_IO (no randomness). What is wrong is said to options->log.
+ */
+TH_API enum th_err th_node_new(struct th_node **out, const struct th_node_options *options);
+
+/* 64 hex digits; good until the node is closed. */
+TH_API const char *th_node_hashname(const struct th_node *node);
+
+enum th_node_event_kind {
+    TH_EVENT_STATE,     /* state */
+    TH_EVENT_LINK_UP,   /* hashname, is_seed */
+    TH_EVENT_LINK_DOWN, /* hashname, why */
+    TH_EVENT_STOPPED    /* why: it failed too often and gave up; only th_node_close is of use now */
+};
+
+enum th_node_event_state {
+    TH_STATE_STARTING,
+    TH_STATE_JOINING,
+    TH_STATE_READY, /* it is part of a mesh */
+    TH_STATE_ALONE  /* nobody answers, or nobody is known; it goes on trying */
+};
+
+struct th_node_event {
+    enum th_node_event_kind kind;
+    enum th_node_event_state state;
+    const char *hashname; /* NULL where it has no meaning */
+    int is_seed;
+    enum th_err why;
+};
+
+/* A state is never missed; of links that come and go faster than the callback returns some may be. */
+typedef void (*th_node_event_fn)(struct th_node *node, const struct th_node_event *event,
+                                 void *data);
+
+/*
+ * Starts a node: opens its sockets, then joins.
+ *
+ * loop      NULL: threads of its own; else everything runs on this loop. The loop stays yours, and
+ *           must run until th_node_close has told.
+ * on_event  NULL: nobody listens.
+ * Errors:   TH_IN_USE, TH_NO_PERMISSION, TH_NOT_FOUND, TH_IO (an address that cannot be listened
+ *           on: said to options->log), TH_NO_MEMORY, TH_LIMIT (threads or descriptors), TH_INVALID
+ *           (started already). After the errors of an address it may be tried again.
+ */
+TH_API enum th_err th_node_start(struct th_node *node, uv_loop_t *loop, th_node_event_fn on_event,
+                                 void *data);
+
+/*
+ * Writes how others can join through this node, as a seeds file with one entry.
+ * json    filled, with a closing 0; NULL only asks for the size.
+ * len     in: room in json; out: bytes needed, the closing 0 included.
+ * Errors: TH_TOO_BIG (len says how much is needed), TH_INVALID (not started), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_node_seeds_entry(struct th_node *node, char *json, size_t *len);
+
+/* result: TH_OK (there is an encrypted line to it), TH_NOT_FOUND, TH_NO_PATH, TH_TIMED_OUT, TH_LIMIT
+ * (too many at once), TH_GONE (a part of the node was just being restarted: try again), TH_SHUTDOWN
+ * (the node is closed or has stopped). */
+typedef void (*th_connect_fn)(struct th_node *node, enum th_err result, const char *hashname,
+                              void *data);
+
+/*
+ * Finds a node and opens a line to it.
+ *
+ * hashname    64 hex digits.
+ * timeout_ms  for all of it; 0: 15000.
+ * on_done     called exactly once when this returns TH_OK, else never; not from inside.
+ * Errors:     TH_INVALID (no hashname, or the node's own; not started; closed), TH_LIMIT (1024 wait),
+ *             TH_NO_MEMORY.
+ */
+TH_API enum th_err th_node_connect(struct th_node *node, const char *hashname, uint32_t timeout_ms,
+                                   th_connect_fn on_done, void *data);
+
+typedef void (*th_close_fn)(void *data);
+
+/*
+ * Ends a node: its links are ended so that others need not wait, its sockets closed, everything
+ * freed. Callbacks may still come until on_closed is called, which is the last of all; the node is
+ * gone then.
+ *
+ * On your loop it returns at once; run the loop until on_closed, after which the loop has no handle
+ * of the node. On own threads it returns at once when on_closed is given, and on_closed is called on
+ * a thread that ends after it; with NULL it waits until all is done, but in a callback it cannot and
+ * does not. A node that was not started is gone when this returns. NULL is allowed.
+ */
+TH_API void th_node_close(struct th_node *node, th_close_fn on_closed, void *data);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

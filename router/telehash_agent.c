@@ -1,0 +1,362 @@
+/*
+ * The agent: a server that stands for the application among the node's servers. It turns events and
+ * the results of dials into callbacks, and ends the node's servers in order.
+ */
+#include "router/telehash_node.h"
+
+#include "switch/base/mem.h"
+
+enum {
+    LISTEN_AGAIN_MS = 500, /* after the event manager ended: the supervisor starts it anew */
+    STATUS_MS = 2000,
+    DIAL_MARGIN_MS = 1000 /* the dialer answers in time by itself */
+};
+
+static const struct th_msg_kind wake_msg = {"telehash.wake", NULL};
+
+struct agent {
+    struct th_node *node;
+    bool is_ready;   /* every server of the node has started */
+    bool is_stopped; /* they have ended for good */
+    bool is_leaving; /* the application wants it to end */
+    bool has_state;
+    enum th_node_state state; /* the last that was told */
+    uint64_t supervisor_ref;
+    th_pid events;
+    th_ms listen_at;
+};
+
+/* --- events ------------------------------------------------------------------------------------------ */
+
+static void tell(const struct agent *a, const struct th_node_event *event)
+{
+    struct th_node *node = a->node;
+
+    if (node->on_event && !a->is_leaving)
+        node->on_event(node, event, node->event_data);
+}
+
+static enum th_node_event_state public_state(enum th_node_state state)
+{
+    switch (state) {
+    case TH_NODE_STARTING:
+        return TH_STATE_STARTING;
+    case TH_NODE_JOINING:
+        return TH_STATE_JOINING;
+    case TH_NODE_READY:
+        return TH_STATE_READY;
+    case TH_NODE_ALONE:
+        return TH_STATE_ALONE;
+    }
+    return TH_STATE_STARTING;
+}
+
+static void tell_state(struct agent *a, enum th_node_state state)
+{
+    struct th_node_event event = {.kind = TH_EVENT_STATE, .state = public_state(state)};
+
+    if (a->has_state && a->state == state)
+        return;
+    a->has_state = true;
+    a->state = state;
+    tell(a, &event);
+}
+
+static void tell_link(const struct agent *a, enum th_node_event_kind kind,
+                      const struct th_ev_link *link)
+{
+    char hashname[TH_HASHNAME_HEX + 1];
+
+    th_hashname_write(hashname, &link->id);
+    tell(a, &(struct th_node_event){
+                .kind = kind, .hashname = hashname, .is_seed = link->is_seed, .why = link->why});
+}
+
+static void on_event(struct agent *a, const struct th_event *event)
+{
+    if (event->kind == TH_EV_STATE)
+        tell_state(a, th_ev_state_of(event)->state);
+    else if (event->kind == TH_EV_LINK_UP)
+        tell_link(a, TH_EVENT_LINK_UP, th_ev_link_of(event));
+    else if (event->kind == TH_EV_LINK_DOWN)
+        tell_link(a, TH_EVENT_LINK_DOWN, th_ev_link_of(event));
+}
+
+static enum th_err on_status(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct agent *a = state;
+    (void)self;
+    (void)ctx;
+
+    /* Else a bootstrap that starts will announce its state. */
+    if (why == TH_OK)
+        tell_state(a, ((const struct th_bootstrap_status *)reply->body)->state);
+    return TH_OK;
+}
+
+static enum th_err ask_status(const struct th_self *self)
+{
+    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_BOOTSTRAP),
+                   (struct th_msg){.kind = &th_bootstrap_msg_status}, STATUS_MS, on_status, NULL,
+                   NULL);
+}
+
+static enum th_err on_listening(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                                struct th_msg *reply)
+{
+    struct agent *a = state;
+    (void)ctx;
+    (void)reply;
+
+    if (why == TH_OK)
+        return ask_status(self);
+    a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
+    return TH_OK;
+}
+
+static enum th_err listen_to_events(struct agent *a, const struct th_self *self)
+{
+    const struct th_interest interest = {.kinds = TH_EV_STATE | TH_EV_LINK_UP | TH_EV_LINK_DOWN};
+
+    a->listen_at = TH_NEVER;
+    a->events = th_whereis(self->host, self->scope, TH_NODE_EVENTS);
+    return th_subscribe(self, a->events, interest, on_listening, NULL);
+}
+
+/* --- requests ---------------------------------------------------------------------------------------- */
+
+static void finish(struct th_node *node, uint64_t number, enum th_err result)
+{
+    struct th_connect *connect = th_node_take_connect(node, number);
+    char hashname[TH_HASHNAME_HEX + 1];
+
+    if (connect == NULL)
+        return;
+    th_hashname_write(hashname, &connect->target);
+    if (connect->on_done)
+        connect->on_done(node, result, hashname, connect->data);
+    th_mem_free(connect);
+}
+
+static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct agent *a = state;
+    const struct th_connect *connect = ctx;
+    (void)self;
+
+    if (why == TH_OK)
+        why = ((const struct th_dialed *)reply->body)->result;
+    else if (why == TH_FULL)
+        why = TH_LIMIT;
+    finish(a->node, connect->number, why);
+    return TH_OK;
+}
+
+/* Returns the oldest request that was not sent, marked as sent; NULL when there is none. */
+static struct th_connect *next_unsent(struct th_node *node)
+{
+    struct th_connect *connect;
+
+    uv_mutex_lock(&node->lock);
+    connect = node->first;
+    while (connect && connect->is_sent)
+        connect = connect->next;
+    if (connect)
+        connect->is_sent = true;
+    uv_mutex_unlock(&node->lock);
+    return connect;
+}
+
+static void dial(struct agent *a, const struct th_self *self, struct th_connect *connect)
+{
+    struct th_dial *body = th_mem_zalloc(1, sizeof *body);
+    enum th_err e = TH_NO_MEMORY;
+
+    if (body) {
+        body->target = connect->target;
+        body->mode = TH_DIAL_REACH;
+        body->timeout_ms = connect->timeout_ms;
+        /* The agent alone takes requests off, so this one stays for as long as the call. */
+        e = th_call(self, th_whereis(self->host, self->scope, TH_NODE_DIALER),
+                    (struct th_msg){.kind = &th_dialer_msg_dial, .body = body},
+                    connect->timeout_ms + DIAL_MARGIN_MS, on_dialed, connect, NULL);
+    }
+    if (e != TH_OK)
+        finish(a->node, connect->number, e);
+}
+
+static void dispatch(struct agent *a, const struct th_self *self)
+{
+    struct th_connect *connect;
+
+    while ((a->is_ready || a->is_stopped) && (connect = next_unsent(a->node)) != NULL) {
+        if (a->is_stopped || a->is_leaving)
+            finish(a->node, connect->number, TH_SHUTDOWN);
+        else
+            dial(a, self, connect);
+    }
+}
+
+static void finish_all(struct th_node *node)
+{
+    for (;;) {
+        uint64_t number = 0;
+        uv_mutex_lock(&node->lock);
+        node->is_over = true;
+        if (node->first)
+            number = node->first->number;
+        uv_mutex_unlock(&node->lock);
+        if (number == 0)
+            return;
+        finish(node, number, TH_SHUTDOWN);
+    }
+}
+
+/* --- leaving ----------------------------------------------------------------------------------------- */
+
+static enum th_err on_left(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                           struct th_msg *reply)
+{
+    struct agent *a = state;
+    (void)ctx;
+    (void)why; /* who does not answer is not waited for */
+    (void)reply;
+
+    th_stop(self->host, th_node_tree_supervisor(a->node->tree), TH_SHUTDOWN);
+    return TH_OK;
+}
+
+static enum th_err on_stop(void *state, const struct th_self *self, enum th_err why)
+{
+    struct agent *a = state;
+
+    if (a->is_leaving)
+        return TH_OK;
+    a->is_leaving = true;
+    if (a->is_stopped)
+        return why;
+    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_ROUTER),
+                   (struct th_msg){.kind = &th_router_msg_leave}, TH_LEAVE_MS, on_left, NULL, NULL);
+}
+
+static enum th_err on_supervisor_down(struct agent *a, const struct th_self *self, enum th_err why)
+{
+    if (a->is_leaving)
+        return TH_SHUTDOWN;
+    a->is_stopped = true;
+    a->listen_at = TH_NEVER;
+    tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
+    dispatch(a, self);
+    return TH_OK;
+}
+
+/* --- the server -------------------------------------------------------------------------------------- */
+
+static enum th_err on_ready(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                            struct th_msg *reply)
+{
+    struct agent *a = state;
+    enum th_err e;
+    (void)ctx;
+    (void)reply;
+
+    if (why != TH_OK)
+        return TH_OK; /* its monitor tells */
+    a->is_ready = true;
+    e = listen_to_events(a, self);
+    dispatch(a, self);
+    return e;
+}
+
+/* The last of all callbacks but on_closed. */
+static void be_over(struct agent *a, enum th_err why)
+{
+    struct th_node *node = a->node;
+
+    if (!a->is_stopped)
+        tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
+    finish_all(node);
+    if (node->loop)
+        uv_async_send(&node->closer);
+    else
+        uv_sem_post(&node->ended);
+}
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    struct agent *a = state;
+    th_pid supervisor;
+
+    a->node = arg;
+    a->listen_at = TH_NEVER;
+    supervisor = th_node_tree_supervisor(a->node->tree);
+    enum th_err e = th_monitor(self, supervisor, &a->supervisor_ref);
+    if (e == TH_OK)
+        e = th_call(self, supervisor, (struct th_msg){.kind = &th_supervisor_ready_msg}, TH_NEVER,
+                    on_ready, NULL, NULL);
+    if (e != TH_OK)
+        be_over(a, e);
+    return e;
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct agent *a = state;
+    enum th_err e = TH_OK;
+
+    if (msg->kind == &th_event_msg) {
+        on_event(a, th_event_of(msg));
+    } else if (msg->kind == &th_missed_msg) {
+        e = ask_status(self);
+    } else if (msg->kind == &th_down_msg) {
+        const struct th_down *down = msg->body;
+        if (down->ref == a->supervisor_ref)
+            return on_supervisor_down(a, self, down->why);
+        if (down->pid == a->events && !a->is_leaving && !a->is_stopped)
+            a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
+    }
+    dispatch(a, self); /* a wake-up that found no room is not missed */
+    return e;
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    return listen_to_events(state, self);
+}
+
+static th_ms deadline(const void *state)
+{
+    return ((const struct agent *)state)->listen_at;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    (void)self;
+    be_over(state, why);
+}
+
+static const struct th_server_ops agent_ops = {
+    .name = "telehash",
+    .state_size = sizeof(struct agent),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+    .on_stop = on_stop,
+};
+
+enum th_err th_node_agent_wake(struct th_node *node)
+{
+    return th_post(node->host, node->agent, (struct th_msg){.kind = &wake_msg});
+}
+
+enum th_err th_node_agent_spawn(struct th_node *node, struct th_place *place)
+{
+    const struct th_server_spec spec = {
+        .ops = &agent_ops, .arg = node, .name = "telehash", .place = place, .log = &node->log};
+
+    return th_spawn(node->host, &spec, &node->agent);
+}
