@@ -1,0 +1,49 @@
+/*
+ * addresses.h - which addresses others are told, and how an operator's names become such.
+ *
+ * Floor:  7 (app).
+ * Thread: any; the functions that look something up block.
+ */
+#ifndef TH_APP_ADDRESSES_H
+#define TH_APP_ADDRESSES_H
+
+#include "switch/net.h"
+#include "switch/wire/seeds.h"
+#include "tools/app/config.h"
+
+/*
+ * What others should use to reach us: what is advertised, if anything is; else what we listen on,
+ * with what others saw us under when that is public and nothing of ours is. Loopback and link-local
+ * addresses are left out when there is a better one.
+ *
+ * Fills at most TH_PATHS_MAX; the most useful first.
+ */
+void th_addresses_choose(struct th_paths *out, const struct th_paths *advertised,
+                         const struct th_addr *listen, unsigned listen_count,
+                         const struct th_addr *observed, unsigned observed_count);
+
+/* True when there is at least one address that nodes elsewhere could use. */
+bool th_addresses_are_public(const struct th_paths *paths);
+
+/* A seeds file with our own entry.
+ * text  filled with memory of th_mem. Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_addresses_entry(char **text, const struct th_identity *identity,
+                                       const struct th_paths *paths);
+
+/*
+ * Looks up the names of --advertise.
+ * Errors: TH_NOT_FOUND (a name that does not resolve now), TH_INVALID (it means an address that
+ *         nobody could reach). say is filled then.
+ */
+TH_MUST enum th_err th_addresses_resolve(struct th_paths *out, const char *const *names,
+                                         unsigned count, char say[TH_SAY_MAX]);
+
+/*
+ * What we would listen on, without listening: a wildcard is every interface's address.
+ * For --init, which binds nothing. Addresses with port 0 are left out.
+ * Returns how many were filled, at most max.
+ */
+unsigned th_addresses_would_listen(struct th_addr *out, unsigned max, const struct th_addr *listen,
+                                   unsigned listen_count);
+
+#endif

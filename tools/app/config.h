@@ -1,0 +1,98 @@
+/*
+ * config.h - what an operator may say to telehashd, and what holds when nothing is said.
+ *
+ * One table of flags makes the reader and the text of --help. Defaults depend on who runs it and on
+ * what the service manager gives (interfaces: root or user, XDG, STATE_DIRECTORY and the like).
+ *
+ * Floor:  7 (app).
+ * Thread: any.
+ */
+#ifndef TH_APP_CONFIG_H
+#define TH_APP_CONFIG_H
+
+#include "switch/base/check.h"
+#include "switch/base/err.h"
+#include "switch/base/log.h"
+#include "switch/wire/path.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    TH_PORT_DEFAULT = 42424,
+    TH_LISTEN_MAX = 8,    /* sockets */
+    TH_ADVERTISE_MAX = 8, /* as many as paths are told (TH_PATHS_MAX) */
+    TH_SEEDS_FILES_MAX = 16,
+    TH_FILE_PATH_MAX = 4096,
+    TH_SOCKET_PATH_MAX = 108, /* sun_path of Linux: 107 bytes and a closing 0 */
+    TH_SOCKET_CANDIDATES_MAX = 3,
+    TH_SAY_MAX = 512 /* one line for an operator: what, where, what to do */
+};
+
+/* What surrounds the process. Borrowed texts; NULL: not set (or empty). */
+struct th_environment {
+    unsigned uid;
+    const char *home;
+    const char *xdg_state_home, *xdg_runtime_dir;
+    const char *state_directory, *runtime_directory; /* of a service manager */
+    const char *telehash_socket;
+    bool has_run_user; /* the folder /run/user/UID is there */
+};
+
+/* Reads the process's environment. */
+void th_environment_read(struct th_environment *env);
+
+enum th_task {
+    TH_TASK_RUN,
+    TH_TASK_INIT,           /* make the identity if there is none, print the seeds entry */
+    TH_TASK_PRINT_HASHNAME, /* the same, but print only the hashname */
+    TH_TASK_HELP,
+    TH_TASK_VERSION
+};
+
+struct th_config {
+    enum th_task task;
+    char state_dir[TH_FILE_PATH_MAX];
+    char socket[TH_SOCKET_PATH_MAX];
+    bool is_socket_given;  /* false: thctl finds it without --socket */
+    unsigned listen_count; /* 0: both families on TH_PORT_DEFAULT */
+    struct th_addr listen[TH_LISTEN_MAX];
+    unsigned advertise_count;
+    const char *advertise[TH_ADVERTISE_MAX]; /* HOST:PORT, borrowed from argv */
+    unsigned seeds_count;
+    const char *seeds[TH_SEEDS_FILES_MAX]; /* names of files, borrowed from argv */
+    bool is_one_loop;
+    unsigned k, links_max; /* 0: the router's defaults */
+    enum th_log_level log_level;
+};
+
+/*
+ * Reads the flags, then fills in what was not said.
+ *
+ * say     filled on failure with one line for the operator.
+ * Errors: TH_INVALID (an unknown flag, a value that is none); TH_TOO_BIG (a path that is too long
+ *         for a socket or a file).
+ */
+TH_MUST enum th_err th_config_read(struct th_config *out, int argc, char *const argv[],
+                                   const struct th_environment *env, char say[TH_SAY_MAX]);
+
+/* Prints what --help prints. */
+void th_config_help(FILE *out);
+
+/*
+ * Where thctl looks for a control socket, in this order: the named one alone, else TELEHASH_SOCKET
+ * alone, else the user's, then the system's.
+ *
+ * given   --socket; NULL when there is none.
+ * Returns how many were filled, at least 1.
+ * Errors:  a path that does not fit is left as "", with its complaint in say.
+ */
+unsigned th_socket_candidates(char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PATH_MAX],
+                              const char *given, const struct th_environment *env,
+                              char say[TH_SAY_MAX]);
+
+/* The exit code that an error of the start makes: 2 when starting again would not help (a bad flag,
+ * file or permission), else 1. */
+int th_exit_code(enum th_err e);
+
+#endif

@@ -1,0 +1,403 @@
+#include "tools/app/control_job.h"
+
+#include "switch/base/mem.h"
+#include "switch/run/host_uv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    READ_BYTES = 16 * 1024,
+    OUTPUT_WAITS_MAX = 64 * 1024, /* a client that does not read its answers is not read either */
+    ACCEPT_BATCH = 16,
+    PAUSE_MS_MIN = 100,
+    PAUSE_MS_MAX = 2000
+};
+
+/* The body is the client's id as a pointer; nothing is ever behind it. */
+static const struct th_msg_kind ready_msg = {.name = "control.ready"};
+static const struct th_msg_kind accept_msg = {.name = "control.accept"};
+
+/* --- handles of uv -------------------------------------------------------------------------------- */
+
+/* What waits for a descriptor. Its callback only posts to the server, and stops until the server
+ * arms it again, so that each has at most one message in the mailbox. */
+struct th_control_poll {
+    uv_poll_t poll;
+    int fd;
+    struct th_host *host;
+    th_pid server;
+    struct th_msg msg;
+    int events; /* 0: not armed */
+};
+
+static void on_ready(uv_poll_t *handle, int status, int events)
+{
+    struct th_control_poll *poll = handle->data;
+
+    (void)status, (void)events; /* reading or writing will say the same */
+    if (th_post(poll->host, poll->server, poll->msg) != TH_OK)
+        return; /* it stays armed and comes again */
+    uv_poll_stop(handle);
+    poll->events = 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct th_control_poll *poll = handle->data;
+
+    close(poll->fd);
+    th_mem_free(poll);
+}
+
+/* fd: given, also on failure. NULL without memory or descriptors. */
+static struct th_control_poll *poll_new(const struct th_control *c, const struct th_self *self,
+                                        int fd, struct th_msg msg)
+{
+    struct th_control_poll *poll = th_mem_zalloc(1, sizeof *poll);
+
+    if (poll) {
+        poll->fd = fd;
+        poll->host = self->host;
+        poll->server = self->pid;
+        poll->msg = msg;
+        if (uv_poll_init(th_host_uv_loop(c->config->place), &poll->poll, fd) == 0) {
+            poll->poll.data = poll;
+            return poll;
+        }
+    }
+    th_mem_free(poll);
+    close(fd);
+    return NULL;
+}
+
+static void poll_for(struct th_control_poll *poll, int events)
+{
+    if (events == poll->events)
+        return;
+    if (events)
+        uv_poll_start(&poll->poll, events, on_ready);
+    else
+        uv_poll_stop(&poll->poll);
+    poll->events = events;
+}
+
+static void poll_close(struct th_control_poll *poll)
+{
+    if (poll)
+        uv_close((uv_handle_t *)&poll->poll, on_closed);
+}
+
+/* --- clients -------------------------------------------------------------------------------------- */
+
+static struct th_client *find_client(const struct th_control *c, uintptr_t id)
+{
+    struct th_client *client = c->clients;
+
+    while (client && client->id != id)
+        client = client->next;
+    return client;
+}
+
+bool th_control_has_client(const struct th_control *c, uintptr_t client)
+{
+    return find_client(c, client) != NULL;
+}
+
+static void close_client(struct th_control *c, struct th_client *client)
+{
+    struct th_client **at = &c->clients;
+
+    while (*at != client)
+        at = &(*at)->next;
+    *at = client->next;
+    c->client_count--;
+    poll_close(client->poll);
+    th_conn_clear(&client->conn);
+    th_mem_free(client);
+}
+
+static void send_output(struct th_client *client)
+{
+    struct th_bytes output = th_conn_output(&client->conn);
+
+    while (output.len > 0 && !client->is_broken) {
+        ssize_t n = send(client->fd, output.at, output.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n >= 0)
+            th_conn_sent(&client->conn, (size_t)n);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        else if (errno != EINTR)
+            client->is_broken = true;
+        output = th_conn_output(&client->conn);
+    }
+}
+
+static bool may_ask(const struct th_client *client)
+{
+    return !client->is_broken && client->requests < TH_CONTROL_REQUESTS_MAX &&
+           th_conn_output(&client->conn).len <= OUTPUT_WAITS_MAX;
+}
+
+/* Whether the other side is wholly gone, not only done with asking. */
+static bool has_hung_up(const struct th_client *client)
+{
+    struct pollfd look = {.fd = client->fd};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void receive_input(struct th_client *client)
+{
+    char bytes[READ_BYTES];
+    ssize_t n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+    if (n == 0) {
+        client->has_ended = true;
+        client->is_broken = has_hung_up(client);
+    } else if (n < 0) {
+        client->is_broken = errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+    } else {
+        enum th_err e = th_conn_on_bytes(&client->conn, bytes, (size_t)n);
+
+        if (e == TH_TOO_BIG) {
+            char *text = th_answer_error(NULL, TH_RPC_REQUEST, "a line is over 64 KiB", NULL);
+
+            /* What follows cannot be understood any more: the answer, then the end. */
+            if (text && th_conn_put(&client->conn, text, strlen(text)) == TH_OK)
+                send_output(client);
+            free(text);
+        }
+        client->is_broken = client->is_broken || e != TH_OK;
+    }
+}
+
+/* Takes requests as far as there is room for their answers. */
+static void take_requests(struct th_control *c, const struct th_self *self,
+                          struct th_client *client)
+{
+    const char *line;
+    size_t len;
+
+    while (may_ask(client) && th_conn_next(&client->conn, &line, &len))
+        th_job_begin(c, self, client, line, len);
+}
+
+/* Sends what can be sent, then waits for what is missing, or ends the connection. */
+static void settle_client(struct th_control *c, const struct th_self *self,
+                          struct th_client *client)
+{
+    take_requests(c, self, client);
+    send_output(client);
+    bool has_output = th_conn_output(&client->conn).len > 0;
+    bool is_over = client->has_ended && client->requests == 0 && !has_output;
+
+    if (client->is_broken || is_over) {
+        close_client(c, client);
+        return;
+    }
+    poll_for(client->poll, (has_output ? UV_WRITABLE : 0) |
+                               (!client->has_ended && may_ask(client) ? UV_READABLE : 0));
+}
+
+static void on_client_ready(struct th_control *c, const struct th_self *self, uintptr_t id)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client == NULL)
+        return; /* it went while the message waited */
+    send_output(client);
+    if (!client->has_ended && may_ask(client))
+        receive_input(client);
+    settle_client(c, self, client);
+}
+
+void th_control_answer(struct th_control *c, const struct th_self *self, uintptr_t id, char *text)
+{
+    struct th_client *client = find_client(c, id);
+
+    (void)self;
+    if (client) {
+        client->requests--;
+        if (text && th_conn_put(&client->conn, text, strlen(text)) != TH_OK)
+            client->is_broken = true;
+        send_output(client);
+        /* Not settled here, for a request that is answered at once is still being taken: the next
+         * turn of the loop does it. */
+        poll_for(client->poll, client->poll->events | UV_WRITABLE);
+    }
+    free(text);
+}
+
+/* --- the listener --------------------------------------------------------------------------------- */
+
+static void refuse_client(struct th_control *c, int fd)
+{
+    static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32004,"
+                               "\"message\":\"64 clients are connected already\"}}\n";
+
+    c->clients_refused++;
+    (void)!send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+static void add_client(struct th_control *c, const struct th_self *self, int fd)
+{
+    struct ucred who = {.uid = (uid_t)-1};
+    socklen_t len = sizeof who;
+
+    if (c->client_count == TH_CONTROL_CLIENTS_MAX) {
+        refuse_client(c, fd);
+        return;
+    }
+    struct th_client *client = th_mem_zalloc(1, sizeof *client);
+    if (client == NULL) {
+        close(fd);
+        return;
+    }
+    client->id = ++c->last_client;
+    client->fd = fd;
+    client->poll =
+        poll_new(c, self, fd, (struct th_msg){.kind = &ready_msg, .body = (void *)client->id});
+    if (client->poll == NULL) {
+        th_mem_free(client);
+        return;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
+        client->is_admin = who.uid == 0 || who.uid == geteuid();
+    client->next = c->clients;
+    c->clients = client;
+    c->client_count++;
+    settle_client(c, self, client);
+}
+
+/* Nothing is left to accept with: what is connected goes on, newcomers wait in the backlog. */
+static void pause_listener(struct th_control *c, const struct th_self *self, int failed)
+{
+    if (c->accept_pause_ms == 0)
+        TH_LOG(self->log, WARN, "control", "paused accept_error=\"%s\" clients=%u",
+               strerror(failed), c->client_count);
+    c->accept_failures++;
+    c->accept_pause_ms = c->accept_pause_ms ? c->accept_pause_ms * 2 : PAUSE_MS_MIN;
+    if (c->accept_pause_ms > PAUSE_MS_MAX)
+        c->accept_pause_ms = PAUSE_MS_MAX;
+    c->accept_at = self->now.mono + c->accept_pause_ms;
+    poll_for(c->listener, 0);
+}
+
+static void accept_clients(struct th_control *c, const struct th_self *self)
+{
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        int fd = accept4(c->config->socket->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0) {
+            c->accept_pause_ms = 0;
+            add_client(c, self, fd);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            break;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            pause_listener(c, self, errno);
+            return;
+        }
+    }
+    poll_for(c->listener, UV_READABLE);
+}
+
+/* --- the server ----------------------------------------------------------------------------------- */
+
+static enum th_err init(void *state, const struct th_self *self, void *arg)
+{
+    struct th_control *c = state;
+    int fd;
+
+    c->config = arg;
+    c->accept_at = TH_NEVER;
+    th_limit_init(&c->probes, TH_PROBES_PER_S, TH_PROBES_PER_S, self->now.mono);
+
+    /* A descriptor of our own for uv: the socket outlives us. */
+    fd = fcntl(c->config->socket->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return TH_LIMIT;
+    c->listener = poll_new(c, self, fd, (struct th_msg){.kind = &accept_msg});
+    if (c->listener == NULL)
+        return TH_NO_MEMORY;
+    poll_for(c->listener, UV_READABLE);
+    return TH_OK;
+}
+
+static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct th_control *c = state;
+
+    if (msg->kind == &ready_msg) {
+        on_client_ready(c, self, (uintptr_t)msg->body);
+        msg->body = NULL;
+    } else if (msg->kind == &accept_msg) {
+        accept_clients(c, self);
+    } else if (msg->kind == &th_event_msg) {
+        const struct th_event *event = th_event_of(msg);
+
+        if (event->kind == TH_EV_PACKET)
+            th_probe_on_packet(c, self, th_ev_packet_of(event));
+    }
+    return TH_OK;
+}
+
+static enum th_err on_alarm(void *state, const struct th_self *self)
+{
+    struct th_control *c = state;
+    th_ms now = self->now.mono;
+
+    if (c->accept_at <= now) {
+        c->accept_at = TH_NEVER;
+        accept_clients(c, self);
+    }
+    for (struct th_job *job = c->jobs, *next; job; job = next) {
+        next = job->next;
+        if (job->alarm_at <= now)
+            th_probe_on_alarm(c, self, job);
+    }
+    return TH_OK;
+}
+
+static th_ms deadline(const void *state)
+{
+    const struct th_control *c = state;
+    th_ms at = c->accept_at;
+
+    for (const struct th_job *job = c->jobs; job; job = job->next)
+        at = th_sooner(at, job->alarm_at);
+    return at;
+}
+
+static void terminate(void *state, const struct th_self *self, enum th_err why)
+{
+    struct th_control *c = state;
+
+    (void)self, (void)why;
+    while (c->jobs) {
+        struct th_job *next = c->jobs->next;
+
+        th_job_free(c->jobs);
+        c->jobs = next;
+    }
+    while (c->clients)
+        close_client(c, c->clients);
+    poll_close(c->listener);
+}
+
+const struct th_server_ops th_control_ops = {
+    .name = "control",
+    .state_size = sizeof(struct th_control),
+    .init = init,
+    .on_msg = on_msg,
+    .on_alarm = on_alarm,
+    .deadline = deadline,
+    .terminate = terminate,
+};

@@ -1,0 +1,296 @@
+#include "tools/app/control_job.h"
+
+#include "switch/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- ends ----------------------------------------------------------------------------------------- */
+
+void th_job_free(struct th_job *job)
+{
+    for (unsigned i = 0; i < TH_JOB_CALLS; i++)
+        th_msg_drop(&job->call[i].reply);
+    th_mem_free(job->ping.probe);
+    json_decref(job->request.whole);
+    th_mem_free(job);
+}
+
+void th_job_settle(struct th_control *c, struct th_job *job)
+{
+    struct th_job **at = &c->jobs;
+
+    if (!job->is_done || job->waiting > 0)
+        return;
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    th_job_free(job);
+}
+
+/* text: given. The caller settles the job or returns to who does. */
+static void finish(struct th_control *c, const struct th_self *self, struct th_job *job, char *text)
+{
+    TH_CHECK(!job->is_done);
+    job->is_done = true;
+    job->alarm_at = TH_NEVER;
+    th_control_answer(c, self, job->client, text);
+}
+
+void th_job_answer(struct th_control *c, const struct th_self *self, struct th_job *job,
+                   json_t *result)
+{
+    char *text = NULL;
+
+    if (result == NULL)
+        text = th_answer_error(job->request.id, TH_RPC_INTERNAL, "out of memory", NULL);
+    else if (job->request.id)
+        text = th_answer_result(job->request.id, result);
+    else
+        json_decref(result);
+    finish(c, self, job, text);
+}
+
+void th_job_fail(struct th_control *c, const struct th_self *self, struct th_job *job, int code,
+                 const char *message, json_t *data)
+{
+    char *text = NULL;
+
+    if (job->request.id)
+        text = th_answer_error(job->request.id, code, message, data);
+    else
+        json_decref(data);
+    finish(c, self, job, text);
+}
+
+/* --- methods that only look ----------------------------------------------------------------------- */
+
+static const void *body_of(const struct th_job *job, unsigned which)
+{
+    return job->call[which].reply.body;
+}
+
+struct th_look th_job_look(const struct th_control *c, const struct th_self *self,
+                           const struct th_job *job)
+{
+    return (struct th_look){
+        .now = self->now,
+        .started_at = c->config->started_at,
+        .identity = c->config->identity,
+        .advertised = c->config->advertised,
+        .status = body_of(job, TH_JOB_STATUS),
+        .lines = body_of(job, TH_JOB_LINES),
+        .bootstrap = body_of(job, TH_JOB_BOOTSTRAP),
+        .table = body_of(job, TH_JOB_TABLE),
+        .accept_failures = c->accept_failures,
+    };
+}
+
+static json_t *look_servers(const struct th_self *self)
+{
+    unsigned count = th_host_look(self->host, NULL, 0), room = count + 16;
+    struct th_server_look *rows = th_mem_zalloc(room, sizeof *rows);
+
+    if (rows == NULL)
+        return NULL;
+    count = th_host_look(self->host, rows, room);
+    json_t *list = th_look_servers(rows, count < room ? count : room);
+    th_mem_free(rows);
+    return list;
+}
+
+static json_t *list_methods(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < TH_METHODS; i++)
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", th_methods[i].name, "params",
+                            th_methods[i].params, "result", th_methods[i].result, "access",
+                            th_access_name(th_methods[i].access), "help", th_methods[i].help));
+    return list;
+}
+
+/* Everything that the method needs is there (or, for status, will not come). */
+static void run(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    struct th_look look = th_job_look(c, self, job);
+
+    switch (job->method->id) {
+    case TH_METHOD_STATUS:
+        th_job_answer(c, self, job, th_look_status(&look));
+        break;
+    case TH_METHOD_PEERS:
+        th_job_answer(c, self, job, th_look_peers(&look));
+        break;
+    case TH_METHOD_BUCKETS:
+        th_job_answer(c, self, job, th_look_buckets(&look));
+        break;
+    case TH_METHOD_LINES:
+        th_job_answer(c, self, job, th_look_lines(&look));
+        break;
+    case TH_METHOD_SERVERS:
+        th_job_answer(c, self, job, look_servers(self));
+        break;
+    case TH_METHOD_SEEK:
+        th_probe_seek(c, self, job);
+        break;
+    case TH_METHOD_CONNECT:
+        th_probe_connect(c, self, job);
+        break;
+    case TH_METHOD_PING:
+        th_probe_ping(c, self, job);
+        break;
+    case TH_METHOD_SEEDS_EXPORT:
+        th_job_answer(c, self, job, th_look_seeds(&look));
+        break;
+    case TH_METHOD_METHODS:
+        th_job_answer(c, self, job, list_methods());
+        break;
+    case TH_METHOD_STOP:
+        th_job_answer(c, self, job, json_pack("{s:b}", "stopping", 1));
+        TH_LOG(self->log, INFO, "control", "stopping asked_by=client");
+        c->config->stop(c->config->data);
+        break;
+    case TH_METHODS:
+        break;
+    }
+}
+
+/* --- asking the node's servers -------------------------------------------------------------------- */
+
+static const struct question {
+    unsigned need;
+    const char *server;
+    const struct th_msg_kind *kind;
+} questions[TH_JOB_CALLS] = {
+    [TH_JOB_STATUS] = {TH_NEED_STATUS, TH_NODE_SWITCH, &th_switch_msg_status},
+    [TH_JOB_LINES] = {TH_NEED_LINES, TH_NODE_SWITCH, &th_switch_msg_lines},
+    [TH_JOB_BOOTSTRAP] = {TH_NEED_BOOTSTRAP, TH_NODE_BOOTSTRAP, &th_bootstrap_msg_status},
+    [TH_JOB_TABLE] = {TH_NEED_TABLE, TH_NODE_ROUTER, &th_router_msg_table},
+};
+
+/* A method that cannot do without an answer fails when there is none; says which server it was. */
+static bool fail_without_answers(struct th_control *c, const struct th_self *self,
+                                 struct th_job *job)
+{
+    const char *text = json_string_value(json_object_get(job->request.params, "hashname"));
+    bool is_tolerant = job->method->id == TH_METHOD_STATUS ||
+                       (job->method->access == TH_ACCESS_PROBE && text &&
+                        strlen(text) == TH_HASHNAME_HEX && job->method->id == TH_METHOD_SEEK);
+
+    for (unsigned i = 0; i < TH_JOB_CALLS && !is_tolerant; i++) {
+        if (!(job->method->needs & questions[i].need) || body_of(job, i))
+            continue;
+        char message[96];
+        bool is_late = job->call[i].why == TH_TIMED_OUT;
+
+        snprintf(message, sizeof message, "the %s %s; see the servers", questions[i].server,
+                 is_late ? "does not answer" : "is being restarted or is too busy");
+        th_job_fail(c, self, job, is_late ? TH_RPC_TIMED_OUT : TH_RPC_BUSY, message,
+                    json_pack("{s:s}", "server", questions[i].server));
+        return true;
+    }
+    return false;
+}
+
+static void run_when_gathered(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    if (job->waiting > 0)
+        return;
+    if (!fail_without_answers(c, self, job))
+        run(c, self, job);
+    th_job_settle(c, job);
+}
+
+static enum th_err on_gathered(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                               struct th_msg *reply)
+{
+    struct th_job_call *call = ctx;
+
+    call->why = why;
+    if (why == TH_OK) {
+        call->reply = *reply;
+        reply->body = NULL;
+    }
+    call->job->waiting--;
+    run_when_gathered(state, self, call->job);
+    return TH_OK;
+}
+
+static void gather(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    for (unsigned i = 0; i < TH_JOB_CALLS; i++) {
+        struct th_job_call *call = &job->call[i];
+
+        if (!(job->method->needs & questions[i].need))
+            continue;
+        call->job = job;
+        call->why = th_call(self, th_whereis(self->host, self->scope, questions[i].server),
+                            (struct th_msg){.kind = questions[i].kind}, TH_CONTROL_GATHER_MS,
+                            on_gathered, call, NULL);
+        if (call->why == TH_OK)
+            job->waiting++;
+    }
+    run_when_gathered(c, self, job);
+}
+
+/* --- beginnings ----------------------------------------------------------------------------------- */
+
+/* Whether the client may do this, now. Answers what is not. */
+static bool is_allowed(struct th_control *c, const struct th_self *self, struct th_job *job,
+                       const struct th_client *client)
+{
+    const char *group = c->config->socket->group;
+
+    if (job->method->access == TH_ACCESS_ADMIN && !client->is_admin) {
+        th_job_fail(c, self, job, TH_RPC_PERMISSION,
+                    "only the daemon's owner and root may do this; the group may look",
+                    json_pack("{s:s}", "group", group));
+        return false;
+    }
+    if (job->method->access == TH_ACCESS_PROBE && !th_limit_take(&c->probes, self->now.mono, 1)) {
+        th_job_fail(c, self, job, TH_RPC_BUSY, "more than 10 probes a second; try again",
+                    json_pack("{s:i}", "per_s", TH_PROBES_PER_S));
+        return false;
+    }
+    return true;
+}
+
+static void append(struct th_control *c, struct th_job *job)
+{
+    struct th_job **at = &c->jobs;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = job;
+}
+
+void th_job_begin(struct th_control *c, const struct th_self *self, struct th_client *client,
+                  const char *line, size_t len)
+{
+    const char *why = NULL;
+    struct th_job *job = th_mem_zalloc(1, sizeof *job);
+
+    if (job == NULL) {
+        client->is_broken = true;
+        return;
+    }
+    *job = (struct th_job){.number = ++c->last_job, .client = client->id, .alarm_at = TH_NEVER};
+    append(c, job);
+    client->requests++;
+
+    int wrong = th_request_read(&job->request, line, len, &why);
+    if (wrong) {
+        /* JSON-RPC wants an answer here even if the id could not be read. */
+        job->is_done = true;
+        th_control_answer(c, self, job->client, th_answer_error(job->request.id, wrong, why, NULL));
+    } else if ((job->method = th_method_find(job->request.method)) == NULL) {
+        th_job_fail(c, self, job, TH_RPC_METHOD, "unknown method; `methods` lists them",
+                    json_pack("{s:s}", "version", TH_VERSION));
+    } else if (is_allowed(c, self, job, client)) {
+        gather(c, self, job);
+        return;
+    }
+    th_job_settle(c, job);
+}

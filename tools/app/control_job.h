@@ -1,0 +1,129 @@
+/*
+ * control_job.h - inside the control server: clients, and the requests that wait for other servers.
+ * Private to control*.c.
+ *
+ * A request becomes a job: it asks the node's servers for what its method needs, runs when all have
+ * answered, and ends with one answer; a probe runs longer. A job whose client has gone runs to its
+ * end and answers nobody, but for pings, which stop.
+ *
+ * Floor:  7 (app).
+ * Thread: the control server's place.
+ */
+#ifndef TH_APP_CONTROL_JOB_H
+#define TH_APP_CONTROL_JOB_H
+
+#include "tools/app/control.h"
+#include "tools/app/control_conn.h"
+#include "tools/app/control_look.h"
+#include "tools/app/control_rpc.h"
+#include "tools/app/control_table.h"
+
+#include "switch/base/limit.h"
+
+struct th_control_poll; /* a uv handle, with a life of its own */
+
+struct th_client {
+    struct th_client *next;
+    uintptr_t id; /* never used again */
+    int fd;       /* the handle closes it */
+    bool is_admin;
+    bool has_ended; /* it sends nothing more */
+    bool is_broken; /* let it go */
+    unsigned requests;
+    struct th_conn conn;
+    struct th_control_poll *poll;
+};
+
+/* One of the questions that a job asks first. */
+struct th_job_call {
+    struct th_job *job;
+    enum th_err why;
+    struct th_msg reply; /* its body is the job's until the job ends */
+};
+enum { TH_JOB_STATUS, TH_JOB_LINES, TH_JOB_BOOTSTRAP, TH_JOB_TABLE, TH_JOB_CALLS };
+
+struct th_ping_probe {
+    uint64_t sent_us;
+    uint64_t rtt_us;
+    bool is_answered;
+};
+
+struct th_ping {
+    struct th_ping_probe *probe; /* count; NULL: no ping */
+    unsigned count, sent, received;
+    th_ms interval_ms, wait_ms;
+    th_ms first_at, last_at, next_at;
+    bool is_seek; /* `path` was not answered: asks by `seek` */
+    bool has_path;
+    struct th_addr path;
+};
+
+struct th_job {
+    struct th_job *next;
+    uint64_t number;
+    uintptr_t client;
+    struct th_request request;
+    const struct th_method *method;
+    unsigned waiting; /* calls that have not come back */
+    struct th_job_call call[TH_JOB_CALLS];
+    struct th_hashname target; /* of a probe */
+    struct th_ping ping;
+    th_ms alarm_at; /* TH_NEVER: none */
+    bool is_done;   /* answered; freed when nothing waits */
+};
+
+struct th_control {
+    const struct th_control_config *config;
+    struct th_control_poll *listener;
+    struct th_client *clients; /* newest first */
+    unsigned client_count;
+    uintptr_t last_client;
+    struct th_job *jobs; /* oldest first */
+    uint64_t last_job;
+    unsigned pings; /* running; the subscription is held for them */
+    struct th_limit probes;
+    th_ms accept_at; /* when a paused listener goes on; TH_NEVER: it is not paused */
+    th_ms accept_pause_ms;
+    uint64_t accept_failures, clients_refused;
+};
+
+/* control.c: one request of the client is over, with an answer (memory of malloc, given) or, when
+ * text is NULL, without. */
+void th_control_answer(struct th_control *c, const struct th_self *self, uintptr_t client,
+                       char *text);
+bool th_control_has_client(const struct th_control *c, uintptr_t client);
+
+/* control_job.c: begins the request of one line. */
+void th_job_begin(struct th_control *c, const struct th_self *self, struct th_client *client,
+                  const char *line, size_t len);
+
+/* Ends a job with its answer; result and data are given. */
+void th_job_answer(struct th_control *c, const struct th_self *self, struct th_job *job,
+                   json_t *result);
+void th_job_fail(struct th_control *c, const struct th_self *self, struct th_job *job, int code,
+                 const char *message, json_t *data);
+
+/* Counts a call of the job's that is out, and one that came back; th_job_settle frees a job that is
+ * done once nothing waits. */
+void th_job_settle(struct th_control *c, struct th_job *job);
+
+/* Everything of a job; for the server's end. */
+void th_job_free(struct th_job *job);
+
+/* What a job gathered; missing parts are NULL. */
+struct th_look th_job_look(const struct th_control *c, const struct th_self *self,
+                           const struct th_job *job);
+
+/* control_probe.c: the methods that reach out. */
+void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_probe_connect(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+/* A packet on a channel of ours: an answer to a ping, perhaps. */
+void th_probe_on_packet(struct th_control *c, const struct th_self *self,
+                        const struct th_ev_packet *packet);
+
+/* The alarm of a ping is due. */
+void th_probe_on_alarm(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+#endif

@@ -1,0 +1,447 @@
+#include "tools/app/control_look.h"
+
+#include "switch/base/mem.h"
+#include "tools/app/addresses.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- values --------------------------------------------------------------------------------------- */
+
+json_t *th_json_hex(const struct th_hashname *id)
+{
+    char hex[TH_HASHNAME_HEX + 1];
+
+    th_hashname_write(hex, id);
+    return json_string(hex);
+}
+
+json_t *th_json_addr(bool is_there, const struct th_addr *addr)
+{
+    char text[TH_ADDR_TEXT_MAX];
+
+    if (!is_there || addr->family == TH_FAMILY_NONE)
+        return json_null();
+    th_addr_write(text, addr);
+    return json_string(text);
+}
+
+static json_t *number_or_null(bool is_there, uint64_t n)
+{
+    return is_there ? json_integer((json_int_t)n) : json_null();
+}
+
+/* Without memory the key is missing; an answer without it is better than none. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value);
+}
+
+static json_t *csid_text(uint8_t csid)
+{
+    char text[3];
+
+    th_hex_write(text, &csid, 1);
+    return json_string(text);
+}
+
+static json_t *addr_list(const struct th_addr *addrs, unsigned count)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++)
+        json_array_append_new(list, th_json_addr(true, &addrs[i]));
+    return list;
+}
+
+/* --- status --------------------------------------------------------------------------------------- */
+
+static void choose_addresses(struct th_paths *out, const struct th_look *look)
+{
+    const struct th_switch_status *s = look->status;
+
+    th_addresses_choose(out, look->advertised, s ? s->listen : NULL, s ? s->listen_count : 0,
+                        s ? s->observed : NULL, s ? s->observed_count : 0);
+}
+
+static void warn(json_t *warnings, const char *text)
+{
+    json_array_append_new(warnings, json_string(text));
+}
+
+static json_t *status_warnings(const struct th_look *look)
+{
+    json_t *warnings = json_array();
+    struct th_paths addresses;
+
+    if (look->status == NULL)
+        warn(warnings, "the switch does not answer; see thctl servers");
+    if (look->bootstrap == NULL)
+        warn(warnings, "the bootstrap does not answer; see thctl servers");
+    if (look->table == NULL)
+        warn(warnings, "the router does not answer; see thctl servers");
+    if (look->bootstrap && look->bootstrap->state == TH_NODE_ALONE && look->bootstrap->sources == 0)
+        warn(warnings, "alone: nothing to join from; give a seeds file with --seeds, or let others "
+                       "join us (thctl seeds export)");
+    else if (look->bootstrap && look->bootstrap->state == TH_NODE_ALONE)
+        warn(warnings, "alone: no seed answers");
+    if (look->status) {
+        choose_addresses(&addresses, look);
+        if (addresses.count == 0)
+            warn(warnings, "no address that others could use is known; see --advertise");
+    }
+    if (look->accept_failures > 0)
+        warn(warnings, "the control socket had to turn clients away: no file descriptor was left");
+    return warnings;
+}
+
+static unsigned count_links(const struct th_router_table *table)
+{
+    unsigned links = 0;
+
+    for (unsigned i = 0; i < table->count; i++)
+        links += table->link[i].is_up;
+    return links;
+}
+
+json_t *th_look_status(const struct th_look *look)
+{
+    const struct th_switch_status *s = look->status;
+    const struct th_bootstrap_status *b = look->bootstrap;
+    json_t *status = json_object();
+    struct th_paths addresses;
+
+    choose_addresses(&addresses, look);
+    put(status, "hashname", th_json_hex(&look->identity->hashname));
+    put(status, "state", b ? json_string(th_node_state_name(b->state)) : json_null());
+    put(status, "links", number_or_null(look->table, look->table ? count_links(look->table) : 0));
+    put(status, "lines", number_or_null(s, s ? s->lines : 0));
+    put(status, "uptime_ms", json_integer((json_int_t)(look->now.mono - look->started_at)));
+    put(status, "listen", addr_list(s ? s->listen : NULL, s ? s->listen_count : 0));
+    put(status, "advertised", addr_list(look->advertised->addr, look->advertised->count));
+    put(status, "observed", addr_list(s ? s->observed : NULL, s ? s->observed_count : 0));
+    put(status, "addresses", addr_list(addresses.addr, addresses.count));
+    put(status, "warnings", status_warnings(look));
+    put(status, "version", json_string(TH_VERSION));
+    return status;
+}
+
+json_t *th_look_seeds(const struct th_look *look)
+{
+    struct th_paths addresses;
+    char *text;
+
+    choose_addresses(&addresses, look);
+    if (th_addresses_entry(&text, look->identity, &addresses) != TH_OK)
+        return NULL;
+    json_t *entry = json_loads(text, 0, NULL);
+    th_mem_free(text);
+    return entry;
+}
+
+/* --- peers ---------------------------------------------------------------------------------------- */
+
+/* One node, with what the switch and the router know of it. */
+struct peer {
+    const struct th_hashname *id;
+    const struct th_line_look *line; /* NULL: none, or none that is up */
+    const struct th_link_look *link; /* NULL: none */
+    int bucket;
+};
+
+static int by_hashname(const void *a, const void *b)
+{
+    return th_hashname_compare(((const struct peer *)a)->id, ((const struct peer *)b)->id);
+}
+
+static int by_bucket(const void *a, const void *b)
+{
+    const struct peer *p = a, *q = b;
+
+    return p->bucket != q->bucket ? q->bucket - p->bucket : by_hashname(a, b);
+}
+
+/* Makes one row of two for the same node. Returns how many are left. */
+static unsigned merge(struct peer *peers, unsigned count)
+{
+    unsigned kept = 0;
+
+    qsort(peers, count, sizeof *peers, by_hashname);
+    for (unsigned i = 0; i < count; i++) {
+        if (kept > 0 && th_hashname_is_equal(peers[kept - 1].id, peers[i].id)) {
+            if (peers[i].line)
+                peers[kept - 1].line = peers[i].line;
+            if (peers[i].link)
+                peers[kept - 1].link = peers[i].link;
+        } else {
+            peers[kept++] = peers[i];
+        }
+    }
+    return kept;
+}
+
+/* Fills one row for each node; returns how many. room is at least lines plus links. */
+static unsigned collect(struct peer *peers, const struct th_look *look, bool only_up)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < look->lines->count; i++) {
+        const struct th_line_look *line = &look->lines->line[i];
+
+        if (line->is_up || !only_up)
+            peers[count++] = (struct peer){.id = &line->id, .line = line};
+    }
+    for (unsigned i = 0; i < look->table->count; i++)
+        peers[count++] =
+            (struct peer){.id = &look->table->link[i].id, .link = &look->table->link[i]};
+    count = merge(peers, count);
+    for (unsigned i = 0; i < count; i++)
+        peers[i].bucket = th_hashname_bucket(&look->identity->hashname, peers[i].id);
+    qsort(peers, count, sizeof *peers, by_bucket);
+    return count;
+}
+
+static struct peer *new_peers(const struct th_look *look)
+{
+    return th_mem_zalloc((size_t)look->lines->count + look->table->count + 1, sizeof(struct peer));
+}
+
+static json_t *rtt_of(const struct peer *peer)
+{
+    if (peer->link && peer->link->has_rtt)
+        return json_integer(peer->link->rtt_ms);
+    return number_or_null(peer->line && peer->line->has_rtt, peer->line ? peer->line->rtt_ms : 0);
+}
+
+/* What the switch knows of a node that a line leads to. */
+static void put_line(json_t *row, const struct th_line_look *line)
+{
+    put(row, "line_age_ms", number_or_null(line, line ? line->up_ms : 0));
+    put(row, "rx_bytes", number_or_null(line, line ? line->rx_bytes : 0));
+    put(row, "tx_bytes", number_or_null(line, line ? line->tx_bytes : 0));
+    put(row, "rx_packets", number_or_null(line, line ? line->rx_packets : 0));
+    put(row, "tx_packets", number_or_null(line, line ? line->tx_packets : 0));
+}
+
+static json_t *peer_row(const struct peer *peer, const struct th_look *look)
+{
+    const struct th_line_look *line = peer->line;
+    const struct th_link_look *link = peer->link;
+    bool is_linked = link && link->is_up;
+    int64_t seen_ago = link ? look->now.wall - link->first_seen_at : 0;
+    th_ms silent = line ? line->last_rx_ms : link ? link->last_rx_ms : 0;
+    json_t *row = json_object();
+
+    put(row, "hashname", th_json_hex(peer->id));
+    put(row, "line", json_boolean(line != NULL));
+    put(row, "link", json_boolean(is_linked));
+    put(row, "direction", link ? json_string(link->is_out ? "out" : "in") : json_null());
+    put(row, "seed", is_linked ? json_boolean(link->is_seed) : json_null());
+    put(row, "bucket", json_integer(peer->bucket));
+    put(row, "csid", line ? csid_text(line->csid) : json_null());
+    put(row, "path", th_json_addr(line && line->has_addr, line ? &line->addr : NULL));
+    put(row, "rtt_ms", rtt_of(peer));
+    put(row, "first_seen_ms_ago", number_or_null(link, seen_ago > 0 ? (uint64_t)seen_ago : 0));
+    put(row, "last_rx_ms_ago", number_or_null(line || is_linked, silent));
+    put_line(row, line);
+    return row;
+}
+
+json_t *th_look_peers(const struct th_look *look)
+{
+    struct peer *peers = new_peers(look);
+    json_t *rows = json_array();
+
+    if (peers == NULL) {
+        json_decref(rows);
+        return NULL;
+    }
+    unsigned count = collect(peers, look, true);
+    for (unsigned i = 0; i < count; i++)
+        json_array_append_new(rows, peer_row(&peers[i], look));
+    th_mem_free(peers);
+    return rows;
+}
+
+enum th_err th_look_resolve(struct th_hashname *out, const char *text, const struct th_look *look,
+                            struct th_hashname candidates[TH_CANDIDATES_MAX], unsigned *count)
+{
+    struct th_prefix prefix;
+
+    *count = 0;
+    if (!th_prefix_read(&prefix, text, strlen(text)))
+        return TH_INVALID;
+    if (prefix.digits == TH_HASHNAME_HEX) {
+        *out = prefix.padded;
+        return TH_OK;
+    }
+    if (look->lines == NULL || look->table == NULL)
+        return TH_NOT_FOUND;
+
+    struct peer *peers = new_peers(look);
+    if (peers == NULL)
+        return TH_NOT_FOUND;
+    unsigned known = collect(peers, look, false);
+    for (unsigned i = 0; i < known; i++) {
+        if (!th_hashname_has_prefix(peers[i].id, &prefix))
+            continue;
+        if (*count < TH_CANDIDATES_MAX)
+            candidates[*count] = *peers[i].id;
+        (*count)++;
+    }
+    th_mem_free(peers);
+    if (*count == 1)
+        *out = candidates[0];
+    return *count == 0 ? TH_NOT_FOUND : *count == 1 ? TH_OK : TH_LIMIT;
+}
+
+/* --- tables --------------------------------------------------------------------------------------- */
+
+json_t *th_look_buckets(const struct th_look *look)
+{
+    json_t *rows = json_array();
+
+    for (int i = TH_BUCKETS - 1; i >= 0; i--) {
+        const struct th_bucket_look *bucket = &look->table->bucket[i];
+        json_t *row;
+
+        if (bucket->links == 0 && bucket->spares == 0 && !bucket->has_refreshed)
+            continue;
+        row = json_object();
+        put(row, "bucket", json_integer(i));
+        put(row, "links", json_integer(bucket->links));
+        put(row, "spares", json_integer(bucket->spares));
+        put(row, "refreshed_ms_ago", number_or_null(bucket->has_refreshed, bucket->refreshed_ms));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+json_t *th_look_lines(const struct th_look *look)
+{
+    json_t *rows = json_array();
+
+    for (unsigned i = 0; i < look->lines->count; i++) {
+        const struct th_line_look *line = &look->lines->line[i];
+        json_t *row = json_object();
+
+        put(row, "hashname", th_json_hex(&line->id));
+        put(row, "up", json_boolean(line->is_up));
+        put(row, "pending", json_boolean(line->is_pending));
+        put(row, "csid", csid_text(line->csid));
+        put(row, "path", th_json_addr(line->has_addr, &line->addr));
+        put(row, "rtt_ms", number_or_null(line->has_rtt, line->rtt_ms));
+        put(row, "channels", json_integer(line->channels));
+        put(row, "last_rx_ms_ago", number_or_null(line->rx_packets, line->last_rx_ms));
+        put_line(row, line);
+        if (!line->is_up)
+            put(row, "line_age_ms", json_null());
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static const char *server_state_word(enum th_server_state state)
+{
+    switch (state) {
+    case TH_SERVER_IDLE:
+        return "idle";
+    case TH_SERVER_RUNNING:
+        return "running";
+    case TH_SERVER_SUSPENDED:
+        return "suspended";
+    case TH_SERVER_RESTARTING:
+        return "restarting";
+    }
+    return "?";
+}
+
+json_t *th_look_servers(const struct th_server_look *rows, unsigned count)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct th_server_look *s = &rows[i];
+        const char *longest = s->longest_callback;
+        json_t *row = json_object();
+
+        put(row, "name", json_string(s->name));
+        put(row, "state", json_string(server_state_word(s->state)));
+        put(row, "doing", s->doing ? json_string(s->doing) : json_null());
+        put(row, "doing_ms", number_or_null(s->doing, s->doing_us / 1000));
+        put(row, "thread", json_string(s->place));
+        put(row, "mailbox", json_integer(s->mailbox));
+        put(row, "mailbox_peak", json_integer(s->mailbox_peak));
+        put(row, "mailbox_max", json_integer(s->mailbox_max));
+        put(row, "refused", json_integer((json_int_t)s->refused));
+        put(row, "messages", json_integer((json_int_t)s->messages));
+        put(row, "longest_callback_us", number_or_null(longest, s->longest_callback_us));
+        put(row, "longest_callback", longest ? json_string(longest) : json_null());
+        put(row, "restarts", json_integer(s->restarts));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+/* --- dials ---------------------------------------------------------------------------------------- */
+
+const char *th_dial_word(enum th_err result)
+{
+    if (result == TH_OK)
+        return "reached";
+    if (result == TH_NOT_FOUND)
+        return "not_found";
+    if (result == TH_NO_PATH)
+        return "no_path";
+    if (result == TH_TIMED_OUT)
+        return "timed_out";
+    if (result == TH_LIMIT || result == TH_FULL)
+        return "busy";
+    return "cancelled";
+}
+
+static json_t *step_row(const struct th_dial_step *step)
+{
+    json_t *row = json_object();
+
+    put(row, "asked", th_json_hex(&step->asked));
+    put(row, "answered", json_boolean(step->answered));
+    put(row, "rtt_ms", number_or_null(step->answered, step->rtt_ms));
+    put(row, "entries", number_or_null(step->answered, step->entries));
+    put(row, "via", step->has_via ? th_json_hex(&step->via) : json_null());
+    put(row, "hop", json_integer(step->hop));
+    return row;
+}
+
+/* What is known of who told of the target, and where it is said to be. */
+static void put_told(json_t *result, const struct th_dialed *dialed)
+{
+    const struct th_told *told = NULL;
+
+    for (unsigned i = 0; i < dialed->closest_count && told == NULL; i++)
+        if (th_hashname_is_equal(&dialed->closest[i].id, &dialed->target))
+            told = &dialed->closest[i];
+    put(result, "told_by", told && told->has_via ? th_json_hex(&told->via) : json_null());
+    put(result, "path", th_json_addr(told && told->has_addr, told ? &told->addr : NULL));
+}
+
+json_t *th_look_dialed(const struct th_dialed *dialed)
+{
+    json_t *result = json_object(), *steps = json_array(), *closest = json_array();
+
+    for (unsigned i = 0; i < dialed->step_count; i++)
+        json_array_append_new(steps, step_row(&dialed->step[i]));
+    for (unsigned i = 0; i < dialed->closest_count; i++)
+        json_array_append_new(closest, th_json_hex(&dialed->closest[i].id));
+    put(result, "target", th_json_hex(&dialed->target));
+    put(result, "found", json_boolean(dialed->is_found));
+    put(result, "took_ms", json_integer((json_int_t)dialed->took_ms));
+    put(result, "asked", json_integer(dialed->asked));
+    put(result, "hops", number_or_null(dialed->is_found, dialed->hops));
+    put(result, "steps", steps);
+    put(result, "closest", closest);
+    put(result, "result", json_string(th_dial_word(dialed->result)));
+    put(result, "line", json_boolean(dialed->has_line));
+    put_told(result, dialed);
+    return result;
+}

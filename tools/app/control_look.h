@@ -1,0 +1,63 @@
+/*
+ * control_look.h - what the servers of a node said, as the JSON that thctl and scripts read.
+ *
+ * Pure: everything that was gathered goes in, a value comes out. The shapes are those of the page on
+ * interfaces; a value that nobody knows is null, never 0.
+ *
+ * Floor:  7 (app).
+ * Thread: any.
+ */
+#ifndef TH_APP_CONTROL_LOOK_H
+#define TH_APP_CONTROL_LOOK_H
+
+#include "router/node.h"
+#include "switch/run/host.h"
+#include "tools/app/config.h"
+
+#include <jansson.h>
+
+enum { TH_CANDIDATES_MAX = 16 };
+
+/* Everything is borrowed; what a method did not ask for, or nobody answered, is NULL. */
+struct th_look {
+    struct th_now now;
+    th_ms started_at; /* mono */
+    const struct th_identity *identity;
+    const struct th_paths *advertised;
+    const struct th_switch_status *status;
+    const struct th_switch_lines *lines;
+    const struct th_bootstrap_status *bootstrap;
+    const struct th_router_table *table;
+    uint64_t accept_failures; /* of the control socket */
+};
+
+/* Each returns a new reference, or NULL without memory. lines and table are needed where the name
+ * says so; status takes whatever is there. */
+json_t *th_look_status(const struct th_look *look);
+json_t *th_look_peers(const struct th_look *look);   /* lines and table */
+json_t *th_look_buckets(const struct th_look *look); /* table */
+json_t *th_look_lines(const struct th_look *look);   /* lines */
+json_t *th_look_seeds(const struct th_look *look);   /* status */
+json_t *th_look_servers(const struct th_server_look *rows, unsigned count);
+json_t *th_look_dialed(const struct th_dialed *dialed);
+
+/* "reached", "not_found", … of a dial's result. */
+const char *th_dial_word(enum th_err result);
+
+/* A hashname as 64 digits; an address as text; null when there is none. */
+json_t *th_json_hex(const struct th_hashname *id);
+json_t *th_json_addr(bool is_there, const struct th_addr *addr);
+
+/*
+ * Finds the node that an operator means by 1 to 64 hex digits, among those with a line or a link.
+ * 64 digits are always found.
+ *
+ * candidates  filled with those that fit (at most TH_CANDIDATES_MAX), count with how many.
+ * Returns TH_OK, TH_NOT_FOUND, TH_LIMIT (more than one fits), TH_INVALID (no hex).
+ */
+TH_MUST enum th_err th_look_resolve(struct th_hashname *out, const char *text,
+                                    const struct th_look *look,
+                                    struct th_hashname candidates[TH_CANDIDATES_MAX],
+                                    unsigned *count);
+
+#endif

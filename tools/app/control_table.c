@@ -1,0 +1,71 @@
+#include "tools/app/control_table.h"
+
+#include <string.h>
+
+#define PEER "hashname"
+#define REACH_PARAMS PEER ", timeout_ms? (15000)"
+
+const struct th_method th_methods[TH_METHODS] = {
+    {TH_METHOD_STATUS, "status", "",
+     "{hashname, state, links, lines, uptime_ms, listen, advertised, observed, addresses, "
+     "warnings, "
+     "version}",
+     TH_ACCESS_READ, TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE,
+     "how this node is: its state, links, addresses, and what is wrong"},
+    {TH_METHOD_PEERS, "peers", "",
+     "[{hashname, line, link, direction, seed, bucket, csid, path, rtt_ms, first_seen_ms_ago, "
+     "line_age_ms, last_rx_ms_ago, rx_bytes, tx_bytes, rx_packets, tx_packets}]",
+     TH_ACCESS_READ, TH_NEED_LINES | TH_NEED_TABLE, "the nodes that we have a line or a link to"},
+    {TH_METHOD_BUCKETS, "buckets", "", "[{bucket, links, spares, refreshed_ms_ago}]",
+     TH_ACCESS_READ, TH_NEED_TABLE,
+     "the Kademlia table, nearest half of the network last; only buckets in use"},
+    {TH_METHOD_LINES, "lines", "",
+     "[{hashname, up, pending, csid, path, rtt_ms, channels, last_rx_ms_ago, line_age_ms, "
+     "rx_bytes, "
+     "tx_bytes, rx_packets, tx_packets}]",
+     TH_ACCESS_READ, TH_NEED_LINES, "the encrypted lines, also those that are being made"},
+    {TH_METHOD_SERVERS, "servers", "",
+     "[{name, state, doing, doing_ms, thread, mailbox, mailbox_peak, mailbox_max, refused, "
+     "messages, "
+     "longest_callback_us, longest_callback, restarts}]",
+     TH_ACCESS_READ, TH_NEED_NOTHING,
+     "what every server of the daemon is doing; asks none of them"},
+    {TH_METHOD_SEEK, "seek", REACH_PARAMS,
+     "{target, found, took_ms, asked, hops, steps, closest, result, line, told_by, path}",
+     TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
+     "look a hashname up in the network, with every step"},
+    {TH_METHOD_CONNECT, "connect", REACH_PARAMS, "{hashname, result, path, took_ms}",
+     TH_ACCESS_ADMIN, TH_NEED_LINES | TH_NEED_TABLE, "find a node and open a line to it"},
+    {TH_METHOD_PING, "ping",
+     PEER ", count? (4), interval_ms? (1000), wait_ms? (2000), timeout_ms? (15000), probe? (path)",
+     "{hashname, path, probe, sent, received, lost, rtt_ms, min_ms, avg_ms, max_ms, reached}",
+     TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
+     "measure round trips to a node, which is reached first if there is no line"},
+    {TH_METHOD_SEEDS_EXPORT, "seeds.export", "", "{HASHNAME: {paths, parts, keys}}", TH_ACCESS_READ,
+     TH_NEED_STATUS, "our own entry for the seeds file of others"},
+    {TH_METHOD_METHODS, "methods", "", "[{name, params, result, access, help}]", TH_ACCESS_READ,
+     TH_NEED_NOTHING, "this table"},
+    {TH_METHOD_STOP, "stop", "", "{stopping}", TH_ACCESS_ADMIN, TH_NEED_NOTHING,
+     "end the daemon: links are ended, state is saved"},
+};
+
+const struct th_method *th_method_find(const char *name)
+{
+    for (size_t i = 0; i < TH_METHODS; i++)
+        if (strcmp(th_methods[i].name, name) == 0)
+            return &th_methods[i];
+    return NULL;
+}
+
+const char *th_access_name(enum th_access access)
+{
+    switch (access) {
+    case TH_ACCESS_READ:
+        return "read";
+    case TH_ACCESS_PROBE:
+        return "probe";
+    case TH_ACCESS_ADMIN:
+        return "admin";
+    }
+    return "?";
+}

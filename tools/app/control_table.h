@@ -1,0 +1,64 @@
+/*
+ * control_table.h - the methods of the control socket: one table that the daemon answers by, and that
+ * help and pages are made from.
+ *
+ * Floor:  7 (app).
+ * Thread: any.
+ */
+#ifndef TH_APP_CONTROL_TABLE_H
+#define TH_APP_CONTROL_TABLE_H
+
+#include <stddef.h>
+
+enum th_access {
+    TH_ACCESS_READ,  /* whoever may connect */
+    TH_ACCESS_PROBE, /* the same, at most TH_PROBES_PER_S in all */
+    TH_ACCESS_ADMIN  /* the daemon's owner, or root */
+};
+
+enum { TH_PROBES_PER_S = 10 }; /* each is a few packets to others */
+
+/* What must be asked of the node's servers before a method can answer. */
+enum th_need {
+    TH_NEED_NOTHING = 0,
+    TH_NEED_STATUS = 1 << 0,    /* of the switch */
+    TH_NEED_LINES = 1 << 1,     /* of the switch */
+    TH_NEED_BOOTSTRAP = 1 << 2, /* its state */
+    TH_NEED_TABLE = 1 << 3      /* of the router */
+};
+
+enum th_method_id {
+    TH_METHOD_STATUS,
+    TH_METHOD_PEERS,
+    TH_METHOD_BUCKETS,
+    TH_METHOD_LINES,
+    TH_METHOD_SERVERS,
+    TH_METHOD_SEEK,
+    TH_METHOD_CONNECT,
+    TH_METHOD_PING,
+    TH_METHOD_SEEDS_EXPORT,
+    TH_METHOD_METHODS,
+    TH_METHOD_STOP,
+    TH_METHODS
+};
+
+struct th_method {
+    enum th_method_id id;
+    const char *name;
+    const char *params; /* "" for none; ? marks one that may be left out */
+    const char *result;
+    enum th_access access;
+    unsigned needs; /* of enum th_need */
+    const char *help;
+};
+
+/* In the order of enum th_method_id. */
+extern const struct th_method th_methods[TH_METHODS];
+
+/* The method of a name; NULL when there is none. */
+const struct th_method *th_method_find(const char *name);
+
+/* "read", "probe", "admin". */
+const char *th_access_name(enum th_access access);
+
+#endif

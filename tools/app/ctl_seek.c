@@ -1,0 +1,158 @@
+#include "tools/app/ctl_show.h"
+
+#include "switch/base/mem.h"
+#include "switch/wire/hashname.h"
+
+#include <string.h>
+
+enum { INDENT = 2, HOPS_SHOWN_MAX = 12 };
+
+static const char *hex_in(const json_t *row, const char *key)
+{
+    return json_string_value(json_object_get(row, key));
+}
+
+static uint64_t number_in(const json_t *row, const char *key)
+{
+    return (uint64_t)json_integer_value(json_object_get(row, key));
+}
+
+/* Digits that tell apart all hashnames of a trace; 64 when not short. */
+static int digits_of(const json_t *result, const struct th_style *style)
+{
+    const json_t *steps = json_object_get(result, "steps");
+    const json_t *closest = json_object_get(result, "closest");
+    size_t room = 2 * json_array_size(steps) + json_array_size(closest) + 2;
+    const char **hex = style->is_short ? th_mem_zalloc(room, sizeof *hex) : NULL;
+    unsigned count = 0;
+
+    if (hex == NULL)
+        return TH_HASHNAME_HEX;
+    hex[count++] = hex_in(result, "target");
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        hex[count++] = hex_in(json_array_get(steps, i), "asked");
+        hex[count++] = hex_in(json_array_get(steps, i), "via");
+    }
+    for (size_t i = 0; i < json_array_size(closest); i++)
+        hex[count++] = json_string_value(json_array_get(closest, i));
+    unsigned digits = th_hex_digits(hex, count);
+    th_mem_free(hex);
+    return (int)digits;
+}
+
+/* How many leading bits two hashnames share: what a lookup gains with every hop. */
+static unsigned shared_bits(const char *a, const char *b)
+{
+    struct th_hashname x, y;
+
+    if (a == NULL || b == NULL || !th_hashname_read(&x, a, strlen(a)) ||
+        !th_hashname_read(&y, b, strlen(b)))
+        return 0;
+    return (unsigned)(255 - th_hashname_bucket(&x, &y));
+}
+
+static void add_step(struct th_table *table, const json_t *step, const char *target, int digits)
+{
+    bool is_answered = json_is_true(json_object_get(step, "answered"));
+    const char *asked = hex_in(step, "asked"), *via = hex_in(step, "via");
+    unsigned hop = (unsigned)number_in(step, "hop");
+    int indent = INDENT * (int)(hop < HOPS_SHOWN_MAX ? hop : HOPS_SHOWN_MAX);
+    char text[32];
+
+    th_table_cell(table, "%u", hop);
+    th_table_cell(table, "%*s%.*s", indent, "", digits, asked ? asked : "?");
+    th_table_cell(table, "%u", shared_bits(target, asked));
+    if (is_answered) {
+        uint64_t rtt = number_in(step, "rtt_ms");
+
+        th_table_cell(table, "%s", rtt > 0 ? th_text_ms(text, rtt) : "< 1 ms");
+        th_table_cell(table, "%llu", (unsigned long long)number_in(step, "entries"));
+    } else {
+        th_table_cell(table, "none");
+        th_table_cell(table, "-");
+    }
+    if (via)
+        th_table_cell(table, "%.*s", digits, via);
+    else
+        th_table_cell(table, "(we know it)");
+}
+
+static void show_steps(const json_t *result, const struct th_style *style, int digits)
+{
+    const json_t *steps = json_object_get(result, "steps");
+    struct th_table table = {0};
+
+    if (json_array_size(steps) == 0) {
+        fputs(json_is_true(json_object_get(result, "found"))
+                  ? "nobody was asked: we have a line to it, and no other peer\n"
+                  : "nobody was asked: there are no peers to start from\n",
+              style->out);
+        return;
+    }
+    th_table_column(&table, "HOP", true);
+    th_table_column(&table, "ASKED", false);
+    th_table_column(&table, "BITS", true);
+    th_table_column(&table, "ANSWER", true);
+    th_table_column(&table, "TOLD OF", true);
+    th_table_column(&table, "WE HEARD OF IT FROM", false);
+    for (size_t i = 0; i < json_array_size(steps); i++)
+        add_step(&table, json_array_get(steps, i), hex_in(result, "target"), digits);
+    th_table_print(&table, style);
+    uint64_t asked = number_in(result, "asked");
+    if (asked > json_array_size(steps))
+        fprintf(style->out, "%sand %llu more%s\n", th_dim(style),
+                (unsigned long long)(asked - json_array_size(steps)), th_plain(style));
+}
+
+static void show_verdict(const json_t *result, const struct th_style *style, int digits)
+{
+    bool is_found = json_is_true(json_object_get(result, "found"));
+    bool has_line = json_is_true(json_object_get(result, "line"));
+    const char *told_by = hex_in(result, "told_by"), *path = hex_in(result, "path");
+    const char *word = hex_in(result, "result");
+    char took[32];
+
+    th_text_ms(took, number_in(result, "took_ms"));
+    fprintf(style->out, "\n%s%s%s after asking %llu in %s",
+            is_found ? th_green(style) : th_red(style), is_found ? "found" : "not found",
+            th_plain(style), (unsigned long long)number_in(result, "asked"), took);
+    if (is_found && told_by)
+        fprintf(style->out, ", %llu hop%s away: %.*s told of it",
+                (unsigned long long)number_in(result, "hops"),
+                number_in(result, "hops") == 1 ? "" : "s", digits, told_by);
+    if (is_found && path)
+        fprintf(style->out, " at %s", path);
+    fputc('\n', style->out);
+    if (is_found)
+        fputs(has_line ? "a line to it is up\n" : "no line to it came up: it may be gone\n",
+              style->out);
+    else if (word && strcmp(word, "timed_out") == 0)
+        fputs("the time ran out before everybody had been asked\n", style->out);
+}
+
+static void show_closest(const json_t *result, const struct th_style *style, int digits)
+{
+    const json_t *closest = json_object_get(result, "closest");
+
+    for (size_t i = 0; i < json_array_size(closest); i++) {
+        const char *hex = json_string_value(json_array_get(closest, i));
+
+        fprintf(style->out, "%-9s%.*s %s%u bits%s\n", i == 0 ? "nearest" : "", digits,
+                hex ? hex : "?", th_dim(style), shared_bits(hex_in(result, "target"), hex),
+                th_plain(style));
+    }
+}
+
+void th_show_seek(const json_t *result, const struct th_style *style)
+{
+    int digits = digits_of(result, style);
+    const char *target = hex_in(result, "target");
+
+    fprintf(style->out, "seeking %s%.*s%s\n%s(bits: how much of it a node's hashname shares)%s\n\n",
+            th_bold(style), digits, target ? target : "?", th_plain(style), th_dim(style),
+            th_plain(style));
+    show_steps(result, style, digits);
+    show_verdict(result, style, digits);
+    if (!json_is_true(json_object_get(result, "found")))
+        show_closest(result, style, digits);
+}

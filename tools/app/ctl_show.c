@@ -1,0 +1,342 @@
+#include "tools/app/ctl_show.h"
+
+#include "switch/base/mem.h"
+#include "switch/wire/hashname.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char unknown[] = "-";
+
+/* --- reading what the daemon said ----------------------------------------------------------------- */
+
+static const char *text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+
+    return text ? text : unknown;
+}
+
+static bool is_true(const json_t *row, const char *key)
+{
+    return json_is_true(json_object_get(row, key));
+}
+
+static const char *yes_no(const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    return json_is_boolean(value) ? (json_is_true(value) ? "yes" : "no") : unknown;
+}
+
+static const char *count_of(char text[32], const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    if (!json_is_integer(value))
+        return unknown;
+    snprintf(text, 32, "%lld", (long long)json_integer_value(value));
+    return text;
+}
+
+static const char *ms_of(char text[32], const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    return json_is_integer(value) ? th_text_ms(text, (uint64_t)json_integer_value(value)) : unknown;
+}
+
+static const char *bytes_of(char text[32], const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    return json_is_integer(value) ? th_text_bytes_count(text, (uint64_t)json_integer_value(value))
+                                  : unknown;
+}
+
+/* How many digits to show of the hashnames under `key` in a list of rows: 64 when not short. */
+static int digits_for(const json_t *rows, const char *key, const struct th_style *style)
+{
+    size_t count = json_array_size(rows);
+    const char **hex;
+    unsigned digits;
+
+    if (!style->is_short || count == 0)
+        return TH_HASHNAME_HEX;
+    hex = th_mem_zalloc(count, sizeof *hex);
+    if (hex == NULL)
+        return TH_HASHNAME_HEX;
+    for (size_t i = 0; i < count; i++)
+        hex[i] = json_string_value(json_object_get(json_array_get(rows, i), key));
+    digits = th_hex_digits(hex, (unsigned)count);
+    th_mem_free(hex);
+    return (int)digits;
+}
+
+const char *th_show_hex(char text[72], const char *hex, const struct th_style *style)
+{
+    snprintf(text, 72, "%.*s", style->is_short ? TH_HEX_SHORT_MIN : TH_HASHNAME_HEX, hex);
+    return text;
+}
+
+/* --- status --------------------------------------------------------------------------------------- */
+
+static void show_list(const json_t *result, const char *key, const char *name,
+                      const struct th_style *style)
+{
+    const json_t *list = json_object_get(result, key);
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        fprintf(style->out, "%-12s%s\n", i == 0 ? name : "",
+                json_string_value(json_array_get(list, i)));
+}
+
+void th_show_status(const json_t *result, const struct th_style *style)
+{
+    const char *state = text_of(result, "state");
+    const json_t *warnings = json_object_get(result, "warnings");
+    bool is_ready = strcmp(state, "ready") == 0;
+    char text[32];
+
+    fprintf(style->out, "%-12s%s%s%s\n", "hashname", th_bold(style), text_of(result, "hashname"),
+            th_plain(style));
+    fprintf(style->out, "%-12s%s%s%s\n", "state", is_ready ? th_green(style) : th_bold(style),
+            strcmp(state, unknown) == 0 ? "unknown" : state, th_plain(style));
+    fprintf(style->out, "%-12s%s\n", "links", count_of(text, result, "links"));
+    fprintf(style->out, "%-12s%s\n", "lines", count_of(text, result, "lines"));
+    fprintf(style->out, "%-12s%s\n", "uptime", ms_of(text, result, "uptime_ms"));
+    show_list(result, "listen", "listen", style);
+    show_list(result, "advertised", "advertised", style);
+    show_list(result, "observed", "observed", style);
+    show_list(result, "addresses", "addresses", style);
+    fprintf(style->out, "%-12s%s\n", "version", text_of(result, "version"));
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        fprintf(style->out, "%-12s%s%s%s\n", i == 0 ? "warnings" : "", th_red(style),
+                json_string_value(json_array_get(warnings, i)), th_plain(style));
+}
+
+/* --- tables --------------------------------------------------------------------------------------- */
+
+static void show_none(const char *what, const struct th_style *style)
+{
+    fprintf(style->out, "%s\n", what);
+}
+
+/* Sums up what a person wants to know first. */
+static void show_peer_counts(const json_t *result, const struct th_style *style)
+{
+    unsigned links = 0, lines = 0;
+
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        links += is_true(json_array_get(result, i), "link");
+        lines += is_true(json_array_get(result, i), "line");
+    }
+    fprintf(style->out, "%s%zu peer%s: %u linked, %u with a line%s\n", th_dim(style),
+            json_array_size(result), json_array_size(result) == 1 ? "" : "s", links, lines,
+            th_plain(style));
+}
+
+void th_show_peers(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    int digits = digits_for(result, "hashname", style);
+    char text[32];
+
+    if (json_array_size(result) == 0) {
+        show_none("no peers", style);
+        return;
+    }
+    th_table_column(&table, "HASHNAME", false);
+    th_table_column(&table, "BUCKET", true);
+    th_table_column(&table, "LINK", false);
+    th_table_column(&table, "LINE", false);
+    th_table_column(&table, "SEED", false);
+    th_table_column(&table, "RTT", true);
+    th_table_column(&table, "LINE AGE", true);
+    th_table_column(&table, "HEARD", true);
+    th_table_column(&table, "RX", true);
+    th_table_column(&table, "TX", true);
+    th_table_column(&table, "PATH", false);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+
+        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
+        th_table_cell(&table, "%s", count_of(text, row, "bucket"));
+        th_table_cell(&table, "%s", is_true(row, "link") ? text_of(row, "direction") : unknown);
+        th_table_cell(&table, "%s", yes_no(row, "line"));
+        th_table_cell(&table, "%s", yes_no(row, "seed"));
+        th_table_cell(&table, "%s", ms_of(text, row, "rtt_ms"));
+        th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
+        th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
+        th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));
+        th_table_cell(&table, "%s", bytes_of(text, row, "tx_bytes"));
+        th_table_cell(&table, "%s", text_of(row, "path"));
+    }
+    th_table_print(&table, style);
+    show_peer_counts(result, style);
+}
+
+void th_show_buckets(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    char text[32];
+
+    if (json_array_size(result) == 0) {
+        show_none("no bucket is in use", style);
+        return;
+    }
+    th_table_column(&table, "BUCKET", true);
+    th_table_column(&table, "COVERS", false);
+    th_table_column(&table, "LINKS", true);
+    th_table_column(&table, "SPARES", true);
+    th_table_column(&table, "REFRESHED", true);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+        unsigned halvings =
+            256 - (unsigned)json_integer_value(json_object_get(row, "bucket")) % 257;
+
+        th_table_cell(&table, "%s", count_of(text, row, "bucket"));
+        if (halvings <= 10)
+            th_table_cell(&table, "1/%u of all", 1u << halvings);
+        else
+            th_table_cell(&table, "2^-%u of all", halvings);
+        th_table_cell(&table, "%s", count_of(text, row, "links"));
+        th_table_cell(&table, "%s", count_of(text, row, "spares"));
+        const char *ago = ms_of(text, row, "refreshed_ms_ago");
+        th_table_cell(&table, "%s%s", ago, ago == unknown ? "" : " ago");
+    }
+    th_table_print(&table, style);
+}
+
+void th_show_lines(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    int digits = digits_for(result, "hashname", style);
+    char text[32];
+
+    if (json_array_size(result) == 0) {
+        show_none("no lines", style);
+        return;
+    }
+    th_table_column(&table, "HASHNAME", false);
+    th_table_column(&table, "STATE", false);
+    th_table_column(&table, "CS", false);
+    th_table_column(&table, "CHANNELS", true);
+    th_table_column(&table, "RTT", true);
+    th_table_column(&table, "AGE", true);
+    th_table_column(&table, "HEARD", true);
+    th_table_column(&table, "RX", true);
+    th_table_column(&table, "TX", true);
+    th_table_column(&table, "PATH", false);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+
+        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
+        th_table_cell(&table, "%s%s", is_true(row, "up") ? "up" : "opening",
+                      is_true(row, "pending") ? ", challenged" : "");
+        th_table_cell(&table, "%s", text_of(row, "csid"));
+        th_table_cell(&table, "%s", count_of(text, row, "channels"));
+        th_table_cell(&table, "%s", ms_of(text, row, "rtt_ms"));
+        th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
+        th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
+        th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));
+        th_table_cell(&table, "%s", bytes_of(text, row, "tx_bytes"));
+        th_table_cell(&table, "%s", text_of(row, "path"));
+    }
+    th_table_print(&table, style);
+}
+
+void th_show_servers(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    char text[32];
+
+    th_table_column(&table, "SERVER", false);
+    th_table_column(&table, "STATE", false);
+    th_table_column(&table, "DOING", false);
+    th_table_column(&table, "FOR", true);
+    th_table_column(&table, "THREAD", false);
+    th_table_column(&table, "MAILBOX", true);
+    th_table_column(&table, "PEAK", true);
+    th_table_column(&table, "REFUSED", true);
+    th_table_column(&table, "MESSAGES", true);
+    th_table_column(&table, "LONGEST", true);
+    th_table_column(&table, "IN", false);
+    th_table_column(&table, "RESTARTS", true);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+        const json_t *longest = json_object_get(row, "longest_callback_us");
+
+        th_table_cell(&table, "%s", text_of(row, "name"));
+        th_table_cell(&table, "%s", text_of(row, "state"));
+        th_table_cell(&table, "%s", text_of(row, "doing"));
+        th_table_cell(&table, "%s", ms_of(text, row, "doing_ms"));
+        th_table_cell(&table, "%s", text_of(row, "thread"));
+        th_table_cell(&table, "%s", count_of(text, row, "mailbox"));
+        th_table_cell(&table, "%s", count_of(text, row, "mailbox_peak"));
+        th_table_cell(&table, "%s", count_of(text, row, "refused"));
+        th_table_cell(&table, "%s", count_of(text, row, "messages"));
+        if (json_is_integer(longest))
+            th_table_cell(&table, "%.2f ms", (double)json_integer_value(longest) / 1000.0);
+        else
+            th_table_cell(&table, "%s", unknown);
+        th_table_cell(&table, "%s", text_of(row, "longest_callback"));
+        th_table_cell(&table, "%s", count_of(text, row, "restarts"));
+    }
+    th_table_print(&table, style);
+}
+
+/* --- reaching out --------------------------------------------------------------------------------- */
+
+const char *th_show_dial_result(const char *word)
+{
+    if (strcmp(word, "not_found") == 0)
+        return "not found: nobody who was asked knows it";
+    if (strcmp(word, "no_path") == 0)
+        return "found, but no line came up: it does not answer";
+    if (strcmp(word, "timed_out") == 0)
+        return "timed out";
+    return word;
+}
+
+void th_show_connect(const json_t *result, const struct th_style *style)
+{
+    const char *word = text_of(result, "result");
+    char hex[72], took[32];
+
+    th_show_hex(hex, text_of(result, "hashname"), style);
+    ms_of(took, result, "took_ms");
+    if (strcmp(word, "reached") == 0)
+        fprintf(style->out, "%s%s%s reached at %s in %s\n", th_green(style), hex, th_plain(style),
+                text_of(result, "path"), took);
+    else
+        fprintf(style->out, "%s%s%s %s (%s)\n", th_red(style), hex, th_plain(style),
+                th_show_dial_result(word), took);
+}
+
+void th_show_ping_probe(const json_t *result, unsigned sequence, const struct th_style *style)
+{
+    const json_t *rtts = json_object_get(result, "rtt_ms");
+    char hex[72];
+
+    th_show_hex(hex, text_of(result, "hashname"), style);
+    if (json_array_size(rtts) > 0)
+        fprintf(style->out, "answer from %s (%s): seq=%u time=%.3f ms\n", hex,
+                text_of(result, "path"), sequence, json_real_value(json_array_get(rtts, 0)));
+    else
+        fprintf(style->out, "%sno answer from %s: seq=%u%s\n", th_red(style), hex, sequence,
+                th_plain(style));
+}
+
+void th_show_ping_sum(const struct th_ping_sum *sum, const char *hex, const struct th_style *style)
+{
+    char text[72];
+    unsigned lost = sum->sent - sum->received;
+
+    fprintf(style->out, "\n--- %s ---\n%u sent, %u received, %u %% lost\n",
+            th_show_hex(text, hex, style), sum->sent, sum->received,
+            sum->sent ? lost * 100 / sum->sent : 0);
+    if (sum->received > 0)
+        fprintf(style->out, "rtt min/avg/max = %.3f/%.3f/%.3f ms\n", sum->least_ms,
+                sum->sum_ms / sum->received, sum->most_ms);
+}

@@ -1,0 +1,578 @@
+/*
+ * telehashd - a node of the mesh as a daemon.
+ *
+ * The main thread is no server: it puts the parts together, waits for signals, writes to disk what
+ * the next run should know, and takes the parts down again.
+ */
+#include "router/node.h"
+#include "switch/base/mem.h"
+#include "switch/run/host_uv.h"
+#include "switch/udp.h"
+#include "tools/app/addresses.h"
+#include "tools/app/config.h"
+#include "tools/app/control.h"
+#include "tools/app/logger.h"
+#include "tools/app/remember.h"
+#include "tools/app/store.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SAVE_FIRST_S = 5, /* so that one who joins and is killed knows its peers all the same */
+    SAVE_EVERY_S = 30,
+    READY_MS = 5000, /* for all servers to have begun */
+    ASK_MS = 300,    /* at the end: four questions and a farewell fit into the 2 s that we have */
+    LEAVE_MS = 600,
+    END_S = 5,          /* then a server hangs, and the process ends without it */
+    AT_AHEAD_MS = 60000 /* a floor of `at` beyond this is a clock that was wrong */
+};
+
+enum ending { ENDING_NOT, ENDING_ASKED, ENDING_FAILED };
+
+struct daemon {
+    struct th_config config;
+    struct th_logger logger;
+    struct th_log log;
+    struct th_store store;
+    struct th_identity identity;
+    struct th_seeds seeds, remembered; /* the node's to read, for its life */
+    struct th_seeds known;             /* what the next run should remember */
+    struct th_paths advertised;
+    struct th_control_socket socket;
+    struct th_host *host;
+    struct th_net *net;
+    struct th_node_tree *tree;
+    struct th_control_config control;
+    struct th_child control_child;
+    struct th_supervisor_spec control_tree;
+    th_pid control_supervisor;
+    atomic_int ending;
+    atomic_int failure; /* enum th_err; of the tree that gave up */
+};
+
+static int complain(const char *say, int code)
+{
+    fprintf(stderr, "telehashd: %s\n", say);
+    return code;
+}
+
+/* --- being told that a part gave up --------------------------------------------------------------- */
+
+/* Wakes the main thread, which waits for signals. Thread: any. */
+static void end(struct daemon *d, enum ending why)
+{
+    int expected = ENDING_NOT;
+
+    if (atomic_compare_exchange_strong(&d->ending, &expected, why))
+        kill(getpid(), SIGTERM);
+}
+
+static void on_stop_asked(void *data)
+{
+    end(data, ENDING_ASKED);
+}
+
+/* The guard: a server that watches the two supervisors, for nobody stands above them. */
+struct guard {
+    struct daemon *daemon;
+};
+
+static enum th_err guard_init(void *state, const struct th_self *self, void *arg)
+{
+    struct guard *guard = state;
+    uint64_t ref;
+
+    guard->daemon = arg;
+    enum th_err e = th_monitor(self, th_node_tree_supervisor(guard->daemon->tree), &ref);
+    return e == TH_OK ? th_monitor(self, guard->daemon->control_supervisor, &ref) : e;
+}
+
+static enum th_err guard_on_msg(void *state, const struct th_self *self, struct th_msg *msg)
+{
+    struct guard *guard = state;
+
+    (void)self;
+    if (msg->kind == &th_down_msg) {
+        const struct th_down *down = msg->body;
+
+        atomic_store(&guard->daemon->failure, (int)down->why);
+        end(guard->daemon, ENDING_FAILED);
+    }
+    return TH_OK;
+}
+
+static const struct th_server_ops guard_ops = {
+    .name = "guard",
+    .state_size = sizeof(struct guard),
+    .init = guard_init,
+    .on_msg = guard_on_msg,
+};
+
+/* --- what is there before the node ---------------------------------------------------------------- */
+
+/* Our own entry is in the seeds file that everybody got; nobody joins from itself. */
+static void forget_self(struct th_seeds *seeds, const struct th_hashname *self)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < seeds->count; i++)
+        if (!th_hashname_is_equal(&seeds->seed[i].id, self))
+            seeds->seed[kept++] = seeds->seed[i];
+    seeds->count = kept;
+}
+
+static enum th_err copy_seeds(struct th_seeds *out, const struct th_seeds *from,
+                              char say[TH_SAY_MAX])
+{
+    if (from->count == 0)
+        return TH_OK;
+    out->seed = th_mem_zalloc(from->count, sizeof *out->seed);
+    if (out->seed == NULL) {
+        snprintf(say, TH_SAY_MAX, "out of memory");
+        return TH_NO_MEMORY;
+    }
+    memcpy(out->seed, from->seed, from->count * sizeof *out->seed);
+    out->count = out->room = from->count;
+    return TH_OK;
+}
+
+static enum th_err load(struct daemon *d, char say[TH_SAY_MAX])
+{
+    uint8_t seed[TH_KEY_BYTES];
+    char warning[TH_SAY_MAX];
+    bool is_new;
+
+    enum th_err e = th_store_open(&d->store, d->config.state_dir, say);
+    if (e != TH_OK)
+        return e;
+    randombytes_buf(seed, sizeof seed);
+    e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
+    sodium_memzero(seed, sizeof seed);
+    if (e == TH_OK)
+        e = th_store_load(&d->store, &d->remembered, warning, say);
+    if (e == TH_OK && warning[0])
+        TH_LOG(&d->log, WARN, "store", "%s", warning);
+    if (e == TH_OK)
+        e = copy_seeds(&d->known, &d->remembered, say);
+    for (unsigned i = 0; e == TH_OK && i < d->config.seeds_count; i++)
+        e = th_store_read_seeds(&d->seeds, d->config.seeds[i], say);
+    if (e == TH_OK)
+        e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
+                                 say);
+    forget_self(&d->seeds, &d->identity.hashname);
+    forget_self(&d->remembered, &d->identity.hashname);
+    return e;
+}
+
+/* The floor of `at` that the last run left; none when it can only come from a wrong clock. */
+static int64_t at_floor(struct daemon *d)
+{
+    th_epoch_ms wall = th_host_now(d->host).wall;
+
+    if (d->store.at <= wall + AT_AHEAD_MS)
+        return d->store.at;
+    TH_LOG(&d->log, WARN, "store",
+           "ignored at=%lld clock=%lld: the clock was ahead once, or is behind",
+           (long long)d->store.at, (long long)wall);
+    return 0;
+}
+
+/* --- the node ------------------------------------------------------------------------------------- */
+
+enum { PLACE_SWITCH, PLACE_ROUTER, PLACE_DIALER, PLACE_BOOTSTRAP, PLACE_CONTROL, PLACES };
+
+static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES])
+{
+    static const char *const names[PLACES] = {"switch", "router", "dialer", "bootstrap", "control"};
+
+    for (unsigned i = 0; i < PLACES; i++) {
+        enum th_err e = TH_OK;
+
+        if (d->config.is_one_loop && i > 0)
+            places[i] = places[0];
+        else
+            e = th_host_uv_place(d->host, d->config.is_one_loop ? "all" : names[i], &places[i]);
+        if (e != TH_OK)
+            return e;
+    }
+    return TH_OK;
+}
+
+static enum th_err open_net(struct daemon *d, struct th_place *place, char say[TH_SAY_MAX])
+{
+    struct th_udp_config config = {.listen_count = d->config.listen_count, .log = &d->log};
+    char complaint[TH_UDP_COMPLAINT_MAX] = "";
+
+    memcpy(config.listen, d->config.listen, sizeof config.listen);
+    if (config.listen_count == 0) {
+        config.listen_count = 2;
+        config.listen[0] = (struct th_addr){.port = TH_PORT_DEFAULT, .family = TH_FAMILY_IPV4};
+        config.listen[1] = (struct th_addr){.port = TH_PORT_DEFAULT, .family = TH_FAMILY_IPV6};
+        config.missing_ok = 1u << 1; /* many machines have no IPv6 */
+    }
+    enum th_err e = th_udp_new(&d->net, th_host_uv_loop(place), &config, complaint);
+    if (e != TH_OK)
+        snprintf(say, TH_SAY_MAX, "%s", complaint);
+    return e;
+}
+
+static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
+{
+    struct th_node_config config = {
+        .identity = &d->identity,
+        .seeds = &d->seeds,
+        .remembered = &d->remembered,
+        .net = d->net,
+        .log = &d->log,
+        .k = d->config.k,
+        .links_max = d->config.links_max,
+        .is_seed = true,
+        .advertised_count = d->advertised.count,
+        .at_floor = at_floor(d),
+        .switch_place = places[PLACE_SWITCH],
+        .dialer_place = places[PLACE_DIALER],
+        .router_place = places[PLACE_ROUTER],
+        .bootstrap_place = places[PLACE_BOOTSTRAP],
+        .supervisor_place = places[PLACE_CONTROL],
+    };
+    struct th_msg reply;
+
+    memcpy(config.advertised, d->advertised.addr, sizeof config.advertised);
+    randombytes_buf(config.rng_seed, sizeof config.rng_seed);
+    enum th_err e = th_node_tree_start(&d->tree, d->host, &config);
+    sodium_memzero(config.rng_seed, sizeof config.rng_seed);
+    if (e == TH_OK)
+        e = th_call_wait(d->host, th_node_tree_supervisor(d->tree),
+                         (struct th_msg){.kind = &th_supervisor_ready_msg}, READY_MS, &reply);
+    if (e == TH_OK)
+        th_msg_drop(&reply);
+    return e;
+}
+
+static enum th_err start_control(struct daemon *d, struct th_place *place)
+{
+    static const char name[] = "control-supervisor";
+    th_pid guard;
+
+    d->control = (struct th_control_config){
+        .socket = &d->socket,
+        .place = place,
+        .identity = &d->identity,
+        .advertised = &d->advertised,
+        .started_at = th_host_now(d->host).mono,
+        .stop = on_stop_asked,
+        .data = d,
+    };
+    d->control_child = (struct th_child){.spec = {.ops = &th_control_ops,
+                                                  .arg = &d->control,
+                                                  .name = TH_CONTROL_NAME,
+                                                  .place = place,
+                                                  .log = &d->log}};
+    d->control_tree = (struct th_supervisor_spec){.children = &d->control_child, .count = 1};
+    enum th_err e = th_spawn(d->host,
+                             &(struct th_server_spec){.ops = &th_supervisor_ops,
+                                                      .arg = &d->control_tree,
+                                                      .name = name,
+                                                      .place = place,
+                                                      .log = &d->log},
+                             &d->control_supervisor);
+    if (e != TH_OK)
+        return e;
+    return th_spawn(
+        d->host,
+        &(struct th_server_spec){
+            .ops = &guard_ops, .arg = d, .name = "guard", .place = place, .log = &d->log},
+        &guard);
+}
+
+/* Everything that can be refused is asked for before anything runs. */
+static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
+{
+    struct th_place *places[PLACES];
+
+    enum th_err e = load(d, say);
+    if (e == TH_OK)
+        e = th_control_bind(&d->socket, d->config.socket, say);
+    if (e != TH_OK)
+        return e;
+
+    snprintf(say, TH_SAY_MAX, "the threads cannot be started; see ulimit -u and -n");
+    e = th_host_uv_new(&d->host);
+    if (e == TH_OK)
+        e = make_places(d, places);
+    if (e != TH_OK)
+        return e;
+    th_host_set_watchdog(d->host, 1000, &d->log);
+    e = open_net(d, places[PLACE_SWITCH], say);
+    if (e != TH_OK)
+        return e;
+
+    e = start_node(d, places);
+    if (e == TH_OK)
+        e = start_control(d, places[PLACE_CONTROL]);
+    if (e != TH_OK)
+        snprintf(say, TH_SAY_MAX, "the node cannot start: %s; the lines above say more",
+                 th_strerror(e));
+    return e;
+}
+
+/* --- what the operator sees ----------------------------------------------------------------------- */
+
+static void print_entry(const struct th_identity *identity, const struct th_paths *paths)
+{
+    char *text;
+
+    if (th_addresses_entry(&text, identity, paths) != TH_OK)
+        return;
+    fputs(text, stdout);
+    th_mem_free(text);
+}
+
+static void print_welcome(const struct daemon *d)
+{
+    char hex[TH_HASHNAME_HEX + 1], text[TH_ADDR_TEXT_MAX];
+    struct th_addr bound[TH_NET_ADDRS_MAX];
+    unsigned count = d->net->ops->addrs(d->net, bound, TH_NET_ADDRS_MAX);
+    struct th_paths useful;
+
+    th_hashname_write(hex, &d->identity.hashname);
+    th_addresses_choose(&useful, &d->advertised, bound, count, NULL, 0);
+    printf("telehashd %s\nhashname  %s\n", TH_VERSION, hex);
+    for (unsigned i = 0; i < count; i++) {
+        th_addr_write(text, &bound[i]);
+        printf("%-9s %s\n", i == 0 ? "address" : "", text);
+    }
+    printf("state     %s\ncontrol   %s\n\n", d->config.state_dir, d->config.socket);
+    printf("Others join from this entry; put it into a file and start them with --seeds FILE:\n");
+    print_entry(&d->identity, &useful);
+    printf("\nNow try:  thctl %s%s%sstatus\n", d->config.is_socket_given ? "--socket " : "",
+           d->config.is_socket_given ? d->config.socket : "", d->config.is_socket_given ? " " : "");
+    fflush(stdout);
+}
+
+/* --init and --print-hashname. A daemon may be running on the same state: nothing is locked unless
+ * there is something to make. */
+static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
+{
+    struct th_addr addrs[TH_NET_ADDRS_MAX];
+    struct th_paths paths = {0};
+    char hex[TH_HASHNAME_HEX + 1];
+    uint8_t seed[TH_KEY_BYTES];
+    bool is_new;
+
+    enum th_err e = th_store_peek_identity(&d->identity, d->config.state_dir, say);
+    if (e == TH_NO_ENTRY) {
+        randombytes_buf(seed, sizeof seed);
+        e = th_store_open(&d->store, d->config.state_dir, say);
+        if (e == TH_OK)
+            e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
+    }
+    if (e == TH_OK)
+        e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
+                                 say);
+    if (e != TH_OK)
+        return complain(say, th_exit_code(e));
+
+    if (d->config.task == TH_TASK_PRINT_HASHNAME) {
+        th_hashname_write(hex, &d->identity.hashname);
+        puts(hex);
+    } else {
+        unsigned count = th_addresses_would_listen(addrs, TH_NET_ADDRS_MAX, d->config.listen,
+                                                   d->config.listen_count);
+        th_addresses_choose(&paths, &d->advertised, addrs, count, NULL, 0);
+        print_entry(&d->identity, &paths);
+    }
+    if (fflush(stdout) == 0)
+        return 0;
+    snprintf(say, TH_SAY_MAX, "cannot write to stdout: %s", strerror(errno));
+    return complain(say, 1);
+}
+
+/* --- while it runs, and the end ------------------------------------------------------------------- */
+
+static enum th_err ask(struct daemon *d, const char *server, const struct th_msg_kind *kind,
+                       th_ms limit_ms, struct th_msg *reply)
+{
+    *reply = (struct th_msg){0};
+    return th_call_wait(d->host, th_whereis(d->host, 0, server), (struct th_msg){.kind = kind},
+                        limit_ms, reply);
+}
+
+/* Writes to disk what the next run should know, as far as it changed. */
+static void save(struct daemon *d, th_ms limit_ms)
+{
+    struct th_msg lines, table, status;
+    char say[TH_SAY_MAX] = "";
+    enum th_err e = TH_OK;
+
+    if (ask(d, TH_NODE_SWITCH, &th_switch_msg_status, limit_ms, &status) == TH_OK)
+        e = th_store_save_at(&d->store, ((const struct th_switch_status *)status.body)->at_highest,
+                             say);
+    if (e == TH_OK && ask(d, TH_NODE_SWITCH, &th_switch_msg_lines, limit_ms, &lines) == TH_OK) {
+        if (ask(d, TH_NODE_ROUTER, &th_router_msg_table, limit_ms, &table) == TH_OK &&
+            th_remember(&d->known, lines.body, table.body) == TH_OK)
+            e = th_store_save_peers(&d->store, &d->known, say);
+        th_msg_drop(&table);
+        th_msg_drop(&lines);
+    }
+    th_msg_drop(&status);
+    if (e != TH_OK)
+        TH_LOG(&d->log, ERROR, "store", "not_saved %s", say);
+}
+
+/* Sleeps until a signal, or a part of ours, ends the run; saves meanwhile. */
+static void wait_for_end(struct daemon *d, const sigset_t *ends)
+{
+    struct timespec pause = {.tv_sec = SAVE_FIRST_S};
+
+    for (;;) {
+        int signal_number = sigtimedwait(ends, NULL, &pause);
+
+        if (signal_number > 0) {
+            int expected = ENDING_NOT;
+
+            atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
+            TH_LOG(&d->log, INFO, "telehashd", "ending signal=%d", signal_number);
+            return;
+        }
+        if (errno == EAGAIN) {
+            save(d, TH_CALL_MS_DEFAULT);
+            pause.tv_sec = SAVE_EVERY_S;
+        }
+    }
+}
+
+static void on_end_is_late(int signal_number)
+{
+    static const char line[] = "telehashd: a server does not end; leaving without it\n";
+
+    (void)signal_number;
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(1);
+}
+
+/* From here on a second signal ends the process at once, and so does a server that hangs. */
+static void hurry(const sigset_t *ends)
+{
+    signal(SIGALRM, on_end_is_late);
+    alarm(END_S);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, ends, NULL);
+}
+
+/* Tells the others that we go, and gives the switch the time to send that. */
+static void leave(struct daemon *d)
+{
+    struct th_msg reply;
+
+    if (ask(d, TH_NODE_ROUTER, &th_router_msg_leave, LEAVE_MS, &reply) == TH_OK)
+        th_msg_drop(&reply);
+    if (ask(d, TH_NODE_SWITCH, &th_switch_msg_status, ASK_MS, &reply) == TH_OK)
+        th_msg_drop(&reply);
+}
+
+static void clear(struct daemon *d)
+{
+    if (d->host)
+        th_host_uv_close(d->host);
+    if (d->tree)
+        th_node_tree_free(d->tree);
+    th_udp_free(d->net);
+    th_control_unbind(&d->socket);
+    th_store_close(&d->store);
+    th_seeds_clear(&d->seeds);
+    th_seeds_clear(&d->remembered);
+    th_seeds_clear(&d->known);
+    th_identity_clear(&d->identity);
+}
+
+static int run(struct daemon *d, const sigset_t *ends)
+{
+    char say[TH_SAY_MAX] = "";
+    int code = 0;
+
+    enum th_err e = start(d, say);
+    if (e != TH_OK) {
+        code = complain(say, th_exit_code(e));
+    } else {
+        print_welcome(d);
+        wait_for_end(d, ends);
+        hurry(ends);
+        if (atomic_load(&d->ending) == ENDING_FAILED) {
+            snprintf(say, TH_SAY_MAX, "the node gave up: %s; the lines above say more",
+                     th_strerror((enum th_err)atomic_load(&d->failure)));
+            code = complain(say, 1);
+        } else {
+            save(d, ASK_MS);
+            leave(d);
+        }
+    }
+    clear(d);
+    return code;
+}
+
+/* The signals that end us, held back for the main thread alone: threads inherit this. What whoever
+ * started us ignores (nohup, a shell's background) stays ignored. */
+static void hold_signals(sigset_t *ends)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    sigemptyset(ends);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+
+        if (numbers[i] == SIGTERM ||
+            (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN))
+            sigaddset(ends, numbers[i]);
+    }
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, ends, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct daemon daemon = {.store = {.dir_fd = -1, .lock_fd = -1},
+                                   .socket = {.fd = -1},
+                                   .logger = {.fd = STDERR_FILENO}};
+    struct daemon *d = &daemon;
+    struct th_environment env;
+    char say[TH_SAY_MAX];
+    sigset_t ends;
+    int code = 0;
+
+    th_environment_read(&env);
+    enum th_err e = th_config_read(&d->config, argc, argv, &env, say);
+    if (e != TH_OK)
+        return complain(say, th_exit_code(e));
+    if (sodium_init() < 0)
+        return complain("libsodium cannot start: the system gives no randomness", 1);
+    th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
+    d->log = th_logger_log(&d->logger, d->config.log_level);
+
+    switch (d->config.task) {
+    case TH_TASK_RUN:
+        hold_signals(&ends);
+        code = run(d, &ends);
+        break;
+    case TH_TASK_INIT:
+    case TH_TASK_PRINT_HASHNAME:
+        code = make_identity(d, say);
+        clear(d);
+        break;
+    case TH_TASK_HELP:
+        th_config_help(stdout);
+        break;
+    case TH_TASK_VERSION:
+        puts("telehashd " TH_VERSION);
+        break;
+    }
+    return code;
+}

@@ -1,0 +1,544 @@
+/*
+ * thctl - looks at a running telehashd and steers it, over its control socket.
+ */
+#include "tools/app/config.h"
+#include "tools/app/control_table.h"
+#include "tools/app/ctl_client.h"
+#include "tools/app/ctl_show.h"
+
+#include "switch/wire/hashname.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REACH_MS = 15000, STOP_MS = 10000, ARGUMENTS_MAX = 8 };
+
+struct command;
+
+struct thctl {
+    const char *socket;
+    bool is_json, is_full;
+    unsigned timeout_ms;
+    unsigned argument_count;
+    const char *argument[ARGUMENTS_MAX];
+    unsigned ping_count, ping_interval_ms, ping_wait_ms;
+    struct th_style style;
+    struct th_ctl ctl;
+};
+
+struct command {
+    const char *name;   /* one word, or two for one of a group */
+    const char *params; /* as the help shows them */
+    const char *method; /* its help is the method's; NULL: help below */
+    const char *help;
+    unsigned arguments; /* how many words must follow */
+    int (*run)(struct thctl *t, const struct command *command);
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static int complain(const char *say, int code)
+{
+    fflush(stdout);
+    fprintf(stderr, "thctl: %s\n", say);
+    return code;
+}
+
+/* --- calling -------------------------------------------------------------------------------------- */
+
+/* Returns 0 and the result, else the exit code; what was wrong has been said then. */
+static int call(struct thctl *t, const char *method, json_t *params, unsigned timeout_ms,
+                json_t **result)
+{
+    char say[TH_SAY_MAX];
+    int code = 0;
+    enum th_err e = th_ctl_call(&t->ctl, method, params, timeout_ms, result, &code, say);
+
+    return e == TH_OK ? 0 : complain(say, 1);
+}
+
+static void print_json(const json_t *result, size_t flags)
+{
+    json_dumpf(result, stdout, flags | JSON_ENCODE_ANY);
+    fputc('\n', stdout);
+}
+
+/* --- commands that look --------------------------------------------------------------------------- */
+
+static void (*show_of(const char *method))(const json_t *, const struct th_style *)
+{
+    static const struct {
+        const char *method;
+        void (*show)(const json_t *, const struct th_style *);
+    } shows[] = {
+        {"status", th_show_status}, {"peers", th_show_peers},     {"buckets", th_show_buckets},
+        {"lines", th_show_lines},   {"servers", th_show_servers},
+    };
+
+    for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
+        if (strcmp(shows[i].method, method) == 0)
+            return shows[i].show;
+    return NULL;
+}
+
+static int run_look(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+
+    if (code)
+        return code;
+    if (t->is_json)
+        print_json(result, JSON_COMPACT);
+    else
+        show_of(command->method)(result, &t->style);
+    json_decref(result);
+    return 0;
+}
+
+static bool is_public(const char *path_ip)
+{
+    struct th_addr addr;
+
+    return th_addr_read_ip(&addr, path_ip, 1) && th_addr_realm(&addr) == TH_REALM_PUBLIC;
+}
+
+static int run_seeds_export(struct thctl *t, const struct command *command)
+{
+    json_t *result, *entry;
+    const char *hex;
+    bool has_public = false;
+    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+
+    if (code)
+        return code;
+    print_json(result, t->is_json ? JSON_COMPACT : JSON_INDENT(2));
+    json_object_foreach(result, hex, entry)
+    {
+        const json_t *paths = json_object_get(entry, "paths");
+
+        for (size_t i = 0; i < json_array_size(paths); i++) {
+            const char *ip = json_string_value(json_object_get(json_array_get(paths, i), "ip"));
+
+            has_public = has_public || (ip && is_public(ip));
+        }
+    }
+    json_decref(result);
+    if (!has_public)
+        complain(
+            "only private addresses are in this entry: it is of use on this machine or network "
+            "alone; telehashd --advertise HOST:PORT names one for all",
+            0);
+    return 0;
+}
+
+/* --- commands that reach out ---------------------------------------------------------------------- */
+
+static bool is_hex(const char *text)
+{
+    struct th_prefix prefix;
+
+    return th_prefix_read(&prefix, text, strlen(text));
+}
+
+static int check_hashname(const struct thctl *t)
+{
+    char say[TH_SAY_MAX];
+
+    if (is_hex(t->argument[0]))
+        return 0;
+    snprintf(say, sizeof say, "%.100s: is no hashname (64 hex digits, or how a peer's begins)",
+             t->argument[0]);
+    return complain(say, 2);
+}
+
+static int run_seek(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = check_hashname(t);
+
+    if (code == 0)
+        code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
+                    REACH_MS + t->timeout_ms, &result);
+    if (code)
+        return code;
+    if (t->is_json)
+        print_json(result, JSON_COMPACT);
+    else
+        th_show_seek(result, &t->style);
+    code = json_is_true(json_object_get(result, "found")) ? 0 : 1;
+    json_decref(result);
+    return code;
+}
+
+static int run_connect(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = check_hashname(t);
+
+    if (code == 0)
+        code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
+                    REACH_MS + t->timeout_ms, &result);
+    if (code)
+        return code;
+    if (t->is_json)
+        print_json(result, JSON_COMPACT);
+    else
+        th_show_connect(result, &t->style);
+    const char *word = json_string_value(json_object_get(result, "result"));
+    code = word && strcmp(word, "reached") == 0 ? 0 : 1;
+    json_decref(result);
+    return code;
+}
+
+/* --- ping ----------------------------------------------------------------------------------------- */
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    is_interrupted = 1;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static json_t *ping_params(const struct thctl *t, unsigned count, const char *probe)
+{
+    return json_pack("{s:s, s:i, s:i, s:i, s:s}", "hashname", t->argument[0], "count", (int)count,
+                     "interval_ms", (int)t->ping_interval_ms, "wait_ms", (int)t->ping_wait_ms,
+                     "probe", probe);
+}
+
+/* All probes in one request: the daemon measures, the answer is the summary. */
+static int ping_json(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    unsigned all_ms = t->ping_count * t->ping_interval_ms + 2 * t->ping_wait_ms;
+    int code = call(t, command->method, ping_params(t, t->ping_count, "path"),
+                    REACH_MS + all_ms + t->timeout_ms, &result);
+
+    if (code)
+        return code;
+    print_json(result, JSON_COMPACT);
+    code = json_integer_value(json_object_get(result, "received")) > 0 ? 0 : 1;
+    json_decref(result);
+    return code;
+}
+
+static void add_probe(struct th_ping_sum *sum, const json_t *result)
+{
+    const json_t *rtts = json_object_get(result, "rtt_ms");
+
+    sum->sent++;
+    if (json_array_size(rtts) == 0)
+        return;
+    double rtt = json_real_value(json_array_get(rtts, 0));
+    sum->least_ms = sum->received == 0 || rtt < sum->least_ms ? rtt : sum->least_ms;
+    sum->most_ms = rtt > sum->most_ms ? rtt : sum->most_ms;
+    sum->sum_ms += rtt;
+    sum->received++;
+}
+
+/* One request a probe, so that each is seen when it comes. */
+static int ping_text(struct thctl *t, const struct command *command)
+{
+    struct th_ping_sum sum = {0};
+    char hex[80] = "", probe[8] = "path";
+    int code = 0;
+
+    signal(SIGINT, on_interrupt);
+    for (unsigned i = 1; i <= t->ping_count && !is_interrupted; i++) {
+        uint64_t begun_at = now_ms();
+        json_t *result;
+
+        code = call(t, command->method, ping_params(t, 1, probe),
+                    REACH_MS + 2 * t->ping_wait_ms + t->timeout_ms, &result);
+        if (code)
+            return code;
+        const char *reached = json_string_value(json_object_get(result, "reached"));
+        snprintf(hex, sizeof hex, "%s", json_string_value(json_object_get(result, "hashname")));
+        if (reached && strcmp(reached, "reached") != 0) {
+            printf("%s cannot be reached: %s\n", hex, th_show_dial_result(reached));
+            json_decref(result);
+            return 1;
+        }
+        if (json_array_size(json_object_get(result, "rtt_ms")) > 0)
+            snprintf(probe, sizeof probe, "%s",
+                     json_string_value(json_object_get(result, "probe")));
+        th_show_ping_probe(result, i, &t->style);
+        fflush(stdout);
+        add_probe(&sum, result);
+        json_decref(result);
+        uint64_t spent = now_ms() - begun_at;
+        if (i < t->ping_count && spent < t->ping_interval_ms)
+            poll(NULL, 0, (int)(t->ping_interval_ms - spent));
+    }
+    th_show_ping_sum(&sum, hex, &t->style);
+    return sum.received > 0 ? 0 : 1;
+}
+
+static int run_ping(struct thctl *t, const struct command *command)
+{
+    int code = check_hashname(t);
+
+    if (code)
+        return code;
+    return t->is_json ? ping_json(t, command) : ping_text(t, command);
+}
+
+static int run_stop(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+
+    if (code)
+        return code;
+    if (!th_ctl_wait_closed(&t->ctl, STOP_MS)) {
+        char say[TH_SAY_MAX];
+
+        snprintf(say, sizeof say, "telehashd (pid %ld) was told to stop and goes on; see its log",
+                 (long)t->ctl.pid);
+        code = complain(say, 1);
+    } else if (t->is_json) {
+        print_json(result, JSON_COMPACT);
+    } else {
+        printf("telehashd (pid %ld) stopped\n", (long)t->ctl.pid);
+    }
+    json_decref(result);
+    return code;
+}
+
+/* --- the table of commands, and help -------------------------------------------------------------- */
+
+static const struct command commands[] = {
+    {"status", "", "status", NULL, 0, run_look},
+    {"peers", "", "peers", NULL, 0, run_look},
+    {"buckets", "", "buckets", NULL, 0, run_look},
+    {"lines", "", "lines", NULL, 0, run_look},
+    {"seek", "HASHNAME", "seek", NULL, 1, run_seek},
+    {"connect", "HASHNAME", "connect", NULL, 1, run_connect},
+    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, run_ping},
+    {"servers", "", "servers", NULL, 0, run_look},
+    {"seeds export", "", "seeds.export", NULL, 0, run_seeds_export},
+    {"stop", "", "stop", NULL, 0, run_stop},
+    {"help", "", NULL, "print this", 0, NULL},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: thctl [--socket PATH] [--json] [--full] [--timeout S] COMMAND\n"
+          "Looks at a running telehashd and steers it.\n\n",
+          out);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct th_method *method =
+            commands[i].method ? th_method_find(commands[i].method) : NULL;
+        char name[80];
+
+        snprintf(name, sizeof name, "%s %s", commands[i].name, commands[i].params);
+        fprintf(out, "  %-34s %s\n", name, method ? method->help : commands[i].help);
+    }
+    fputs(
+        "\n"
+        "  --socket PATH   the daemon's control socket\n"
+        "  --json          the result as JSON, one line, for scripts\n"
+        "  --full          hashnames in full also on a terminal\n"
+        "  --timeout S     seconds to wait for the daemon (5)\n"
+        "  --version       print the version and end\n"
+        "  -c N            how many pings (4)\n"
+        "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
+        "  -W S            seconds to wait for the answer of a ping (2)\n"
+        "\n"
+        "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
+        "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
+        "/run/telehash/telehashd.sock.\n"
+        "\n"
+        "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to a\n"
+        "ping; 2 a command that is none.\n",
+        out);
+}
+
+/* --- the command line ----------------------------------------------------------------------------- */
+
+static int refuse(const char *what, const char *text)
+{
+    char say[TH_SAY_MAX];
+
+    snprintf(say, sizeof say, "%s %.200s; thctl help lists the commands", what, text);
+    return complain(say, 2);
+}
+
+/* Reads seconds with decimals, as milliseconds. */
+static bool read_seconds(unsigned *ms, const char *text, double low, double high)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !isfinite(seconds) || seconds < low || seconds > high)
+        return false;
+    *ms = (unsigned)(seconds * 1000 + 0.5);
+    return true;
+}
+
+static bool read_count(unsigned *count, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > 1000)
+        return false;
+    *count = (unsigned)n;
+    return true;
+}
+
+/* An option that takes a value. Returns 0 when it was read, else the exit code. */
+static int read_value(struct thctl *t, const char *name, const char *value)
+{
+    bool is_good = true;
+
+    if (strcmp(name, "--socket") == 0)
+        t->socket = value;
+    else if (strcmp(name, "--timeout") == 0)
+        is_good = read_seconds(&t->timeout_ms, value, 0.001, 3600);
+    else if (strcmp(name, "-c") == 0)
+        is_good = read_count(&t->ping_count, value);
+    else if (strcmp(name, "-i") == 0)
+        is_good = read_seconds(&t->ping_interval_ms, value, 0.1, 3600);
+    else
+        is_good = read_seconds(&t->ping_wait_ms, value, 0.001, 60);
+    if (is_good)
+        return 0;
+    char what[64];
+    snprintf(what, sizeof what, "%s cannot be", name);
+    return refuse(what, value);
+}
+
+static bool takes_value(const char *name)
+{
+    static const char *const names[] = {"--socket", "--timeout", "-c", "-i", "-W"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Returns 0, or the exit code when something was said (or help printed: -1). */
+static int read_arguments(struct thctl *t, int argc, char *argv[])
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        const char *sign = strncmp(a, "--", 2) == 0 ? strchr(a, '=') : NULL;
+        char name[32];
+        int code = 0;
+
+        snprintf(name, sizeof name, "%.*s", sign ? (int)(sign - a) : (int)strlen(a), a);
+        if (a[0] != '-' || a[1] == '\0') {
+            if (t->argument_count == ARGUMENTS_MAX)
+                return refuse("too many words:", a);
+            t->argument[t->argument_count++] = a;
+        } else if (takes_value(name)) {
+            if (sign == NULL && i + 1 == argc)
+                return refuse("a value is missing for", a);
+            code = read_value(t, name, sign ? sign + 1 : argv[++i]);
+        } else if (strcmp(a, "--json") == 0) {
+            t->is_json = true;
+        } else if (strcmp(a, "--full") == 0) {
+            t->is_full = true;
+        } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+            print_help(stdout);
+            return -1;
+        } else if (strcmp(a, "--version") == 0) {
+            puts("thctl " TH_VERSION);
+            return -1;
+        } else {
+            return refuse("unknown option", a);
+        }
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+/* Takes the command's words off the arguments; NULL when there is none like that. */
+static const struct command *take_command(struct thctl *t)
+{
+    for (size_t i = 0; i < COMMANDS && t->argument_count > 0; i++) {
+        const char *space = strchr(commands[i].name, ' ');
+        size_t len = space ? (size_t)(space - commands[i].name) : strlen(commands[i].name);
+        unsigned words = space ? 2 : 1;
+
+        if (strlen(t->argument[0]) != len || strncmp(t->argument[0], commands[i].name, len) != 0)
+            continue;
+        if (space && (t->argument_count < 2 || strcmp(t->argument[1], space + 1) != 0))
+            continue;
+        t->argument_count -= words;
+        memmove(t->argument, t->argument + words, t->argument_count * sizeof t->argument[0]);
+        return &commands[i];
+    }
+    return NULL;
+}
+
+static int connect_daemon(struct thctl *t)
+{
+    char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PATH_MAX];
+    char say[TH_SAY_MAX];
+    struct th_environment env;
+
+    th_environment_read(&env);
+    unsigned count = th_socket_candidates(paths, t->socket, &env, say);
+    if (paths[0][0] == '\0')
+        return complain(say, 2);
+    enum th_err e = th_ctl_connect(&t->ctl, paths, count, t->timeout_ms, say);
+    return e == TH_OK ? 0 : complain(say, 1);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct thctl thctl = {.timeout_ms = 5000,
+                                 .ping_count = 4,
+                                 .ping_interval_ms = 1000,
+                                 .ping_wait_ms = 2000,
+                                 .ctl = {.fd = -1}};
+    struct thctl *t = &thctl;
+
+    int code = read_arguments(t, argc, argv);
+    if (code)
+        return code < 0 ? 0 : code;
+    if (t->argument_count == 0) {
+        print_help(stderr);
+        return 2;
+    }
+    const char *first = t->argument[0];
+    const struct command *command = take_command(t);
+    if (command == NULL)
+        return refuse("unknown command", first);
+    if (command->run == NULL) {
+        print_help(stdout);
+        return 0;
+    }
+    if (t->argument_count != command->arguments)
+        return refuse(t->argument_count < command->arguments ? "a hashname is missing after"
+                                                             : "too many words after",
+                      command->name);
+
+    t->style = th_style_of(stdout, t->is_full);
+    code = connect_daemon(t);
+    if (code == 0)
+        code = command->run(t, command);
+    th_ctl_close(&t->ctl);
+    if (fflush(stdout) != 0 && errno != EPIPE)
+        return complain("cannot write to stdout", 1);
+    return code;
+}
