@@ -32,8 +32,8 @@ compiles() # COMPILER FLAGS FILE
     done=1
 }
 
-compiles cc "-std=c11" program.c
-compiles clang "-std=c11" program.c
+compiles cc "-std=gnu11" program.c
+compiles clang "-std=gnu11" program.c
 compiles c++ "-std=c++11" program.cc
 compiles clang++ "-std=c++11" program.cc
 if [ $done = 0 ]; then
