@@ -154,6 +154,8 @@ static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
                          const struct th_self *self)
 {
     const struct th_dial *request = &dial->request;
+
+    dial->phase = TH_DIAL_HINTED;
     struct th_dial_want *want = add_want(dial, self, &request->target, TH_DIAL_HINTED_MS);
 
     if (want == NULL) {

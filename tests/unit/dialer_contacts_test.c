@@ -1,0 +1,180 @@
+/* Whom the dialer can ask at once. node(n) begins with the two bytes of n; the target is node(0). */
+#include "dialer/contacts.h"
+
+#include "switch/base/mem.h"
+#include "tests/lib/test_cmocka.h"
+
+static struct th_hashname node(unsigned n)
+{
+    return (struct th_hashname){{(uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+static void line_up(struct th_contacts *contacts, unsigned n)
+{
+    struct th_hashname id = node(n);
+
+    assert_int_equal(th_contacts_on_line_up(contacts, &id), TH_OK);
+}
+
+static void link_up(struct th_contacts *contacts, unsigned n)
+{
+    struct th_hashname id = node(n);
+
+    line_up(contacts, n);
+    th_contacts_on_link(contacts, &id, true);
+}
+
+/* The nearest four to node(0), as the numbers of nodes; -1 ends the list. */
+static void expect_nearest(const struct th_contacts *contacts, const int *wanted)
+{
+    struct th_hashname target = node(0), nearest[4];
+    unsigned count = th_contacts_nearest(contacts, &target, nearest, 4);
+    unsigned i;
+
+    for (i = 0; wanted[i] >= 0; i++) {
+        assert_true(i < count);
+        assert_int_equal(nearest[i].b[0] << 8 | nearest[i].b[1], wanted[i]);
+    }
+    assert_int_equal(count, i);
+}
+
+#define NEAREST(contacts, ...) expect_nearest(contacts, (const int[]){__VA_ARGS__, -1})
+
+static void linked_seeds_come_first_and_others_fill_up(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    link_up(&contacts, 300);
+    line_up(&contacts, 10);
+    line_up(&contacts, 30);
+    link_up(&contacts, 200);
+    line_up(&contacts, 20);
+
+    NEAREST(&contacts, 200, 300, 10, 20);
+    th_contacts_clear(&contacts);
+}
+
+static void nearest_of_many_linked_are_taken(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    for (unsigned n = 1000; n > 0; n--)
+        link_up(&contacts, n);
+
+    NEAREST(&contacts, 1, 2, 3, 4);
+    th_contacts_clear(&contacts);
+}
+
+static void target_itself_is_left_out(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    link_up(&contacts, 0);
+    link_up(&contacts, 5);
+
+    NEAREST(&contacts, 5);
+    th_contacts_clear(&contacts);
+}
+
+static void link_goes_with_its_line(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname id = node(7);
+    link_up(&contacts, 7);
+    line_up(&contacts, 8);
+
+    th_contacts_on_line_down(&contacts, &id);
+    NEAREST(&contacts, 8);
+    assert_false(th_contacts_has(&contacts, &id));
+
+    line_up(&contacts, 7);
+    line_up(&contacts, 6);
+    NEAREST(&contacts, 6, 7, 8);
+    th_contacts_clear(&contacts);
+}
+
+static void ended_link_leaves_the_line(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname id = node(7);
+    link_up(&contacts, 7);
+    line_up(&contacts, 5);
+
+    th_contacts_on_link(&contacts, &id, false);
+
+    NEAREST(&contacts, 5, 7);
+    th_contacts_clear(&contacts);
+}
+
+static void picture_of_all_lines_replaces_them_and_keeps_what_is_known_of_links(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_switch_lines *lines = th_mem_zalloc(1, sizeof *lines + 3 * sizeof lines->line[0]);
+    assert_non_null(lines);
+    link_up(&contacts, 200);
+    line_up(&contacts, 10);
+    lines->count = 3;
+    lines->line[0] = (struct th_line_look){.id = node(200), .is_up = true};
+    lines->line[1] = (struct th_line_look){.id = node(20), .is_up = true};
+    lines->line[2] = (struct th_line_look){.id = node(30)};
+
+    assert_int_equal(th_contacts_on_lines(&contacts, lines), TH_OK);
+
+    NEAREST(&contacts, 200, 20);
+    th_mem_free(lines);
+    th_contacts_clear(&contacts);
+}
+
+static void lines_over_the_limit_are_left_out_and_counted(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    for (unsigned n = 0; n < TH_CONTACTS_MAX + 3; n++)
+        line_up(&contacts, n);
+
+    assert_int_equal(contacts.count, TH_CONTACTS_MAX);
+    assert_int_equal(contacts.left_out, 3);
+    th_contacts_clear(&contacts);
+}
+
+static void refused_memory_changes_nothing(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname id = node(7);
+    struct th_switch_lines *lines = th_mem_zalloc(1, sizeof *lines + sizeof lines->line[0]);
+    assert_non_null(lines);
+    lines->count = 1;
+    lines->line[0] = (struct th_line_look){.id = node(1), .is_up = true};
+
+    th_mem_refuse(1);
+    assert_int_equal(th_contacts_on_line_up(&contacts, &id), TH_NO_MEMORY);
+    th_mem_refuse(0);
+    line_up(&contacts, 5);
+    th_mem_refuse(1);
+    assert_int_equal(th_contacts_on_lines(&contacts, lines), TH_NO_MEMORY);
+    th_mem_refuse(0);
+
+    NEAREST(&contacts, 5);
+    th_mem_free(lines);
+    th_contacts_clear(&contacts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(linked_seeds_come_first_and_others_fill_up),
+        cmocka_unit_test(nearest_of_many_linked_are_taken),
+        cmocka_unit_test(target_itself_is_left_out),
+        cmocka_unit_test(link_goes_with_its_line),
+        cmocka_unit_test(ended_link_leaves_the_line),
+        cmocka_unit_test(picture_of_all_lines_replaces_them_and_keeps_what_is_known_of_links),
+        cmocka_unit_test(lines_over_the_limit_are_left_out_and_counted),
+        cmocka_unit_test(refused_memory_changes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,448 @@
+/* The dialer as a server: what it asks of the switch, and what it tells. The target is node 0. */
+#include "tests/lib/dialer_bench.h"
+
+static void find_asks_linked_nodes_and_tells_the_nearest(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 0x300);
+    bench_link_up(b, 0x200);
+    unsigned dial = bench_find(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 0x200), 1);
+    assert_string_equal(bench_asked(b, ASKED_SEEK, 0x300)->fields, "\"seek\":\"00\"");
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0x200), 0x300);
+    bench_run(b, 0);
+    bench_not_told(b, dial);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0x300), 0x200);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->asked, 2);
+    assert_int_equal(told->step_count, 2);
+    assert_int_equal(told->closest_count, 2);
+    assert_int_equal(told->closest[0].id.b[0], 2);
+    assert_false(told->is_found);
+    bench_close(b);
+}
+
+static void seek_carries_the_matching_bytes_and_one_more(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 7);
+    bench_find(b, 0);
+
+    assert_string_equal(bench_asked(b, ASKED_SEEK, 7)->fields, "\"seek\":\"0000\"");
+    bench_close(b);
+}
+
+static void node_without_a_line_is_introduced_by_who_told_of_it(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    bench_find(b, 0);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 50);
+    bench_run(b, 0);
+
+    struct th_hashname fifty = node_of(50);
+    char hex[TH_HASHNAME_HEX + 1], wanted[200];
+    th_hashname_write(hex, &fifty);
+    snprintf(wanted, sizeof wanted, "\"peer\":\"%s\"", hex);
+    const struct bench_request *peer = bench_asked(b, ASKED_PEER, 100);
+    assert_int_equal(bench_times(b, ASKED_OPEN, 50), 1);
+    assert_string_equal(peer->fields, wanted);
+    assert_int_equal(peer->body_len, TH_KEY_BYTES);
+    assert_memory_equal(peer->body, b->identity.cs3a.pub.b, TH_KEY_BYTES);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 50), 0);
+
+    bench_line_up(b, 50);
+    bench_run(b, 0);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 50), 1);
+    assert_int_equal(bench_asked(b, ASKED_END, 100)->c, peer->c);
+    bench_close(b);
+}
+
+static void node_that_the_switch_can_open_is_not_introduced(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    b->opening = node_of(50);
+    bench_link_up(b, 100);
+    bench_find(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 50);
+    bench_run(b, 499);
+
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 0);
+    bench_line_up(b, 50);
+    bench_run(b, 0);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 50), 1);
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 0);
+    bench_close(b);
+}
+
+static void address_that_was_told_is_punched(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_see_entry entry = {.id = node_of(50),
+                                 .csid = TH_CS3A,
+                                 .has_addr = true,
+                                 .addr = {{192, 0, 2, 1}, 4242, TH_FAMILY_IPV4, 0}};
+    bench_link_up(b, 100);
+    bench_find(b, 0);
+
+    bench_see(b, bench_asked(b, ASKED_SEEK, 100), &entry, 1);
+    bench_run(b, 0);
+
+    const struct bench_request *punch = &b->request[b->count - 2];
+    assert_int_equal(punch->what, ASKED_PUNCH);
+    assert_true(th_addr_is_equal(&punch->addr, &entry.addr));
+    bench_close(b);
+}
+
+static void refused_introduction_goes_to_the_next_teller(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    bench_link_up(b, 200);
+    bench_find(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 50);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 200), 50);
+    bench_run(b, 0);
+    assert_int_equal(bench_times(b, ASKED_PEER, 200), 0);
+
+    bench_packet(b, bench_asked(b, ASKED_PEER, 100), "{}", "not found", true);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_PEER, 200), 1);
+    bench_close(b);
+}
+
+static void refused_seek_frees_its_place(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    for (unsigned n = 100; n <= 400; n += 100)
+        bench_link_up(b, n);
+    unsigned dial = bench_find(b, 0);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 400), 0);
+
+    bench_packet(b, bench_asked(b, ASKED_SEEK, 100), "{}", "no", true);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 400), 1);
+    bench_not_told(b, dial);
+    bench_close(b);
+}
+
+static void ended_seek_frees_its_place(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    for (unsigned n = 100; n <= 400; n += 100)
+        bench_link_up(b, n);
+    bench_find(b, 0);
+
+    bench_ended(b, bench_asked(b, ASKED_SEEK, 100), TH_CANCELLED);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 400), 1);
+    bench_close(b);
+}
+
+static void answers_that_cannot_be_read_are_counted(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+
+    bench_packet(b, bench_asked(b, ASKED_SEEK, 100), "{\"see\":7}", "", true);
+    bench_run(b, 0);
+
+    bench_told(b, dial, TH_OK);
+    assert_int_equal(bench_status(b)->drops.n[TH_DROP_SEE_BAD], 1);
+    bench_close(b);
+}
+
+static void time_out_of_a_request_is_a_step_without_an_answer(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+
+    bench_run(b, 999);
+    bench_not_told(b, dial);
+    bench_run(b, 1);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->step_count, 1);
+    assert_false(told->step[0].answered);
+    assert_int_equal(told->step[0].rtt_ms, 1000);
+    assert_int_equal(told->closest_count, 0);
+    bench_close(b);
+}
+
+/* --- reach --- */
+
+static void target_with_a_line_is_reached_without_asking_anybody(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_line_up(b, 0);
+    unsigned asked = b->count, dial = bench_reach(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_true(told->has_line && told->is_found);
+    assert_int_equal(told->hops, 0);
+    assert_int_equal(b->count, asked);
+    bench_close(b);
+}
+
+static void target_that_is_found_is_introduced_and_reached(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 10);
+    bench_not_told(b, dial);
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 1);
+
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_true(told->has_line);
+    assert_int_equal(told->hops, 1);
+    assert_int_equal(told->took_ms, 10);
+    assert_int_equal(bench_times(b, ASKED_END, 100), 1);
+    bench_close(b);
+}
+
+static void target_that_is_told_of_but_not_reached_has_no_path(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+
+    bench_run(b, 6999);
+    bench_not_told(b, dial);
+    bench_run(b, 1);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_NO_PATH);
+    assert_true(told->is_found);
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 3);
+    assert_int_equal(bench_times(b, ASKED_END, 100), 3);
+    bench_close(b);
+}
+
+static void target_that_all_tellers_refuse_has_no_path_at_once(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 0);
+
+    bench_packet(b, bench_asked(b, ASKED_PEER, 100), "{}", "not found", true);
+    bench_run(b, 0);
+
+    bench_told(b, dial, TH_NO_PATH);
+    bench_close(b);
+}
+
+static void target_that_nobody_tells_of_is_not_found(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 100);
+    bench_run(b, 0);
+
+    assert_false(bench_told(b, dial, TH_NOT_FOUND)->is_found);
+    bench_close(b);
+}
+
+static void without_anybody_to_ask_nothing_is_found(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+
+    bench_told(b, bench_reach(b, 0), TH_NOT_FOUND);
+    bench_told(b, bench_find(b, 0), TH_OK);
+    bench_close(b);
+}
+
+static void a_teller_that_answers_late_introduces_too(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    bench_link_up(b, 200);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 0);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 200), 0);
+    bench_run(b, 0);
+    bench_packet(b, bench_asked(b, ASKED_PEER, 100), "{}", "not found", true);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_PEER, 200), 1);
+    bench_not_told(b, dial);
+    bench_close(b);
+}
+
+static void hints_are_tried_before_a_lookup(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .hint_count = 1};
+    request.hint[0] = (struct th_told){.id = node_of(0), .has_via = true, .via = node_of(100)};
+    bench_link_up(b, 100);
+    bench_link_up(b, 200);
+    unsigned dial = bench_dial(b, &request);
+
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 1);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 0);
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    bench_told(b, dial, TH_OK);
+    bench_close(b);
+}
+
+static void lookup_follows_hints_that_lead_nowhere(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .hint_count = 1};
+    request.hint[0] = (struct th_told){.id = node_of(0), .has_via = true, .via = node_of(100)};
+    bench_link_up(b, 200);
+    b->opening = node_of(100);
+    unsigned dial = bench_dial(b, &request);
+    assert_int_equal(bench_times(b, ASKED_OPEN, 100), 1); /* a teller without a line gets one */
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 1);
+
+    bench_run(b, 0);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 200), 1);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 200), 0);
+    bench_run(b, 0);
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    bench_told(b, dial, TH_OK);
+    bench_close(b);
+}
+
+static void wish_to_seek_always_is_followed_even_with_a_line(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .always_seek = true};
+    bench_link_up(b, 0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_dial(b, &request);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 0), 0);
+    bench_not_told(b, dial);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->hops, 1);
+    assert_int_equal(told->step_count, 1);
+    assert_true(told->step[0].answered);
+    bench_close(b);
+}
+
+static void reaching_ourselves_is_refused(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = b->identity.hashname, .mode = TH_DIAL_REACH};
+
+    bench_told(b, bench_dial(b, &request), TH_INVALID);
+    bench_close(b);
+}
+
+static void our_own_neighbours_can_be_found(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = b->identity.hashname, .mode = TH_DIAL_FIND};
+    bench_link_up(b, 100);
+    unsigned dial = bench_dial(b, &request);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 200);
+    bench_run(b, 0);
+    bench_line_up(b, 200);
+    bench_run(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 200), 100);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_told(b, dial, TH_OK)->closest_count, 2);
+    bench_close(b);
+}
+
+static void whole_dial_has_a_time(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .timeout_ms = 1700};
+    bench_link_up(b, 100);
+    unsigned dial = bench_dial(b, &request);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+
+    bench_run(b, 1699);
+    bench_not_told(b, dial);
+    bench_run(b, 1);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_TIMED_OUT);
+    assert_int_equal(told->took_ms, 1700);
+    assert_true(told->is_found);
+    bench_close(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(find_asks_linked_nodes_and_tells_the_nearest),
+        cmocka_unit_test(seek_carries_the_matching_bytes_and_one_more),
+        cmocka_unit_test(node_without_a_line_is_introduced_by_who_told_of_it),
+        cmocka_unit_test(node_that_the_switch_can_open_is_not_introduced),
+        cmocka_unit_test(address_that_was_told_is_punched),
+        cmocka_unit_test(refused_introduction_goes_to_the_next_teller),
+        cmocka_unit_test(refused_seek_frees_its_place),
+        cmocka_unit_test(ended_seek_frees_its_place),
+        cmocka_unit_test(answers_that_cannot_be_read_are_counted),
+        cmocka_unit_test(time_out_of_a_request_is_a_step_without_an_answer),
+        cmocka_unit_test(target_with_a_line_is_reached_without_asking_anybody),
+        cmocka_unit_test(target_that_is_found_is_introduced_and_reached),
+        cmocka_unit_test(target_that_is_told_of_but_not_reached_has_no_path),
+        cmocka_unit_test(target_that_all_tellers_refuse_has_no_path_at_once),
+        cmocka_unit_test(target_that_nobody_tells_of_is_not_found),
+        cmocka_unit_test(without_anybody_to_ask_nothing_is_found),
+        cmocka_unit_test(a_teller_that_answers_late_introduces_too),
+        cmocka_unit_test(hints_are_tried_before_a_lookup),
+        cmocka_unit_test(lookup_follows_hints_that_lead_nowhere),
+        cmocka_unit_test(wish_to_seek_always_is_followed_even_with_a_line),
+        cmocka_unit_test(reaching_ourselves_is_refused),
+        cmocka_unit_test(our_own_neighbours_can_be_found),
+        cmocka_unit_test(whole_dial_has_a_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
