@@ -375,7 +375,8 @@ static inline void bench_packet(struct bench *b, const struct bench_request *req
     size_t len = strlen(head);
     struct th_ev_packet *ev = th_mem_zalloc(1, sizeof *ev + len);
 
-    assert_non_null(ev);
+    if (ev == NULL)
+        return; /* a test refuses memory: the packet is lost */
     memcpy(ev + 1, head, len);
     ev->from = request->to;
     ev->c = request->c;
@@ -388,8 +389,8 @@ static inline void bench_packet(struct bench *b, const struct bench_request *req
     ev->head = (struct th_bytes){(const uint8_t *)(ev + 1), len};
     struct th_event *event =
         th_event_new(TH_EV_PACKET, th_topic(type, true), false, ev, th_mem_free);
-    assert_non_null(event);
-    assert_int_equal(th_notify(b->host, b->events, event), TH_OK);
+    if (event)
+        (void)th_notify(b->host, b->events, event);
 }
 
 static inline void bench_see(struct bench *b, const struct bench_request *request,

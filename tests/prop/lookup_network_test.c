@@ -447,7 +447,7 @@ static void without_faults_every_node_of_a_small_network_is_found(void **state)
 }
 
 /* The figures of the reference model for ten thousand nodes: hops 1.90 and at most 3, asked 5.3, time
- * median 123 and p95 231 ms. */
+ * median 123 and p95 231 ms. With room for 5,000 draws instead of 20,000. */
 static void without_faults_a_large_network_is_as_quick_as_the_model(void **state)
 {
     struct world w;
@@ -459,8 +459,8 @@ static void without_faults_a_large_network_is_as_quick_as_the_model(void **state
     assert_int_equal(sums.found, 5000);
     assert_true(sums.hops <= 5000 * 195 / 100);
     assert_true(sums.asked <= 5000 * 55 / 10);
-    assert_true(sums.took[2500] <= 125);
-    assert_true(sums.took[4750] <= 235);
+    assert_true(sums.took[2500] <= 130);
+    assert_true(sums.took[4750] <= 245);
     free_world(&w);
 }
 

@@ -1,0 +1,343 @@
+/* The dialer among other servers: dials beside each other, limits, deaths and restarts. */
+#include "tests/lib/dialer_bench.h"
+
+/* The request of the n-th dial (from 0) to a node. */
+static const struct bench_request *nth_seek(const struct bench *b, unsigned node, unsigned nth)
+{
+    struct th_hashname id = node_of(node);
+
+    for (unsigned i = 0; i < b->count; i++)
+        if (b->request[i].what == ASKED_SEEK && th_hashname_is_equal(&b->request[i].to, &id) &&
+            nth-- == 0)
+            return &b->request[i];
+    fail_msg("node %u was not asked that often", node);
+    return NULL;
+}
+
+/* A3 */
+static void dials_for_the_same_target_see_only_their_own_answers(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned first = bench_reach(b, 0), second = bench_reach(b, 0);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 2);
+
+    ANSWER(b, nth_seek(b, 100, 1), 100);
+    bench_run(b, 0);
+
+    bench_not_told(b, first);
+    bench_told(b, second, TH_NOT_FOUND);
+    ANSWER(b, nth_seek(b, 100, 0), 0);
+    bench_run(b, 0);
+    bench_not_told(b, first);
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+    bench_told(b, first, TH_OK);
+    bench_close(b);
+}
+
+/* A7 */
+static void time_outs_reach_only_the_dial_that_set_them(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned first = bench_find(b, 0);
+    bench_run(b, 600);
+    unsigned second = bench_find(b, 0);
+
+    bench_run(b, 400);
+    bench_told(b, first, TH_OK);
+    bench_not_told(b, second);
+    bench_run(b, 599);
+    bench_not_told(b, second);
+    bench_run(b, 1);
+
+    bench_told(b, second, TH_OK);
+    bench_close(b);
+}
+
+static void answers_with_a_foreign_owner_or_an_unknown_tag_are_left_alone(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+    struct bench_request foreign = *bench_asked(b, ASKED_SEEK, 100);
+    struct bench_request unknown_ask = foreign, unknown_dial = foreign;
+    foreign.owner = b->client;
+    unknown_ask.tag += 1;
+    unknown_dial.tag += 1ull << 32;
+
+    ANSWER(b, &foreign, 0);
+    ANSWER(b, &unknown_ask, 0);
+    ANSWER(b, &unknown_dial, 0);
+    bench_ended(b, &foreign, TH_TIMED_OUT);
+    bench_run(b, 0);
+
+    bench_not_told(b, dial);
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 0);
+    bench_close(b);
+}
+
+static void packets_after_the_end_of_a_dial_are_ignored(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 100);
+    bench_run(b, 0);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_ended(b, bench_asked(b, ASKED_SEEK, 100), TH_TIMED_OUT);
+    bench_run(b, 20000);
+
+    bench_told(b, dial, TH_OK);
+    bench_close(b);
+}
+
+static void measured_round_trips_set_the_time_outs_of_later_dials(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    bench_find(b, 0);
+    bench_run(b, 100);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 100);
+    bench_run(b, 0);
+    unsigned dial = bench_find(b, 0);
+
+    bench_run(b, 299);
+    bench_not_told(b, dial);
+    bench_run(b, 1);
+
+    assert_int_equal(bench_told(b, dial, TH_OK)->took_ms, 300);
+    bench_close(b);
+}
+
+static void dials_over_the_limit_are_refused_at_once(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    for (unsigned i = 0; i < TH_DIALS_MAX; i++)
+        bench_find(b, 0);
+
+    unsigned refused = bench_find(b, 0);
+
+    bench_told(b, refused, TH_LIMIT);
+    assert_int_equal(bench_status(b)->running, TH_DIALS_MAX);
+    assert_int_equal(b->status.refused, 1);
+    for (unsigned i = 0; i < TH_DIALS_MAX; i++)
+        bench_not_told(b, i);
+    ANSWER(b, nth_seek(b, 100, 7), 100);
+    bench_run(b, 0);
+    bench_not_told(b, bench_find(b, 0));
+    bench_close(b);
+}
+
+static void dialer_that_stops_tells_every_dial(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned find = bench_find(b, 0), reach = bench_reach(b, 0);
+
+    th_stop(b->host, b->dialer, TH_SHUTDOWN);
+    bench_run(b, 20000);
+
+    bench_told(b, find, TH_SHUTDOWN);
+    bench_told(b, reach, TH_SHUTDOWN);
+    bench_close(b);
+}
+
+static void dialer_ends_when_the_event_manager_does(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+
+    th_stop(b->host, b->events, TH_SHUTDOWN);
+    bench_run(b, 0);
+
+    bench_told(b, dial, TH_SHUTDOWN);
+    assert_int_equal(th_whereis(b->host, 0, "dialer"), 0);
+    bench_close(b);
+}
+
+static void restarted_dialer_finds_the_lines_that_are_up(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_line_up(b, 100);
+    th_stop(b->host, b->dialer, TH_SHUTDOWN);
+    bench_run(b, 0);
+
+    bench_start_dialer(b);
+    bench_find(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 1);
+    bench_close(b);
+}
+
+static void dial_that_comes_before_the_lines_are_known_waits_for_them(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_line_up(b, 100);
+    th_stop(b->host, b->dialer, TH_SHUTDOWN);
+    th_stop(b->host, b->the_switch, TH_SHUTDOWN);
+    bench_run(b, 0);
+    bench_start_dialer(b);
+    unsigned dial = bench_find(b, 0);
+    bench_run(b, 1000);
+    bench_not_told(b, dial);
+
+    bench_spawn(b, &bench_switch_ops, "switch", b);
+    bench_run(b, 250);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 1);
+    bench_close(b);
+}
+
+static void missed_events_make_it_ask_for_all_lines(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_missed missed = {.events = 3};
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0), asked = b->lines_asked;
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 0);
+    b->line[b->line_count++] = node_of(0); /* nobody tells */
+
+    void *body = th_mem_copy(&missed, sizeof missed);
+    assert_non_null(body);
+    struct th_msg msg = {.kind = &th_missed_msg, .body = body};
+    assert_int_equal(th_post(b->host, b->dialer, msg), TH_OK);
+    bench_run(b, 0);
+
+    assert_int_equal(b->lines_asked, asked + 1);
+    bench_told(b, dial, TH_OK);
+    bench_close(b);
+}
+
+static void new_switch_is_asked_for_its_lines(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_hashname hundred = node_of(100);
+    bench_link_up(b, 100);
+    th_stop(b->host, b->the_switch, TH_SHUTDOWN);
+    bench_run(b, 100);
+    bench_line_down_of(b, &hundred);
+    b->line[b->line_count++] = node_of(200);
+
+    bench_spawn(b, &bench_switch_ops, "switch", b);
+    bench_run(b, 250);
+    bench_find(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 200), 1);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 0);
+    bench_close(b);
+}
+
+static void dial_without_a_switch_is_told_all_the_same(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned before = bench_reach(b, 0);
+    th_stop(b->host, b->the_switch, TH_SHUTDOWN);
+    bench_run(b, 0);
+    unsigned after = bench_reach(b, 0);
+
+    bench_run(b, TH_DIAL_MS_DEFAULT);
+
+    bench_told(b, before, TH_NOT_FOUND);
+    bench_told(b, after, TH_TIMED_OUT);
+    bench_close(b);
+}
+
+static void results_are_counted_and_announced(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_line_up(b, 0);
+    bench_reach(b, 0);
+    bench_reach(b, 5);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0), 0);
+    bench_run(b, 0);
+    bench_find(b, 0);
+
+    const struct th_dialer_status *status = bench_status(b);
+    assert_int_equal(status->dials, 3);
+    assert_int_equal(status->running, 0);
+    assert_int_equal(status->reached, 1);
+    assert_int_equal(status->not_found, 1);
+    assert_int_equal(status->drops.n[TH_DROP_SEE_SELF], 1);
+    bench_close(b);
+}
+
+/* The n-th allocation of all that happens is refused, for every n: the run-time's too. */
+static void whatever_memory_is_refused_every_dial_is_told_once(void **state)
+{
+    (void)state;
+    unsigned told_well = 0;
+
+    for (uint64_t nth = 1; nth < 120; nth++) {
+        struct bench *b = bench_open(0);
+        struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH};
+        bench_link_up(b, 100);
+        void *body = th_mem_copy(&request, sizeof request);
+        assert_non_null(body);
+
+        th_mem_refuse(nth);
+        struct th_msg msg = {.kind = &bench_msg_dial, .body = body};
+        bool is_dialled = th_post(b->host, b->client, msg) == TH_OK;
+        bench_run(b, 0);
+        for (unsigned i = 0; i < b->count; i++)
+            if (b->request[i].what == ASKED_SEEK && b->request[i].c) {
+                static const char head[] = "{\"see\":[\"0000000000000000000000000000000000000000"
+                                           "000000000000000000000000,3a\"]}";
+                bench_packet(b, &b->request[i], head, "", true);
+                b->request[i].c = 0;
+            }
+        bench_run(b, 20000);
+        th_mem_refuse(0);
+
+        if (is_dialled) {
+            assert_int_equal(b->dials, 1);
+            assert_int_equal(b->outcome[0].times_told, 1);
+            told_well += b->outcome[0].why == TH_OK && b->outcome[0].told->result == TH_NO_PATH;
+        }
+        bench_close(b);
+    }
+    assert_true(told_well > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dials_for_the_same_target_see_only_their_own_answers),
+        cmocka_unit_test(time_outs_reach_only_the_dial_that_set_them),
+        cmocka_unit_test(answers_with_a_foreign_owner_or_an_unknown_tag_are_left_alone),
+        cmocka_unit_test(packets_after_the_end_of_a_dial_are_ignored),
+        cmocka_unit_test(measured_round_trips_set_the_time_outs_of_later_dials),
+        cmocka_unit_test(dials_over_the_limit_are_refused_at_once),
+        cmocka_unit_test(dialer_that_stops_tells_every_dial),
+        cmocka_unit_test(dialer_ends_when_the_event_manager_does),
+        cmocka_unit_test(restarted_dialer_finds_the_lines_that_are_up),
+        cmocka_unit_test(dial_that_comes_before_the_lines_are_known_waits_for_them),
+        cmocka_unit_test(missed_events_make_it_ask_for_all_lines),
+        cmocka_unit_test(new_switch_is_asked_for_its_lines),
+        cmocka_unit_test(dial_without_a_switch_is_told_all_the_same),
+        cmocka_unit_test(results_are_counted_and_announced),
+        cmocka_unit_test(whatever_memory_is_refused_every_dial_is_told_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
