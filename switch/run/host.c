@@ -193,14 +193,14 @@ void th_run_host_clear(struct th_host *host)
     pthread_mutex_destroy(&host->lock);
 }
 
-/* The newest living server; 0 for none. */
-static th_pid newest(struct th_host *host, bool is_supervisor)
+/* The newest living supervisor that no other looks after; 0 for none. */
+static th_pid newest_supervisor(struct th_host *host)
 {
     th_pid pid = 0;
 
     th_run_lock(&host->lock);
     for (struct th_slot *slot = host->live_last; slot && pid == 0; slot = slot->live_previous)
-        if (!is_supervisor || (slot->parent == 0 && slot->spec.ops == &th_supervisor_ops))
+        if (slot->parent == 0 && slot->spec.ops == &th_supervisor_ops)
             pid = slot->pid;
     th_run_unlock(&host->lock);
     return pid;
@@ -211,37 +211,31 @@ static bool has_ended(struct th_host *host, const void *pid)
     return !th_run_is_alive(host, *(const th_pid *)pid);
 }
 
-/* Stops the newest until none is left or the time is over; returns whether none is left. */
-static bool stop_newest_first(struct th_host *host, bool is_supervisor, th_ms until_us)
-{
-    th_pid pid;
-
-    while ((pid = newest(host, is_supervisor)) != 0) {
-        uint64_t now_us = th_host_now_us(host);
-        if (now_us >= until_us)
-            return false;
-        th_stop(host, pid, TH_SHUTDOWN);
-        host->ops->wait(host, has_ended, &pid, (until_us - now_us) / 1000 + 1);
-        if (!has_ended(host, &pid))
-            return false;
-    }
-    return true;
-}
-
 static bool is_empty(struct th_host *host, const void *unused)
 {
+    bool is_so;
+
     (void)unused;
-    return newest(host, false) == 0;
+    th_run_lock(&host->lock);
+    is_so = host->live_first == NULL;
+    th_run_unlock(&host->lock);
+    return is_so;
 }
 
-/* A pid that was stopped already is only told again; nobody is waited for in between. */
-static void stop_rest_now(struct th_host *host)
+static th_ms ms_left(struct th_host *host, uint64_t until_us)
+{
+    uint64_t now_us = th_host_now_us(host);
+
+    return now_us < until_us ? (until_us - now_us) / 1000 : 0;
+}
+
+/* Newest first. No foreign code runs here: servers are only marked and handed to their places. */
+static void stop_each(struct th_host *host,
+                      void (*stop)(struct th_host *host, th_pid pid, enum th_err why))
 {
     th_run_lock(&host->lock);
-    for (struct th_slot *slot = host->live_last; slot; slot = slot->live_previous) {
-        /* No foreign code runs here: the server is only marked, and handed to its place. */
-        th_run_stop_now(host, slot->pid, TH_SHUTDOWN);
-    }
+    for (struct th_slot *slot = host->live_last; slot; slot = slot->live_previous)
+        stop(host, slot->pid, TH_SHUTDOWN);
     th_run_unlock(&host->lock);
 }
 
@@ -249,13 +243,20 @@ unsigned th_run_host_stop_all(struct th_host *host, th_ms limit)
 {
     uint64_t until_us = th_host_now_us(host) + limit * 800;
     unsigned left = 0;
+    th_pid pid;
 
     th_run_lock(&host->lock);
     host->is_closing = true;
     th_run_unlock(&host->lock);
 
-    if (!stop_newest_first(host, true, until_us) || !stop_newest_first(host, false, until_us)) {
-        stop_rest_now(host);
+    while ((pid = newest_supervisor(host)) != 0 && ms_left(host, until_us) > 0) {
+        th_stop(host, pid, TH_SHUTDOWN);
+        host->ops->wait(host, has_ended, &pid, ms_left(host, until_us));
+    }
+    stop_each(host, th_stop);
+    host->ops->wait(host, is_empty, NULL, ms_left(host, until_us));
+    if (!is_empty(host, NULL)) {
+        stop_each(host, th_run_stop_now);
         host->ops->wait(host, is_empty, NULL, limit / 5);
     }
 

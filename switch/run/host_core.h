@@ -137,7 +137,7 @@ void th_run_host_init(struct th_host *host, const struct th_host_ops *ops);
 
 /*
  * Stops every server: supervisors one after the other, the newest first, which stop their children;
- * then the rest, newest first; what is left after 4/5 of the time, at once.
+ * then the rest, newest first; after 4/5 of the time, who is left without being asked.
  * Returns how many still live.
  */
 unsigned th_run_host_stop_all(struct th_host *host, th_ms limit);

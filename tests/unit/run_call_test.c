@@ -1,31 +1,565 @@
 /* Calls: exactly one outcome, on time, and nothing after it. */
 #include "tests/unit/run_probe.h"
 
-/* C1, C6 */
+/* A caller that calls `callee` when it is sent a number. */
+static th_pid spawn_pair(struct stage *stage, struct probe *caller, struct probe *callee)
+{
+    caller->on_msg = probe_calls_on;
+    caller->other = stage_spawn(stage, callee);
+    return stage_spawn(stage, caller);
+}
+
+static void tell(struct stage *stage, th_pid pid, uint64_t number)
+{
+    assert_int_equal(th_post(stage->host, pid, probe_number(number)), TH_OK);
+}
+
+/* on_msg: keeps the call and its reference for later. */
+static enum th_err keeps_call(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)self;
+    *(struct th_from *)probe->data = th_from_of(msg);
+    return TH_OK;
+}
+
+/* on_msg: ends instead of answering. */
+static enum th_err dies(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)probe, (void)self, (void)msg;
+    return TH_IO;
+}
+
+/* C6 */
 static void call_is_answered_on_the_callers_turn(void **state)
 {
     (void)state;
-    struct probe callee = {.on_msg = probe_answers}, caller = {.on_msg = probe_calls_on};
-    struct th_host *host;
-    struct th_place *place;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        struct probe caller = {0}, callee = {.on_msg = probe_answers};
+        tell(&stage, spawn_pair(&stage, &caller, &callee), 41);
 
-    assert_int_equal(th_host_step_new(&host, 0), TH_OK);
-    assert_int_equal(th_host_step_place(host, "all", &place), TH_OK);
-    caller.other = probe_spawn(host, place, NULL, &callee);
-    th_pid pid = probe_spawn(host, place, NULL, &caller);
-    assert_int_equal(th_post(host, pid, probe_number(41)), TH_OK);
-    th_host_step_run(host, 10);
+        th_host_step_run(stage.host, 10);
+
+        assert_int_equal(caller.replies, 1);
+        assert_int_equal(caller.why, TH_OK);
+        assert_int_equal(caller.answer, 42);
+        assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
+        th_host_step_close(stage.host);
+    }
+}
+
+/* C1 */
+static void reply_with_another_reference_is_not_taken(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct th_from from = {0};
+    struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
+    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+    th_host_step_run(stage.host, 1);
+
+    th_reply(stage.host, (struct th_from){from.pid, from.ref + 1}, probe_number(13));
+    th_reply(stage.host, (struct th_from){from.pid, 0}, probe_number(13));
+    th_reply(stage.host, (struct th_from){callee.pid, from.ref}, probe_number(13));
+    th_reply(stage.host, (struct th_from){0, from.ref}, probe_number(13));
+    th_reply(stage.host, (struct th_from){UINT64_MAX, from.ref}, probe_number(13));
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(caller.replies, 0);
+
+    th_reply(stage.host, from, probe_number(42));
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.answer, 42);
+    th_host_step_close(stage.host);
+}
+
+/* C2 */
+static void call_of_the_dead_or_unregistered_is_told_gone_at_once(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {0};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    th_stop(stage.host, caller.other, TH_OK);
+    th_host_step_run(stage.host, 1);
+
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 0);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_GONE);
+
+    caller.other = th_whereis(stage.host, 0, "nobody");
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 0);
+    assert_int_equal(caller.replies, 2);
+    assert_int_equal(caller.why, TH_GONE);
+    th_host_step_close(stage.host);
+}
+
+/* C2, C3 */
+static void callee_that_dies_before_it_replies_is_told_gone_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        struct probe caller = {0}, callee = {.on_msg = dies};
+        tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+
+        th_host_step_run(stage.host, 20000);
+
+        assert_int_equal(caller.replies, 1);
+        assert_int_equal(caller.why, TH_GONE);
+        assert_int_equal(caller.downs, 0);
+        th_host_step_close(stage.host);
+    }
+}
+
+/* C2: the call still waits in the mailbox of a server that is stopped. */
+static void call_that_waits_when_its_callee_is_stopped_is_told_gone(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {.on_msg = probe_answers};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    assert_int_equal(th_suspend(stage.host, caller.other, 60000), TH_OK);
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(caller.replies, 0);
+
+    th_stop(stage.host, caller.other, TH_SHUTDOWN);
+    th_host_step_run(stage.host, 0);
 
     assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_GONE);
+    th_host_step_close(stage.host);
+}
+
+static enum th_err answers_and_dies(struct probe *probe, const struct th_self *self,
+                                    struct th_msg *msg)
+{
+    probe_answers(probe, self, msg);
+    return TH_IO;
+}
+
+/* C3 */
+static void death_after_the_reply_is_not_told(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        struct probe caller = {0}, callee = {.on_msg = answers_and_dies};
+        tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+
+        th_host_step_run(stage.host, 20000);
+
+        assert_int_equal(caller.replies, 1);
+        assert_int_equal(caller.why, TH_OK);
+        assert_int_equal(caller.downs, 0);
+        th_host_step_close(stage.host);
+    }
+}
+
+/* C4, C3 */
+static void call_times_out_once_and_its_late_reply_is_dropped(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct th_from from = {0};
+    struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
+    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+
+    th_host_step_run(stage.host, TH_CALL_MS_DEFAULT - 1);
+    assert_int_equal(caller.replies, 0);
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_TIMED_OUT);
+
+    th_reply(stage.host, from, probe_number(42));
+    th_stop(stage.host, caller.other, TH_IO);
+    th_host_step_run(stage.host, 20000);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.downs, 0);
+    th_host_step_close(stage.host);
+}
+
+/* C3 */
+static void second_reply_is_dropped(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct th_from from = {0};
+    struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
+    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+    th_host_step_run(stage.host, 1);
+
+    th_reply(stage.host, from, probe_number(42));
+    th_reply(stage.host, from, probe_number(43)); /* before the first was handled */
+    th_host_step_run(stage.host, 1);
+    th_reply(stage.host, from, probe_number(44)); /* and after */
+    th_host_step_run(stage.host, 20000);
+
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.answer, 42);
+    th_host_step_close(stage.host);
+}
+
+static enum th_err calls_then_cancels(struct probe *probe, const struct th_self *self,
+                                      struct th_msg *msg)
+{
+    if (probe_number_of(msg) == 0) {
+        th_cancel(self, probe->ref);
+        th_cancel(self, probe->ref);
+        th_cancel(self, 0);
+        th_cancel(self, 999);
+        return TH_OK;
+    }
+    return probe_call(probe, self, probe_number_of(msg));
+}
+
+/* C3: also when the reply waits in the mailbox already. */
+static void cancelled_call_is_never_told(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct stage stage = stage_open(seed);
+        struct probe caller = {0}, callee = {.on_msg = probe_answers};
+        th_pid pid = spawn_pair(&stage, &caller, &callee);
+        caller.on_msg = calls_then_cancels;
+        tell(&stage, pid, 1);
+        tell(&stage, pid, 0); /* arrives before any reply, which may come before it is handled */
+
+        th_host_step_run(stage.host, 20000);
+
+        assert_int_equal(caller.replies, 0);
+        assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
+        th_host_step_close(stage.host);
+    }
+}
+
+/* C3 */
+static void caller_that_dies_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct th_from from = {0};
+    struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 1);
+
+    th_stop(stage.host, pid, TH_OK);
+    th_host_step_run(stage.host, 1);
+    th_reply(stage.host, from, probe_number(42));
+    th_host_step_run(stage.host, 20000);
+
+    assert_int_equal(caller.replies, 0);
+    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
+    th_host_step_close(stage.host);
+}
+
+/* --- deadlocks that cannot be --- */
+
+/* on_msg: answers only once the server that it calls itself has answered. */
+static enum th_err on_inner_reply(void *state, const struct th_self *self, void *ctx,
+                                  enum th_err why, struct th_msg *reply)
+{
+    struct probe *probe = ((struct probe_state *)state)->probe;
+    struct th_from *from = ctx;
+
+    probe->replies++;
+    probe->why = why;
+    if (why == TH_OK)
+        th_reply(self->host, *from, probe_number(probe_number_of(reply) + 1));
+    th_mem_free(from);
+    return TH_OK;
+}
+
+static enum th_err asks_round(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    uint64_t left = probe_number_of(msg);
+    struct th_from from = th_from_of(msg);
+
+    if (left == 0) {
+        th_reply(self->host, from, probe_number(0));
+        return TH_OK;
+    }
+    return th_call(self, probe->other, probe_number(left - 1), 1000, on_inner_reply,
+                   th_mem_copy(&from, sizeof from), NULL);
+}
+
+/* C5 */
+static void servers_that_call_each_other_in_a_ring_all_get_answers(void **state)
+{
+    (void)state;
+    enum { RING_MAX = 5, DEPTH = 12 };
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        unsigned size = 1 + (unsigned)seed % RING_MAX; /* 1: a server that calls itself */
+        struct stage stage = stage_open(seed);
+        struct probe ring[RING_MAX] = {0};
+        th_pid pids[RING_MAX];
+        for (unsigned i = 0; i < size; i++) {
+            ring[i].on_msg = asks_round;
+            pids[i] = stage_spawn(&stage, &ring[i]);
+        }
+        for (unsigned i = 0; i < size; i++)
+            ring[i].other = pids[(i + 1) % size];
+
+        for (unsigned i = 0; i < size; i++) /* all at once, each through the whole ring and more */
+            tell(&stage, pids[i], DEPTH);
+        th_host_step_run(stage.host, 1);
+
+        for (unsigned i = 0; i < size; i++) {
+            if (ring[i].replies != DEPTH || ring[i].why != TH_OK)
+                fail_msg("seed=%u server=%u replies=%u", (unsigned)seed, i, ring[i].replies);
+        }
+        th_host_step_close(stage.host);
+    }
+}
+
+static enum th_err calls_and_waits(struct probe *probe, const struct th_self *self,
+                                   struct th_msg *msg)
+{
+    struct th_msg reply;
+
+    (void)msg;
+    probe->why = th_call_wait(self->host, probe->other, probe_number(1), 1000, &reply);
+    return TH_OK;
+}
+
+/* C5 */
+static void blocking_call_from_a_server_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {.on_msg = probe_answers};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    caller.on_msg = calls_and_waits;
+
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 0);
+
+    assert_int_equal(caller.why, TH_WOULD_DEADLOCK);
+    assert_int_equal(callee.msgs, 0);
+    th_host_step_close(stage.host);
+}
+
+/* C5, C2, C4 */
+static void blocking_call_of_a_plain_thread_has_the_same_outcomes(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(3);
+    struct th_from from;
+    struct probe answering = {.on_msg = probe_answers}, dying = {.on_msg = dies};
+    struct probe silent = {.on_msg = keeps_call, .data = &from};
+    th_pid pid = stage_spawn(&stage, &answering);
+    struct th_msg reply;
+
+    assert_int_equal(th_call_wait(stage.host, pid, probe_number(1), 1000, &reply), TH_OK);
+    assert_int_equal(probe_number_of(&reply), 2);
+    th_msg_drop(&reply);
+    pid = stage_spawn(&stage, &dying);
+    assert_int_equal(th_call_wait(stage.host, pid, probe_number(1), 1000, &reply), TH_GONE);
+    assert_int_equal(th_call_wait(stage.host, pid, probe_number(1), 1000, &reply), TH_GONE);
+    pid = stage_spawn(&stage, &silent);
+    th_ms before = th_host_now(stage.host).mono;
+    assert_int_equal(th_call_wait(stage.host, pid, probe_number(1), 1000, &reply), TH_TIMED_OUT);
+    assert_int_equal(th_host_now(stage.host).mono, before + 1000);
+
+    th_reply(stage.host, from, probe_number(42));
+    th_host_step_close(stage.host);
+}
+
+/* --- deferred --- */
+
+/* on_msg: hands whom to answer on to another server. */
+static const struct th_msg_kind errand_msg = {"test.errand", th_mem_free};
+
+static enum th_err delegates(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    struct th_from from = th_from_of(msg);
+
+    return th_post(self->host, probe->other,
+                   (struct th_msg){.kind = &errand_msg, .body = th_mem_copy(&from, sizeof from)});
+}
+
+static enum th_err runs_errand(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)probe;
+    th_reply(self->host, *(struct th_from *)msg->body, probe_number(42));
+    return TH_OK;
+}
+
+/* C6 */
+static void reply_may_come_later_and_from_another_server(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {.on_msg = delegates}, helper = {.on_msg = runs_errand};
+    callee.other = stage_spawn(&stage, &helper);
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    assert_int_equal(th_suspend(stage.host, callee.other, 3000), TH_OK);
+
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 2999);
+    assert_int_equal(caller.replies, 0);
+    th_host_step_run(stage.host, 1);
+
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(caller.answer, 42);
-    th_host_step_close(host);
+    th_host_step_close(stage.host);
+}
+
+static enum th_err calls_without_waiting(struct probe *probe, const struct th_self *self,
+                                         struct th_msg *msg)
+{
+    (void)msg;
+    enum th_err err = probe_call(probe, self, 1);
+    probe->answer = probe->replies; /* still none, though the callee is gone */
+    return err;
+}
+
+static void outcome_never_comes_from_inside_the_call(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {.on_msg = calls_without_waiting, .answer = 99};
+    th_pid pid = stage_spawn(&stage, &caller);
+
+    tell(&stage, pid, 1);
+    while (caller.msgs == 0)
+        th_host_step_once(stage.host);
+    assert_int_equal(caller.answer, 0);
+    assert_int_equal(caller.replies, 0);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(caller.replies, 1);
+    th_host_step_close(stage.host);
+}
+
+/* --- limits --- */
+
+static enum th_err calls_until_refused(struct probe *probe, const struct th_self *self,
+                                       struct th_msg *msg)
+{
+    unsigned made = 0;
+
+    (void)msg;
+    while ((probe->why = probe_call(probe, self, made)) == TH_OK)
+        made++;
+    probe->answer = made;
+    return TH_OK;
+}
+
+static void outstanding_calls_are_limited(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {0};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    caller.on_msg = calls_until_refused;
+
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(caller.why, TH_LIMIT);
+    assert_int_equal(caller.answer, TH_CALLS_MAX);
+    assert_int_equal(caller.replies, 0);
+    th_host_step_run(stage.host, TH_CALL_MS_DEFAULT);
+    assert_int_equal(caller.replies, TH_CALLS_MAX);
+    th_host_step_close(stage.host);
+}
+
+static enum th_err calls_and_notes_failure(struct probe *probe, const struct th_self *self,
+                                           struct th_msg *msg)
+{
+    uint64_t nth = probe_number_of(msg);
+    struct th_msg body = probe_number(1);
+
+    th_mem_refuse(nth);
+    probe->why = th_call(self, probe->other, body, 1000, probe_on_reply, NULL, NULL);
+    th_mem_refuse(0);
+    probe->ref = probe->why == TH_OK;
+    return TH_OK;
+}
+
+static void call_without_memory_fails_and_is_not_told_later(void **state)
+{
+    (void)state;
+    bool has_worked = false;
+    for (uint64_t nth = 1; !has_worked; nth++) {
+        struct stage stage = stage_open(0);
+        struct probe caller = {0}, callee = {.on_msg = probe_answers};
+        th_pid pid = spawn_pair(&stage, &caller, &callee);
+        caller.on_msg = calls_and_notes_failure;
+
+        tell(&stage, pid, nth);
+        th_host_step_run(stage.host, 20000);
+
+        has_worked = caller.ref;
+        if (!has_worked)
+            assert_int_equal(caller.why, TH_NO_MEMORY);
+        assert_int_equal(caller.replies, has_worked ? 1 : 0);
+        assert_true(nth < 20);
+        th_host_step_close(stage.host);
+    }
+}
+
+static enum th_err calls_again(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                               struct th_msg *reply)
+{
+    struct probe *probe = ((struct probe_state *)state)->probe;
+
+    probe_on_reply(state, self, ctx, why, reply);
+    if (probe->replies == 100000)
+        return TH_OK;
+    return th_call(self, probe->other, probe_number(1), 1000, calls_again, NULL, NULL);
+}
+
+static enum th_err begins_calls(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)msg;
+    return th_call(self, probe->other, probe_number(1), 1000, calls_again, NULL, NULL);
+}
+
+/* C3 */
+static void nothing_piles_up_however_many_calls_are_made(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe caller = {0}, callee = {.on_msg = probe_answers};
+    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    caller.on_msg = begins_calls;
+
+    tell(&stage, pid, 1);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(caller.replies, 100000);
+    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
+    assert_int_equal(stage_look(&stage, caller.other).mailbox_peak, 1);
+    th_host_step_close(stage.host);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(call_is_answered_on_the_callers_turn),
+        cmocka_unit_test(reply_with_another_reference_is_not_taken),
+        cmocka_unit_test(call_of_the_dead_or_unregistered_is_told_gone_at_once),
+        cmocka_unit_test(callee_that_dies_before_it_replies_is_told_gone_once),
+        cmocka_unit_test(call_that_waits_when_its_callee_is_stopped_is_told_gone),
+        cmocka_unit_test(death_after_the_reply_is_not_told),
+        cmocka_unit_test(call_times_out_once_and_its_late_reply_is_dropped),
+        cmocka_unit_test(second_reply_is_dropped),
+        cmocka_unit_test(cancelled_call_is_never_told),
+        cmocka_unit_test(caller_that_dies_leaves_nothing_behind),
+        cmocka_unit_test(servers_that_call_each_other_in_a_ring_all_get_answers),
+        cmocka_unit_test(blocking_call_from_a_server_is_refused_at_once),
+        cmocka_unit_test(blocking_call_of_a_plain_thread_has_the_same_outcomes),
+        cmocka_unit_test(reply_may_come_later_and_from_another_server),
+        cmocka_unit_test(outcome_never_comes_from_inside_the_call),
+        cmocka_unit_test(outstanding_calls_are_limited),
+        cmocka_unit_test(call_without_memory_fails_and_is_not_told_later),
+        cmocka_unit_test(nothing_piles_up_however_many_calls_are_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,33 +1,38 @@
 /* The event manager: who is told, in which order, and what happens when somebody ends. */
 #include "tests/unit/run_probe.h"
 
-struct stage {
-    struct th_host *host;
-    struct th_place *place;
-    th_pid manager;
-};
-
-static struct stage open_stage(uint64_t seed)
-{
-    struct stage stage = {0};
-    struct th_server_spec spec = {.ops = &th_event_manager_ops, .name = "events"};
-
-    assert_int_equal(th_host_step_new(&stage.host, seed), TH_OK);
-    assert_int_equal(th_host_step_place(stage.host, "all", &stage.place), TH_OK);
-    spec.place = stage.place;
-    assert_int_equal(th_spawn(stage.host, &spec, &stage.manager), TH_OK);
-    return stage;
-}
-
 static const struct th_interest all = {.kinds = UINT64_MAX, .topics = UINT64_MAX};
 
-static struct th_event *event(uint64_t kind, uint64_t topic, bool is_state)
+static th_pid spawn_manager(struct stage *stage)
 {
-    struct th_event *made =
-        th_event_new(kind, topic, is_state, th_mem_copy("body", 4), th_mem_free);
+    struct th_server_spec spec = {
+        .ops = &th_event_manager_ops, .name = "events", .place = stage->place};
+    th_pid pid;
 
-    assert_non_null(made);
-    return made;
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
+    return pid;
+}
+
+static unsigned dropped_bodies;
+
+static void count_drop(void *body)
+{
+    dropped_bodies++;
+    th_mem_free(body);
+}
+
+static struct th_event *make_event(uint64_t kind, uint64_t topic, bool is_state)
+{
+    struct th_event *event =
+        th_event_new(kind, topic, is_state, th_mem_copy("body", 4), count_drop);
+
+    assert_non_null(event);
+    return event;
+}
+
+static void notify(struct stage *stage, th_pid manager, uint64_t kind)
+{
+    assert_int_equal(th_notify(stage->host, manager, make_event(kind, 0, false)), TH_OK);
 }
 
 /* init: subscribes to probe->other with the interest in probe->data, or with all. */
@@ -38,33 +43,581 @@ static enum th_err subscribes(struct probe *probe, const struct th_self *self)
     return th_subscribe(self, probe->other, *interest, probe_on_reply, NULL);
 }
 
+/* on_msg: notes the kind of each event as a letter. */
+static enum th_err notes_kind(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)self;
+    if (msg->kind == &th_event_msg)
+        probe_note(probe, (char)('a' + __builtin_ctzll(th_event_of(msg)->kind)));
+    if (msg->kind == &th_missed_msg)
+        probe_note(probe, '!');
+    if (msg->kind == &th_down_msg)
+        probe_note(probe, '-');
+    return TH_OK;
+}
+
+static struct th_subscription_list *list(struct stage *stage, th_pid manager)
+{
+    struct th_msg reply;
+
+    assert_int_equal(th_call_wait(stage->host, manager, (struct th_msg){.kind = &th_event_list_msg},
+                                  1000, &reply),
+                     TH_OK);
+    assert_ptr_equal(reply.kind, &th_event_list_msg);
+    return reply.body;
+}
+
+static unsigned count_subscriptions(struct stage *stage, th_pid manager)
+{
+    struct th_subscription_list *rows = list(stage, manager);
+    unsigned count = rows->count;
+
+    th_mem_free(rows);
+    return count;
+}
+
+/* --- who is told --- */
+
 /* B1, B2, B3 */
-static void event_reaches_each_subscriber_once(void **state)
+static void event_reaches_each_subscriber_once_and_is_dropped_once(void **state)
 {
     (void)state;
-    struct stage stage = open_stage(0);
-    struct probe probes[3] = {0};
-    for (int i = 0; i < 3; i++) {
-        probes[i] = (struct probe){.init = subscribes, .other = stage.manager};
-        probe_spawn(stage.host, stage.place, NULL, &probes[i]);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        th_pid manager = spawn_manager(&stage);
+        struct probe probes[3] = {0};
+        for (int i = 0; i < 3; i++) {
+            probes[i] = (struct probe){.init = subscribes, .on_msg = notes_kind, .other = manager};
+            stage_spawn(&stage, &probes[i]);
+        }
+        th_host_step_run(stage.host, 1);
+        dropped_bodies = 0;
+
+        notify(&stage, manager, 1);
+        notify(&stage, manager, 2);
+        th_host_step_run(stage.host, 1);
+
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(probes[i].why, TH_OK);
+            assert_string_equal(probes[i].trace, "ab");
+        }
+        assert_int_equal(dropped_bodies, 2);
+        th_host_step_close(stage.host);
+    }
+}
+
+static void nobody_is_woken_for_what_he_does_not_read(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct th_interest interests[4] = {{2, 0}, {3, 4}, {0, UINT64_MAX}, {2, 4}};
+    struct probe probes[4] = {0};
+    for (int i = 0; i < 4; i++) {
+        probes[i] = (struct probe){.init = subscribes, .other = manager, .data = &interests[i]};
+        stage_spawn(&stage, &probes[i]);
     }
     th_host_step_run(stage.host, 1);
 
-    assert_int_equal(th_notify(stage.host, stage.manager, event(1, 0, false)), TH_OK);
-    assert_int_equal(th_notify(stage.host, stage.manager, event(1, 0, false)), TH_OK);
+    assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, false)), TH_OK); /* 0 1 3 */
+    assert_int_equal(th_notify(stage.host, manager, make_event(2, 4, false)), TH_OK); /* 1 3 */
+    assert_int_equal(th_notify(stage.host, manager, make_event(1, 8, false)), TH_OK); /* nobody */
+    assert_int_equal(th_notify(stage.host, manager, make_event(4, 0, false)), TH_OK); /* nobody */
     th_host_step_run(stage.host, 1);
 
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(probes[i].why, TH_OK);
-        assert_int_equal(probes[i].events, 2);
+    const unsigned told[4] = {1, 2, 0, 2};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(probes[i].events, told[i]);
+        assert_int_equal(probes[i].msgs, told[i]);
+        assert_int_equal(stage_look(&stage, probes[i].pid).messages, told[i] + 1); /* on_done */
     }
+    th_host_step_close(stage.host);
+}
+
+static enum th_err notes_seq(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)self;
+    if (msg->kind == &th_event_msg) {
+        const struct th_event *event = th_event_of(msg);
+        probe_note(probe, (char)('a' + event->seq % 26));
+    }
+    return TH_OK;
+}
+
+static enum th_err notifies(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)msg;
+    return th_notify(self->host, probe->other, make_event(1, 0, false));
+}
+
+/* Some announce from the manager's place, some from elsewhere. */
+static void all_subscribers_see_one_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct stage stage = stage_open(seed);
+        struct th_place *elsewhere;
+        assert_int_equal(th_host_step_place(stage.host, "elsewhere", &elsewhere), TH_OK);
+        th_pid manager = spawn_manager(&stage);
+        struct probe readers[2] = {0}, writers[3] = {0};
+        for (int i = 0; i < 2; i++) {
+            readers[i] = (struct probe){.init = subscribes, .on_msg = notes_seq, .other = manager};
+            stage_spawn(&stage, &readers[i]);
+        }
+        th_host_step_run(stage.host, 1);
+
+        for (int i = 0; i < 3; i++) {
+            writers[i] = (struct probe){.on_msg = notifies, .other = manager};
+            th_pid pid = probe_spawn(stage.host, i ? elsewhere : stage.place, NULL, &writers[i]);
+            for (int n = 0; n < 5; n++)
+                assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
+        }
+        th_host_step_run(stage.host, 1);
+
+        assert_string_equal(readers[0].trace, "bcdefghijklmnop");
+        assert_string_equal(readers[1].trace, readers[0].trace);
+        th_host_step_close(stage.host);
+    }
+}
+
+static enum th_err notifies_number(struct probe *probe, const struct th_self *self,
+                                   struct th_msg *msg)
+{
+    return th_notify(self->host, probe->other,
+                     make_event(UINT64_C(1) << probe_number_of(msg), 0, false));
+}
+
+/* From the manager's own place too, where what was posted while it slept must go first. */
+static void events_of_one_announcer_keep_their_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct stage stage = stage_open(seed);
+        th_pid manager = spawn_manager(&stage);
+        struct probe reader = {.init = subscribes, .on_msg = notes_kind, .other = manager};
+        struct probe writer = {.on_msg = notifies_number, .other = manager};
+        stage_spawn(&stage, &reader);
+        th_host_step_run(stage.host, 1);
+        th_pid pid = stage_spawn(&stage, &writer);
+        for (uint64_t n = 0; n < 10; n++)
+            assert_int_equal(th_post(stage.host, pid, probe_number(n)), TH_OK);
+
+        assert_int_equal(th_suspend(stage.host, manager, 100), TH_OK);
+        for (unsigned i = 0; i < seed % 10; i++)
+            th_host_step_once(stage.host);
+        assert_int_equal(th_resume(stage.host, manager), TH_OK);
+        th_host_step_run(stage.host, 1);
+
+        assert_string_equal(reader.trace, "abcdefghij");
+        th_host_step_close(stage.host);
+    }
+}
+
+static enum th_err keeps_event(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)self;
+    if (msg->kind == &th_event_msg) {
+        probe->data = msg->body;
+        msg->body = NULL;
+    }
+    return TH_OK;
+}
+
+static void event_may_be_kept_by_its_readers(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.init = subscribes, .on_msg = keeps_event, .other = manager};
+    stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 1);
+    dropped_bodies = 0;
+
+    notify(&stage, manager, 1);
+    th_host_step_run(stage.host, 1);
+    th_host_step_close(stage.host);
+
+    assert_int_equal(dropped_bodies, 0);
+    th_event_release(probe.data);
+    assert_int_equal(dropped_bodies, 1);
+}
+
+/* --- subscriptions --- */
+
+static enum th_err subscribes_to_number(struct probe *probe, const struct th_self *self,
+                                        struct th_msg *msg)
+{
+    notes_kind(probe, self, msg);
+    if (msg->kind != &probe_msg)
+        return TH_OK;
+    if (probe_number_of(msg) == 0) {
+        th_unsubscribe(self, probe->other);
+        return TH_OK;
+    }
+    return th_subscribe(self, probe->other, (struct th_interest){probe_number_of(msg), 0},
+                        probe_on_reply, NULL);
+}
+
+/* B2 */
+static void interest_can_be_changed_and_ended(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.on_msg = subscribes_to_number, .other = manager};
+    th_pid pid = stage_spawn(&stage, &probe);
+    const uint64_t interests[] = {1, 2, 0, 3, 0, 0, 1};
+
+    for (unsigned i = 0; i < sizeof interests / sizeof *interests; i++) {
+        assert_int_equal(th_post(stage.host, pid, probe_number(interests[i])), TH_OK);
+        th_host_step_run(stage.host, 1);
+        memset(probe.trace, 0, sizeof probe.trace);
+        notify(&stage, manager, 1);
+        notify(&stage, manager, 2);
+        th_host_step_run(stage.host, 1);
+
+        const char *const seen[] = {"", "a", "b", "ab"};
+        assert_string_equal(probe.trace, seen[interests[i]]);
+        assert_int_equal(count_subscriptions(&stage, manager), interests[i] ? 1 : 0);
+    }
+    assert_int_equal(probe.downs, 0);
+    th_host_step_close(stage.host);
+}
+
+static void event_that_waits_comes_though_its_owner_unsubscribed(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.init = subscribes, .on_msg = subscribes_to_number, .other = manager};
+    th_pid pid = stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(th_suspend(stage.host, pid, 10), TH_OK);
+    assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+    notify(&stage, manager, 1);
+    th_host_step_run(stage.host, 20);
+    notify(&stage, manager, 2);
+    th_host_step_run(stage.host, 1);
+
+    assert_string_equal(probe.trace, "a");
+    th_host_step_close(stage.host);
+}
+
+/* A9, B4 */
+static void subscription_of_a_dead_owner_is_gone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        th_pid manager = spawn_manager(&stage);
+        struct probe dying = {.init = subscribes, .other = manager}, other = dying;
+        th_pid pid = stage_spawn(&stage, &dying);
+        stage_spawn(&stage, &other);
+        th_host_step_run(stage.host, 1);
+        assert_int_equal(count_subscriptions(&stage, manager), 2);
+
+        th_stop(stage.host, pid, TH_IO);
+        notify(&stage, manager, 1);
+        th_host_step_run(stage.host, 1);
+
+        assert_int_equal(count_subscriptions(&stage, manager), 1);
+        assert_int_equal(other.events, 1);
+        th_host_step_close(stage.host);
+    }
+}
+
+/* A9 */
+static void owner_is_told_when_the_manager_dies(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct stage stage = stage_open(seed);
+        th_pid manager = spawn_manager(&stage);
+        struct probe probe = {.init = subscribes, .on_msg = notes_kind, .other = manager};
+        stage_spawn(&stage, &probe);
+        th_host_step_run(stage.host, 1);
+        notify(&stage, manager, 1);
+        th_host_step_run(stage.host, 1);
+
+        th_stop(stage.host, manager, TH_IO);
+        th_host_step_run(stage.host, 1);
+
+        assert_string_equal(probe.trace, "a-");
+        assert_int_equal(probe.down.pid, manager);
+        assert_int_equal(probe.down.why, TH_IO);
+        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, false)), TH_GONE);
+        th_host_step_close(stage.host);
+    }
+}
+
+static void subscription_at_a_dead_manager_is_told(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe probe = {.init = subscribes, .other = 0};
+    stage_spawn(&stage, &probe);
+
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(probe.replies, 1);
+    assert_int_equal(probe.why, TH_GONE);
+    assert_int_equal(probe.downs, 1);
+    th_host_step_close(stage.host);
+}
+
+static void list_shows_owners_in_order_with_their_counts(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct th_interest ones = {1, 0};
+    struct probe first = {.init = subscribes, .other = manager};
+    struct probe second = {.init = subscribes, .other = manager, .data = &ones};
+    stage_spawn(&stage, &first);
+    stage_spawn(&stage, &second);
+    th_host_step_run(stage.host, 1);
+    notify(&stage, manager, 1);
+    notify(&stage, manager, 2);
+
+    struct th_subscription_list *rows = list(&stage, manager);
+
+    assert_int_equal(rows->count, 2);
+    assert_int_equal(rows->row[0].owner, first.pid);
+    assert_int_equal(rows->row[0].forwarded, 2);
+    assert_int_equal(rows->row[1].owner, second.pid);
+    assert_int_equal(rows->row[1].interest.kinds, 1);
+    assert_int_equal(rows->row[1].forwarded, 1);
+    th_mem_free(rows);
+    th_host_step_close(stage.host);
+}
+
+static void manager_has_room_for_so_many_subscriptions(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    static struct probe probes[TH_SUBSCRIPTIONS_MAX + 1];
+    for (unsigned i = 0; i <= TH_SUBSCRIPTIONS_MAX; i++) {
+        probes[i] = (struct probe){.init = subscribes, .other = manager};
+        stage_spawn(&stage, &probes[i]);
+    }
+    th_host_step_run(stage.host, 1);
+
+    unsigned refused = 0;
+    for (unsigned i = 0; i <= TH_SUBSCRIPTIONS_MAX; i++)
+        refused += probes[i].why == TH_LIMIT;
+    assert_int_equal(refused, 1);
+    th_host_step_close(stage.host);
+}
+
+/* --- too slow --- */
+
+/* C7, A8: the reader is slow; the announcer never notices. */
+static void lost_events_are_counted_and_lost_state_is_told(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe slow = {.init = subscribes, .on_msg = notes_kind, .other = manager}, quick = slow;
+    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    th_pid pid;
+    spec.mailbox_max = 3;
+    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
+    stage_spawn(&stage, &quick);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+    for (int i = 0; i < 5; i++)
+        notify(&stage, manager, 1); /* two are lost, and nothing is said of it */
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
+    assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
+    th_host_step_run(stage.host, 100);
+
+    assert_string_equal(quick.trace, "aaaaabb");
+    assert_string_equal(slow.trace, "aaa!"); /* told once, in its place */
+    assert_int_equal(slow.missed, 4);
+    struct th_subscription_list *rows = list(&stage, manager);
+    assert_int_equal(rows->row[0].dropped, 4);
+    assert_int_equal(stage_look(&stage, pid).refused, 4);
+    th_mem_free(rows);
+    th_host_step_close(stage.host);
+}
+
+static void lost_state_is_told_anew_after_it_was_told(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe slow = {.init = subscribes, .on_msg = notes_kind, .other = manager};
+    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    th_pid pid;
+    spec.mailbox_max = 1;
+    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
+    th_host_step_run(stage.host, 1);
+
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+        th_host_step_run(stage.host, 200);
+    }
+
+    assert_string_equal(slow.trace, "a!a!a!");
+    assert_int_equal(slow.missed, 6);
+    th_host_step_close(stage.host);
+}
+
+static void owner_that_dies_with_a_note_of_missed_events_leaves_nothing(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe slow = {.init = subscribes, .other = manager};
+    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    th_pid pid;
+    spec.mailbox_max = 1;
+    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+    th_host_step_run(stage.host, 1);
+    th_stop(stage.host, pid, TH_OK);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(slow.missed, 0);
+    th_host_step_close(stage.host); /* the sanitizer looks for the rest */
+}
+
+/* --- A6: what could deadlock elsewhere --- */
+
+/* on_msg of the router: the first event makes it start a dial, which subscribes in its init. */
+static enum th_err starts_another(struct probe *probe, const struct th_self *self,
+                                  struct th_msg *msg)
+{
+    struct probe *dial = probe->data;
+    th_pid pid;
+
+    if (msg->kind != &th_event_msg || dial->data == NULL)
+        return TH_OK;
+    struct th_server_spec spec = *(struct th_server_spec *)dial->data;
+    dial->data = NULL;
+    assert_int_equal(th_spawn(self->host, &spec, &pid), TH_OK);
+    return th_notify(self->host, probe->other, make_event(2, 0, false));
+}
+
+/* A6 */
+static void subscriber_may_start_another_subscriber_while_the_manager_notifies(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct stage stage = stage_open(seed);
+        th_pid manager = spawn_manager(&stage);
+        struct probe dial = {.init = subscribes, .on_msg = notes_kind, .other = manager};
+        struct th_server_spec spec = probe_spec(stage.place, NULL, &dial);
+        struct probe router = {.init = subscribes, .on_msg = starts_another, .other = manager};
+        stage_spawn(&stage, &router);
+        th_host_step_run(stage.host, 1);
+        dial.data = &spec;
+        router.data = &dial;
+
+        for (int i = 0; i < 10; i++)
+            notify(&stage, manager, 1);
+        th_host_step_run(stage.host, 1);
+        notify(&stage, manager, 4);
+        th_host_step_run(stage.host, 1);
+
+        assert_int_equal(router.events, 12);
+        assert_int_equal(dial.why, TH_OK);
+        assert_int_equal(dial.trace[strlen(dial.trace) - 1], 'c');
+        th_host_step_close(stage.host);
+    }
+}
+
+/* --- no memory --- */
+
+static enum th_err subscribes_with_refusal(struct probe *probe, const struct th_self *self,
+                                           struct th_msg *msg)
+{
+    uint64_t nth = msg->kind == &probe_msg ? probe_number_of(msg) : 0;
+
+    if (msg->kind != &probe_msg)
+        return TH_OK;
+    th_mem_refuse(nth);
+    probe->answer = th_subscribe(self, probe->other, all, probe_on_reply, NULL);
+    th_mem_refuse(0);
+    return TH_OK;
+}
+
+static void subscription_without_memory_fails_and_can_be_tried_again(void **state)
+{
+    (void)state;
+    uint64_t err = TH_NO_MEMORY;
+    for (uint64_t nth = 1; err != TH_OK; nth++) {
+        struct stage stage = stage_open(0);
+        th_pid manager = spawn_manager(&stage);
+        struct probe probe = {.on_msg = subscribes_with_refusal, .other = manager};
+        th_pid pid = stage_spawn(&stage, &probe);
+
+        assert_int_equal(th_post(stage.host, pid, probe_number(nth)), TH_OK);
+        th_host_step_run(stage.host, 1);
+        err = probe.answer;
+        assert_int_equal(probe.replies, err == TH_OK ? 1 : 0);
+        assert_int_equal(count_subscriptions(&stage, manager), err == TH_OK ? 1 : 0);
+        assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+        th_host_step_run(stage.host, 1);
+
+        assert_int_equal(count_subscriptions(&stage, manager), 1);
+        assert_true(nth < 20);
+        th_host_step_close(stage.host);
+    }
+}
+
+static void event_that_finds_no_memory_counts_as_missed(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.init = subscribes, .on_msg = notes_kind, .other = manager};
+    stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+    th_mem_refuse(1);
+    th_host_step_run(stage.host, 1);
+    th_mem_refuse(0);
+
+    assert_string_equal(probe.trace, "!");
+    assert_int_equal(probe.missed, 1);
+    assert_null((th_mem_refuse(1), th_event_new(1, 0, false, NULL, NULL)));
+    th_mem_refuse(0);
     th_host_step_close(stage.host);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(event_reaches_each_subscriber_once),
+        cmocka_unit_test(event_reaches_each_subscriber_once_and_is_dropped_once),
+        cmocka_unit_test(nobody_is_woken_for_what_he_does_not_read),
+        cmocka_unit_test(all_subscribers_see_one_order),
+        cmocka_unit_test(events_of_one_announcer_keep_their_order),
+        cmocka_unit_test(event_may_be_kept_by_its_readers),
+        cmocka_unit_test(interest_can_be_changed_and_ended),
+        cmocka_unit_test(event_that_waits_comes_though_its_owner_unsubscribed),
+        cmocka_unit_test(subscription_of_a_dead_owner_is_gone),
+        cmocka_unit_test(owner_is_told_when_the_manager_dies),
+        cmocka_unit_test(subscription_at_a_dead_manager_is_told),
+        cmocka_unit_test(list_shows_owners_in_order_with_their_counts),
+        cmocka_unit_test(manager_has_room_for_so_many_subscriptions),
+        cmocka_unit_test(lost_events_are_counted_and_lost_state_is_told),
+        cmocka_unit_test(lost_state_is_told_anew_after_it_was_told),
+        cmocka_unit_test(owner_that_dies_with_a_note_of_missed_events_leaves_nothing),
+        cmocka_unit_test(subscriber_may_start_another_subscriber_while_the_manager_notifies),
+        cmocka_unit_test(subscription_without_memory_fails_and_can_be_tried_again),
+        cmocka_unit_test(event_that_finds_no_memory_counts_as_missed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,51 @@ static inline th_pid probe_spawn(struct th_host *host, struct th_place *place, c
     return pid;
 }
 
+/* --- a stage: one host_step with one place --- */
+
+struct stage {
+    struct th_host *host;
+    struct th_place *place;
+};
+
+static inline struct stage stage_open(uint64_t seed)
+{
+    struct stage stage;
+
+    assert_int_equal(th_host_step_new(&stage.host, seed), TH_OK);
+    assert_int_equal(th_host_step_place(stage.host, "all", &stage.place), TH_OK);
+    return stage;
+}
+
+static inline th_pid stage_spawn(struct stage *stage, struct probe *probe)
+{
+    return probe_spawn(stage->host, stage->place, NULL, probe);
+}
+
+static inline bool stage_is_alive(struct stage *stage, th_pid pid)
+{
+    struct th_server_look rows[64];
+    unsigned count = th_host_look(stage->host, rows, 64);
+
+    for (unsigned i = 0; i < count && i < 64; i++)
+        if (rows[i].pid == pid)
+            return true;
+    return false;
+}
+
+/* What can be seen of a server. */
+static inline struct th_server_look stage_look(struct stage *stage, th_pid pid)
+{
+    struct th_server_look rows[64];
+    unsigned count = th_host_look(stage->host, rows, 64);
+
+    for (unsigned i = 0; i < count && i < 64; i++)
+        if (rows[i].pid == pid)
+            return rows[i];
+    fail_msg("no such server");
+    return rows[0];
+}
+
 /* --- messages: a body is a number in memory of its own, so that a leak or double free shows --- */
 
 static const struct th_msg_kind probe_msg = {"probe.number", th_mem_free};
