@@ -520,7 +520,8 @@ void th_node_close(struct th_node *node, th_close_fn on_closed, void *data)
         return;
     }
 
-    if (node->has_agent)
+    /* Not th_stop, if it can be helped: a server that is stopped before its init tells nobody. */
+    if (node->has_agent && th_node_agent_wake(node) == TH_NO_MEMORY)
         th_stop(node->host, node->agent, TH_SHUTDOWN);
     if (node->loop)
         uv_async_send(&node->closer);

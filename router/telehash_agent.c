@@ -228,17 +228,31 @@ static enum th_err on_left(void *state, const struct th_self *self, void *ctx, e
     return TH_OK;
 }
 
-static enum th_err on_stop(void *state, const struct th_self *self, enum th_err why)
+static enum th_err leave(struct agent *a, const struct th_self *self)
 {
-    struct agent *a = state;
-
     if (a->is_leaving)
         return TH_OK;
     a->is_leaving = true;
     if (a->is_stopped)
-        return why;
+        return TH_SHUTDOWN;
     return th_call(self, th_whereis(self->host, self->scope, TH_NODE_ROUTER),
                    (struct th_msg){.kind = &th_router_msg_leave}, TH_LEAVE_MS, on_left, NULL, NULL);
+}
+
+static enum th_err on_stop(void *state, const struct th_self *self, enum th_err why)
+{
+    (void)why;
+    return leave(state, self);
+}
+
+static bool is_closing(struct th_node *node)
+{
+    bool is_so;
+
+    uv_mutex_lock(&node->lock);
+    is_so = node->phase == TH_NODE_CLOSING;
+    uv_mutex_unlock(&node->lock);
+    return is_so;
 }
 
 static enum th_err on_supervisor_down(struct agent *a, const struct th_self *self, enum th_err why)
@@ -317,8 +331,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         if (down->pid == a->events && !a->is_leaving && !a->is_stopped)
             a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
     }
-    dispatch(a, self); /* a wake-up that found no room is not missed */
-    return e;
+    /* Looked at after every message, so that a wake-up that found no room is not missed. */
+    dispatch(a, self);
+    return e == TH_OK && is_closing(a->node) ? leave(a, self) : e;
 }
 
 static enum th_err on_alarm(void *state, const struct th_self *self)

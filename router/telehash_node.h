@@ -80,7 +80,8 @@ TH_MUST enum th_err th_node_make_identity(struct th_identity *identity);
 /* Gives a text to a caller who may only have asked for its size, as telehash.h says. */
 enum th_err th_node_hand_out(const char *text, char *out, size_t *len);
 
-/* Makes the agent look at the list of requests. Errors: those of th_post. Thread: any. */
+/* Makes the agent look at the list of requests and the phase. Errors: those of th_post: TH_FULL (it is
+ * about to look anyhow), TH_GONE (it has answered all), TH_NO_MEMORY. Thread: any. */
 enum th_err th_node_agent_wake(struct th_node *node);
 
 /* Starts the agent; the tree is there. Errors: those of th_spawn. */
