@@ -145,19 +145,17 @@ static void put_answer(struct net *net, const struct bench_request *request, cha
 
 static void put_garbage(struct net *net, char *head, size_t cap)
 {
+    static const char zeros[] = "000000000000000000000000000000000000000000000000000000000000000";
     static const char *const heads[] = {
-        "{}",
-        "[]",
-        "",
-        "{\"see\":{}}",
-        "{\"see\":[\"\",\"x\",7,null]}",
-        "{\"see\":\"all\"}",
-        "\xff",
-        "{\"see\":[\"0000000000000000000000000000000000000000000000000000000000000000,3a\","
-        "\"0000000000000000000000000000000000000000000000000000000000000001,1a,10.0.0.1,7\"]}"};
-    size_t which = (size_t)th_rng_below(&net->rng, sizeof heads / sizeof heads[0]);
+        "{}",  "[]", "", "{\"see\":{}}", "{\"see\":[\"\",\"x\",7,null]}", "{\"see\":\"all\"}",
+        "\xff"};
+    size_t which = (size_t)th_rng_below(&net->rng, sizeof heads / sizeof heads[0] + 1);
+    struct th_text text = th_text_in(head, cap);
 
-    snprintf(head, cap, "%s", heads[which]);
+    if (which == sizeof heads / sizeof heads[0])
+        th_text_put(&text, "{\"see\":[\"%s0,3a\",\"%s1,1a,10.0.0.1,7\"]}", zeros, zeros);
+    else
+        th_text_put(&text, "%s", heads[which]);
 }
 
 static void send_later(struct net *net, const struct coming *what)
