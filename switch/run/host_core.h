@@ -191,7 +191,8 @@ void th_run_host_uv_close(struct th_host *host, th_ms limit);
  */
 bool th_run_turn(struct th_slot *slot, unsigned callbacks);
 
-/* A call of this kind is answered by the kernel, after init and without code of the server. */
+/* A call of this kind is answered by the kernel, after init and without code of the server; by a
+ * supervisor itself, once its children have started. */
 extern const struct th_msg_kind th_run_started_msg;
 
 #endif

@@ -34,16 +34,16 @@ struct uv_place {
     unsigned open_handles; /* whose close callback has not come */
     bool is_closed;
     bool is_passed; /* the close has been here */
-    th_ms armed; /* what timer is set to; TH_NEVER: it is not */
+    th_ms armed;    /* what timer is set to; TH_NEVER: it is not */
     uv_loop_t own_loop;
 };
 
 struct uv_host {
     struct th_host core;
     struct th_watchdog watchdog;
-    atomic_bool is_closing;
-    bool is_abandoned; /* under outside.lock: the last place to be done frees the host */
-    unsigned undone;   /* under outside.lock: places that are not done */
+    atomic_bool is_stopping; /* who closes runs the places of its own thread's loops */
+    bool is_abandoned;       /* under outside.lock: the last place to be done frees the host */
+    unsigned undone;         /* under outside.lock: places that are not done */
 };
 
 static struct uv_host *uv_of(struct th_host *host)
@@ -351,14 +351,14 @@ static bool run_callers_places(struct th_host *host)
 static void wait_until(struct th_host *host, bool (*is_over)(struct th_host *host, const void *arg),
                        const void *arg, th_ms for_ms)
 {
-    bool is_closing = atomic_load(&uv_of(host)->is_closing);
+    bool is_stopping = atomic_load(&uv_of(host)->is_stopping);
     struct timespec until = th_run_until(for_ms);
 
     th_run_lock(&host->outside.lock);
     while (!is_over(host, arg) && !th_run_is_past(until)) {
         struct timespec slice = until;
         bool is_ours_to_run = false;
-        if (is_closing) {
+        if (is_stopping) {
             th_run_unlock(&host->outside.lock);
             is_ours_to_run = run_callers_places(host);
             th_run_lock(&host->outside.lock);
@@ -583,8 +583,9 @@ void th_run_host_uv_close(struct th_host *host, th_ms limit)
     bool is_last;
 
     TH_CHECK(th_run_here() == NULL);
-    atomic_store(&uv->is_closing, true);
+    atomic_store(&uv->is_stopping, true);
     th_run_host_stop_all(host, limit * 4 / 5);
+    atomic_store(&uv->is_stopping, false);
     th_run_watchdog_stop(&uv->watchdog);
     tell_to_quit(host);
     quit_callers_here(host);

@@ -368,7 +368,7 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         return on_down(s, self, msg->body);
     if (msg->kind == &th_supervisor_restart_msg)
         return on_restart(s, self, msg);
-    if (msg->kind == &th_supervisor_ready_msg)
+    if (msg->kind == &th_supervisor_ready_msg || msg->kind == &th_run_started_msg)
         on_ready(s, self, msg);
     return TH_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
+#include "switch/run/supervisor.h"
 #include "switch/run/watch.h"
 
 const struct th_msg_kind th_run_started_msg = {"run.started", NULL};
@@ -263,7 +264,7 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
 
     th_mem_free(mail);
     atomic_fetch_sub_explicit(&turn->slot->depth, 1, memory_order_relaxed);
-    if (msg.kind == &th_run_started_msg) {
+    if (msg.kind == &th_run_started_msg && turn->slot->spec.ops != &th_supervisor_ops) {
         th_reply(turn->self.host, th_from_of(&msg), (struct th_msg){.kind = &th_run_started_msg});
         return STEP_DONE;
     }

@@ -10,27 +10,42 @@ struct family {
     struct th_supervisor_spec spec;
     struct th_child children[KIDS];
     struct probe kids[KIDS];
-    struct probe log; /* letters: what happened in which order */
+    struct probe story; /* letters: a started, A ended */
+    char log[2048];
+    struct th_log log_to;
 };
 
 static const char *const names[KIDS] = {"a", "b", "c"};
 
+static void keep_line(void *data, enum th_log_level level, const char *topic, const char *text)
+{
+    struct family *family = data;
+    size_t len = strlen(family->log);
+
+    snprintf(family->log + len, sizeof family->log - len, "%s %s %s\n", th_log_level_name(level),
+             topic, text);
+}
+
 static enum th_err notes_start(struct probe *probe, const struct th_self *self)
 {
-    probe_note(&((struct family *)probe->data)->log, self->name[0]);
+    probe_note(&((struct family *)probe->data)->story, self->name[0]);
     return TH_OK;
 }
 
 static void notes_end(struct probe *probe, const struct th_self *self, enum th_err why)
 {
     (void)why;
-    probe_note(&((struct family *)probe->data)->log, (char)(self->name[0] - 'a' + 'A'));
+    probe_note(&((struct family *)probe->data)->story, (char)(self->name[0] - 'a' + 'A'));
 }
 
-/* on_msg: ends with the number as reason. */
+static const struct th_msg_kind end_msg = {"test.end", NULL};
+
+/* on_msg: ends with the number as reason (0: as if asked to, with TH_OK). */
 static enum th_err ends(struct probe *probe, const struct th_self *self, struct th_msg *msg)
 {
-    (void)probe, (void)self;
+    (void)probe;
+    if (msg->kind == &end_msg)
+        th_stop(self->host, self->pid, TH_OK);
     return msg->kind == &probe_msg ? (enum th_err)probe_number_of(msg) : TH_OK;
 }
 
@@ -45,29 +60,184 @@ static void prepare(struct family *family, uint64_t seed)
         family->children[i].spec = probe_spec(family->place, names[i], &family->kids[i]);
     }
     family->spec = (struct th_supervisor_spec){.children = family->children, .count = KIDS};
+    family->log_to = (struct th_log){.level = TH_LOG_INFO, .write = keep_line, .data = family};
+}
+
+static struct th_server_spec spec_of(struct family *family)
+{
+    return (struct th_server_spec){.ops = &th_supervisor_ops,
+                                   .arg = &family->spec,
+                                   .name = "top",
+                                   .place = family->place,
+                                   .log = &family->log_to};
 }
 
 static void start(struct family *family)
 {
-    struct th_server_spec spec = {
-        .ops = &th_supervisor_ops, .arg = &family->spec, .name = "top", .place = family->place};
+    struct th_server_spec spec = spec_of(family);
 
     assert_int_equal(th_spawn(family->host, &spec, &family->supervisor), TH_OK);
     th_host_step_run(family->host, 1);
 }
 
+/* Makes a child end for a reason. */
+static void end_kid(struct family *family, unsigned i, enum th_err why)
+{
+    struct th_msg msg = why ? probe_number(why) : (struct th_msg){.kind = &end_msg};
+
+    assert_int_equal(th_post(family->host, th_whereis(family->host, 0, names[i]), msg), TH_OK);
+    th_host_step_run(family->host, 1);
+}
+
+static bool is_supervisor_alive(struct family *family)
+{
+    return th_whereis(family->host, 0, "top") != 0;
+}
+
+static enum th_err wait_until_ready(struct family *family)
+{
+    struct th_msg reply;
+
+    return th_call_wait(family->host, family->supervisor,
+                        (struct th_msg){.kind = &th_supervisor_ready_msg}, 1000, &reply);
+}
+
+/* --- starting and stopping --- */
+
 /* D5 */
 static void children_start_in_order_and_stop_in_reverse_order(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 100; seed++) {
+    for (uint64_t seed = 0; seed < 200; seed++) {
         struct family family;
         prepare(&family, seed);
         start(&family);
+        assert_int_equal(wait_until_ready(&family), TH_OK);
+
         th_host_step_close(family.host);
-        assert_string_equal(family.log.trace, "abcCBA");
+        if (strcmp(family.story.trace, "abcCBA") != 0)
+            fail_msg("seed=%u %s", (unsigned)seed, family.story.trace);
     }
 }
+
+static enum th_err starts_late(struct probe *probe, const struct th_self *self)
+{
+    struct family *family = probe->data;
+
+    notes_start(probe, self);
+    return th_suspend(self->host, self->pid, 500) == TH_OK && family ? TH_OK : TH_INVALID;
+}
+
+static void ready_is_answered_once_all_children_have_started(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.kids[1].init = starts_late; /* its init is over, but it cannot yet say so */
+    struct th_server_spec spec = spec_of(&family);
+    assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
+
+    th_ms before = th_host_now(family.host).mono;
+    assert_int_equal(wait_until_ready(&family), TH_OK);
+
+    assert_string_equal(family.story.trace, "abc");
+    assert_int_equal(th_host_now(family.host).mono, before + 500);
+    assert_int_equal(wait_until_ready(&family), TH_OK);
+    th_host_step_close(family.host);
+}
+
+static enum th_err fails(struct probe *probe, const struct th_self *self)
+{
+    (void)probe, (void)self;
+    return TH_IN_USE;
+}
+
+static void child_that_cannot_start_ends_the_supervisor_with_its_reason(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct family family;
+        prepare(&family, seed);
+        family.kids[2].init = fails;
+        struct th_server_spec spec = spec_of(&family);
+        assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
+
+        assert_int_equal(wait_until_ready(&family), TH_GONE);
+
+        assert_string_equal(family.story.trace, "abBA");
+        assert_int_equal(family.kids[2].inits, 1);
+        assert_false(is_supervisor_alive(&family));
+        assert_non_null(strstr(family.log, "error supervisor gave up name=top child=c"));
+        th_host_step_close(family.host);
+    }
+}
+
+static void taken_name_ends_the_supervisor_that_wants_it(void **state)
+{
+    (void)state;
+    struct family family;
+    struct probe squatter = {0};
+    prepare(&family, 0);
+    probe_spawn(family.host, family.place, "b", &squatter);
+
+    start(&family);
+
+    assert_string_equal(family.story.trace, "aA");
+    assert_false(is_supervisor_alive(&family));
+    th_host_step_close(family.host);
+}
+
+static void supervisor_can_be_stopped_while_it_starts(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        struct family family;
+        prepare(&family, seed);
+        struct th_server_spec spec = spec_of(&family);
+        assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
+        for (unsigned i = 0; i < seed % 12; i++)
+            th_host_step_once(family.host);
+
+        th_stop(family.host, family.supervisor, TH_SHUTDOWN);
+        th_host_step_run(family.host, 1);
+
+        for (int i = 0; i < KIDS; i++)
+            assert_int_equal(family.kids[i].inits, family.kids[i].terminates);
+        assert_int_equal(th_host_look(family.host, NULL, 0), 0);
+        th_host_step_close(family.host);
+    }
+}
+
+/* on_stop of a child that never ends by itself. */
+static enum th_err never_stops(struct probe *probe, const struct th_self *self, enum th_err why)
+{
+    (void)probe, (void)self, (void)why;
+    return TH_OK;
+}
+
+static void child_that_does_not_stop_is_left_behind_and_named(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.kids[1].on_stop = never_stops;
+    family.children[1].spec.ops = &slow_probe_ops;
+    family.children[1].stop_ms = 300;
+    start(&family);
+
+    th_stop(family.host, family.supervisor, TH_SHUTDOWN);
+    th_host_step_run(family.host, 299);
+    assert_string_equal(family.story.trace, "abcC");
+    th_host_step_run(family.host, 1);
+
+    assert_string_equal(family.story.trace, "abcCA");
+    assert_false(is_supervisor_alive(&family));
+    assert_non_null(strstr(family.log, "error supervisor does not stop name=top child=b"));
+    th_host_step_close(family.host);
+    assert_int_equal(family.kids[1].terminates, 1); /* the host's close does not ask */
+}
+
+/* --- restarting --- */
 
 /* D5 */
 static void child_that_ends_is_restarted_alone_under_its_name(void **state)
@@ -78,20 +248,278 @@ static void child_that_ends_is_restarted_alone_under_its_name(void **state)
     start(&family);
     th_pid before = family.kids[1].pid;
 
-    assert_int_equal(th_post(family.host, before, probe_number(TH_IO)), TH_OK);
-    th_host_step_run(family.host, 1);
+    end_kid(&family, 1, TH_IO);
 
-    assert_string_equal(family.log.trace, "abcBb");
+    assert_string_equal(family.story.trace, "abcBb");
     assert_int_not_equal(family.kids[1].pid, before);
     assert_int_equal(th_whereis(family.host, 0, "b"), family.kids[1].pid);
+    assert_int_equal(th_post(family.host, before, probe_number(1)), TH_GONE);
+    assert_non_null(strstr(family.log, "warn supervisor restarts name=top child=b"));
+    struct th_server_look rows[8];
+    unsigned count = th_host_look(family.host, rows, 8);
+    assert_int_equal(count, 4);
+    assert_string_equal(rows[3].name, "b");
+    assert_int_equal(rows[3].restarts, 1);
     th_host_step_close(family.host);
+}
+
+static void restart_follows_what_the_child_wants(void **state)
+{
+    (void)state;
+    static const struct {
+        enum th_restart restart;
+        enum th_err why;
+        bool is_restarted;
+    } rows[] = {
+        {TH_RESTART_ALWAYS, TH_IO, true},       {TH_RESTART_ALWAYS, TH_OK, true},
+        {TH_RESTART_ALWAYS, TH_SHUTDOWN, true}, {TH_RESTART_ON_ERROR, TH_IO, true},
+        {TH_RESTART_ON_ERROR, TH_OK, false},    {TH_RESTART_ON_ERROR, TH_SHUTDOWN, false},
+        {TH_RESTART_NEVER, TH_IO, false},       {TH_RESTART_NEVER, TH_OK, false},
+    };
+
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct family family;
+        prepare(&family, 0);
+        family.children[1].restart = rows[i].restart;
+        start(&family);
+
+        end_kid(&family, 1, rows[i].why);
+
+        assert_int_equal(family.kids[1].inits, rows[i].is_restarted ? 2 : 1);
+        assert_int_equal(th_whereis(family.host, 0, "b") != 0, rows[i].is_restarted);
+        assert_true(is_supervisor_alive(&family));
+        th_host_step_close(family.host);
+    }
+}
+
+/* D5 */
+static void supervisor_gives_up_when_a_child_ends_too_often(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    start(&family);
+
+    for (int i = 0; i < 5; i++)
+        end_kid(&family, 1, TH_IO);
+    assert_true(is_supervisor_alive(&family)); /* 5 restarts in 10 s are allowed */
+    assert_int_equal(family.kids[1].inits, 6);
+    end_kid(&family, 1, TH_IO);
+
+    assert_false(is_supervisor_alive(&family));
+    assert_int_equal(family.kids[1].inits, 6);
+    assert_int_equal(family.kids[0].terminates, 1);
+    assert_int_equal(family.kids[2].terminates, 1);
+    assert_non_null(strstr(family.log, "error supervisor gave up name=top child=b"));
+    th_host_step_close(family.host);
+}
+
+static void ends_that_are_far_apart_do_not_add_up(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.spec.restarts_max = 2;
+    family.spec.period_ms = 1000;
+    start(&family);
+
+    for (int i = 0; i < 20; i++) {
+        end_kid(&family, 1, TH_IO);
+        th_host_step_run(family.host, 499);
+    }
+
+    assert_true(is_supervisor_alive(&family));
+    assert_int_equal(family.kids[1].inits, 21);
+    end_kid(&family, 1, TH_IO);
+    end_kid(&family, 0, TH_IO); /* the limit is the supervisor's, not the child's */
+    assert_false(is_supervisor_alive(&family));
+    th_host_step_close(family.host);
+}
+
+static enum th_err watches(struct probe *probe, const struct th_self *self)
+{
+    return th_monitor(self, probe->other, &probe->ref);
+}
+
+static void reason_of_the_child_is_told_to_who_watches_the_supervisor(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.spec.restarts_max = 1;
+    start(&family);
+    struct probe watcher = {.init = watches, .other = family.supervisor};
+    probe_spawn(family.host, family.place, NULL, &watcher);
+    th_host_step_run(family.host, 1);
+
+    end_kid(&family, 1, TH_IO);
+    end_kid(&family, 1, TH_NO_PERMISSION);
+
+    assert_int_equal(watcher.downs, 1);
+    assert_int_equal(watcher.down.why, TH_NO_PERMISSION);
+    th_host_step_close(family.host);
+}
+
+static enum th_err fails_the_second_time(struct probe *probe, const struct th_self *self)
+{
+    return probe->inits == 2 ? TH_IN_USE : notes_start(probe, self);
+}
+
+static void restart_whose_init_fails_is_tried_again_within_the_limit(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.kids[1].init = fails_the_second_time;
+    start(&family);
+
+    end_kid(&family, 1, TH_IO);
+
+    assert_int_equal(family.kids[1].inits, 3);
+    assert_true(is_supervisor_alive(&family));
+    assert_int_not_equal(th_whereis(family.host, 0, "b"), 0);
+    th_host_step_close(family.host);
+}
+
+/* --- asked to restart --- */
+
+static enum th_err ask_restart(struct family *family, const char *name, enum th_err *answer)
+{
+    struct th_msg reply;
+    struct th_msg msg = {.kind = &th_supervisor_restart_msg,
+                         .body = th_mem_copy(name, strlen(name))};
+    enum th_err err = th_call_wait(family->host, family->supervisor, msg, 10000, &reply);
+
+    if (err == TH_OK) {
+        assert_ptr_equal(reply.kind, &th_supervisor_restart_msg);
+        *answer = reply.body ? *(enum th_err *)reply.body : TH_OK;
+        th_msg_drop(&reply);
+    }
+    return err;
+}
+
+static void child_is_restarted_when_asked_for_and_that_is_not_counted(void **state)
+{
+    (void)state;
+    struct family family;
+    enum th_err answer = TH_INVALID;
+    prepare(&family, 0);
+    family.children[1].restart = TH_RESTART_NEVER;
+    start(&family);
+
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(ask_restart(&family, "b", &answer), TH_OK);
+        assert_int_equal(answer, TH_OK);
+        assert_int_equal(family.kids[1].inits, i + 2);
+    }
+    assert_int_equal(ask_restart(&family, "nobody", &answer), TH_OK);
+    assert_int_equal(answer, TH_NOT_FOUND);
+
+    end_kid(&family, 1, TH_IO); /* ended for good */
+    assert_int_equal(th_whereis(family.host, 0, "b"), 0);
+    assert_int_equal(ask_restart(&family, "b", &answer), TH_OK);
+    assert_int_equal(answer, TH_OK);
+    assert_int_not_equal(th_whereis(family.host, 0, "b"), 0);
+    th_host_step_close(family.host);
+}
+
+static void asked_restart_of_a_child_that_hangs_is_told_and_happens_when_it_ends(void **state)
+{
+    (void)state;
+    struct family family;
+    enum th_err answer = TH_INVALID;
+    prepare(&family, 0);
+    family.kids[1].on_stop = never_stops;
+    family.children[1].spec.ops = &slow_probe_ops;
+    start(&family);
+
+    assert_int_equal(ask_restart(&family, "b", &answer), TH_OK);
+    assert_int_equal(answer, TH_TIMED_OUT);
+    assert_int_equal(family.kids[1].inits, 1);
+    end_kid(&family, 1, TH_OK);
+    assert_int_equal(family.kids[1].inits, 1); /* TH_OK of end_kid is a stop again */
+    end_kid(&family, 1, TH_IO);
+
+    assert_int_equal(family.kids[1].inits, 2);
+    assert_true(is_supervisor_alive(&family));
+    th_host_step_close(family.host);
+}
+
+/* --- supervisors of supervisors --- */
+
+static void tree_starts_from_its_root_and_stops_from_its_leaves(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct family family;
+        prepare(&family, seed);
+        struct probe first = family.kids[0], last = family.kids[0];
+        struct th_child top[3] = {{.spec = probe_spec(family.place, "x", &first)},
+                                  {.spec = spec_of(&family)},
+                                  {.spec = probe_spec(family.place, "z", &last)}};
+        struct th_supervisor_spec top_spec = {.children = top, .count = 3};
+        struct th_server_spec spec = {
+            .ops = &th_supervisor_ops, .arg = &top_spec, .name = "root", .place = family.place};
+        th_pid root;
+        family.children[1].stop_ms = 1500;
+        family.kids[1].on_stop = never_stops;
+        family.children[1].spec.ops = &slow_probe_ops;
+        family.children[2].stop_ms = 1500;
+        family.kids[2].on_stop = never_stops;
+        family.children[2].spec.ops = &slow_probe_ops;
+        assert_int_equal(th_spawn(family.host, &spec, &root), TH_OK);
+        th_host_step_run(family.host, 1);
+
+        th_stop(family.host, root, TH_SHUTDOWN);
+        th_host_step_run(family.host, 3000);
+
+        assert_int_equal(th_whereis(family.host, 0, "root"), 0);
+        assert_string_equal(family.story.trace, "xabczZAX"); /* b and c are left behind */
+        th_host_step_close(family.host);
+    }
+}
+
+static void supervisor_without_memory_ends_and_leaves_nothing(void **state)
+{
+    (void)state;
+    bool is_ready = false;
+    for (uint64_t nth = 1; !is_ready; nth++) {
+        struct family family;
+        prepare(&family, 0);
+        struct th_server_spec spec = spec_of(&family);
+        assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
+
+        th_mem_refuse(nth);
+        th_host_step_run(family.host, 1);
+        th_mem_refuse(0);
+
+        is_ready = is_supervisor_alive(&family) && strcmp(family.story.trace, "abc") == 0;
+        if (!is_ready)
+            assert_int_equal(th_host_look(family.host, NULL, 0), 0);
+        assert_true(nth < 100);
+        th_host_step_close(family.host);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_start_in_order_and_stop_in_reverse_order),
+        cmocka_unit_test(ready_is_answered_once_all_children_have_started),
+        cmocka_unit_test(child_that_cannot_start_ends_the_supervisor_with_its_reason),
+        cmocka_unit_test(taken_name_ends_the_supervisor_that_wants_it),
+        cmocka_unit_test(supervisor_can_be_stopped_while_it_starts),
+        cmocka_unit_test(child_that_does_not_stop_is_left_behind_and_named),
         cmocka_unit_test(child_that_ends_is_restarted_alone_under_its_name),
+        cmocka_unit_test(restart_follows_what_the_child_wants),
+        cmocka_unit_test(supervisor_gives_up_when_a_child_ends_too_often),
+        cmocka_unit_test(ends_that_are_far_apart_do_not_add_up),
+        cmocka_unit_test(reason_of_the_child_is_told_to_who_watches_the_supervisor),
+        cmocka_unit_test(restart_whose_init_fails_is_tried_again_within_the_limit),
+        cmocka_unit_test(child_is_restarted_when_asked_for_and_that_is_not_counted),
+        cmocka_unit_test(asked_restart_of_a_child_that_hangs_is_told_and_happens_when_it_ends),
+        cmocka_unit_test(tree_starts_from_its_root_and_stops_from_its_leaves),
+        cmocka_unit_test(supervisor_without_memory_ends_and_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
