@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+_Static_assert(TH_DIAL_STEPS_MAX >= TH_LOOKUP_STEPS_MAX, "all steps of a lookup are told");
+
 /* --- lines that are wanted --- */
 
 static struct th_dial_want *find_want(const struct th_dialing *dial, const struct th_hashname *node)

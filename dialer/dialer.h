@@ -27,7 +27,6 @@ enum {
 struct th_dialer_config {
     const struct th_identity *identity;
     const char *events_name, *switch_name; /* registered names in the same scope */
-    uint8_t rng_seed[TH_RNG_SEED_BYTES];
 };
 
 extern const struct th_server_ops th_dialer_ops;

@@ -26,7 +26,7 @@
 #include "switch/base/clock.h"
 #include "switch/wire/see.h"
 
-/* A full lookup takes 256 * 224 bytes of nodes and 128 * 88 of steps: 67 KiB. Most ask fewer than 12
+/* A full lookup takes 256 * 200 bytes of nodes and 128 * 80 of steps: 60 KiB. Most ask fewer than 12
  * and know fewer than 64. */
 enum {
     TH_LOOKUP_ALPHA = 3,

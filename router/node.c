@@ -33,13 +33,11 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
     th_rng_fork(rng, &tree->switch_rng);
 }
 
-static void configure_dialer(struct th_node_tree *tree, const struct th_node_config *config,
-                             struct th_rng *rng)
+static void configure_dialer(struct th_node_tree *tree, const struct th_node_config *config)
 {
     tree->dialer.identity = config->identity;
     tree->dialer.events_name = TH_NODE_EVENTS;
     tree->dialer.switch_name = TH_NODE_SWITCH;
-    th_rng_fill(rng, tree->dialer.rng_seed, sizeof tree->dialer.rng_seed);
 }
 
 static void configure_router(struct th_node_tree *tree, const struct th_node_config *config,
@@ -112,7 +110,7 @@ enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,
         return TH_NO_MEMORY;
     th_rng_init(&rng, config->rng_seed);
     configure_switch(made, config, &rng);
-    configure_dialer(made, config, &rng);
+    configure_dialer(made, config);
     configure_router(made, config, &rng);
     configure_bootstrap(made, config, &rng);
     th_rng_clear(&rng);
