@@ -2,7 +2,7 @@
 
 #include "switch/base/mem.h"
 
-_Static_assert(TH_DIAL_STEPS_MAX >= TH_LOOKUP_STEPS_MAX, "all steps of a lookup are told");
+_Static_assert((int)TH_DIAL_STEPS_MAX == (int)TH_LOOKUP_STEPS_MAX, "all of its steps are told");
 
 /* --- lines that are wanted --- */
 
