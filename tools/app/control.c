@@ -178,6 +178,12 @@ static void receive_input(struct th_client *client)
     }
 }
 
+static int events_wanted(const struct th_client *client)
+{
+    return (th_conn_output(&client->conn).len > 0 ? UV_WRITABLE : 0) |
+           (!client->has_ended && may_ask(client) ? UV_READABLE : 0);
+}
+
 /* Takes requests as far as there is room for their answers. */
 static void take_requests(struct th_control *c, const struct th_self *self,
                           struct th_client *client)
@@ -202,8 +208,7 @@ static void settle_client(struct th_control *c, const struct th_self *self,
         close_client(c, client);
         return;
     }
-    poll_for(client->poll, (has_output ? UV_WRITABLE : 0) |
-                               (!client->has_ended && may_ask(client) ? UV_READABLE : 0));
+    poll_for(client->poll, events_wanted(client));
 }
 
 static void on_client_ready(struct th_control *c, const struct th_self *self, uintptr_t id)
@@ -228,9 +233,9 @@ void th_control_answer(struct th_control *c, const struct th_self *self, uintptr
         if (text && th_conn_put(&client->conn, text, strlen(text)) != TH_OK)
             client->is_broken = true;
         send_output(client);
-        /* Not settled here, for a request that is answered at once is still being taken: the next
-         * turn of the loop does it. */
-        poll_for(client->poll, client->poll->events | UV_WRITABLE);
+        /* Not settled here, for a request that is answered at once is still being taken: the loop
+         * does it as soon as there is something to read or room to write. */
+        poll_for(client->poll, events_wanted(client) | UV_WRITABLE);
     }
     free(text);
 }

@@ -82,6 +82,7 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
         .lines = body_of(job, TH_JOB_LINES),
         .bootstrap = body_of(job, TH_JOB_BOOTSTRAP),
         .table = body_of(job, TH_JOB_TABLE),
+        .dialer = body_of(job, TH_JOB_DIALER),
         .accept_failures = c->accept_failures,
     };
 }
@@ -111,6 +112,17 @@ static json_t *list_methods(void)
     return list;
 }
 
+static void drops(struct th_control *c, const struct th_self *self, struct th_job *job,
+                  const struct th_look *look)
+{
+    const json_t *all = json_object_get(job->request.params, "all");
+
+    if (all && !json_is_boolean(all))
+        th_job_fail(c, self, job, TH_RPC_PARAMS, "`all` is true or false", NULL);
+    else
+        th_job_answer(c, self, job, th_look_drops(look, json_is_true(all)));
+}
+
 /* Everything that the method needs is there (or, for status, will not come). */
 static void run(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
@@ -128,6 +140,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
         break;
     case TH_METHOD_LINES:
         th_job_answer(c, self, job, th_look_lines(&look));
+        break;
+    case TH_METHOD_DROPS:
+        drops(c, self, job, &look);
         break;
     case TH_METHOD_SERVERS:
         th_job_answer(c, self, job, look_servers(self));
@@ -168,6 +183,7 @@ static const struct question {
     [TH_JOB_LINES] = {TH_NEED_LINES, TH_NODE_SWITCH, &th_switch_msg_lines},
     [TH_JOB_BOOTSTRAP] = {TH_NEED_BOOTSTRAP, TH_NODE_BOOTSTRAP, &th_bootstrap_msg_status},
     [TH_JOB_TABLE] = {TH_NEED_TABLE, TH_NODE_ROUTER, &th_router_msg_table},
+    [TH_JOB_DIALER] = {TH_NEED_DIALER, TH_NODE_DIALER, &th_dialer_msg_status},
 };
 
 /* A method that cannot do without an answer fails when there is none; says which server it was. */

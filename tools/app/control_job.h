@@ -40,7 +40,7 @@ struct th_job_call {
     enum th_err why;
     struct th_msg reply; /* its body is the job's until the job ends */
 };
-enum { TH_JOB_STATUS, TH_JOB_LINES, TH_JOB_BOOTSTRAP, TH_JOB_TABLE, TH_JOB_CALLS };
+enum { TH_JOB_STATUS, TH_JOB_LINES, TH_JOB_BOOTSTRAP, TH_JOB_TABLE, TH_JOB_DIALER, TH_JOB_CALLS };
 
 struct th_ping_probe {
     uint64_t sent_us;

@@ -341,6 +341,43 @@ json_t *th_look_lines(const struct th_look *look)
     return rows;
 }
 
+static void put_drop(json_t *rows, enum th_drop why, uint64_t count, const char *server)
+{
+    json_t *row = json_object();
+
+    put(row, "reason", json_string(th_drop_name(why)));
+    put(row, "count", json_integer((json_int_t)count));
+    put(row, "meaning", json_string(th_drop_meaning(why)));
+    put(row, "server", server ? json_string(server) : json_null());
+    json_array_append_new(rows, row);
+}
+
+json_t *th_look_drops(const struct th_look *look, bool is_all)
+{
+    const struct {
+        const char *server;
+        const struct th_drops *drops;
+    } from[] = {{TH_NODE_SWITCH, &look->status->drops},
+                {TH_NODE_ROUTER, &look->table->drops},
+                {TH_NODE_DIALER, &look->dialer->drops}};
+    json_t *rows = json_array();
+
+    for (int why = TH_DROP_NONE + 1; why < TH_DROP_COUNT; why++) {
+        bool is_counted = false;
+
+        for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+            uint64_t count = from[i].drops->n[why];
+
+            if (count > 0)
+                put_drop(rows, (enum th_drop)why, count, from[i].server);
+            is_counted = is_counted || count > 0;
+        }
+        if (is_all && !is_counted)
+            put_drop(rows, (enum th_drop)why, 0, NULL);
+    }
+    return rows;
+}
+
 static const char *server_state_word(enum th_server_state state)
 {
     switch (state) {

@@ -28,6 +28,7 @@ struct th_look {
     const struct th_switch_lines *lines;
     const struct th_bootstrap_status *bootstrap;
     const struct th_router_table *table;
+    const struct th_dialer_status *dialer;
     uint64_t accept_failures; /* of the control socket */
 };
 
@@ -37,7 +38,10 @@ json_t *th_look_status(const struct th_look *look);
 json_t *th_look_peers(const struct th_look *look);   /* lines and table */
 json_t *th_look_buckets(const struct th_look *look); /* table */
 json_t *th_look_lines(const struct th_look *look);   /* lines */
-json_t *th_look_seeds(const struct th_look *look);   /* status */
+/* status, table and dialer. A row for each reason and server that counted it; with is_all also one,
+ * without server, for each reason that nobody counted. */
+json_t *th_look_drops(const struct th_look *look, bool is_all);
+json_t *th_look_seeds(const struct th_look *look); /* status */
 json_t *th_look_servers(const struct th_server_look *rows, unsigned count);
 json_t *th_look_dialed(const struct th_dialed *dialed);
 

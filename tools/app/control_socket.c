@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64, LOCK_TRIES = 50 };
+enum { BACKLOG = 1024, LOCK_TRIES = 50 };
 
 static struct sockaddr_un address_of(const char *path)
 {

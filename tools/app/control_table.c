@@ -24,6 +24,9 @@ const struct th_method th_methods[TH_METHODS] = {
      "rx_bytes, "
      "tx_bytes, rx_packets, tx_packets}]",
      TH_ACCESS_READ, TH_NEED_LINES, "the encrypted lines, also those that are being made"},
+    {TH_METHOD_DROPS, "drops", "all? (false)", "[{reason, count, meaning, server}]", TH_ACCESS_READ,
+     TH_NEED_STATUS | TH_NEED_TABLE | TH_NEED_DIALER,
+     "what peers did wrong, counted by reason and by the server that dropped it"},
     {TH_METHOD_SERVERS, "servers", "",
      "[{name, state, doing, doing_ms, thread, mailbox, mailbox_peak, mailbox_max, refused, "
      "messages, "

@@ -24,7 +24,8 @@ enum th_need {
     TH_NEED_STATUS = 1 << 0,    /* of the switch */
     TH_NEED_LINES = 1 << 1,     /* of the switch */
     TH_NEED_BOOTSTRAP = 1 << 2, /* its state */
-    TH_NEED_TABLE = 1 << 3      /* of the router */
+    TH_NEED_TABLE = 1 << 3,     /* of the router */
+    TH_NEED_DIALER = 1 << 4     /* its status */
 };
 
 enum th_method_id {
@@ -32,6 +33,7 @@ enum th_method_id {
     TH_METHOD_PEERS,
     TH_METHOD_BUCKETS,
     TH_METHOD_LINES,
+    TH_METHOD_DROPS,
     TH_METHOD_SERVERS,
     TH_METHOD_SEEK,
     TH_METHOD_CONNECT,

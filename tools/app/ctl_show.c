@@ -246,6 +246,30 @@ void th_show_lines(const json_t *result, const struct th_style *style)
     th_table_print(&table, style);
 }
 
+void th_show_drops(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    char text[32];
+
+    if (json_array_size(result) == 0) {
+        show_none("nothing was dropped", style);
+        return;
+    }
+    th_table_column(&table, "REASON", false);
+    th_table_column(&table, "COUNT", true);
+    th_table_column(&table, "SERVER", false);
+    th_table_column(&table, "MEANING", false);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+
+        th_table_cell(&table, "%s", text_of(row, "reason"));
+        th_table_cell(&table, "%s", count_of(text, row, "count"));
+        th_table_cell(&table, "%s", text_of(row, "server"));
+        th_table_cell(&table, "%s", text_of(row, "meaning"));
+    }
+    th_table_print(&table, style);
+}
+
 void th_show_servers(const json_t *result, const struct th_style *style)
 {
     struct th_table table = {0};

@@ -1,0 +1,363 @@
+"""The control socket: every method's shape, who may what, and clients that behave badly."""
+
+import json
+import os
+import resource
+import socket
+import time
+
+from mesh import Mesh, Rpc, SLOW, check, main, test, thctl, wait_for
+
+NUMBER = (int, float)
+TEXT = str
+LIST = list
+
+
+def shape(value, **keys):
+    """Each key is there and of its type; a type in a tuple with None may be null."""
+    for key, kind in keys.items():
+        check(key in value, "no %s in %s" % (key, value))
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        found = value[key]
+        good = (found is None and None in kinds) or (
+            found is not None
+            and isinstance(found, tuple(k for k in kinds if k))
+            and not (isinstance(found, bool) and bool not in kinds)
+        )
+        check(good, "%s is %r" % (key, found))
+
+
+def three(mesh):
+    nodes = mesh.grow(2)
+    mesh.wait_ready(nodes, 5 * SLOW)
+    return nodes
+
+
+@test
+def every_method_answers_in_its_shape():
+    with Mesh() as mesh:
+        seed, node, other = three(mesh)
+        with node.rpc() as rpc:
+            status = rpc.call("status")
+            shape(status, hashname=TEXT, state=TEXT, links=int, lines=int, uptime_ms=int, listen=LIST)
+            shape(status, advertised=LIST, observed=LIST, addresses=LIST, warnings=LIST, version=TEXT)
+            check(status["listen"] == status["addresses"], "loopback alone must be offered: %s" % status)
+            peers = rpc.call("peers")
+            check({peer["hashname"] for peer in peers} == {seed.hashname, other.hashname}, "%s" % peers)
+            for peer in peers:
+                shape(peer, hashname=TEXT, line=bool, link=bool, direction=TEXT, seed=bool, bucket=int, csid=TEXT)
+                shape(peer, path=TEXT, rtt_ms=(int, None), first_seen_ms_ago=int, line_age_ms=int)
+                shape(peer, last_rx_ms_ago=int, rx_bytes=int, tx_bytes=int, rx_packets=int, tx_packets=int)
+            for bucket in rpc.call("buckets"):
+                shape(bucket, bucket=int, links=int, spares=int, refreshed_ms_ago=(int, None))
+            for line in rpc.call("lines"):
+                shape(line, hashname=TEXT, up=bool, pending=bool, csid=TEXT, path=TEXT, channels=int)
+            names = set()
+            for server in rpc.call("servers"):
+                names.add(server["name"])
+                shape(server, name=TEXT, state=TEXT, doing=(TEXT, None), doing_ms=(int, None), thread=TEXT)
+                shape(server, mailbox=int, mailbox_peak=int, mailbox_max=int, refused=int, messages=int)
+                shape(server, longest_callback_us=(int, None), longest_callback=(TEXT, None), restarts=int)
+            check({"switch", "router", "dialer", "bootstrap", "control", "events"} <= names, "%s" % names)
+            seek = rpc.call("seek", {"hashname": "0" * 64})
+            shape(seek, target=TEXT, found=bool, took_ms=int, asked=int, hops=(int, None), steps=LIST, closest=LIST)
+            check(not seek["found"] and seek["asked"] == 2 and len(seek["closest"]) == 2, "%s" % seek)
+            for step in seek["steps"]:
+                shape(step, asked=TEXT, answered=bool, rtt_ms=(int, None), entries=(int, None), via=(TEXT, None))
+            ping = rpc.call("ping", {"hashname": other.hashname, "count": 3, "interval_ms": 100})
+            shape(ping, hashname=TEXT, path=TEXT, probe=TEXT, sent=int, received=int, lost=int, rtt_ms=LIST)
+            shape(ping, min_ms=float, avg_ms=float, max_ms=float)
+            check(ping["received"] == 3 and len(ping["rtt_ms"]) == 3 and ping["lost"] == 0, "%s" % ping)
+            check(0 < ping["min_ms"] <= ping["avg_ms"] <= ping["max_ms"], "%s" % ping)
+            connect = rpc.call("connect", {"hashname": other.hashname})
+            shape(connect, hashname=TEXT, result=TEXT, path=TEXT, took_ms=int)
+            check(connect["result"] == "reached", "%s" % connect)
+            entry = rpc.call("seeds.export")
+            shape(entry[node.hashname], paths=LIST, parts=dict, keys=dict)
+            methods = {method["name"] for method in rpc.call("methods")}
+            check({"status", "seek", "ping", "stop", "seeds.export"} <= methods, "%s" % methods)
+
+
+@test
+def a_node_alone_says_null_where_it_knows_nothing():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as rpc:
+            check(rpc.call("status")["state"] == "alone", "not alone")
+            check(rpc.call("peers") == [] and rpc.call("lines") == [], "peers out of nowhere")
+            seek = rpc.call("seek", {"hashname": "ab" * 32})
+            check(seek["found"] is False and seek["hops"] is None and seek["steps"] == [], "%s" % seek)
+            ping = rpc.call("ping", {"hashname": "ab" * 32, "timeout_ms": 500})
+            check(ping["received"] == 0 and ping["min_ms"] is None and ping["path"] is None, "%s" % ping)
+            connect = rpc.call("connect", {"hashname": "ab" * 32, "timeout_ms": 500})
+            check(connect["result"] == "not_found" and connect["path"] is None, "%s" % connect)
+
+
+@test
+def prefixes_name_peers_and_only_one():
+    with Mesh() as mesh:
+        nodes = mesh.grow(9)
+        mesh.wait_ready(nodes, 5 * SLOW)
+        node = nodes[1]
+        peer = next(iter(node.links()))
+        with node.rpc() as rpc:
+            check(rpc.call("ping", {"hashname": peer[:16].upper(), "count": 1})["hashname"] == peer, "a prefix")
+
+            names = sorted(node.links())
+            twins = [a[:1] for a, b in zip(names, names[1:]) if a[0] == b[0]]
+            if twins:
+                error = rpc.answer("connect", {"hashname": twins[0]})["error"]
+                check(error["code"] == -32002 and len(error["data"]["candidates"]) >= 2, "%s" % error)
+            free = next(d for d in ("%04x" % n for n in range(65536)) if not any(n.startswith(d) for n in names))
+            error = rpc.answer("connect", {"hashname": free})["error"]
+            check(error["code"] == -32002 and error["data"]["candidates"] == [], "%s" % error)
+            for wrong in ("", "xyz", "a" * 65, None, 7):
+                check(rpc.answer("connect", {"hashname": wrong})["error"]["code"] == -32602, "%r" % wrong)
+            check(rpc.answer("ping", {"hashname": node.hashname})["error"]["code"] == -32602, "ourselves")
+
+
+@test
+def mistakes_are_answered_with_the_codes_of_json_rpc():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as rpc:
+            for line, code in (
+                (b"nonsense\n", -32700),
+                (b"[]\n", -32600),
+                (b'{"id":1,"method":"status"}\n', -32600),
+                (b'{"jsonrpc":"2.0","id":[],"method":"status"}\n', -32600),
+                (b'{"jsonrpc":"2.0","id":1}\n', -32600),
+                (b'{"jsonrpc":"2.0","id":1,"method":"status","params":[1]}\n', -32600),
+                (b'{"jsonrpc":"2.0","id":"x","method":"fly"}\n', -32601),
+                (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"hashname":"ab","count":0}}\n', -32002),
+            ):
+                rpc.send_raw(line)
+                answer = rpc.receive()
+                check(answer["error"]["code"] == code, "%s: %s" % (line, answer))
+            error = rpc.answer("fly")["error"]
+            check(error["data"]["version"] == rpc.call("status")["version"], "%s" % error)
+            # Without an id nothing is answered; the next answer is the next request's.
+            rpc.send_raw(b'{"jsonrpc":"2.0","method":"status"}\n\n')
+            check("result" in rpc.answer("methods"), "a notification was answered")
+
+
+@test
+def many_requests_in_one_piece_are_all_answered():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as rpc:
+            ids = {rpc.send("status") for _ in range(200)}
+            while ids:
+                answer = rpc.receive()
+                check("result" in answer, "%s" % answer)
+                ids.remove(answer["id"])
+
+
+@test
+def the_last_answer_comes_also_when_the_client_has_closed_its_half():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as rpc:
+            rpc.send("status")
+            rpc.socket.shutdown(socket.SHUT_WR)
+            check("result" in rpc.receive(), "no answer")
+            check(rpc.receive() is None, "it was not closed")
+
+
+@test
+def probes_are_ten_a_second_and_thctl_waits_for_its_turn():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as rpc:
+            answers = [rpc.answer("seek", {"hashname": "ab" * 32}) for _ in range(15)]
+            busy = [answer for answer in answers if answer.get("error", {}).get("code") == -32004]
+            check(1 <= len(busy) <= 5, "%d of 15 were too many" % len(busy))
+        result = thctl(node, "--json", "seek", "ab" * 32)
+        check(result.returncode == 1 and json.loads(result.stdout)["found"] is False, result.stderr)
+
+
+def as_nobody(action):
+    """Runs action in a process of another user, in our group. Returns what it returned."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(os.getgid())
+            os.setuid(65534)
+            os.write(writing, json.dumps(action()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+@test
+def the_group_may_look_and_probe_but_not_steer():
+    if os.getuid() != 0:
+        print("        (needs root to be somebody else: left out)")
+        return
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        os.chmod(mesh.folder, 0o711)
+        os.chown(node.socket, 0, os.getgid())
+
+        def look():
+            with Rpc(node.socket) as rpc:
+                return [
+                    rpc.answer("status"),
+                    rpc.answer("seek", {"hashname": "ab" * 32}),
+                    rpc.answer("stop"),
+                    rpc.answer("connect", {"hashname": "ab" * 32}),
+                ]
+
+        status, seek, stop, connect = as_nobody(look)
+        check("result" in status and "result" in seek, "%s %s" % (status, seek))
+        for refused in (stop, connect):
+            check(refused["error"]["code"] == -32001 and refused["error"]["data"]["group"], "%s" % refused)
+        check(node.call("status")["hashname"] == node.hashname, "it stopped")
+
+
+@test
+def clients_that_vanish_or_send_too_much_harm_nobody():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as steady:
+            for _ in range(300):
+                node.rpc().close()
+            for _ in range(50):
+                client = node.rpc()
+                client.send("seek", {"hashname": "ab" * 32})
+                client.send("status")
+                client.close()
+            for _ in range(10):
+                client = node.rpc()
+                client.send_raw(b'{"jsonrpc":"2.0","id":1,"meth')
+                client.close()
+            with node.rpc() as long:
+                try:
+                    long.send_raw(b"x" * 70000)
+                    check(long.receive()["error"]["code"] == -32600, "an endless line was not refused")
+                    check(long.receive() is None, "and goes on")
+                except OSError:
+                    pass  # it was closed while we were still sending
+            check("result" in steady.answer("status"), "others were disturbed")
+
+
+@test
+def a_client_that_does_not_read_is_not_read_either():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as greedy:
+            greedy.socket.settimeout(0.5)
+            sent = 0
+            request = b'{"jsonrpc":"2.0","id":1,"method":"methods"}\n'
+            try:
+                while sent < 200000:
+                    greedy.send_raw(request * 100)
+                    sent += 100
+            except OSError:
+                pass
+            check(sent < 200000, "it took requests without end")
+            check(node.call("status")["hashname"] == node.hashname, "others were disturbed")
+            with open("/proc/%d/status" % node.process.pid) as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+            check(peak < 64 * 1024 * (8 if SLOW > 1 else 1), "%d kB" % peak)
+
+
+@test
+def sixty_four_clients_are_served_and_one_more_is_told():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        clients = [node.rpc() for _ in range(64)]
+        for client in clients:
+            check("result" in client.answer("status"), "one of 64 is not served")
+        extra = node.rpc()
+        answer = extra.receive()
+        check(answer["error"]["code"] == -32004 and extra.receive() is None, "%s" % answer)
+        extra.close()
+        clients.pop().close()
+
+        def is_served():
+            with node.rpc() as rpc:
+                try:
+                    return "result" in (rpc.answer("status") or {})
+                except OSError:
+                    return False
+
+        wait_for("a place is free again", is_served, 5 * SLOW)
+        for client in clients:
+            client.close()
+
+
+@test
+def without_file_descriptors_clients_wait_and_those_connected_are_served():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        pid = node.process.pid
+        steady = node.rpc()
+        check("result" in steady.answer("status"), "not served")
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = max(int(fd) for fd in os.listdir("/proc/%d/fd" % pid)) + 1
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+
+        waiting = [node.rpc() for _ in range(3)]
+        for client in waiting:
+            client.send("status")
+        warned = wait_for(
+            "the failed accept is told",
+            lambda: [w for w in steady.call("status")["warnings"] if "file descriptor" in w],
+            5 * SLOW,
+        )
+        check(len(warned) == 1, "%s" % warned)
+
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for client in waiting:
+            check("result" in client.receive(), "one that waited was not served")
+            client.close()
+        steady.close()
+        check(node.log().count("WARN  control: paused") == 1, node.log())
+
+
+@test
+def thctl_names_what_it_tried_and_ends_with_the_right_code():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        nowhere = mesh.node("nowhere")
+
+        gone = thctl(nowhere, "status")
+        check(gone.returncode == 1 and nowhere.socket in gone.stderr, gone.stderr)
+        for words in ((), ("fly",), ("seek",), ("seek", "xyz"), ("status", "more"), ("--what",), ("ping", "ab", "-c", "x")):
+            result = thctl(node, *words)
+            check(result.returncode == 2 and result.stderr and not result.stdout, "%s: %s" % (words, result))
+        unknown = thctl(node, "ping", "abcd")
+        check(unknown.returncode == 1 and "abcd" not in unknown.stdout, "%s" % unknown)
+        missing = thctl(node, "seek", "ab" * 32)
+        check(missing.returncode == 1 and "not found" in missing.stdout, "%s" % missing)
+        helped = thctl(node, "help")
+        check(helped.returncode == 0 and "seeds export" in helped.stdout and not helped.stderr, helped.stderr)
+        export = thctl(node, "seeds", "export")
+        check(json.loads(export.stdout).keys() == {node.hashname} and "private" in export.stderr, "%s" % export)
+        for command in ("status", "peers", "buckets", "lines", "servers"):
+            text, value = thctl(node, command), thctl(node, "--json", command)
+            check(text.returncode == 0 and "\033" not in text.stdout and text.stdout, "%s" % text)
+            check(json.loads(value.stdout) is not None and value.stdout.count("\n") == 1, "%s" % value)
+
+
+@test
+def a_daemon_that_hangs_is_named_with_its_pid():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        node.signal(19)  # SIGSTOP
+        begun = time.monotonic()
+        result = thctl(node, "--timeout", "0.5", "status")
+        took = time.monotonic() - begun
+        node.signal(18)  # SIGCONT
+        check(result.returncode == 1 and took < 5 * SLOW, "after %.1f s" % took)
+        check("telehashd does not answer (pid %d); see its log" % node.process.pid in result.stderr, result.stderr)
+
+
+main()

@@ -1,0 +1,27 @@
+"""With --threads 1 every server takes turns on one loop, and everything still works."""
+
+from mesh import Mesh, SLOW, check, main, test
+
+
+@test
+def a_mesh_of_nodes_with_one_loop_each_joins_finds_and_ends():
+    with Mesh() as mesh:
+        nodes = mesh.grow(9, "--threads", "1", "--k", "2", "--links-max", "8", seed_flags=("--threads", "1"))
+        mesh.wait_ready(nodes, 5 * SLOW)
+
+        for node in nodes:
+            threads = {server["thread"] for server in node.call("servers")}
+            check(threads == {"all"}, "%s has %s" % (node.name, threads))
+        for node in nodes[:3]:
+            with node.rpc() as rpc:
+                for other in nodes[3:7]:
+                    ping = rpc.call("ping", {"hashname": other.hashname, "count": 1})
+                    check(ping["received"] == 1, "%s to %s: %s" % (node.name, other.name, ping))
+                found = rpc.call("seek", {"hashname": nodes[8].hashname})
+                check(found["found"], "%s does not find the last: %s" % (node.name, found))
+        for node in nodes:
+            code, took = node.stop()
+            check(code == 0 and took < 2 * SLOW, "%s ended with %d after %.1f s" % (node.name, code, took))
+
+
+main()
