@@ -23,7 +23,7 @@ struct command;
 
 struct thctl {
     const char *socket;
-    bool is_json, is_full;
+    bool is_json, is_full, is_all;
     unsigned timeout_ms;
     unsigned argument_count;
     const char *argument[ARGUMENTS_MAX];
@@ -78,7 +78,7 @@ static void (*show_of(const char *method))(const json_t *, const struct th_style
         void (*show)(const json_t *, const struct th_style *);
     } shows[] = {
         {"status", th_show_status}, {"peers", th_show_peers},     {"buckets", th_show_buckets},
-        {"lines", th_show_lines},   {"servers", th_show_servers},
+        {"lines", th_show_lines},   {"servers", th_show_servers}, {"drops", th_show_drops},
     };
 
     for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
@@ -90,7 +90,8 @@ static void (*show_of(const char *method))(const json_t *, const struct th_style
 static int run_look(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+    json_t *params = t->is_all ? json_pack("{s:b}", "all", 1) : NULL;
+    int code = call(t, command->method, params, t->timeout_ms, &result);
 
     if (code)
         return code;
@@ -326,6 +327,7 @@ static const struct command commands[] = {
     {"peers", "", "peers", NULL, 0, run_look},
     {"buckets", "", "buckets", NULL, 0, run_look},
     {"lines", "", "lines", NULL, 0, run_look},
+    {"drops", "[--all]", "drops", NULL, 0, run_look},
     {"seek", "HASHNAME", "seek", NULL, 1, run_seek},
     {"connect", "HASHNAME", "connect", NULL, 1, run_connect},
     {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, run_ping},
@@ -355,6 +357,7 @@ static void print_help(FILE *out)
         "  --json          the result as JSON, one line, for scripts\n"
         "  --full          hashnames in full also on a terminal\n"
         "  --timeout S     seconds to wait for the daemon (5)\n"
+        "  --all           with drops: also the reasons that were never counted\n"
         "  --version       print the version and end\n"
         "  -c N            how many pings (4)\n"
         "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
@@ -456,6 +459,8 @@ static int read_arguments(struct thctl *t, int argc, char *argv[])
             t->is_json = true;
         } else if (strcmp(a, "--full") == 0) {
             t->is_full = true;
+        } else if (strcmp(a, "--all") == 0) {
+            t->is_all = true;
         } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
             print_help(stdout);
             return -1;
@@ -528,6 +533,8 @@ int main(int argc, char *argv[])
         print_help(stdout);
         return 0;
     }
+    if (t->is_all && strcmp(command->name, "drops") != 0)
+        return refuse("--all goes with drops alone, not with", command->name);
     if (t->argument_count != command->arguments)
         return refuse(t->argument_count < command->arguments ? "a hashname is missing after"
                                                              : "too many words after",
