@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* An exchange is in the heap for all its life, so that its place, once reserved, stays its own. */
+#define NOT_DUE (TH_NEVER - 1)
+
 /* the table */
 
 struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_hashname *id)
@@ -63,13 +66,14 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
         th_mem_free(ex);
         return NULL;
     }
+    th_heap_set(&board->due, &ex->due, NOT_DUE);
     board->count++;
     return ex;
 }
 
 void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex)
 {
-    th_heap_set(&board->due, &ex->due, th_exchange_deadline(ex));
+    th_heap_set(&board->due, &ex->due, th_sooner(th_exchange_deadline(ex), NOT_DUE));
 }
 
 /* telling */
@@ -301,7 +305,9 @@ void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
 
 th_ms th_switchboard_deadline(const struct th_switchboard *board)
 {
-    return th_heap_next(&board->due);
+    th_ms next = th_heap_next(&board->due);
+
+    return next < NOT_DUE ? next : TH_NEVER;
 }
 
 void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
