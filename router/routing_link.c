@@ -92,7 +92,7 @@ static enum th_err leave_alone(struct th_routing *routing, const struct th_hashn
 {
     if (why == TH_EOF || why == TH_REFUSED || why == TH_LIMIT)
         return th_table_avoid(&routing->table, id, TH_AVOID_ROOM, routing->now);
-    if (why == TH_TIMED_OUT)
+    if (why == TH_TIMED_OUT || why == TH_NO_LINE) /* a new line makes up for it */
         return th_table_avoid(&routing->table, id, TH_AVOID_FAILED, routing->now);
     return TH_OK;
 }
@@ -168,18 +168,26 @@ enum th_err th_routing_ask(struct th_routing *routing, const struct th_spare *sp
     return push_open(routing, peer);
 }
 
-/* Makes room for a link that is about to come up. is_welcome: filled. */
+/* Makes room for a link that is about to come up. refusal: filled with the word that says why there
+ * is none; NULL when it is welcome. */
 static enum th_err make_room(struct th_routing *routing, const struct th_newcomer *newcomer,
-                             bool *is_welcome)
+                             const char **refusal)
 {
     struct th_peer *loser = NULL;
-    enum th_table_verdict verdict = th_table_judge(&routing->table, newcomer, &loser);
 
-    *is_welcome = verdict == TH_TABLE_ROOM || verdict == TH_TABLE_TRIM;
-    if (verdict == TH_TABLE_TRIM)
+    *refusal = NULL;
+    switch (th_table_judge(&routing->table, newcomer, &loser)) {
+    case TH_TABLE_ROOM:
+        break;
+    case TH_TABLE_TRIM:
         return th_routing_end(routing, loser, TH_LIMIT);
-    if (verdict == TH_TABLE_FULL)
+    case TH_TABLE_FULL:
+        *refusal = "full";
         return th_table_avoid(&routing->table, &newcomer->id, TH_AVOID_ROOM, routing->now);
+    case TH_TABLE_NET:
+        *refusal = "net";
+        break;
+    }
     return TH_OK;
 }
 
@@ -208,16 +216,16 @@ static enum th_err accept(struct th_routing *routing, const struct th_routing_pa
     };
     const struct th_spare *known = th_table_spare(&routing->table, &packet->from);
     struct th_spare spare = known ? *known : (struct th_spare){.csid = TH_CS3A};
-    bool is_welcome = false;
+    const char *refusal = "leaving";
     struct th_link link;
 
-    enum th_err err = routing->is_leaving ? TH_OK : make_room(routing, &newcomer, &is_welcome);
+    enum th_err err = routing->is_leaving ? TH_OK : make_room(routing, &newcomer, &refusal);
     if (err != TH_OK)
         return err;
-    if (!is_welcome) {
+    if (refusal) {
         th_drop_count(&routing->drops, TH_DROP_LINK_LIMIT);
         return push_end(routing, &packet->from, packet->c, packet->is_ours,
-                        is_request ? "full" : NULL);
+                        is_request ? refusal : NULL);
     }
 
     spare.id = packet->from;
@@ -243,13 +251,13 @@ static enum th_err come_up(struct th_routing *routing, struct th_peer *peer,
                            const struct th_routing_packet *packet, bool *is_over)
 {
     const struct th_newcomer newcomer = {peer->id, peer->addr, true, peer->is_kept};
-    bool is_welcome;
-    enum th_err err = make_room(routing, &newcomer, &is_welcome);
+    const char *refusal;
+    enum th_err err = make_room(routing, &newcomer, &refusal);
 
-    *is_over = !is_welcome;
+    *is_over = refusal != NULL;
     if (err != TH_OK)
         return err;
-    if (!is_welcome) {
+    if (refusal) {
         err = push_end(routing, &peer->id, packet->c, packet->is_ours, NULL);
         if (err == TH_OK && !packet->is_ours)
             err = end_channels(routing, peer);
