@@ -26,10 +26,10 @@ def free_port():
 
 
 class Wire:
-    def __init__(self, second, delay_s):
+    def __init__(self, delay_s):
         self.delay_s = delay_s
         self.front, self.back = udp_socket(), udp_socket()
-        self.first, self.second = None, second  # addresses; the first is who sends to the front
+        self.first, self.second = None, None  # addresses; the first is who sends to the front
         self.seen = []  # appended to by the thread alone
         self.waiting, self.order = [], itertools.count()
         self.is_over = threading.Event()
@@ -56,9 +56,9 @@ class Wire:
     def send(self, to, datagram):
         """Sends from the address under which that node knows the other one."""
         try:
-            if to == "second":
+            if to == "second" and self.second:
                 self.back.sendto(datagram, self.second)
-            elif self.first:
+            elif to == "first" and self.first:
                 self.front.sendto(datagram, self.first)
         except OSError:
             pass  # nobody listens there just now: lost, as on any wire
