@@ -447,6 +447,8 @@ static json_t *step_row(const struct th_dial_step *step)
     put(row, "entries", number_or_null(step->answered, step->entries));
     put(row, "via", step->has_via ? th_json_hex(&step->via) : json_null());
     put(row, "hop", json_integer(step->hop));
+    /* Neither answered nor given up: the lookup had ended before. */
+    put(row, "gave_up_ms", number_or_null(!step->answered && step->rtt_ms > 0, step->rtt_ms));
     return row;
 }
 

@@ -18,7 +18,7 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_ACCESS_READ, TH_NEED_LINES | TH_NEED_TABLE, "the nodes that we have a line or a link to"},
     {TH_METHOD_BUCKETS, "buckets", "", "[{bucket, links, spares, refreshed_ms_ago}]",
      TH_ACCESS_READ, TH_NEED_TABLE,
-     "the Kademlia table, nearest half of the network last; only buckets in use"},
+     "the Kademlia table, from the far half of the network to our neighbours"},
     {TH_METHOD_LINES, "lines", "",
      "[{hashname, up, pending, csid, path, rtt_ms, channels, last_rx_ms_ago, line_age_ms, "
      "rx_bytes, "

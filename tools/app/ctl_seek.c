@@ -51,6 +51,12 @@ static unsigned shared_bits(const char *a, const char *b)
     return (unsigned)(255 - th_hashname_bucket(&x, &y));
 }
 
+/* Lookups are told in whole milliseconds, and loopback is faster. */
+static const char *short_ms(char text[32], uint64_t ms)
+{
+    return ms > 0 ? th_text_ms(text, ms) : "< 1 ms";
+}
+
 static void add_step(struct th_table *table, const json_t *step, const char *target, int digits)
 {
     bool is_answered = json_is_true(json_object_get(step, "answered"));
@@ -63,12 +69,15 @@ static void add_step(struct th_table *table, const json_t *step, const char *tar
     th_table_cell(table, "%*s%.*s", indent, "", digits, asked ? asked : "?");
     th_table_cell(table, "%u", shared_bits(target, asked));
     if (is_answered) {
-        uint64_t rtt = number_in(step, "rtt_ms");
-
-        th_table_cell(table, "%s", rtt > 0 ? th_text_ms(text, rtt) : "< 1 ms");
+        th_table_cell(table, "%s", short_ms(text, number_in(step, "rtt_ms")));
         th_table_cell(table, "%llu", (unsigned long long)number_in(step, "entries"));
     } else {
-        th_table_cell(table, "none");
+        uint64_t gave_up = number_in(step, "gave_up_ms");
+
+        if (gave_up > 0)
+            th_table_cell(table, "none in %s", th_text_ms(text, gave_up));
+        else
+            th_table_cell(table, "not needed");
         th_table_cell(table, "-");
     }
     if (via)
@@ -112,10 +121,10 @@ static void show_verdict(const json_t *result, const struct th_style *style, int
     const char *word = hex_in(result, "result");
     char took[32];
 
-    th_text_ms(took, number_in(result, "took_ms"));
     fprintf(style->out, "\n%s%s%s after asking %llu in %s",
             is_found ? th_green(style) : th_red(style), is_found ? "found" : "not found",
-            th_plain(style), (unsigned long long)number_in(result, "asked"), took);
+            th_plain(style), (unsigned long long)number_in(result, "asked"),
+            short_ms(took, number_in(result, "took_ms")));
     if (is_found && told_by)
         fprintf(style->out, ", %llu hop%s away: %.*s told of it",
                 (unsigned long long)number_in(result, "hops"),

@@ -46,6 +46,15 @@ static const char *ms_of(char text[32], const json_t *row, const char *key)
     return json_is_integer(value) ? th_text_ms(text, (uint64_t)json_integer_value(value)) : unknown;
 }
 
+/* A round trip: 0 is one of less than a millisecond. */
+static const char *rtt_of(char text[32], const json_t *row)
+{
+    const json_t *value = json_object_get(row, "rtt_ms");
+
+    return json_is_integer(value) && json_integer_value(value) == 0 ? "< 1 ms"
+                                                                    : ms_of(text, row, "rtt_ms");
+}
+
 static const char *bytes_of(char text[32], const json_t *row, const char *key)
 {
     const json_t *value = json_object_get(row, key);
@@ -165,7 +174,7 @@ void th_show_peers(const json_t *result, const struct th_style *style)
         th_table_cell(&table, "%s", is_true(row, "link") ? text_of(row, "direction") : unknown);
         th_table_cell(&table, "%s", yes_no(row, "line"));
         th_table_cell(&table, "%s", yes_no(row, "seed"));
-        th_table_cell(&table, "%s", ms_of(text, row, "rtt_ms"));
+        th_table_cell(&table, "%s", rtt_of(text, row));
         th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
         th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
         th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));
@@ -236,7 +245,7 @@ void th_show_lines(const json_t *result, const struct th_style *style)
                       is_true(row, "pending") ? ", challenged" : "");
         th_table_cell(&table, "%s", text_of(row, "csid"));
         th_table_cell(&table, "%s", count_of(text, row, "channels"));
-        th_table_cell(&table, "%s", ms_of(text, row, "rtt_ms"));
+        th_table_cell(&table, "%s", rtt_of(text, row));
         th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
         th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
         th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));

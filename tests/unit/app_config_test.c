@@ -1,0 +1,245 @@
+#include "tools/app/config.h"
+
+#include <string.h>
+
+#include "tests/lib/test_cmocka.h"
+
+static const struct th_environment root = {.uid = 0, .home = "/root"};
+static const struct th_environment user = {
+    .uid = 1000, .home = "/home/u", .xdg_runtime_dir = "/run/user/1000"};
+
+#define READ(config, env, say, ...)                                                                \
+    read_flags((config), (env), (say), (char *const[]){"telehashd", __VA_ARGS__, NULL})
+
+static enum th_err read_flags(struct th_config *config, const struct th_environment *env,
+                              char say[TH_SAY_MAX], char *const argv[])
+{
+    int argc = 0;
+
+    while (argv[argc])
+        argc++;
+    say[0] = '\0';
+    return th_config_read(config, argc, argv, env, say);
+}
+
+static void nothing_needs_to_be_said(void **state)
+{
+    (void)state;
+    struct th_config config;
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(READ(&config, &root, say, NULL), TH_OK);
+
+    assert_int_equal(config.task, TH_TASK_RUN);
+    assert_string_equal(config.state_dir, "/var/lib/telehash");
+    assert_string_equal(config.socket, "/run/telehash/telehashd.sock");
+    assert_false(config.is_socket_given);
+    assert_int_equal(config.listen_count, 0);
+    assert_int_equal(config.log_level, TH_LOG_INFO);
+}
+
+static void a_user_has_places_of_his_own(void **state)
+{
+    (void)state;
+    struct th_config config;
+    struct th_environment env = user;
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(READ(&config, &env, say, NULL), TH_OK);
+    assert_string_equal(config.state_dir, "/home/u/.local/state/telehash");
+    assert_string_equal(config.socket, "/run/user/1000/telehash/telehashd.sock");
+
+    env.xdg_state_home = "/data";
+    env.xdg_runtime_dir = NULL;
+    assert_int_equal(READ(&config, &env, say, NULL), TH_OK);
+    assert_string_equal(config.state_dir, "/data/telehash");
+    assert_string_equal(config.socket, "/data/telehash/telehashd.sock");
+
+    env.has_run_user = true;
+    assert_int_equal(READ(&config, &env, say, NULL), TH_OK);
+    assert_string_equal(config.socket, "/run/user/1000/telehash/telehashd.sock");
+}
+
+static void a_service_manager_names_the_places(void **state)
+{
+    (void)state;
+    struct th_config config;
+    struct th_environment env = root;
+    char say[TH_SAY_MAX];
+
+    env.state_directory = "/var/lib/private/th:/other";
+    env.runtime_directory = "/run/th:/run/other";
+    assert_int_equal(READ(&config, &env, say, NULL), TH_OK);
+    assert_string_equal(config.state_dir, "/var/lib/private/th");
+    assert_string_equal(config.socket, "/run/th/telehashd.sock");
+
+    env.telehash_socket = "/tmp/s";
+    assert_int_equal(READ(&config, &env, say, "--state", "/x"), TH_OK);
+    assert_string_equal(config.state_dir, "/x");
+    assert_string_equal(config.socket, "/tmp/s");
+}
+
+static void every_flag_is_read(void **state)
+{
+    (void)state;
+    struct th_config c;
+    char say[TH_SAY_MAX], addr[TH_ADDR_TEXT_MAX];
+
+    assert_int_equal(READ(&c, &user, say, "--state-dir=/s", "--socket", "/c", "--listen",
+                          "127.0.0.1:0", "--listen", "[::1]:7", "--advertise", "host.example:1",
+                          "--seeds", "a", "--seeds=b", "--threads", "1", "--k", "2", "--links-max",
+                          "8", "--log-level", "debug"),
+                     TH_OK);
+
+    assert_string_equal(c.state_dir, "/s");
+    assert_string_equal(c.socket, "/c");
+    assert_true(c.is_socket_given);
+    assert_int_equal(c.listen_count, 2);
+    th_addr_write(addr, &c.listen[1]);
+    assert_string_equal(addr, "[::1]:7");
+    assert_int_equal(c.advertise_count, 1);
+    assert_string_equal(c.advertise[0], "host.example:1");
+    assert_int_equal(c.seeds_count, 2);
+    assert_string_equal(c.seeds[1], "b");
+    assert_true(c.is_one_loop);
+    assert_int_equal(c.k, 2);
+    assert_int_equal(c.links_max, 8);
+    assert_int_equal(c.log_level, TH_LOG_DEBUG);
+}
+
+static void what_is_no_flag_or_value_is_named_in_one_line(void **state)
+{
+    (void)state;
+    struct th_config config = {.k = 77};
+    char say[TH_SAY_MAX];
+    char *const cases[][3] = {
+        {"--wrong", NULL, "--wrong"},
+        {"word", NULL, "word"},
+        {"--k", NULL, "--k needs a value"},
+        {"--k", "1", "--k 1"},
+        {"--k", "3x", "--k 3x"},
+        {"--k", "-3", "--k -3"},
+        {"--links-max", "7", "--links-max 7"},
+        {"--threads", "2", "--threads 2"},
+        {"--listen", "1.2.3.4", "--listen 1.2.3.4"},
+        {"--listen", "name:1", "--listen name:1"},
+        {"--advertise", "0.0.0.0:1", "--advertise 0.0.0.0:1"},
+        {"--advertise", "[fe80::1]:1", "--advertise [fe80::1]:1"},
+        {"--advertise", "name", "--advertise name"},
+        {"--advertise", "name:0", "--advertise name:0"},
+        {"--advertise", ":5", "--advertise :5"},
+        {"--log-level", "loud", "--log-level loud"},
+        {"--state-dir", "", "--state-dir"},
+        {"--init=1", NULL, "--init takes no value"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(READ(&config, &user, say, cases[i][0], cases[i][1]), TH_INVALID);
+        assert_non_null(strstr(say, cases[i][2]));
+        assert_null(strchr(say, '\n'));
+    }
+    assert_int_equal(config.k, 77); /* untouched */
+}
+
+static void a_path_too_long_for_a_socket_is_refused_by_name_and_length(void **state)
+{
+    (void)state;
+    struct th_config config;
+    char say[TH_SAY_MAX], path[TH_SOCKET_PATH_MAX + 1];
+
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[107] = '\0';
+    assert_int_equal(READ(&config, &user, say, "--socket", path), TH_OK);
+
+    path[107] = 'x';
+    path[108] = '\0';
+    assert_int_equal(READ(&config, &user, say, "--socket", path), TH_TOO_BIG);
+    assert_non_null(strstr(say, path));
+    assert_non_null(strstr(say, "108 bytes"));
+
+    struct th_environment env = user;
+    env.telehash_socket = path;
+    assert_int_equal(READ(&config, &env, say, NULL), TH_TOO_BIG);
+    assert_non_null(strstr(say, "TELEHASH_SOCKET"));
+}
+
+static void without_a_home_the_state_needs_a_flag(void **state)
+{
+    (void)state;
+    struct th_config config;
+    struct th_environment env = {.uid = 1000};
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(READ(&config, &env, say, NULL), TH_INVALID);
+    assert_non_null(strstr(say, "--state-dir"));
+    assert_int_equal(READ(&config, &env, say, "--state-dir", "/s"), TH_INVALID);
+    assert_non_null(strstr(say, "--socket"));
+    assert_int_equal(READ(&config, &env, say, "--help"), TH_OK);
+    assert_int_equal(config.task, TH_TASK_HELP);
+}
+
+static void a_task_is_chosen_by_its_flag(void **state)
+{
+    (void)state;
+    struct th_config config;
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(READ(&config, &user, say, "--init"), TH_OK);
+    assert_int_equal(config.task, TH_TASK_INIT);
+    assert_int_equal(READ(&config, &user, say, "--print-hashname", "--init"), TH_OK);
+    assert_int_equal(config.task, TH_TASK_PRINT_HASHNAME);
+    assert_int_equal(READ(&config, &user, say, "--version"), TH_OK);
+    assert_int_equal(config.task, TH_TASK_VERSION);
+    assert_int_equal(READ(&config, &user, say, "-h"), TH_OK);
+    assert_int_equal(config.task, TH_TASK_HELP);
+}
+
+static void thctl_looks_for_the_users_socket_then_the_systems(void **state)
+{
+    (void)state;
+    char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PATH_MAX], say[TH_SAY_MAX];
+    struct th_environment env = user;
+
+    assert_int_equal(th_socket_candidates(paths, NULL, &env, say), 2);
+    assert_string_equal(paths[0], "/run/user/1000/telehash/telehashd.sock");
+    assert_string_equal(paths[1], "/run/telehash/telehashd.sock");
+    assert_int_equal(th_socket_candidates(paths, NULL, &root, say), 1);
+    assert_string_equal(paths[0], "/run/telehash/telehashd.sock");
+
+    env.telehash_socket = "/env";
+    assert_int_equal(th_socket_candidates(paths, NULL, &env, say), 1);
+    assert_string_equal(paths[0], "/env");
+    assert_int_equal(th_socket_candidates(paths, "/flag", &env, say), 1);
+    assert_string_equal(paths[0], "/flag");
+}
+
+static void what_may_pass_by_itself_ends_with_one(void **state)
+{
+    (void)state;
+
+    assert_int_equal(th_exit_code(TH_OK), 0);
+    assert_int_equal(th_exit_code(TH_IN_USE), 1);
+    assert_int_equal(th_exit_code(TH_NO_MEMORY), 1);
+    assert_int_equal(th_exit_code(TH_INVALID), 2);
+    assert_int_equal(th_exit_code(TH_NEWER), 2);
+    assert_int_equal(th_exit_code(TH_NO_PERMISSION), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_needs_to_be_said),
+        cmocka_unit_test(a_user_has_places_of_his_own),
+        cmocka_unit_test(a_service_manager_names_the_places),
+        cmocka_unit_test(every_flag_is_read),
+        cmocka_unit_test(what_is_no_flag_or_value_is_named_in_one_line),
+        cmocka_unit_test(a_path_too_long_for_a_socket_is_refused_by_name_and_length),
+        cmocka_unit_test(without_a_home_the_state_needs_a_flag),
+        cmocka_unit_test(a_task_is_chosen_by_its_flag),
+        cmocka_unit_test(thctl_looks_for_the_users_socket_then_the_systems),
+        cmocka_unit_test(what_may_pass_by_itself_ends_with_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
