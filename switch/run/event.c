@@ -26,8 +26,6 @@ static void drop_sub(void *sub)
 const struct th_msg_kind th_event_msg = {"event", drop_event};
 const struct th_msg_kind th_missed_msg = {"event.missed", NULL};
 const struct th_msg_kind th_event_list_msg = {"event.list", th_mem_free};
-const struct th_msg_kind th_run_notify_msg = {"event.notify", drop_event};
-const struct th_msg_kind th_run_notify_here_msg = {"event.notify", drop_event};
 const struct th_msg_kind th_run_subscribe_msg = {"event.subscribe", drop_ask};
 const struct th_msg_kind th_run_unsubscribe_msg = {"event.unsubscribe", drop_sub};
 
@@ -103,14 +101,47 @@ static void note_missed(struct th_slot *owner, struct th_sub *sub, bool is_state
         th_run_ready(owner);
 }
 
+static struct th_mail *make_sync_mail(struct th_msg msg, struct th_round *round, struct th_sub *sub)
+{
+    struct th_sync_mail *sync = th_mem_zalloc(1, sizeof *sync);
+
+    if (sync == NULL) {
+        th_msg_drop(&msg);
+        return NULL;
+    }
+    sync->mail.class = TH_MAIL_SYNC;
+    sync->mail.msg = msg;
+    sync->round = round;
+    sync->sub = sub;
+    th_run_sub_hold(sub);
+    atomic_fetch_add(&sub->unhandled, 1);
+    atomic_fetch_add(&round->open, 1);
+    return &sync->mail;
+}
+
+void th_run_round_release(struct th_round *round, struct th_sub *sub)
+{
+    if (sub)
+        atomic_fetch_sub(&sub->unhandled, 1);
+    if (atomic_fetch_sub(&round->open, 1) > 1)
+        return;
+    th_run_answer(round->host, round->announcer, TH_OK, (struct th_msg){.kind = &th_event_msg});
+    th_mem_free(round);
+}
+
 bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
-                        struct th_event *event)
+                        struct th_event *event, struct th_round *round)
 {
     struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
     enum th_err err;
 
     th_event_hold(event);
-    err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
+    if (round) {
+        struct th_mail *mail = make_sync_mail(msg, round, sub);
+        err = mail ? th_run_deliver_mail(host, sub->owner, mail, NULL) : TH_NO_MEMORY;
+    } else {
+        err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
+    }
     if (err == TH_FULL || err == TH_NO_MEMORY)
         note_missed(th_run_slot(host, sub->owner), sub, event->is_state);
     return err == TH_OK;

@@ -41,10 +41,10 @@ struct th_event {
 };
 
 extern const struct th_msg_kind th_event_msg;
-extern const struct th_msg_kind th_missed_msg; /* body: struct th_missed */
+extern const struct th_msg_kind th_missed_msg; /* body: struct th_missed; not to be kept */
 
 struct th_missed {
-    uint64_t events; /* how many were not forwarded since the last of these */
+    uint64_t events; /* of this owner's interest, not forwarded since the last of these */
 };
 
 /* The event of a th_event_msg; valid until the callback returns (take a hold to keep it). */
@@ -68,23 +68,40 @@ extern const struct th_server_ops th_event_manager_ops;
  *
  * event  given. On the manager's own place it is forwarded before this returns; from elsewhere it is
  *        posted to the manager.
- * Errors: TH_GONE, TH_FULL (from elsewhere only).
+ * Errors: TH_GONE; TH_FULL, TH_NO_MEMORY (when it had to be posted: from elsewhere, or while the
+ *         manager has not begun or is suspended).
  * Thread: any. Never waits.
  */
 enum th_err th_notify(struct th_host *host, th_pid manager, struct th_event *event);
 
 /*
+ * Announces, and tells when every subscriber's server has handled the event, or has ended. Who had
+ * no room for it does not hold it up.
+ *
+ * event    given, also on failure.
+ * on_done, ctx, ref  as for th_call. TH_TIMED_OUT: some have not handled it yet: those whose
+ *          `unhandled` in the list is not 0.
+ * Errors:  TH_NO_MEMORY, TH_LIMIT.
+ * Thread:  owner.
+ */
+TH_MUST enum th_err th_notify_sync(const struct th_self *self, th_pid manager,
+                                   struct th_event *event, th_ms timeout_ms, th_reply_fn on_done,
+                                   void *ctx, uint64_t *ref);
+
+/*
  * Subscribes, or changes the interest of the subscription that the caller already has.
  *
- * on_done  called as th_call does: TH_OK when the subscription is in force, with reply NULL or not
- *          of interest; no event from after that moment is missed untold. May be NULL.
+ * on_done  called as th_call does (with TH_CALL_MS_DEFAULT): TH_OK when the subscription is in
+ *          force, with reply NULL or not of interest; no event from after that moment is missed
+ *          untold. May be NULL. TH_LIMIT: there were TH_SUBSCRIPTIONS_MAX already.
  * Errors:  TH_NO_MEMORY, TH_LIMIT.
  * Thread:  owner.
  */
 TH_MUST enum th_err th_subscribe(const struct th_self *self, th_pid manager,
                                  struct th_interest interest, th_reply_fn on_done, void *ctx);
 
-/* Ends the caller's subscription; events already in its mailbox still come. Harmless without one. */
+/* Ends the caller's subscription at once; events already in its mailbox still come. Harmless without
+ * one. */
 void th_unsubscribe(const struct th_self *self, th_pid manager);
 
 /* One row of th_event_list_msg's answer. */
@@ -93,6 +110,7 @@ struct th_subscription_look {
     struct th_interest interest;
     uint64_t forwarded;
     uint64_t dropped;
+    unsigned unhandled; /* of th_notify_sync: forwarded and not yet handled */
 };
 struct th_subscription_list {
     unsigned count;

@@ -27,6 +27,48 @@ struct manager {
     unsigned posted_here; /* notices from this place that still wait in the mailbox */
 };
 
+/* --- notices: an event on its way to the manager's mailbox --- */
+
+struct notice {
+    struct th_event *event; /* held */
+    unsigned *posted_here;  /* counts it while it lives; NULL: it is from elsewhere */
+};
+
+static void drop_notice(void *body)
+{
+    struct notice *notice = body;
+
+    if (notice->posted_here)
+        --*notice->posted_here; /* dropped where it was made, or where the manager handles it */
+    th_event_release(notice->event);
+    th_mem_free(notice);
+}
+
+static void drop_event(void *event)
+{
+    th_event_release(event);
+}
+
+static const struct th_msg_kind notify_msg = {"event.notify", drop_event}; /* from elsewhere */
+static const struct th_msg_kind notice_msg = {"event.notify", drop_notice};
+static const struct th_msg_kind sync_msg = {"event.sync", drop_notice};
+
+static struct notice *make_notice(struct th_event *event, struct manager *manager)
+{
+    struct notice *notice = th_mem_zalloc(1, sizeof *notice);
+
+    if (notice == NULL) {
+        th_event_release(event);
+        return NULL;
+    }
+    notice->event = event;
+    if (manager) {
+        notice->posted_here = &manager->posted_here;
+        manager->posted_here++;
+    }
+    return notice;
+}
+
 /* --- telling --- */
 
 static bool is_wanted(const struct row *row, const struct th_event *event)
@@ -37,14 +79,15 @@ static bool is_wanted(const struct row *row, const struct th_event *event)
 }
 
 /* Runs no foreign code: it only puts the event into mailboxes. */
-static void tell(struct manager *manager, struct th_host *host, th_pid pid, struct th_event *event)
+static void tell(struct manager *manager, struct th_host *host, th_pid pid, struct th_event *event,
+                 struct th_round *round)
 {
     event->seq = ++manager->seq;
     for (unsigned i = 0; i < manager->count; i++) {
         struct row *row = &manager->rows[i];
         if (!is_wanted(row, event))
             continue;
-        if (th_run_sub_forward(host, row->sub, pid, event))
+        if (th_run_sub_forward(host, row->sub, pid, event, round))
             row->forwarded++;
         else
             row->dropped++;
@@ -80,21 +123,47 @@ enum th_err th_notify(struct th_host *host, th_pid pid, struct th_event *event)
 {
     struct th_slot *slot = th_run_slot(host, pid);
     struct manager *manager = find_here(slot, pid);
-    struct th_msg msg = {.kind = &th_run_notify_msg, .body = event};
-    enum th_err err;
+    struct notice *notice;
 
     if (manager == NULL)
-        return th_post(host, pid, msg);
+        return th_post(host, pid, (struct th_msg){.kind = &notify_msg, .body = event});
     if (may_tell(manager, slot)) {
-        tell(manager, host, pid, event);
+        tell(manager, host, pid, event, NULL);
         th_event_release(event);
         return TH_OK;
     }
-    msg.kind = &th_run_notify_here_msg;
-    err = th_post(host, pid, msg);
-    if (err == TH_OK)
-        manager->posted_here++;
-    return err;
+    notice = make_notice(event, manager);
+    if (notice == NULL)
+        return TH_NO_MEMORY;
+    return th_post(host, pid, (struct th_msg){.kind = &notice_msg, .body = notice});
+}
+
+enum th_err th_notify_sync(const struct th_self *self, th_pid pid, struct th_event *event,
+                           th_ms timeout_ms, th_reply_fn on_done, void *ctx, uint64_t *ref)
+{
+    struct manager *manager = find_here(th_run_slot(self->host, pid), pid);
+    struct notice *notice = make_notice(event, manager);
+    struct th_msg msg = {.kind = &sync_msg, .body = notice};
+
+    if (notice == NULL)
+        return TH_NO_MEMORY;
+    return th_call(self, pid, msg, timeout_ms, on_done, ctx, ref);
+}
+
+static void tell_and_answer(struct manager *manager, const struct th_self *self,
+                            const struct th_msg *msg)
+{
+    struct th_round *round = th_mem_zalloc(1, sizeof *round);
+
+    if (round == NULL) {
+        th_run_answer_error(self->host, th_from_of(msg), TH_NO_MEMORY);
+        return;
+    }
+    round->host = self->host;
+    round->announcer = th_from_of(msg);
+    atomic_init(&round->open, 1);
+    tell(manager, self->host, self->pid, ((struct notice *)msg->body)->event, round);
+    th_run_round_release(round, NULL);
 }
 
 /* --- subscriptions --- */
@@ -186,10 +255,12 @@ static void list(struct manager *manager, const struct th_self *self, const stru
     answer->count = manager->count;
     for (unsigned i = 0; i < manager->count; i++) {
         const struct row *row = &manager->rows[i];
-        answer->row[i] = (struct th_subscription_look){.owner = row->sub->owner,
-                                                       .interest = row->interest,
-                                                       .forwarded = row->forwarded,
-                                                       .dropped = row->dropped};
+        answer->row[i] =
+            (struct th_subscription_look){.owner = row->sub->owner,
+                                          .interest = row->interest,
+                                          .forwarded = row->forwarded,
+                                          .dropped = row->dropped,
+                                          .unhandled = atomic_load(&row->sub->unhandled)};
     }
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_event_list_msg, .body = answer});
@@ -207,10 +278,12 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 {
     struct manager *manager = state;
 
-    if (msg->kind == &th_run_notify_here_msg)
-        manager->posted_here--;
-    if (msg->kind == &th_run_notify_msg || msg->kind == &th_run_notify_here_msg)
-        tell(manager, self->host, self->pid, msg->body);
+    if (msg->kind == &notify_msg)
+        tell(manager, self->host, self->pid, msg->body, NULL);
+    else if (msg->kind == &notice_msg)
+        tell(manager, self->host, self->pid, ((struct notice *)msg->body)->event, NULL);
+    else if (msg->kind == &sync_msg)
+        tell_and_answer(manager, self, msg);
     else if (msg->kind == &th_run_subscribe_msg)
         subscribe(manager, self, msg);
     else if (msg->kind == &th_run_unsubscribe_msg)

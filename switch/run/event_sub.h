@@ -20,18 +20,32 @@ struct th_sub {
     uint64_t missed; /* since the last note was given */
 
     struct th_missed given; /* the owner's thread */
+
+    atomic_uint unhandled; /* events whose announcers wait for this owner */
 };
+
+/* An event whose announcer waits until all who got it have handled it. */
+struct th_round {
+    struct th_host *host;
+    struct th_from announcer;
+    atomic_uint open; /* who has not; and the manager while it tells */
+};
+
+/* One is done with it: a subscription's owner, or the manager (NULL). The last answers. */
+void th_run_round_release(struct th_round *round, struct th_sub *sub);
 
 void th_run_sub_hold(struct th_sub *sub);
 void th_run_sub_release(struct th_sub *sub); /* no lock held */
 
-/* Forwards an event; returns false when it was dropped instead. The manager's thread, no lock held. */
+/*
+ * Forwards an event; returns false when it was dropped instead.
+ * round   NULL: nobody waits.
+ * Thread: the manager's, no lock held.
+ */
 TH_MUST bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
-                                struct th_event *event);
+                                struct th_event *event, struct th_round *round);
 
 /* What the public functions send to the manager. */
-extern const struct th_msg_kind th_run_notify_msg;      /* body: struct th_event */
-extern const struct th_msg_kind th_run_notify_here_msg; /* the same, from its own place */
 extern const struct th_msg_kind th_run_subscribe_msg;   /* body: struct th_subscribe_ask */
 extern const struct th_msg_kind th_run_unsubscribe_msg; /* body: struct th_sub */
 

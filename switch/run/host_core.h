@@ -68,6 +68,7 @@ struct th_slot {
     atomic_uint_fast64_t messages;
     atomic_uint_fast64_t callbacks;
     atomic_bool has_init;
+    atomic_bool is_traced;
 
     /* The place's thread. */
     struct th_mail_list batch; /* taken from mail */

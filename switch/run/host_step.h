@@ -29,13 +29,15 @@ bool th_host_step_once(struct th_host *host);
  * leaves it exactly `ms` later. */
 void th_host_step_run(struct th_host *host, th_ms ms);
 
-/* The earliest deadline of any server, call or suspension; TH_NEVER when nothing waits. */
+/* The earliest deadline of any server, call or suspension; the present when somebody is ready;
+ * TH_NEVER when nothing waits. */
 th_ms th_host_step_next(struct th_host *host);
 
 /* Sets the wall clock, which may jump; mono goes on. At start: wall 1400000000000, mono 1000. */
 void th_host_step_set_wall(struct th_host *host, th_epoch_ms wall);
 
-/* Stops every server at once (supervisors first), runs their terminate, frees the host. */
+/* Stops every server (supervisors first, which stop their children in order), runs their terminate,
+ * frees the host. The clock moves only if somebody needs time to stop. */
 void th_host_step_close(struct th_host *host);
 
 #endif

@@ -5,10 +5,9 @@
 #include "switch/run/watchdog.h"
 
 enum {
-    ROUNDS_MAX = 4,  /* turns of each ready server before the loop looks at its descriptors again */
-    SLICE_MS = 5,    /* a close that runs a caller's loop itself looks again so often */
-    CLOSE_MS = 5000, /* th_host_uv_close */
-    HANDLES = 3
+    ROUNDS_MAX = 4, /* turns of each ready server before the loop looks at its descriptors again */
+    SLICE_MS = 5,   /* a close that runs a caller's loop itself looks again so often */
+    CLOSE_MS = 5000 /* th_host_uv_close */
 };
 
 struct uv_place {
@@ -33,8 +32,7 @@ struct uv_place {
     uv_idle_t again;       /* there is more to do: the loop does not sleep */
     unsigned open_handles; /* whose close callback has not come */
     bool is_closed;
-    bool is_passed; /* the close has been here */
-    th_ms armed;    /* what timer is set to; TH_NEVER: it is not */
+    th_ms armed; /* what timer is set to; TH_NEVER: it is not */
     uv_loop_t own_loop;
 };
 
@@ -54,24 +52,6 @@ static struct uv_host *uv_of(struct th_host *host)
 static struct uv_place *place_of(struct th_place *place)
 {
     return (struct uv_place *)place; /* the first member */
-}
-
-/* --- clocks --- */
-
-static uint64_t get_now_us(struct th_host *host)
-{
-    struct timespec at = th_run_clock(CLOCK_BOOTTIME);
-
-    (void)host;
-    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
-}
-
-static struct th_now get_now(struct th_host *host)
-{
-    struct timespec at = th_run_clock(CLOCK_REALTIME);
-
-    return (struct th_now){.mono = get_now_us(host) / 1000,
-                           .wall = (th_epoch_ms)at.tv_sec * 1000 + at.tv_nsec / 1000000};
 }
 
 /* --- running servers: the loop's thread --- */
@@ -157,7 +137,7 @@ static void set_timer(struct uv_place *place)
         return;
     }
     uv_update_time(place->loop);
-    now = get_now_us(NULL) / 1000;
+    now = th_run_boot_us(NULL) / 1000;
     uv_timer_start(&place->timer, on_timer, next > now ? next - now : 0, 0);
 }
 
@@ -188,7 +168,7 @@ static bool drain(struct uv_place *place)
     if (!is_mine(place))
         make_mine(place);
     th_run_set_here(&place->base);
-    th_run_place_collect(&place->base, get_now_us(NULL) / 1000);
+    th_run_place_collect(&place->base, th_run_boot_us(NULL) / 1000);
     has_run = run_rounds(place);
     th_run_set_here(outer);
     settle(place);
@@ -196,7 +176,7 @@ static bool drain(struct uv_place *place)
     return has_run;
 }
 
-static void quit_if_told(struct uv_place *place);
+static bool quit_if_told(struct uv_place *place);
 
 static void on_wake(uv_async_t *wake)
 {
@@ -280,7 +260,7 @@ static void let_go(uv_handle_t *handle, void *unused)
         uv_unref(handle);
 }
 
-static void quit_if_told(struct uv_place *place)
+static bool quit_if_told(struct uv_place *place)
 {
     bool is_told;
 
@@ -289,12 +269,13 @@ static void quit_if_told(struct uv_place *place)
     place->is_quitting = place->is_quitting && !is_told; /* once */
     th_run_unlock(&place->base.lock);
     if (!is_told)
-        return;
+        return false;
     close_handles(place);
     if (place->is_own)
         uv_walk(place->loop, let_go, NULL); /* its thread is done when uv_run returns */
     else
         be_done(place);
+    return true;
 }
 
 static void *run_thread(void *arg)
@@ -372,8 +353,8 @@ static void wait_until(struct th_host *host, bool (*is_over)(struct th_host *hos
 }
 
 static const struct th_host_ops uv_ops = {
-    .now = get_now,
-    .now_us = get_now_us,
+    .now = th_run_boot_now,
+    .now_us = th_run_boot_us,
     .ready = make_ready,
     .is_needed_here = is_needed_here,
     .wait = wait_until,
@@ -402,13 +383,13 @@ enum th_err th_host_uv_new(struct th_host **out)
         return TH_NO_MEMORY;
     th_run_host_init(&uv->core, &uv_ops);
     err = th_run_watchdog_start(&uv->watchdog, &uv->core, on_resumed);
-    if (err != TH_OK) {
+    if (err == TH_OK) {
+        *out = &uv->core;
+    } else {
         th_run_host_clear(&uv->core);
         th_mem_free(uv);
-        return err;
     }
-    *out = &uv->core;
-    return TH_OK;
+    return err;
 }
 
 static enum th_err open_handles(struct uv_place *place, uv_loop_t *loop)
@@ -422,7 +403,7 @@ static enum th_err open_handles(struct uv_place *place, uv_loop_t *loop)
         return TH_LIMIT;
     uv_timer_init(loop, &place->timer);
     uv_idle_init(loop, &place->again);
-    place->open_handles = HANDLES;
+    place->open_handles = 3;
     return TH_OK;
 }
 
@@ -491,13 +472,13 @@ enum th_err th_host_uv_place_on(struct th_host *host, const char *name, uv_loop_
     if (place == NULL)
         return TH_NO_MEMORY;
     err = open_handles(place, loop);
-    if (err != TH_OK) {
+    if (err == TH_OK) {
+        add_place(place);
+        *out = &place->base;
+    } else {
         free_place(place);
-        return err;
     }
-    add_place(place);
-    *out = &place->base;
-    return TH_OK;
+    return err;
 }
 
 uv_loop_t *th_host_uv_loop(struct th_place *place)
@@ -527,7 +508,7 @@ static struct uv_place *find_callers_here(struct th_host *host)
 
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base && !found; base = base->next)
-        if (is_callers_here(place_of(base)) && !place_of(base)->is_passed)
+        if (is_callers_here(place_of(base)))
             found = place_of(base);
     th_run_unlock(&host->lock);
     return found;
@@ -538,10 +519,10 @@ static void quit_callers_here(struct th_host *host)
     struct uv_place *place;
 
     while ((place = find_callers_here(host)) != NULL) {
-        place->is_passed = true;
         while (drain(place))
             continue;
-        quit_if_told(place); /* takes it out of the list */
+        if (!quit_if_told(place)) /* which takes it out of the list */
+            break;
     }
 }
 

@@ -40,24 +40,40 @@ void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from)
     *from = (struct th_mail_list){0};
 }
 
+static void free_sync(struct th_sync_mail *sync)
+{
+    th_msg_drop(&sync->mail.msg);
+    th_run_round_release(sync->round, sync->sub);
+    th_run_sub_release(sync->sub);
+    th_mem_free(sync);
+}
+
+void th_run_mail_free(struct th_mail *mail)
+{
+    switch (mail->class) {
+    case TH_MAIL_MSG:
+    case TH_MAIL_EVENT:
+        th_msg_drop(&mail->msg);
+        th_mem_free(mail);
+        break;
+    case TH_MAIL_SYNC:
+        free_sync(TH_HEAP_OWNER(mail, struct th_sync_mail, mail));
+        break;
+    case TH_MAIL_WATCH:
+        th_run_watch_release(TH_HEAP_OWNER(mail, struct th_watch, mail));
+        break;
+    case TH_MAIL_MISSED:
+        th_run_sub_release(TH_HEAP_OWNER(mail, struct th_sub, mail));
+        break;
+    }
+}
+
 void th_run_mail_discard(struct th_mail_list *list)
 {
     struct th_mail *mail;
 
     while ((mail = th_run_mail_pop(list)) != NULL)
-        switch (mail->class) {
-        case TH_MAIL_MSG:
-        case TH_MAIL_EVENT:
-            th_msg_drop(&mail->msg);
-            th_mem_free(mail);
-            break;
-        case TH_MAIL_WATCH:
-            th_run_watch_release(TH_HEAP_OWNER(mail, struct th_watch, mail));
-            break;
-        case TH_MAIL_MISSED:
-            th_run_sub_release(TH_HEAP_OWNER(mail, struct th_sub, mail));
-            break;
-        }
+        th_run_mail_free(mail);
 }
 
 bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
@@ -81,17 +97,14 @@ static bool has_room(struct th_slot *slot)
     return true;
 }
 
-enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
-                           struct th_msg msg, struct th_watch *watch)
+enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail,
+                                struct th_watch *watch)
 {
     struct th_slot *slot = th_run_slot(host, to);
-    struct th_mail *mail = slot ? th_mem_zalloc(1, sizeof *mail) : NULL;
-    enum th_err err = slot == NULL ? TH_GONE : mail == NULL ? TH_NO_MEMORY : TH_OK;
+    enum th_err err = slot ? TH_OK : TH_GONE;
     bool is_first = false;
 
-    if (err == TH_OK) {
-        mail->class = class;
-        mail->msg = msg;
+    if (slot) {
         th_run_lock(&slot->lock);
         if (!slot->is_alive || slot->pid != to)
             err = TH_GONE;
@@ -104,13 +117,25 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
         }
         th_run_unlock(&slot->lock);
     }
-    if (err != TH_OK) {
-        th_mem_free(mail);
-        th_msg_drop(&msg);
-    }
+    if (err != TH_OK)
+        th_run_mail_free(mail);
     if (is_first)
         th_run_ready(slot);
     return err;
+}
+
+enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
+                           struct th_msg msg, struct th_watch *watch)
+{
+    struct th_mail *mail = to ? th_mem_zalloc(1, sizeof *mail) : NULL;
+
+    if (mail == NULL) {
+        th_msg_drop(&msg);
+        return to ? TH_NO_MEMORY : TH_GONE;
+    }
+    mail->class = class;
+    mail->msg = msg;
+    return th_run_deliver_mail(host, to, mail, watch);
 }
 
 enum th_err th_post(struct th_host *host, th_pid to, struct th_msg msg)

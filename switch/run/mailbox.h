@@ -22,10 +22,12 @@ struct th_host;
 struct th_slot;
 struct th_watch;
 struct th_sub;
+struct th_round;
 
 enum th_mail_class {
     TH_MAIL_MSG,   /* call or cast; counted */
     TH_MAIL_EVENT, /* counted */
+    TH_MAIL_SYNC,  /* an event whose announcer waits, in a th_sync_mail; counted */
     TH_MAIL_WATCH, /* embedded in a th_watch: a call or monitor has its outcome */
     TH_MAIL_MISSED /* embedded in a th_sub: events were missed */
 };
@@ -34,6 +36,12 @@ struct th_mail {
     struct th_mail *next;
     enum th_mail_class class;
     struct th_msg msg; /* of a call, cast or event */
+};
+
+struct th_sync_mail {
+    struct th_mail mail;
+    struct th_round *round; /* held */
+    struct th_sub *sub;     /* held */
 };
 
 /* A zeroed one is empty. */
@@ -62,6 +70,13 @@ void th_run_mail_discard(struct th_mail_list *list);
  */
 enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
                            struct th_msg msg, struct th_watch *watch);
+
+/* The same with mail that is made already: given, and its body. Errors: TH_GONE, TH_FULL. */
+enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail,
+                                struct th_watch *watch);
+
+/* Frees mail that was handled or is to be dropped. No lock held. */
+void th_run_mail_free(struct th_mail *mail);
 
 /* Queues mail that cannot be refused; the slot must be alive. Returns whether the caller must call
  * th_run_ready once it has let go of the slot's lock. */

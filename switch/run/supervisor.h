@@ -4,7 +4,10 @@
  * Strategy one_for_one: a child that ends is restarted alone. Children are started in order, each
  * after the init of the one before has succeeded, and stopped in reverse order, each with a limit of
  * time. When a child ends more often than the intensity allows, the supervisor gives up: it stops the
- * others and ends with the child's reason, which is for whoever watches it to act on.
+ * others and ends with the child's reason (TH_LIMIT if that was TH_OK), which is for whoever watches
+ * it to act on. So it does when a child fails while it is started for the first time.
+ *
+ * A supervisor may be the child of another; it counts as started once its own children have.
  *
  * Floor:  1 (run).
  */
@@ -24,7 +27,9 @@ enum th_restart {
 struct th_child {
     struct th_server_spec spec; /* its name is required: the child is known by it */
     enum th_restart restart;
-    th_ms stop_ms; /* time to end when stopped; then it is left behind, named in the log. 0: 2000 */
+    /* Time to end when stopped; then it is left behind, named in the log. 0: 2000, but for a
+     * supervisor as long as its children need. */
+    th_ms stop_ms;
 };
 
 /* The supervisor's spec.arg; borrowed for its life. */
@@ -38,8 +43,10 @@ struct th_supervisor_spec {
 extern const struct th_server_ops th_supervisor_ops;
 
 /* Call it with this, body a child's name (th_mem_copy'd, freed by drop): ends and restarts that
- * child alone; not counted for the intensity. The reply, same kind, has a body `enum th_err *` or
- * none for TH_OK; TH_NOT_FOUND for a name it does not know. */
+ * child alone, also one that had ended for good; not counted for the intensity. The reply, same kind,
+ * comes when its init has succeeded and has a body `enum th_err *`, or none for TH_OK: TH_NOT_FOUND
+ * (a name it does not know), TH_AGAIN (not all have started yet, or this one is being restarted),
+ * TH_TIMED_OUT (it does not stop; it is restarted when it does), TH_SHUTDOWN, or why it failed. */
 extern const struct th_msg_kind th_supervisor_restart_msg;
 
 /* Call it with this (no body): replies, same kind without body, once every child has started.

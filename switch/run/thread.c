@@ -48,6 +48,22 @@ struct timespec th_run_clock(clockid_t clock)
     return at;
 }
 
+uint64_t th_run_boot_us(struct th_host *host)
+{
+    struct timespec at = th_run_clock(CLOCK_BOOTTIME);
+
+    (void)host;
+    return (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
+}
+
+struct th_now th_run_boot_now(struct th_host *host)
+{
+    struct timespec at = th_run_clock(CLOCK_REALTIME);
+
+    return (struct th_now){.mono = th_run_boot_us(host) / 1000,
+                           .wall = (th_epoch_ms)at.tv_sec * 1000 + at.tv_nsec / 1000000};
+}
+
 struct timespec th_run_until(th_ms for_ms)
 {
     struct timespec at = th_run_clock(CLOCK_MONOTONIC);

@@ -25,6 +25,12 @@ void th_run_cond_init(pthread_cond_t *condition); /* waits by CLOCK_MONOTONIC */
 
 struct timespec th_run_clock(clockid_t clock);
 
+/* The clocks of a host of the real world, as th_host_ops wants them: CLOCK_BOOTTIME counts the
+ * machine's sleep too. The host is not used. */
+struct th_host;
+uint64_t th_run_boot_us(struct th_host *host);
+struct th_now th_run_boot_now(struct th_host *host);
+
 /* A moment so many milliseconds from now, for pthread_cond_timedwait; and whether it has come. */
 struct timespec th_run_until(th_ms for_ms);
 bool th_run_is_past(struct timespec at);

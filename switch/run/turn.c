@@ -50,6 +50,10 @@ static void end_callback(struct turn *turn, const char *doing)
     slot->alarm_at = ops->deadline && ops->on_alarm ? ops->deadline(slot->state) : TH_NEVER;
     us = slot->host->ops->now_us(slot->host);
     note_longest(slot, doing, us - turn->us);
+    if (atomic_load_explicit(&slot->is_traced, memory_order_relaxed))
+        TH_LOG(turn->self.log, INFO, "trace", "did server=%s what=%s us=%llu waiting=%u",
+               turn->self.name, doing, (unsigned long long)(us - turn->us),
+               atomic_load(&slot->depth));
     turn->us = us;
     atomic_store_explicit(&slot->doing, NULL, memory_order_release);
     atomic_fetch_add_explicit(&slot->callbacks, 1, memory_order_relaxed);
@@ -262,13 +266,24 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
 {
     struct th_msg msg = mail->msg;
 
-    th_mem_free(mail);
+    mail->msg.body = NULL; /* from here on it is the receiver's */
+    if (mail->class != TH_MAIL_SYNC)
+        th_run_mail_free(mail);
     atomic_fetch_sub_explicit(&turn->slot->depth, 1, memory_order_relaxed);
     if (msg.kind == &th_run_started_msg && turn->slot->spec.ops != &th_supervisor_ops) {
         th_reply(turn->self.host, th_from_of(&msg), (struct th_msg){.kind = &th_run_started_msg});
         return STEP_DONE;
     }
     return hand(turn, &msg);
+}
+
+/* Whoever announced it waits until it has been handled. */
+static enum step hand_sync(struct turn *turn, struct th_mail *mail)
+{
+    enum step step = hand_message(turn, mail);
+
+    th_run_mail_free(mail);
+    return step;
 }
 
 static enum step hand_mail(struct turn *turn)
@@ -282,6 +297,8 @@ static enum step hand_mail(struct turn *turn)
     case TH_MAIL_MSG:
     case TH_MAIL_EVENT:
         return hand_message(turn, mail);
+    case TH_MAIL_SYNC:
+        return hand_sync(turn, mail);
     case TH_MAIL_WATCH:
         return hand_watch(turn, TH_HEAP_OWNER(mail, struct th_watch, mail));
     case TH_MAIL_MISSED:

@@ -152,13 +152,20 @@ static enum th_err do_subscribe(struct worker *w, const struct th_self *self)
     return th_subscribe(self, w->manager, interest, NULL, NULL);
 }
 
-static void do_notify(struct worker *w, const struct th_self *self)
+static enum th_err do_notify(struct worker *w, const struct th_self *self, struct open_ticket *open)
 {
+    th_pid manager = th_whereis(self->host, 0, "events");
+    struct ticket *ticket = open && once_in(w, 4) ? new_ticket() : NULL;
     struct th_event *event = th_event_new(UINT64_C(1) << th_rng_below(&w->rng, 64), 0,
                                           once_in(w, 2), th_mem_copy("body", 4), th_mem_free);
 
-    if (event)
-        th_notify(self->host, th_whereis(self->host, 0, "events"), event);
+    if (ticket) {
+        *open = (struct open_ticket){.ticket = ticket, .is_call = true};
+        return th_notify_sync(self, manager, event, 1 + th_rng_below(&w->rng, 15), on_reply, ticket,
+                              &open->ref);
+    }
+    th_notify(self->host, manager, event);
+    return TH_OK;
 }
 
 /* Answers one that waits, or lets somebody else do it. */
@@ -187,7 +194,7 @@ static enum th_err act(struct worker *w, const struct th_self *self)
     else if (what == 6)
         do_answer(w, self);
     else if (what == 7)
-        do_notify(w, self);
+        return do_notify(w, self, open);
     else if (once_in(w, 4))
         th_unsubscribe(self, w->manager);
     else
