@@ -120,8 +120,11 @@ void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middl
     }
 
     enum th_err err = th_switchboard_open(board, now, &head.id, &head.from, &key, &paths);
-    if (err == TH_INVALID)
+    /* Who asks to be introduced has no line to us, whatever we think: it was started anew. */
+    if (err == TH_OK)
+        th_board_send_opens(board, th_board_find(board, &head.id), now);
+    else if (err == TH_INVALID)
         th_drop_count(&board->drops, TH_DROP_CONNECT_BAD);
-    else if (err != TH_OK && err != TH_AGAIN)
+    else if (err != TH_AGAIN)
         th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
 }

@@ -49,6 +49,28 @@ static void node_in_the_middle_brings_two_together(void **state)
     wire_free(&w);
 }
 
+/* Found by whole nodes: the target thought that it had a line to the asker, and kept still. */
+static void asker_that_was_started_anew_is_met_by_who_still_has_its_old_line(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 5000);
+    wire_restart(&w, 1, 0x99);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_pass(&w, 4000);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 2, 1).is_up);
+    assert_false(wire_look(&w, 1, 2).is_up);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 4000);
+
+    assert_true(wire_look(&w, 1, 2).is_up && wire_look(&w, 2, 1).is_up);
+    assert_true(wire_look(&w, 2, 1).up_ms < 4000);
+    wire_free(&w);
+}
+
 static void asker_tells_where_it_can_be_met_and_loopback_is_not_passed_on(void **state)
 {
     (void)state;
@@ -170,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_in_the_middle_brings_two_together),
+        cmocka_unit_test(asker_that_was_started_anew_is_met_by_who_still_has_its_old_line),
         cmocka_unit_test(asker_tells_where_it_can_be_met_and_loopback_is_not_passed_on),
         cmocka_unit_test(unknown_target_is_told_to_the_asker),
         cmocka_unit_test(target_that_was_not_heard_for_thirty_seconds_is_not_introduced),
