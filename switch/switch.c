@@ -10,6 +10,7 @@ const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free}
 const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
 const struct th_msg_kind th_switch_msg_result = {"switch.result", th_mem_free};
 const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
+const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_free};
 const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
 
@@ -236,6 +237,18 @@ static void on_lines(struct carrier *sw, const struct th_self *self, const struc
              (struct th_msg){.kind = &th_switch_msg_lines, .body = lines});
 }
 
+static void on_channels(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
+{
+    unsigned count = th_switchboard_look_channels(sw->board, self->now, NULL, 0);
+    struct th_switch_channels *all = th_mem_zalloc(1, sizeof *all + count * sizeof all->channel[0]);
+
+    if (all == NULL)
+        return;
+    all->count = th_switchboard_look_channels(sw->board, self->now, all->channel, count);
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_switch_msg_channels, .body = all});
+}
+
 static void on_status(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
 {
     struct th_net *net = sw->config->net;
@@ -301,6 +314,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_send(sw, self, msg);
     else if (msg->kind == &th_switch_msg_lines)
         on_lines(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_channels)
+        on_channels(sw, self, msg);
     else if (msg->kind == &th_switch_msg_status)
         on_status(sw, self, msg);
     else if (msg->kind == &th_switch_msg_punch)

@@ -98,6 +98,13 @@ struct th_switch_lines {
     struct th_line_look line[];
 };
 
+/* Call, no body: every open channel. Reply, same kind, body struct th_switch_channels. */
+extern const struct th_msg_kind th_switch_msg_channels;
+struct th_switch_channels {
+    unsigned count;
+    struct th_channel_look channel[];
+};
+
 /* Call, no body; reply, same kind, body struct th_switch_status. */
 extern const struct th_msg_kind th_switch_msg_status;
 struct th_switch_status {

@@ -41,7 +41,9 @@ void th_channels_init(struct th_channels *channels, bool is_lower)
 static struct th_channel *add(struct th_channels *channels, enum th_channel_type type,
                               th_ms silence_ms, struct th_now now)
 {
-    if (channels->count >= TH_CHANNELS_MAX)
+    unsigned max = TH_CHANNELS_MAX + (type == TH_CHANNEL_PATH ? TH_CHANNELS_PATH_MAX : 0);
+
+    if (channels->count >= max)
         return NULL;
 
     struct th_channel *channel = th_mem_zalloc(1, sizeof *channel);
@@ -49,6 +51,7 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
         return NULL;
     channel->type = type;
     channel->silence_ms = silence_ms;
+    channel->opened_at = now.mono;
     channel->ends_at = now.mono + silence_ms;
     channel->next = channels->first;
     channels->first = channel;

@@ -42,7 +42,9 @@ struct th_channel {
     uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
     th_ms silence_ms;
-    th_ms ends_at; /* last traffic + silence_ms */
+    th_ms opened_at;
+    th_ms ends_at;                   /* last traffic + silence_ms */
+    uint64_t rx_packets, tx_packets; /* for looking; counted by who reads and writes them */
 };
 
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
@@ -55,12 +57,15 @@ struct th_channels {
     uint64_t theirs_used; /* bit i: last_theirs - 2i was used */
 };
 
-enum { TH_CHANNELS_MAX = 256 }; /* open at once on one line, both sides' together */
+enum {
+    TH_CHANNELS_MAX = 256,    /* open at once on one line, both sides' together */
+    TH_CHANNELS_PATH_MAX = 16 /* more for `path`: a full line can still be challenged and answer */
+};
 
 void th_channels_init(struct th_channels *channels, bool is_lower);
 
-/* Opens one of ours under the next number. NULL without memory, at TH_CHANNELS_MAX, or when the
- * numbers are used up. */
+/* Opens one of ours under the next number. NULL without memory, at the limit of its type, or when
+ * the numbers are used up. */
 TH_MUST struct th_channel *th_channels_open(struct th_channels *channels, enum th_channel_type type,
                                             th_ms silence_ms, struct th_now now);
 

@@ -266,6 +266,7 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
         return err;
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
     th_channel_touch(channel, now);
+    channel->tx_packets++;
     if (packet->end || (packet->err && packet->err[0]))
         th_channels_close(&ex->channels, channel);
     th_board_reset_alarm(board, ex);
@@ -340,6 +341,36 @@ unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now n
             th_board_look_at(ex, now, &rows[count]);
         count++;
     }
+    return count;
+}
+
+static void look_at_channel(const struct th_exchange *ex, const struct th_channel *channel,
+                            struct th_now now, struct th_channel_look *look)
+{
+    *look = (struct th_channel_look){
+        .peer = ex->id,
+        .c = channel->id,
+        .type = channel->type,
+        .is_ours = channel->is_ours,
+        .owner = channel->owner,
+        .age_ms = now.mono - channel->opened_at,
+        .silence_left_ms = channel->ends_at > now.mono ? channel->ends_at - now.mono : 0,
+        .rx_packets = channel->rx_packets,
+        .tx_packets = channel->tx_packets,
+    };
+}
+
+unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct th_now now,
+                                      struct th_channel_look *rows, unsigned max)
+{
+    unsigned count = 0;
+
+    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next)
+        for (const struct th_channel *ch = ex->channels.first; ch; ch = ch->next) {
+            if (count < max)
+                look_at_channel(ex, ch, now, &rows[count]);
+            count++;
+        }
     return count;
 }
 

@@ -62,6 +62,18 @@ struct th_line_look {
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
 
+/* One open channel, as an owner may look at it. */
+struct th_channel_look {
+    struct th_hashname peer;
+    uint32_t c;
+    enum th_channel_type type;
+    bool is_ours;   /* we opened it */
+    uint64_t owner; /* who of us did; 0: they did, or the switchboard itself */
+    th_ms age_ms;
+    th_ms silence_left_ms; /* it ends when nothing passes for so long */
+    uint64_t rx_packets, tx_packets;
+};
+
 enum th_action_kind {
     TH_ACTION_SEND,       /* bytes to addr */
     TH_ACTION_LINE_UP,    /* line */
@@ -159,6 +171,11 @@ bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)
  * many there are; at most max were filled. */
 unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now now,
                              struct th_line_look *rows, unsigned max);
+
+/* The same for open channels: by the order of their nodes, and the newest of a node first. Those of a
+ * changed open that is not believed yet are not told. */
+unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct th_now now,
+                                      struct th_channel_look *rows, unsigned max);
 
 /* Numbers of the whole node. */
 struct th_switchboard_totals {

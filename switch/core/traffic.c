@@ -107,6 +107,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
         return TH_TOO_BIG;
     }
     /* one that could not leave is one that was lost: the channel ends by its silence */
+    channel->tx_packets++;
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
     *out = channel;
     return TH_OK;
@@ -134,8 +135,10 @@ static struct th_channel *open_path_channel(struct th_channels *channels, struct
     struct th_channel *channel =
         th_channels_open(channels, TH_CHANNEL_PATH, th_channel_silence_ms(TH_CHANNEL_PATH), now);
 
-    if (channel)
+    if (channel) {
         channel->tag = now.mono;
+        channel->tx_packets++;
+    }
     return channel;
 }
 
@@ -304,6 +307,7 @@ void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, st
     if (channel == NULL)
         return;
     th_channel_touch(channel, now);
+    channel->rx_packets++;
     struct th_action action = {.kind = TH_ACTION_PACKET,
                                .addr = *from,
                                .id = ex->id,

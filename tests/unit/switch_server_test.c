@@ -22,6 +22,7 @@ struct watcher {
     unsigned count;
     struct note note[NOTES_MAX];
     struct th_switch_lines *lines;
+    struct th_switch_channels *channels;
     struct th_switch_status *status;
 };
 
@@ -70,6 +71,10 @@ static enum th_err on_reply(void *state, const struct th_self *self, void *ctx, 
     if (why == TH_OK && reply->kind == &th_switch_msg_lines) {
         th_mem_free(w->lines);
         w->lines = reply->body;
+        reply->body = NULL;
+    } else if (why == TH_OK && reply->kind == &th_switch_msg_channels) {
+        th_mem_free(w->channels);
+        w->channels = reply->body;
         reply->body = NULL;
     } else if (why == TH_OK && reply->kind == &th_switch_msg_status) {
         th_mem_free(w->status);
@@ -171,6 +176,7 @@ static int tear_down(void **state)
     th_host_step_close(b->host);
     for (int i = 0; i < NODES; i++) {
         th_mem_free(b->watcher[i].lines);
+        th_mem_free(b->watcher[i].channels);
         th_mem_free(b->watcher[i].status);
     }
     th_mem_free(b);
@@ -326,6 +332,23 @@ static void lines_and_status_show_what_there_is(void **state)
     assert_true(status->at_highest > 0);
 }
 
+static void channels_show_who_of_us_opened_them(void **state)
+{
+    struct bench *b = *state;
+    ask_open(b, 0, 1);
+    th_host_step_run(b->host, 20000); /* the `path` channels of the beginning are over */
+
+    ask_channel(b, 0, 1, TH_CHANNEL_LINK, 1);
+    ask(b, 0, (struct th_msg){.kind = &th_switch_msg_channels});
+    th_host_step_run(b->host, 100);
+
+    const struct th_switch_channels *channels = b->watcher[0].channels;
+    assert_int_equal(channels->count, 1);
+    assert_int_equal(channels->channel[0].type, TH_CHANNEL_LINK);
+    assert_int_equal(channels->channel[0].owner, b->watcher_pid[0]);
+    assert_true(th_hashname_is_equal(&channels->channel[0].peer, &b->identity[1].hashname));
+}
+
 static void switch_that_ends_says_that_its_lines_are_down(void **state)
 {
     struct bench *b = *state;
@@ -371,6 +394,7 @@ int main(void)
         TEST(reply_to_a_channel_comes_before_its_events),
         TEST(silence_on_a_channel_is_told_with_its_tag),
         TEST(lines_and_status_show_what_there_is),
+        TEST(channels_show_who_of_us_opened_them),
         TEST(switch_that_ends_says_that_its_lines_are_down),
         TEST(asking_for_the_impossible_is_an_answer_not_a_crash),
     };
