@@ -104,6 +104,14 @@ void th_exchange_forget_pending(struct th_exchange *ex)
     ex->pending = NULL;
 }
 
+bool th_exchange_was_challenged(const struct th_exchange *ex)
+{
+    for (unsigned i = 0; i < ex->pending->challenges; i++)
+        if (ex->pending->challenge_id[i] != 0)
+            return true;
+    return false;
+}
+
 th_ms th_exchange_silent_at(const struct th_exchange *ex)
 {
     th_ms heard =
@@ -117,7 +125,7 @@ static th_ms pending_deadline(const struct th_exchange *ex)
     th_ms first = th_sooner(pending->half.since + TH_PENDING_MS, pending->challenge_at);
 
     /* once the new half has spoken, the old line's silence decides */
-    if (pending->half.is_confirmed)
+    if (pending->half.is_confirmed && th_exchange_was_challenged(ex))
         first = th_sooner(first, th_exchange_silent_at(ex));
     return first;
 }

@@ -145,6 +145,9 @@ void th_kept_free(struct th_kept **list);
 /* Drops a pending half and what was kept for it; harmless without one. */
 void th_exchange_forget_pending(struct th_exchange *ex);
 
+/* True when a challenge of its pending half, which there is, went out on the old line. */
+bool th_exchange_was_challenged(const struct th_exchange *ex);
+
 /* When the old line will have been silent long enough for its pending half; there is one. */
 th_ms th_exchange_silent_at(const struct th_exchange *ex);
 

@@ -404,7 +404,9 @@ static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, s
 {
     struct th_pending *pending = ex->pending;
 
-    if (pending->half.is_confirmed && now.mono >= th_exchange_silent_at(ex)) {
+    /* silence where nobody was asked says nothing */
+    if (pending->half.is_confirmed && th_exchange_was_challenged(ex) &&
+        now.mono >= th_exchange_silent_at(ex)) {
         take_over(board, ex, now);
         return;
     }

@@ -14,12 +14,26 @@ struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
     return NULL;
 }
 
-static unsigned least_lately_heard(const struct th_exchange_paths *paths)
+static bool is_theirs(const struct th_exchange_path *path)
+{
+    return path->is_told || path->is_proven;
+}
+
+/* True when a goes before b. Where only opens came from goes first: whoever replays or forges opens
+ * from many addresses may push out such alone. */
+static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b)
+{
+    if (is_theirs(a) != is_theirs(b))
+        return is_theirs(b);
+    return a->rx_at < b->rx_at;
+}
+
+static unsigned worst_of(const struct th_exchange_paths *paths)
 {
     unsigned worst = paths->used == 0 ? 1 : 0;
 
     for (unsigned i = 0; i < paths->count; i++)
-        if ((int)i != paths->used && paths->path[i].rx_at < paths->path[worst].rx_at)
+        if ((int)i != paths->used && is_worse(&paths->path[i], &paths->path[worst]))
             worst = i;
     return worst;
 }
@@ -31,8 +45,7 @@ struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
 
     if (path)
         return path;
-    unsigned place =
-        paths->count < TH_EXCHANGE_PATHS_MAX ? paths->count++ : least_lately_heard(paths);
+    unsigned place = paths->count < TH_EXCHANGE_PATHS_MAX ? paths->count++ : worst_of(paths);
     path = &paths->path[place];
     *path = (struct th_exchange_path){.addr = *addr};
     return path;

@@ -37,8 +37,9 @@ struct th_exchange_paths {
 void th_exchange_paths_init(struct th_exchange_paths *paths);
 
 /*
- * The entry of an address, made if need be; when all places are taken the one that was heard least
- * lately goes (never the one in use).
+ * The entry of an address, made if need be. When all places are taken, one goes that we were not told
+ * of and that has not proven itself, else any; of these the one that was heard least lately, and never
+ * the one in use.
  */
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
                                                const struct th_addr *addr);

@@ -129,7 +129,7 @@ class Watch:
         check(len(lines) == 1 and lines[0]["up"] and lines[0]["path"] == self.path, "%s" % lines)
         check(lines[0]["channels"] >= 1, "%s: the link's channel has gone" % self.node.name)
         for line in self.node.log()[self.logged :].splitlines():
-            check(" down" not in line, "%s: %s" % (self.node.name, line))
+            check(" down peer=" not in line and "link_down" not in line, "%s: %s" % (self.node.name, line))
 
     def new_drops(self):
         """What was counted since the last time this was asked or waited for."""
