@@ -15,7 +15,7 @@ const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
 
 struct carrier {
-    const struct th_switch_config *config;
+    struct th_switch_config *config;
     struct th_switchboard *board;
     th_pid events;
     bool is_open; /* the net is */
@@ -359,10 +359,13 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
 {
     struct carrier *sw = state;
     struct th_net *net = sw->config->net;
+    struct th_switchboard_totals totals;
 
     (void)why;
     announce_all_down(sw, self);
     net->ops->close(net);
+    th_switchboard_totals(sw->board, &totals);
+    sw->config->board.at_floor = totals.at_highest;
     th_switchboard_free(sw->board);
 }
 

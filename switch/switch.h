@@ -16,7 +16,8 @@
 #include "switch/events.h"
 #include "switch/net.h"
 
-/* The spec's arg; borrowed for the server's life and over restarts. */
+/* The spec's arg; borrowed for the server's life and over restarts. When the switch ends it raises
+ * board.at_floor to its latest open, so that the next one's are newer even if the clock was set back. */
 struct th_switch_config {
     struct th_switchboard_config board;
     struct th_net *net;

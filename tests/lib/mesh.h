@@ -140,11 +140,16 @@ static inline void mesh_start_node(struct mesh *mesh, unsigned i)
     assert_int_equal(th_spawn(mesh->host, &watcher, &pid), TH_OK);
 }
 
-/* As kill -9 does: nobody is told. */
+/* As kill -9 does: nobody is told. What a node keeps on disk is kept: the date of its latest open. */
 static inline void mesh_kill_node(struct mesh *mesh, unsigned i)
 {
     struct mesh_node *node = &mesh->node[i];
+    struct th_msg reply = {0};
 
+    if (th_call_wait(mesh->host, th_whereis(mesh->host, i + 1, TH_NODE_SWITCH),
+                     (struct th_msg){.kind = &th_switch_msg_status}, 1000, &reply) == TH_OK)
+        node->config.at_floor = ((struct th_switch_status *)reply.body)->at_highest;
+    th_msg_drop(&reply);
     net_mem_cut(node->net, true);
     th_stop(mesh->host, th_node_tree_supervisor(node->tree), TH_SHUTDOWN);
     th_host_step_run(mesh->host, 10);
