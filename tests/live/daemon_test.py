@@ -8,7 +8,7 @@ import stat
 import subprocess
 import time
 
-from mesh import Mesh, SLOW, TELEHASHD, check, main, telehashd, test, thctl, wait_for
+from mesh import Mesh, SLOW, TELEHASHD, THCTL, check, main, run, telehashd, test, thctl, wait_for
 
 STOP_S = 2
 
@@ -249,6 +249,19 @@ def its_state_and_socket_have_places_without_any_flag():
             )
         node.wait_started()
         check(os.path.exists(mesh.folder + "/state/identity.json"), "not in STATE_DIRECTORY")
+
+
+@test
+def the_man_pages_tell_what_help_tells():
+    man = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "man")
+    for program, ask in ((TELEHASHD, "--help"), (THCTL, "help")):
+        told = run([program, ask]).stdout
+        with open(os.path.join(man, os.path.basename(program) + ".1")) as file:
+            page = file.read().replace("\\-", "-")
+        words = re.findall(r"^  (--?[a-zA-Z-]+|[a-z]+(?: export)?)\b", told, re.M)
+        check(len(words) > 10, told)
+        for word in words:
+            check(word in page, "%s is not in the page of %s" % (word, os.path.basename(program)))
 
 
 @test

@@ -322,6 +322,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     int fd;
 
     c->config = arg;
+    c->gather_ms = c->config->gather_ms ? c->config->gather_ms : TH_CONTROL_GATHER_MS;
     c->accept_at = TH_NEVER;
     th_limit_init(&c->probes, TH_PROBES_PER_S, TH_PROBES_PER_S, self->now.mono);
 

@@ -58,6 +58,7 @@ struct th_control_config {
     const struct th_identity *identity;
     const struct th_paths *advertised;
     th_ms started_at;         /* mono, of the daemon */
+    th_ms gather_ms;          /* for the node's servers to answer; 0: TH_CONTROL_GATHER_MS */
     void (*stop)(void *data); /* `stop` was asked for; called on the server's place */
     void *data;
 };

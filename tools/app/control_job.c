@@ -243,8 +243,8 @@ static void gather(struct th_control *c, const struct th_self *self, struct th_j
             continue;
         call->job = job;
         call->why = th_call(self, th_whereis(self->host, self->scope, questions[i].server),
-                            (struct th_msg){.kind = questions[i].kind}, TH_CONTROL_GATHER_MS,
-                            on_gathered, call, NULL);
+                            (struct th_msg){.kind = questions[i].kind}, c->gather_ms, on_gathered,
+                            call, NULL);
         if (call->why == TH_OK)
             job->waiting++;
     }

@@ -74,6 +74,7 @@ struct th_job {
 
 struct th_control {
     const struct th_control_config *config;
+    th_ms gather_ms;
     struct th_control_poll *listener;
     struct th_client *clients; /* newest first */
     unsigned client_count;

@@ -90,8 +90,7 @@ static bool dial(struct th_control *c, const struct th_self *self, struct th_job
         th_pid dialer = th_whereis(self->host, self->scope, TH_NODE_DIALER);
 
         /* The dialer tells its own time-out; ours is for one that hangs. */
-        if (th_call(self, dialer, msg, timeout_ms + TH_CONTROL_GATHER_MS, on_dialed, job, NULL) ==
-            TH_OK) {
+        if (th_call(self, dialer, msg, timeout_ms + c->gather_ms, on_dialed, job, NULL) == TH_OK) {
             job->waiting++;
             return true;
         }
@@ -195,8 +194,8 @@ static enum th_err on_connected(void *state, const struct th_self *self, void *c
         reply->body = NULL;
         if (dialed->result == TH_OK &&
             th_call(self, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
-                    (struct th_msg){.kind = &th_switch_msg_lines}, TH_CONTROL_GATHER_MS,
-                    on_connected_lines, job, NULL) == TH_OK)
+                    (struct th_msg){.kind = &th_switch_msg_lines}, c->gather_ms, on_connected_lines,
+                    job, NULL) == TH_OK)
             job->waiting++;
         else
             answer_connect(c, self, job, NULL);

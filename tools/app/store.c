@@ -241,6 +241,8 @@ static enum th_err load_peers(struct th_store *store, struct th_seeds *peers,
         return complain(say, store->dir, peers_name, e, "");
     if (e != TH_OK)
         return keep_aside(store, peers_name, complaint, warning, say);
+    th_mem_free(store->peers_text);
+    store->peers_text = NULL;
     if (peers->count > 0)
         e = th_seeds_write(&store->peers_text, peers->seed, peers->count);
     return e == TH_OK ? e : complain(say, store->dir, peers_name, e, "");
