@@ -32,7 +32,7 @@ enum th_err th_bucket_add(struct th_bucket *bucket, struct th_peer *peer)
     return TH_OK;
 }
 
-static void take_out(struct th_bucket *bucket, const struct th_peer *peer)
+void th_bucket_remove(struct th_bucket *bucket, struct th_peer *peer)
 {
     unsigned i = 0;
 
@@ -42,19 +42,13 @@ static void take_out(struct th_bucket *bucket, const struct th_peer *peer)
     bucket->linked_count--;
     memmove(&bucket->linked[i], &bucket->linked[i + 1],
             (bucket->linked_count - i) * sizeof(struct th_peer *));
-}
-
-void th_bucket_raise(struct th_bucket *bucket, struct th_peer *peer)
-{
-    take_out(bucket, peer);
-    bucket->linked[bucket->linked_count++] = peer;
-    bucket->up_count++;
-}
-
-void th_bucket_remove(struct th_bucket *bucket, struct th_peer *peer)
-{
-    take_out(bucket, peer);
     bucket->up_count -= peer->link.is_up;
+}
+
+void th_bucket_raise(struct th_bucket *bucket)
+{
+    bucket->up_count++;
+    TH_CHECK(bucket->up_count <= bucket->linked_count);
 }
 
 /* --- spares --------------------------------------------------------------------------------------- */
@@ -167,16 +161,11 @@ unsigned th_bucket_crowd(const struct th_bucket *bucket, int index, const struct
 
 struct th_peer *th_bucket_loser(const struct th_bucket *bucket, unsigned k)
 {
-    unsigned older = bucket->up_count;
-
-    for (unsigned i = bucket->linked_count; i-- > 0;) {
+    if (bucket->up_count <= k)
+        return NULL;
+    for (unsigned i = bucket->linked_count; i-- > k;) {
         struct th_peer *peer = bucket->linked[i];
-        if (!peer->link.is_up)
-            continue;
-        older--;
-        if (older < k)
-            return NULL;
-        if (!peer->is_out && !peer->is_kept)
+        if (peer->link.is_up && !peer->is_out && !peer->is_kept)
             return peer;
     }
     return NULL;

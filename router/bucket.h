@@ -66,8 +66,8 @@ struct th_peer *th_bucket_find(const struct th_bucket *bucket, const struct th_h
 /* Adds a peer that was asked for or is up. peer: borrowed until removed. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_bucket_add(struct th_bucket *bucket, struct th_peer *peer);
 
-/* Notes that a peer's link came up: it is the youngest now. */
-void th_bucket_raise(struct th_bucket *bucket, struct th_peer *peer);
+/* Notes that the link of one of its peers came up. */
+void th_bucket_raise(struct th_bucket *bucket);
 
 /* Takes a peer out. is_up: as it was counted. */
 void th_bucket_remove(struct th_bucket *bucket, struct th_peer *peer);
@@ -105,8 +105,9 @@ unsigned th_bucket_reaching(const struct th_bucket *bucket);
 unsigned th_bucket_crowd(const struct th_bucket *bucket, int index, const struct th_hashname *id);
 
 /*
- * The link to end when room is needed: the youngest that the other side opened, that nobody asked
- * for, and that is not among the k oldest. NULL when there is none.
+ * The link to end when room is needed: the youngest that the other side opened and that nobody asked
+ * for. Not one of the first k: as we ask only while there are fewer than k, ours are all among these.
+ * NULL when there is none, or no more than k are up.
  */
 struct th_peer *th_bucket_loser(const struct th_bucket *bucket, unsigned k);
 

@@ -301,6 +301,13 @@ enum th_err th_routing_hear_of(struct th_routing *routing, const struct th_hashn
     return TH_OK;
 }
 
+/* Whether a request of theirs left before ours could be there, and ours counts. */
+static bool is_crossing(const struct th_routing *routing, const struct th_peer *peer)
+{
+    return routing->now.mono - peer->link.began_at < TH_LINK_ASK_MS &&
+           we_are_lower(routing, &peer->id);
+}
+
 /* Something came on a link that we have or asked for. */
 static enum th_err hear(struct th_routing *routing, struct th_peer *peer,
                         const struct th_routing_packet *packet, const struct th_link_head *head,
@@ -317,6 +324,8 @@ static enum th_err hear(struct th_routing *routing, struct th_peer *peer,
         if (err != TH_OK || is_over)
             return err;
     } else {
+        if (is_request && !is_crossing(routing, peer))
+            peer->is_out = false;
         th_link_on_heard(&peer->link, packet->c, packet->is_ours, routing->now, routing->rng);
     }
     if (owes_answer) {
@@ -358,6 +367,11 @@ static enum th_err hear_end(struct th_routing *routing, struct th_peer *peer,
 
     if (c != packet->c)
         return TH_OK;
+    if (packet->is_ours && peer->link.is_up && !peer->link.is_ours_heard && peer->link.theirs) {
+        /* Our request was refused before they made one of their own, which stands. */
+        th_link_on_channel_ended(&peer->link, packet->c, true);
+        return TH_OK;
+    }
     is_last = th_link_on_channel_ended(&peer->link, packet->c, packet->is_ours);
     enum th_err err = is_last ? TH_OK : end_channels(routing, peer);
     if (err != TH_OK)
@@ -442,7 +456,7 @@ enum th_err th_routing_on_opened(struct th_routing *routing, struct th_now now,
 static enum th_err send_keepalive(struct th_routing *routing, struct th_peer *peer)
 {
     bool is_ours;
-    uint32_t c = th_link_channel(&peer->link, we_are_lower(routing, &peer->id), &is_ours);
+    uint32_t c = th_link_channel(&peer->link, &is_ours);
 
     return push_send(routing, peer, c, is_ours, TH_FIELDS_LINK);
 }

@@ -93,7 +93,7 @@ struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spar
 
 void th_table_raise(struct th_table *table, struct th_peer *peer)
 {
-    th_bucket_raise(bucket_of(table, &peer->id), peer);
+    th_bucket_raise(bucket_of(table, &peer->id));
     table->up_count++;
 }
 
@@ -241,7 +241,7 @@ static bool is_better(const struct th_spare *a, unsigned crowd_a, th_epoch_ms se
 }
 
 /* Whether to leave a node alone still, and until when at the longest. A node that had no room is
- * asked sooner when it is all we have. */
+ * asked sooner when nobody else is left. */
 static bool is_avoided(const struct th_avoided *avoided, bool is_last_resort, struct th_now now,
                        th_ms *until)
 {
@@ -291,7 +291,7 @@ struct th_spare *th_table_choose(const struct th_table *table, int index,
     if (bucket == NULL)
         return NULL;
     struct th_spare *best = choose(table, index, ages, now, false, again);
-    if (best == NULL && bucket->linked_count == 0 && th_bucket_reaching(bucket) == 0)
+    if (best == NULL && th_bucket_reaching(bucket) == 0)
         best = choose(table, index, ages, now, true, again);
     return best;
 }

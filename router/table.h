@@ -4,8 +4,8 @@
  *   1. k links are wanted in each bucket. More that others open are taken until there are links_max
  *      in all; from then on the youngest link that the other side opened, in our fullest bucket above
  *      k, is ended; if no bucket is above k, the newcomer (who counts as the youngest) is refused. A
- *      node whose link was ended or refused for room is left alone for 10 min, unless nobody else is
- *      left.
+ *      node whose link was ended or refused for room is left alone for 10 min, or for one when nobody
+ *      else is left for its bucket.
  *   2. Only nodes with which we have a line and a link are told to others (answer.h).
  *   3. Among the first k of a bucket a responsive node is never dropped for an unknown one.
  *   4. Silence is asked after three times before it ends a link (link.h).

@@ -11,7 +11,7 @@ enum { NODES = 120, STEPS = 4000, RUNS = 12 };
 
 struct link_seen {
     bool is_up, is_out, is_kept;
-    unsigned order; /* of coming up */
+    unsigned rank; /* among the links of its bucket, by beginning */
 };
 
 struct node {
@@ -26,7 +26,7 @@ struct node {
 struct world {
     struct test_bench *bench;
     struct th_rng rng;
-    unsigned k, links_max, orders;
+    unsigned k, links_max;
     uint32_t channels;
     struct node node[NODES];
     unsigned ended, refused, crowded; /* for room; for room; for their net */
@@ -58,21 +58,25 @@ static unsigned count_up(const struct world *w, int bucket)
     return n;
 }
 
-/* How many links of the bucket came up before this one. */
-static unsigned rank_of(const struct world *w, const struct node *node)
+/* Notes what can be known of links only from the table: how it was before the next call. */
+static void note_ranks(struct world *w)
 {
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < NODES; i++)
-        n += w->node[i].link.is_up && bucket_of(&w->node[i]) == bucket_of(node) &&
-             w->node[i].link.order < node->link.order;
-    return n;
+    for (unsigned i = 0; i < NODES; i++) {
+        struct node *node = &w->node[i];
+        const struct th_bucket *bucket = w->bench->routing.table.bucket[bucket_of(node)];
+        for (unsigned n = 0; bucket && n < bucket->linked_count; n++) {
+            if (!th_hashname_is_equal(&bucket->linked[n]->id, &node->id))
+                continue;
+            node->link.rank = n;
+            node->link.is_out = bucket->linked[n]->is_out;
+        }
+    }
 }
 
 static bool may_go(const struct world *w, const struct node *node)
 {
     return node->link.is_up && !node->link.is_out && !node->link.is_kept &&
-           rank_of(w, node) >= w->k;
+           count_up(w, bucket_of(node)) > w->k && node->link.rank >= w->k;
 }
 
 /* --- rules 1, 3 and 7: whose link was ended for room --------------------------------------------------- */
@@ -90,7 +94,7 @@ static void check_loser(const struct world *w, const struct node *loser)
         assert_true(count_up(w, bucket_of(other)) <=
                     n + 1);                       /* the newcomer may be of this bucket */
         if (bucket_of(other) == bucket_of(loser)) /* the youngest */
-            assert_true(other->link.order <= loser->link.order);
+            assert_true(other->link.rank <= loser->link.rank);
     }
 }
 
@@ -174,7 +178,6 @@ static void on_action(struct world *w, const struct test_action *action)
             .is_up = true,
             .is_out = action->is.is_out,
             .is_kept = th_table_find(&w->bench->routing.table, &node->id)->is_kept,
-            .order = ++w->orders,
         };
         break;
     case TH_ROUTING_LINK_DOWN:
@@ -211,24 +214,33 @@ static void answer(struct world *w, const struct th_routing_action *question)
     assert_int_equal(err, TH_OK);
 }
 
-/* Takes what the machine did, until it does no more. */
-static void settle(struct world *w)
+/* Takes what one call made the machine do, and keeps its questions for later. */
+static void take(struct world *w)
 {
     struct test_bench *b = w->bench;
 
-    for (test_take(b); b->count > 0; test_take(b)) {
-        for (unsigned i = 0; i < b->count; i++)
-            on_action(w, &b->action[i]);
-        /* What is told is made up when it is taken, which is after everything that was decided. */
-        for (unsigned i = 0; i < b->count; i++)
-            check_told(w, &b->action[i]);
-
-        w->question_count = b->count;
-        for (unsigned i = 0; i < b->count; i++)
-            w->question[i] = b->action[i].is;
-        for (unsigned i = 0; i < w->question_count; i++)
-            answer(w, &w->question[i]);
+    test_take(b);
+    for (unsigned i = 0; i < b->count; i++)
+        on_action(w, &b->action[i]);
+    /* What is told is made up when it is taken, which is after everything that was decided. */
+    for (unsigned i = 0; i < b->count; i++)
+        check_told(w, &b->action[i]);
+    for (unsigned i = 0; i < b->count; i++) {
+        assert_true(w->question_count < TEST_ACTIONS_MAX);
+        w->question[w->question_count++] = b->action[i].is;
     }
+    note_ranks(w);
+}
+
+/* Takes what the machine did, until it does no more. */
+static void settle(struct world *w)
+{
+    take(w);
+    for (unsigned i = 0; i < w->question_count; i++) {
+        answer(w, &w->question[i]);
+        take(w);
+    }
+    w->question_count = 0;
 }
 
 static void check_all(const struct world *w)

@@ -126,23 +126,25 @@ static void youngest_that_others_opened_beyond_the_first_k_is_the_loser(void **s
     th_bucket_clear(&bucket);
 }
 
-static void link_that_comes_up_is_the_youngest(void **state)
+static void link_is_as_old_as_its_beginning(void **state)
 {
-    struct th_peer early = peer(1, true), late = peer(2, false);
+    struct th_peer asked = peer(1, true), taken = peer(2, false), late = peer(3, false);
     struct th_bucket bucket = {0};
     (void)state;
 
-    early.link.is_up = false;
-    assert_int_equal(th_bucket_add(&bucket, &early), TH_OK);
+    asked.link.is_up = false;
+    assert_int_equal(th_bucket_add(&bucket, &asked), TH_OK);
+    assert_int_equal(th_bucket_add(&bucket, &taken), TH_OK);
     assert_int_equal(th_bucket_add(&bucket, &late), TH_OK);
-    assert_int_equal(bucket.up_count, 1);
-    early.link.is_up = true;
-    th_bucket_raise(&bucket, &early);
+    assert_null(th_bucket_loser(&bucket, 2)); /* two are up */
+    asked.link.is_up = true;
+    th_bucket_raise(&bucket);
 
-    assert_int_equal(bucket.up_count, 2);
-    assert_ptr_equal(bucket.linked[1], &early);
+    assert_int_equal(bucket.up_count, 3);
+    assert_ptr_equal(th_bucket_loser(&bucket, 2), &late);
     th_bucket_remove(&bucket, &late);
-    assert_int_equal(bucket.up_count, 1);
+    assert_int_equal(bucket.up_count, 2);
+    assert_null(th_bucket_loser(&bucket, 2));
     th_bucket_clear(&bucket);
 }
 
@@ -187,7 +189,7 @@ int main(void)
         cmocka_unit_test(spare_learns_what_is_new_of_it),
         cmocka_unit_test(peer_is_no_spare),
         cmocka_unit_test(youngest_that_others_opened_beyond_the_first_k_is_the_loser),
-        cmocka_unit_test(link_that_comes_up_is_the_youngest),
+        cmocka_unit_test(link_is_as_old_as_its_beginning),
         cmocka_unit_test(crowd_counts_who_shares_the_next_three_bits),
         cmocka_unit_test(nearest_buckets_have_fewer_bits_to_spread_over),
     };
