@@ -1,6 +1,7 @@
 #include "switch/run/call.h"
 
 #include "switch/run/host_core.h"
+#include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
 enum { WAIT_MS_MAX = 1000 * 1000 * 1000 };
@@ -34,6 +35,7 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
     if (ref)
         *ref = msg.ref;
     err = th_run_deliver(self->host, to, TH_MAIL_MSG, msg, watch);
+    th_run_trace_sent(self->host, TH_TRACE_CALL, to, msg.kind, NULL, err);
     if (err == TH_NO_MEMORY) {
         th_run_watch_cancel(slot, watch->by_ref.key, true);
         return err;
@@ -53,6 +55,7 @@ void th_reply(struct th_host *host, struct th_from to, struct th_msg msg)
     msg.from = th_run_sender(host);
     msg.ref = 0;
     th_run_answer(host, to, TH_OK, msg);
+    th_run_trace_sent(host, TH_TRACE_REPLY, to.pid, msg.kind, NULL, TH_OK);
 }
 
 /* --- by a plain thread --- */

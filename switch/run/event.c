@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
+#include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
 static void drop_event(void *event)
@@ -142,6 +143,7 @@ bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager
     } else {
         err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
     }
+    th_run_trace_sent(host, TH_TRACE_EVENT, sub->owner, &th_event_msg, event, err);
     if (err == TH_FULL || err == TH_NO_MEMORY)
         note_missed(th_run_slot(host, sub->owner), sub, event->is_state);
     return err == TH_OK;

@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 
 struct th_subscribed;
+struct th_tracing;
 
 struct th_slot {
     struct th_host *host; /* does not change */
@@ -69,6 +70,7 @@ struct th_slot {
     atomic_uint_fast64_t callbacks;
     atomic_bool has_init;
     atomic_bool is_traced;
+    _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
 
     /* The place's thread. */
     struct th_mail_list batch; /* taken from mail */

@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
+#include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
 void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail)
@@ -142,5 +143,7 @@ enum th_err th_post(struct th_host *host, th_pid to, struct th_msg msg)
 {
     msg.from = th_run_sender(host);
     msg.ref = 0;
-    return th_run_deliver(host, to, TH_MAIL_MSG, msg, NULL);
+    enum th_err err = th_run_deliver(host, to, TH_MAIL_MSG, msg, NULL);
+    th_run_trace_sent(host, TH_TRACE_CAST, to, msg.kind, NULL, err);
+    return err;
 }

@@ -8,6 +8,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/supervisor.h"
+#include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
 const struct th_msg_kind th_run_started_msg = {"run.started", NULL};
@@ -23,10 +24,12 @@ struct turn {
 
 /* --- around a callback --- */
 
-static void begin_callback(struct turn *turn, const char *doing)
+static void begin_callback(struct turn *turn, const char *doing, enum th_trace_sort sort,
+                           const struct th_msg *msg)
 {
     struct th_slot *slot = turn->slot;
 
+    th_run_trace_begun(slot, turn->us, sort, doing, msg);
     atomic_store_explicit(&slot->doing_since_us, turn->us, memory_order_relaxed);
     atomic_store_explicit(&slot->doing, doing, memory_order_release);
 }
@@ -50,6 +53,7 @@ static void end_callback(struct turn *turn, const char *doing)
     slot->alarm_at = ops->deadline && ops->on_alarm ? ops->deadline(slot->state) : TH_NEVER;
     us = slot->host->ops->now_us(slot->host);
     note_longest(slot, doing, us - turn->us);
+    th_run_trace_ended(slot, us - turn->us);
     if (atomic_load_explicit(&slot->is_traced, memory_order_relaxed))
         TH_LOG(turn->self.log, INFO, "trace", "did server=%s what=%s us=%llu waiting=%u",
                turn->self.name, doing, (unsigned long long)(us - turn->us),
@@ -108,9 +112,10 @@ static enum step end(struct turn *turn, enum th_err why)
     struct th_watch *watchers;
 
     if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
-        begin_callback(turn, "terminate");
+        begin_callback(turn, "terminate", TH_TRACE_OWN, NULL);
         slot->spec.ops->terminate(slot->state, &turn->self, why);
     }
+    th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
     watchers = close_slot(slot, &mail);
     th_run_watch_end_all(slot);
@@ -151,7 +156,7 @@ static enum step obey_stop(struct turn *turn)
     if (is_now || ops->on_stop == NULL || !atomic_load(&slot->has_init))
         return end(turn, why);
 
-    begin_callback(turn, "stop");
+    begin_callback(turn, "stop", TH_TRACE_OWN, NULL);
     err = ops->on_stop(slot->state, &turn->self, why);
     end_callback(turn, "stop");
     return go_on(turn, err);
@@ -162,7 +167,7 @@ static enum step run_init(struct turn *turn)
     struct th_slot *slot = turn->slot;
     enum th_err err;
 
-    begin_callback(turn, "init");
+    begin_callback(turn, "init", TH_TRACE_OWN, NULL);
     err = slot->spec.ops->init(slot->state, &turn->self, slot->spec.arg);
     if (err != TH_OK)
         return end(turn, err);
@@ -176,11 +181,18 @@ static enum step run_alarm(struct turn *turn)
     struct th_slot *slot = turn->slot;
     enum th_err err;
 
-    begin_callback(turn, "alarm");
+    begin_callback(turn, "alarm", TH_TRACE_OWN, NULL);
     err = slot->spec.ops->on_alarm(slot->state, &turn->self);
     end_callback(turn, "alarm");
     slot->was_alarm = true;
     return go_on(turn, err);
+}
+
+static enum th_trace_sort sort_of(const struct th_msg *msg)
+{
+    if (msg->kind == &th_event_msg)
+        return TH_TRACE_EVENT;
+    return msg->ref ? TH_TRACE_CALL : TH_TRACE_CAST;
 }
 
 /* Hands the server one message; what it does not keep is dropped. */
@@ -190,7 +202,7 @@ static enum step hand(struct turn *turn, struct th_msg *msg)
     const char *doing = msg->kind->name;
     enum th_err err;
 
-    begin_callback(turn, doing);
+    begin_callback(turn, doing, sort_of(msg), msg);
     err = slot->spec.ops->on_msg(slot->state, &turn->self, msg);
     th_msg_drop(msg);
     end_callback(turn, doing);
@@ -207,7 +219,7 @@ static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th
 
     if (watch->on_reply == NULL)
         return STEP_DONE;
-    begin_callback(turn, doing);
+    begin_callback(turn, doing, TH_TRACE_REPLY, &(struct th_msg){.from = watch->target});
     err = watch->on_reply(slot->state, &turn->self, watch->ctx, why, reply);
     th_msg_drop(&watch->answer);
     end_callback(turn, doing);
