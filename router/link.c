@@ -64,6 +64,7 @@ void th_link_on_heard(struct th_link *link, uint32_t c, bool is_ours, struct th_
     } else {
         link->theirs = c;
     }
+    link->is_ours_last = is_ours;
     link->heard_at = now.mono;
 
     /* Their own request, while ours is under way, is life but no answer. */
@@ -121,11 +122,9 @@ bool th_link_owes_answer(const struct th_link *link, struct th_now now)
     return now.mono - link->sent_at > TH_LINK_FRESH_MS;
 }
 
-uint32_t th_link_channel(const struct th_link *link, bool we_are_lower, bool *is_ours)
+uint32_t th_link_channel(const struct th_link *link, bool *is_ours)
 {
-    bool can_use_ours = link->ours != 0 && (link->is_ours_heard || link->theirs == 0);
-
-    *is_ours = can_use_ours && (we_are_lower || link->theirs == 0);
+    *is_ours = link->ours != 0 && (link->is_ours_last || link->theirs == 0);
     return *is_ours ? link->ours : link->theirs;
 }
 

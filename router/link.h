@@ -3,8 +3,9 @@
  *
  * Timers as in WireGuard: th_link_on_… says what happened and sets them, th_link_tick says what is
  * due. A link is the pair of two nodes, not a channel: when both asked at the same time it has two
- * channels, either is as good as the other, and something on either is life. Both sides prefer the
- * one that the lower hashname opened; nothing is sent on the other, which ends by silence.
+ * channels, and something on either is life. What we send goes where something came last: the
+ * JavaScript switch heeds only one of the two, on which it sends, and two of ours soon agree, for who
+ * speaks first decides. The other channel ends by silence.
  *
  * The timers:
  *   ask      not answered yet: asked for again after 2 and 4 s, given up after 10 s;
@@ -49,6 +50,7 @@ struct th_link {
     uint32_t ours, theirs; /* numbers of the channels; 0: none, or not known yet */
     bool is_up;
     bool is_ours_heard; /* something came on our channel: the other side has it */
+    bool is_ours_last;  /* and what came last did */
     bool has_rtt;
     uint8_t tries;     /* packets that wait for the same answer */
     uint32_t rtt_ms;   /* of the newest keepalive that was answered at the first try */
@@ -101,7 +103,7 @@ bool th_link_on_channel_ended(struct th_link *link, uint32_t c, bool is_ours);
 bool th_link_owes_answer(const struct th_link *link, struct th_now now);
 
 /* Where to send. Returns the channel's number, 0 when there is none; is_ours is filled. */
-uint32_t th_link_channel(const struct th_link *link, bool we_are_lower, bool *is_ours);
+uint32_t th_link_channel(const struct th_link *link, bool *is_ours);
 
 /* When th_link_tick has something to say. */
 th_ms th_link_deadline(const struct th_link *link);
