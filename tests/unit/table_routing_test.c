@@ -105,7 +105,7 @@ static void two_requests_at_the_same_time_make_one_link(void **state)
     assert_int_equal(b->count, 0);
     assert_int_equal(b->routing.table.up_count, 1);
     test_tick_at(b, th_routing_deadline(&b->routing));
-    assert_int_equal(test_only(b, TH_ROUTING_SEND)->is.c, 2); /* the lower's channel */
+    assert_int_equal(test_only(b, TH_ROUTING_SEND)->is.c, 2); /* where something came last */
     assert_true(test_only(b, TH_ROUTING_SEND)->is.is_ours);
     test_bench_free(b);
 }
