@@ -25,8 +25,8 @@ enum {
     TH_PENDING_MS = 10000,          /* a pending half that nothing decrypted on is forgotten */
     TH_LINE_SILENCE_MS = 600000,    /* nothing decrypted for 10 min ends a line */
     TH_LINE_UNPROVEN_MS = 30000,    /* a line on which nothing ever decrypted */
-    TH_LINE_DOUBT_MS = 10000, /* silence after which an unanswered packet takes the open along */
-    TH_LINE_UNANSWERED_MS = 1500, /* how long the first packet has gone unanswered by then */
+    TH_LINE_DOUBT_MS = 10000,       /* silence after which a packet of ours wants an answer */
+    TH_LINE_UNANSWERED_MS = 1500, /* after it, without one, the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
     TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */
     TH_OPEN_TRIES = 4,            /* at once and after 1, 3 and 7 s */
@@ -103,7 +103,7 @@ struct th_exchange {
     struct th_pending *pending;
     bool is_up; /* announced */
     th_ms up_since;
-    th_ms unanswered_since; /* first packet sent after the last that came; 0 none */
+    th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
     th_ms reopened_at;
     struct th_exchange_paths paths;
     struct th_channels channels;

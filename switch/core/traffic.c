@@ -27,16 +27,19 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
     return true;
 }
 
+static th_ms silence(const struct th_exchange *ex, struct th_now now)
+{
+    return now.mono - (ex->current.rx_at ? ex->current.rx_at : ex->current.since);
+}
+
 /* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
 static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
                                struct th_now now)
 {
-    th_ms heard = ex->current.rx_at ? ex->current.rx_at : ex->current.since;
-    th_ms silence = now.mono - heard;
     bool is_unanswered =
         ex->unanswered_since != 0 && now.mono - ex->unanswered_since >= TH_LINE_UNANSWERED_MS;
 
-    if (silence < TH_LINE_STALE_MS && !(silence >= TH_LINE_DOUBT_MS && is_unanswered))
+    if (silence(ex, now) < TH_LINE_STALE_MS && !is_unanswered)
         return;
     if (now.mono - ex->reopened_at < TH_LINE_REOPEN_MS)
         return;
@@ -63,7 +66,8 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
         return keep_waiting(board, ex, plain);
 
     reopen_if_doubtful(board, ex, now);
-    if (ex->unanswered_since == 0)
+    /* What leaves soon after something came may well be the answer to it. */
+    if (ex->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
         ex->unanswered_since = now.mono;
     return th_board_seal_to(board, ex, &ex->current, th_exchange_paths_used(&ex->paths), plain);
 }

@@ -13,6 +13,32 @@ static enum th_err send(struct wire *w, int from, int to, struct th_chanpkt_out 
     return th_switchboard_send(w->board[from], w->now, &w->identity[to].hashname, &packet);
 }
 
+/* Answers once made the line doubtful: most keepalives took an open along, and each of those was
+ * answered by the JavaScript switch. */
+static void packet_that_answers_waits_for_no_answer(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    join(&w, 0, 1);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(send(&w, 1, 0, (struct th_chanpkt_out){.c = c}), TH_OK);
+    wire_pass(&w, 22000);
+    uint64_t opens = wire_drops(&w, 0, TH_DROP_OPEN_REPEAT);
+
+    assert_int_equal(send(&w, 1, 0, (struct th_chanpkt_out){.c = c}), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_REPEAT), opens);
+
+    wire_pass(&w, 2000);
+    assert_int_equal(send(&w, 1, 0, (struct th_chanpkt_out){.c = c}), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_REPEAT), opens + 1);
+    wire_free(&w);
+}
+
 /* A1 */
 static void packet_of_a_channel_is_told_with_who_opened_it_and_its_owner(void **state)
 {
@@ -294,6 +320,7 @@ static void punch_is_two_zero_bytes_and_ten_a_second(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packet_that_answers_waits_for_no_answer),
         cmocka_unit_test(packet_of_a_channel_is_told_with_who_opened_it_and_its_owner),
         cmocka_unit_test(end_closes_a_channel_on_both_sides_and_late_packets_are_dropped),
         cmocka_unit_test(err_closes_a_channel_at_once),
