@@ -6,6 +6,9 @@
 
 enum { EVENTS, SWITCH, DIALER, ROUTER, BOOTSTRAP, CHILDREN };
 
+/* Five failures in ten seconds: when the event manager ends, dialer, router and bootstrap do too. */
+enum { RESTARTS_MAX = 5 * 4 };
+
 /* What the servers borrow, over all their restarts. */
 struct th_node_tree {
     struct th_seeds none;
@@ -96,7 +99,8 @@ static void list_children(struct th_node_tree *tree, const struct th_node_config
         tree->child[i].spec.scope = config->scope;
         tree->child[i].spec.log = config->log;
     }
-    tree->supervisor = (struct th_supervisor_spec){.children = tree->child, .count = CHILDREN};
+    tree->supervisor = (struct th_supervisor_spec){
+        .children = tree->child, .count = CHILDREN, .restarts_max = RESTARTS_MAX};
 }
 
 enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,

