@@ -10,7 +10,8 @@ enum {
     STOP_MS_DEFAULT = 2000,
     RESTARTS_MAX_DEFAULT = 5,
     PERIOD_MS_DEFAULT = 10000,
-    WAITING_MAX = 64 /* calls of th_supervisor_ready_msg at once */
+    WAITING_MAX = 64, /* calls of th_supervisor_ready_msg at once */
+    RETRY_MS = 100    /* after a child could not even be spawned */
 };
 
 const struct th_msg_kind th_supervisor_restart_msg = {"supervisor.restart", th_mem_free};
@@ -33,6 +34,7 @@ struct kid {
     uint64_t started_ref; /* the call that is answered once its init has succeeded */
     unsigned restarts;
     th_ms stop_by;       /* TH_NEVER: no limit */
+    th_ms retry_at;      /* ABSENT: when to spawn it again; TH_NEVER: not */
     bool is_wanted_back; /* somebody asked for its restart: not counted */
     struct th_from asker;
 };
@@ -138,6 +140,9 @@ static enum th_err give_up(struct supervisor *s, const struct th_self *self, con
 
 /* --- starting --- */
 
+static enum th_err not_spawned(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                               enum th_err why);
+
 static enum th_err on_started(void *state, const struct th_self *self, void *ctx, enum th_err why,
                               struct th_msg *reply);
 
@@ -168,11 +173,8 @@ static enum th_err start_kid(struct supervisor *s, const struct th_self *self, s
 {
     enum th_err err = spawn_kid(self, kid);
 
-    if (err == TH_SHUTDOWN) { /* the host closes, and will ask us too */
-        answer_asker(self, kid, err);
-        return TH_OK;
-    }
-    return err == TH_OK ? TH_OK : kid_ended(s, self, kid, err);
+    kid->retry_at = TH_NEVER;
+    return err == TH_OK ? TH_OK : not_spawned(s, self, kid, err);
 }
 
 static enum th_err start_next(struct supervisor *s, const struct th_self *self)
@@ -244,7 +246,23 @@ static enum th_err restart_kid(struct supervisor *s, const struct th_self *self,
     return start_kid(s, self, kid);
 }
 
-/* A child has ended, or could not be started. */
+/* A child could not be spawned, for want of memory mostly. Trying again at once would find the same,
+ * or the name still taken by what is being stopped. */
+static enum th_err not_spawned(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                               enum th_err why)
+{
+    if (s->phase != PHASE_RUNNING)
+        return kid_ended(s, self, kid, why);
+    answer_asker(self, kid, why);
+    if (is_too_often(s, self->now.mono))
+        return give_up(s, self, kid, why);
+    TH_LOG(self->log, WARN, "supervisor", "cannot start name=%s child=%s why=\"%s\"", self->name,
+           kid->child->spec.name, th_strerror(why));
+    kid->retry_at = self->now.mono + RETRY_MS;
+    return TH_OK;
+}
+
+/* A child has ended, or could not be started at all. */
 static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, struct kid *kid,
                              enum th_err why)
 {
@@ -353,6 +371,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     for (unsigned i = 0; i < s->count; i++) {
         TH_CHECK(spec->children[i].spec.name != NULL);
         s->kids[i].child = &spec->children[i];
+        s->kids[i].retry_at = TH_NEVER;
     }
     s->ends = th_mem_zalloc(s->restarts_max, sizeof *s->ends);
     if (s->ends == NULL)
@@ -386,6 +405,8 @@ static th_ms deadline(const void *state)
     for (unsigned i = 0; i < s->count; i++)
         if (s->kids[i].state == KID_STOPPING)
             next = th_sooner(next, s->kids[i].stop_by);
+        else if (s->kids[i].state == KID_ABSENT && s->phase == PHASE_RUNNING)
+            next = th_sooner(next, s->kids[i].retry_at);
     return next;
 }
 
@@ -407,11 +428,17 @@ static void overdue(struct supervisor *s, const struct th_self *self, struct kid
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct supervisor *s = state;
+    enum th_err err = TH_OK;
 
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->kids[i].state == KID_STOPPING && s->kids[i].stop_by <= self->now.mono)
-            overdue(s, self, &s->kids[i]);
-    return TH_OK;
+    for (unsigned i = 0; i < s->count && err == TH_OK; i++) {
+        struct kid *kid = &s->kids[i];
+        if (kid->state == KID_STOPPING && kid->stop_by <= self->now.mono)
+            overdue(s, self, kid);
+        else if (kid->state == KID_ABSENT && s->phase == PHASE_RUNNING &&
+                 kid->retry_at <= self->now.mono)
+            err = restart_kid(s, self, kid);
+    }
+    return err;
 }
 
 static void terminate(void *state, const struct th_self *self, enum th_err why)
