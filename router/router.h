@@ -28,7 +28,9 @@ struct th_router_config {
 extern const struct th_server_ops th_router_ops;
 
 /* Cast, body struct th_hashname *: link to this node, whatever its bucket holds, as soon as there is a
- * line to it (a bootstrap that has no link yet). */
+ * line to it (a bootstrap that has no link yet), and keep the link. The wish lives until the node
+ * refuses or ends the link, or leaves our request unanswered on a line that is up; that is announced as
+ * TH_EV_LINK_DOWN even when the link never was up. Of more than TH_ASKED_MAX (routing.h) the oldest is forgotten. */
 extern const struct th_msg_kind th_router_msg_link;
 
 /* Call, no body; reply, same kind, body struct th_router_table: every link, by bucket from 255 down,

@@ -46,6 +46,7 @@ enum {
 
     TH_ASKED_MAX = 16, /* nodes that the application wants linked; then the oldest wish goes */
 
+    TH_HASTE_MS = 1000,  /* no link again with a node so soon after one ended or was refused */
     TH_ADOPT_MS = 60000, /* unknown link channels are taken over for so long after the start */
     TH_AGES_NOTE_MS = 3600000
 };

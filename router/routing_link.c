@@ -203,6 +203,16 @@ static enum th_err greet(struct th_routing *routing, struct th_peer *peer)
     return err == TH_OK ? push_news(routing, TH_ROUTING_LINK_UP, peer, TH_OK) : err;
 }
 
+/* True for a node whose link ended a moment ago. It may ask again soon (and does, as nobody answers),
+ * but not make and end links as fast as it can. */
+static bool is_hasty(const struct th_routing *routing, const struct th_hashname *id)
+{
+    const struct th_avoided *avoided = th_table_avoided(&routing->table, id, routing->now);
+
+    return avoided && avoided->why == TH_AVOID_ROOM &&
+           routing->now.mono - avoided->since < TH_HASTE_MS;
+}
+
 /* Takes a link that somebody else began. is_request: it is a first packet, which is refused in words
  * and answered with a see. */
 static enum th_err accept(struct th_routing *routing, const struct th_routing_packet *packet,
@@ -347,7 +357,12 @@ static enum th_err on_link_opened(struct th_routing *routing,
     th_drop_count(&routing->drops, why);
     if (why != TH_DROP_NONE)
         return TH_OK;
-    return peer ? hear(routing, peer, packet, &head, true) : accept(routing, packet, &head, true);
+    if (peer)
+        return hear(routing, peer, packet, &head, true);
+    if (!is_hasty(routing, &packet->from))
+        return accept(routing, packet, &head, true);
+    th_drop_count(&routing->drops, TH_DROP_LINK_LIMIT);
+    return TH_OK;
 }
 
 enum th_err th_routing_on_link_opened(struct th_routing *routing, struct th_now now,

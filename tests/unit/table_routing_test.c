@@ -197,6 +197,23 @@ static void node_that_refused_is_not_asked_again_for_a_minute(void **state)
     test_bench_free(b);
 }
 
+static void links_cannot_be_made_and_ended_as_fast_as_one_can(void **state)
+{
+    struct test_bench *b = test_bench_new(2, 8);
+    unsigned ups = 0;
+    (void)state;
+
+    for (unsigned i = 0; i < 5000; i++) {
+        b->now = test_now(1000 + i);
+        test_request(b, test_id(255, 1), 2 * i + 1);
+        ups += test_count(b, TH_ROUTING_LINK_UP);
+        test_hear_end(b, test_id(255, 1), 2 * i + 1, false);
+    }
+
+    assert_int_equal(ups, 5);
+    test_bench_free(b);
+}
+
 static void keepalive_is_answered_when_our_last_is_over_10_s_old(void **state)
 {
     struct test_bench *b = test_bench_new(2, 8);
@@ -439,6 +456,7 @@ int main(void)
         cmocka_unit_test(request_of_a_linked_node_renews_the_link),
         cmocka_unit_test(request_without_answer_is_sent_again_on_a_new_channel),
         cmocka_unit_test(node_that_refused_is_not_asked_again_for_a_minute),
+        cmocka_unit_test(links_cannot_be_made_and_ended_as_fast_as_one_can),
         cmocka_unit_test(keepalive_is_answered_when_our_last_is_over_10_s_old),
         cmocka_unit_test(silent_link_is_asked_dropped_and_replaced_at_once),
         cmocka_unit_test(link_goes_with_its_line),
