@@ -16,6 +16,7 @@
 #include "tools/app/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -537,6 +538,16 @@ static void hold_signals(sigset_t *ends)
     pthread_sigmask(SIG_BLOCK, ends, NULL);
 }
 
+/* A descriptor 0 to 2 that is closed would become the first file or socket that we open, and be
+ * written to as if it were a terminal. */
+static bool open_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
     static struct daemon daemon = {.store = {.dir_fd = -1, .lock_fd = -1},
@@ -548,6 +559,8 @@ int main(int argc, char *argv[])
     sigset_t ends;
     int code = 0;
 
+    if (!open_standard_descriptors())
+        return 1;
     th_environment_read(&env);
     enum th_err e = th_config_read(&d->config, argc, argv, &env, say);
     if (e != TH_OK)

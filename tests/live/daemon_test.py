@@ -252,6 +252,18 @@ def its_state_and_socket_have_places_without_any_flag():
 
 
 @test
+def without_standard_descriptors_nothing_is_written_where_it_does_not_belong():
+    with Mesh() as mesh:
+        node = mesh.node("a")
+        node.start(wrapper=["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"], wait=True)
+        with node.rpc() as rpc:
+            rpc.answer("connect", {"hashname": "ab" * 32, "timeout_ms": 100})
+            check(rpc.call("status")["state"] == "alone", "a log line came as an answer")
+        code, _ = node.stop()
+        check(code == 0 and read(os.path.join(node.state, "lock")) == b"", "ended with %d" % code)
+
+
+@test
 def the_man_pages_tell_what_help_tells():
     man = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "man")
     for program, ask in ((TELEHASHD, "--help"), (THCTL, "help")):
