@@ -23,7 +23,7 @@ static double median_of(const double *values, unsigned count)
     return median;
 }
 
-/* A figure of 4 in its unit, or of what else is given, beside a reference (0: not had). */
+/* A figure of one round, less being better, beside a reference (0: not had). */
 static struct th_figure figure_of(double value, double reference)
 {
     struct th_samples ours = samples_of(&value, 1), theirs = samples_of(&reference, 1);
