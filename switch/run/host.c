@@ -137,7 +137,6 @@ static void fill_row(struct th_slot *slot, struct th_server_look *row)
     row->longest_callback_us = slot->longest_us;
     row->longest_callback = slot->longest;
     row->restarts = slot->restarts;
-    row->is_traced = atomic_load(&slot->is_traced);
 }
 
 bool th_run_look(struct th_slot *slot, struct th_server_look *row)

@@ -43,7 +43,6 @@ struct th_server_look {
     uint64_t longest_callback_us;
     const char *longest_callback; /* kind of message it was; NULL before the first */
     unsigned restarts;            /* of its name, by a supervisor */
-    bool is_traced;
 };
 
 /*
@@ -51,13 +50,6 @@ struct th_server_look {
  * Returns how many there are; at most max were filled. Thread: any. Never waits for a server.
  */
 unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigned max);
-
-/*
- * Trace: while it is on, each callback of a server is written to the server's log when it is over:
- * INFO, topic "trace", what it was and how long it took.
- * Errors: TH_GONE. Thread: any.
- */
-enum th_err th_trace(struct th_host *host, th_pid pid, bool is_on);
 
 /* The host's clocks. For hosts, main programs and measuring only: servers use self->now.
  * Thread: any. */

@@ -69,7 +69,6 @@ struct th_slot {
     atomic_uint_fast64_t messages;
     atomic_uint_fast64_t callbacks;
     atomic_bool has_init;
-    atomic_bool is_traced;
     _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
 
     /* The place's thread. */

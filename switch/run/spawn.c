@@ -1,6 +1,6 @@
 /*
  * The beginning and the end of a slot's use by a server, its name, and what is asked of it from
- * outside: stop, suspend, resume, trace.
+ * outside: stop, suspend, resume.
  */
 #include "switch/run/server.h"
 
@@ -143,7 +143,6 @@ static void begin(struct th_slot *slot, void *state)
     atomic_store(&slot->doing, NULL);
     atomic_store(&slot->messages, 0);
     atomic_store(&slot->has_init, false);
-    atomic_store(&slot->is_traced, false);
     slot->alarm_at = TH_NEVER;
     slot->was_alarm = false;
     slot->is_alive = true;
@@ -246,21 +245,6 @@ void th_stop(struct th_host *host, th_pid pid, enum th_err why)
 void th_run_stop_now(struct th_host *host, th_pid pid, enum th_err why)
 {
     ask_to_stop(host, pid, why, true);
-}
-
-enum th_err th_trace(struct th_host *host, th_pid pid, bool is_on)
-{
-    struct th_slot *slot = th_run_slot(host, pid);
-    bool is_alive;
-
-    if (slot == NULL)
-        return TH_GONE;
-    th_run_lock(&slot->lock);
-    is_alive = slot->is_alive && slot->pid == pid;
-    if (is_alive)
-        atomic_store(&slot->is_traced, is_on);
-    th_run_unlock(&slot->lock);
-    return is_alive ? TH_OK : TH_GONE;
 }
 
 static enum th_err suspend_until(struct th_host *host, th_pid pid, th_ms until)

@@ -251,9 +251,11 @@ static enum th_err restart_kid(struct supervisor *s, const struct th_self *self,
 static enum th_err not_spawned(struct supervisor *s, const struct th_self *self, struct kid *kid,
                                enum th_err why)
 {
-    if (s->phase != PHASE_RUNNING)
+    if (s->phase != PHASE_RUNNING && why != TH_SHUTDOWN)
         return kid_ended(s, self, kid, why);
     answer_asker(self, kid, why);
+    if (why == TH_SHUTDOWN) /* the host closes, and will stop us too */
+        return TH_OK;
     if (is_too_often(s, self->now.mono))
         return give_up(s, self, kid, why);
     TH_LOG(self->log, WARN, "supervisor", "cannot start name=%s child=%s why=\"%s\"", self->name,

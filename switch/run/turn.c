@@ -54,10 +54,6 @@ static void end_callback(struct turn *turn, const char *doing)
     us = slot->host->ops->now_us(slot->host);
     note_longest(slot, doing, us - turn->us);
     th_run_trace_ended(slot, us - turn->us);
-    if (atomic_load_explicit(&slot->is_traced, memory_order_relaxed))
-        TH_LOG(turn->self.log, INFO, "trace", "did server=%s what=%s us=%llu waiting=%u",
-               turn->self.name, doing, (unsigned long long)(us - turn->us),
-               atomic_load(&slot->depth));
     turn->us = us;
     atomic_store_explicit(&slot->doing, NULL, memory_order_release);
     atomic_fetch_add_explicit(&slot->callbacks, 1, memory_order_relaxed);

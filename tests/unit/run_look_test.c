@@ -78,49 +78,12 @@ static void server_without_a_name_is_called_by_its_kind(void **state)
     th_host_step_close(stage.host);
 }
 
-static void count_line(void *data, enum th_log_level level, const char *topic, const char *text)
-{
-    unsigned *lines = data;
-
-    assert_int_equal(level, TH_LOG_INFO);
-    assert_string_equal(topic, "trace");
-    assert_non_null(strstr(text, "did server=router what=probe.number"));
-    ++*lines;
-}
-
-/* D5 */
-static void trace_writes_each_callback_while_it_is_on(void **state)
-{
-    (void)state;
-    struct stage stage = stage_open(0);
-    unsigned lines = 0;
-    struct th_log log = {.level = TH_LOG_INFO, .write = count_line, .data = &lines};
-    struct probe probe = {0};
-    struct th_server_spec spec = probe_spec(stage.place, "router", &probe);
-    th_pid pid;
-    spec.log = &log;
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
-
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(th_trace(stage.host, pid, i == 1 || i == 2), TH_OK);
-        assert_int_equal(stage_look(&stage, pid).is_traced, i == 1 || i == 2);
-        assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-        th_host_step_run(stage.host, 1);
-    }
-
-    assert_int_equal(lines, 2);
-    assert_int_equal(th_trace(stage.host, 0, true), TH_GONE);
-    th_host_step_close(stage.host);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(row_says_what_a_server_is_and_does),
         cmocka_unit_test(rows_come_in_order_of_start_and_only_so_many),
         cmocka_unit_test(server_without_a_name_is_called_by_its_kind),
-        cmocka_unit_test(trace_writes_each_callback_while_it_is_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

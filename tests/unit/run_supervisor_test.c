@@ -381,6 +381,37 @@ static void restart_whose_init_fails_is_tried_again_within_the_limit(void **stat
     th_host_step_close(family.host);
 }
 
+static enum th_err ends_by_alarm(struct probe *probe, const struct th_self *self)
+{
+    (void)probe, (void)self;
+    return TH_IO;
+}
+
+/* While the host waits for the newer of two supervisors, a child of the older ends by itself. */
+static void child_that_ends_while_the_host_closes_is_not_missed_loudly(void **state)
+{
+    (void)state;
+    struct family family;
+    prepare(&family, 0);
+    family.kids[1].on_alarm = ends_by_alarm;
+    family.kids[1].alarm_at = 1500;
+    start(&family);
+    struct probe slow = {.on_stop = never_stops};
+    struct th_child child = {.spec = probe_spec(family.place, "slow", &slow)};
+    child.spec.ops = &slow_probe_ops;
+    struct th_supervisor_spec arg = {.children = &child, .count = 1};
+    struct th_server_spec spec = {.ops = &th_supervisor_ops, .arg = &arg, .place = family.place};
+    th_pid pid;
+    assert_int_equal(th_spawn(family.host, &spec, &pid), TH_OK);
+    th_host_step_run(family.host, 1);
+
+    th_host_step_close(family.host);
+
+    assert_string_equal(family.story.trace, "abcBCA");
+    assert_null(strstr(family.log, "error supervisor"));
+    assert_null(strstr(family.log, "cannot start"));
+}
+
 /* --- asked to restart --- */
 
 static enum th_err ask_restart(struct family *family, const char *name, enum th_err *answer)
@@ -516,6 +547,7 @@ int main(void)
         cmocka_unit_test(ends_that_are_far_apart_do_not_add_up),
         cmocka_unit_test(reason_of_the_child_is_told_to_who_watches_the_supervisor),
         cmocka_unit_test(restart_whose_init_fails_is_tried_again_within_the_limit),
+        cmocka_unit_test(child_that_ends_while_the_host_closes_is_not_missed_loudly),
         cmocka_unit_test(child_is_restarted_when_asked_for_and_that_is_not_counted),
         cmocka_unit_test(asked_restart_of_a_child_that_hangs_is_told_and_happens_when_it_ends),
         cmocka_unit_test(tree_starts_from_its_root_and_stops_from_its_leaves),
