@@ -252,12 +252,16 @@ static void close_handles(struct uv_place *place)
     uv_close((uv_handle_t *)&place->again, on_closed);
 }
 
-/* A server's handle that it has not closed must not keep the thread for ever. */
-static void let_go(uv_handle_t *handle, void *unused)
+/* A handle that its server has not closed must not keep the thread for ever. */
+static void close_left(uv_handle_t *handle, void *arg)
 {
-    (void)unused;
-    if (!uv_is_closing(handle))
-        uv_unref(handle);
+    struct uv_place *place = arg;
+
+    if (uv_is_closing(handle))
+        return;
+    TH_LOG(th_run_watch_log(place->base.host), ERROR, "host", "was left open handle=%s place=%s",
+           uv_handle_type_name(handle->type), place->base.name);
+    uv_close(handle, NULL);
 }
 
 static bool quit_if_told(struct uv_place *place)
@@ -272,7 +276,7 @@ static bool quit_if_told(struct uv_place *place)
         return false;
     close_handles(place);
     if (place->is_own)
-        uv_walk(place->loop, let_go, NULL); /* its thread is done when uv_run returns */
+        uv_walk(place->loop, close_left, place); /* its thread is done when uv_run returns */
     else
         be_done(place);
     return true;
@@ -286,9 +290,7 @@ static void *run_thread(void *arg)
     th_run_set_here(&place->base);
     uv_run(place->loop, UV_RUN_DEFAULT);
     th_run_set_here(NULL);
-    if (uv_loop_close(place->loop) != 0) /* the handle's memory is the server's: all stays */
-        TH_LOG(th_run_watch_log(place->base.host), ERROR, "host", "a handle was left open place=%s",
-               place->base.name);
+    TH_CHECK(uv_loop_close(place->loop) == 0);
     be_done(place);
     return NULL;
 }

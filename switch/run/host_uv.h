@@ -42,7 +42,8 @@ TH_MUST enum th_err th_host_uv_place_on(struct th_host *host, const char *name, 
  *
  * They make and close them in their callbacks only (which run on it), and what a handle's callback
  * learns they post to themselves. A handle that terminate closes outlives the server's state, so it
- * is memory of its own, freed in its close callback, which must not use the host.
+ * is memory of its own, freed in its close callback, which must not use the host. What they leave
+ * open on a loop of ours is named in the watchdog's log and closed when the host closes.
  * Thread: any.
  */
 uv_loop_t *th_host_uv_loop(struct th_place *place);

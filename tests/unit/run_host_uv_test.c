@@ -460,6 +460,39 @@ static void callback_of_libuv_posts_to_its_server(void **state)
     assert_int_equal(probe.terminates, 1);
 }
 
+struct lines {
+    atomic_uint count;
+    char text[TH_LOG_LINE_MAX];
+};
+
+static void keep_line(void *data, enum th_log_level level, const char *topic, const char *text)
+{
+    struct lines *lines = data;
+
+    if (level == TH_LOG_ERROR && strcmp(topic, "host") == 0 &&
+        atomic_fetch_add(&lines->count, 1) == 0)
+        snprintf(lines->text, sizeof lines->text, "%s", text);
+}
+
+static void handle_that_a_server_forgets_is_named_and_closed(void **state)
+{
+    (void)state;
+    struct lines lines = {0};
+    struct th_log log = {.level = TH_LOG_ERROR, .write = keep_line, .data = &lines};
+    struct th_host *host = open_host();
+    th_host_set_watchdog(host, 1000, &log);
+    struct th_place *place = open_place(host, "one");
+    struct probe probe = {.init = starts_ticker, .on_msg = counts_ticks, .data = place};
+    th_pid pid = probe_spawn(host, place, NULL, &probe);
+    ask(host, pid, 1);
+
+    th_host_uv_close(host);
+
+    assert_int_equal(atomic_load(&lines.count), 1);
+    assert_string_equal(lines.text, "was left open handle=timer place=one");
+    th_mem_free(probe.data);
+}
+
 /* --- a loop of the caller's --- */
 
 static enum th_err stops_loop(struct probe *probe, const struct th_self *self, struct th_msg *msg)
@@ -625,6 +658,7 @@ int main(void)
         cmocka_unit_test(watchdog_names_a_callback_while_it_runs),
         cmocka_unit_test(close_leaves_behind_who_hangs_and_frees_when_he_comes_back),
         cmocka_unit_test(callback_of_libuv_posts_to_its_server),
+        cmocka_unit_test(handle_that_a_server_forgets_is_named_and_closed),
         cmocka_unit_test(place_on_a_loop_of_the_caller_runs_while_the_caller_runs_it),
         cmocka_unit_test(callers_loop_may_run_on_another_thread_than_who_closes),
         cmocka_unit_test(host_may_be_closed_from_a_callback_of_the_callers_loop),
