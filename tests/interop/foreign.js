@@ -47,6 +47,11 @@ function watchChannels(node) {
   }
 }
 
+// Tells of every link that ended. Only the switch's own trace says so.
+thjs.debug((what, hashname, why) => {
+  if (what === "LINKDOWN") say({ event: "link_down", from: hashname, why });
+});
+
 // Sends each packet of an `_echo` channel back as it came, and ends it.
 function serveEcho(node) {
   node.raw("_echo", (err, packet, channel) => {
