@@ -88,7 +88,7 @@ enum th_err th_chanpkt_write(uint8_t *out, size_t cap, size_t *len,
         th_text_put(&text, ",");
     }
     th_text_put(&text, "\"c\":%u", packet->c);
-    if (packet->err) {
+    if (packet->err && packet->err[0]) {
         th_text_put(&text, ",\"err\":");
         th_text_put_json(&text, packet->err);
     }

@@ -38,7 +38,7 @@ TH_MUST enum th_drop th_chanpkt_read(struct th_chanpkt *out, struct th_bytes pla
 struct th_chanpkt_out {
     uint32_t c;
     const char *type; /* NULL: none */
-    const char *err;  /* NULL: none */
+    const char *err;  /* NULL or "": none */
     bool end;
     struct th_bytes fields; /* JSON members without braces, as the th_…_put of see.h make them */
     struct th_bytes body;

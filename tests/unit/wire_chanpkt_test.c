@@ -194,6 +194,17 @@ static void only_what_is_asked_for_is_written(void **state)
     assert_memory_equal(bytes + 2, "{\"c\":2,\"err\":\"a\\\"b\",\"end\":true}", len - 2);
 }
 
+/* Every further packet of ours once carried "err":"". */
+static void an_empty_error_is_none_and_is_not_written(void **state)
+{
+    (void)state;
+    uint8_t bytes[600];
+    struct th_chanpkt_out none = {.c = 7}, empty = {.c = 7, .err = ""};
+
+    size_t len = written(bytes, &none);
+    assert_int_equal(written(bytes, &empty), len);
+}
+
 static void a_packet_over_the_cap_is_too_big(void **state)
 {
     (void)state;
@@ -230,6 +241,7 @@ int main(void)
         cmocka_unit_test(head_and_body_are_borrowed_from_the_packet),
         cmocka_unit_test(what_is_written_has_the_order_of_the_others),
         cmocka_unit_test(only_what_is_asked_for_is_written),
+        cmocka_unit_test(an_empty_error_is_none_and_is_not_written),
         cmocka_unit_test(a_packet_over_the_cap_is_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
