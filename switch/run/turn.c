@@ -110,6 +110,7 @@ static enum step end(struct turn *turn, enum th_err why)
     if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
         begin_callback(turn, "terminate", TH_TRACE_OWN, NULL);
         slot->spec.ops->terminate(slot->state, &turn->self, why);
+        th_run_trace_ended(slot, slot->host->ops->now_us(slot->host) - turn->us);
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
