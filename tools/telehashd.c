@@ -259,7 +259,6 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
 
 static enum th_err start_control(struct daemon *d, struct th_place *place)
 {
-    static const char name[] = "control-supervisor";
     th_pid guard;
 
     d->control = (struct th_control_config){
@@ -280,17 +279,19 @@ static enum th_err start_control(struct daemon *d, struct th_place *place)
     enum th_err e = th_spawn(d->host,
                              &(struct th_server_spec){.ops = &th_supervisor_ops,
                                                       .arg = &d->control_tree,
-                                                      .name = name,
+                                                      .name = TH_CONTROL_SUPERVISOR_NAME,
                                                       .place = place,
                                                       .log = &d->log},
                              &d->control_supervisor);
     if (e != TH_OK)
         return e;
-    return th_spawn(
-        d->host,
-        &(struct th_server_spec){
-            .ops = &guard_ops, .arg = d, .name = "guard", .place = place, .log = &d->log},
-        &guard);
+    return th_spawn(d->host,
+                    &(struct th_server_spec){.ops = &guard_ops,
+                                             .arg = d,
+                                             .name = TH_CONTROL_GUARD_NAME,
+                                             .place = place,
+                                             .log = &d->log},
+                    &guard);
 }
 
 /* Everything that can be refused is asked for before anything runs. */

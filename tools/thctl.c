@@ -2,14 +2,17 @@
  * thctl - looks at a running telehashd and steers it, over its control socket.
  */
 #include "tools/app/config.h"
+#include "tools/app/control_event.h"
+#include "tools/app/control_rpc.h"
 #include "tools/app/control_table.h"
+#include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
+#include "tools/app/ctl_live.h"
 #include "tools/app/ctl_show.h"
 
 #include "switch/wire/hashname.h"
 
 #include <errno.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,20 +20,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REACH_MS = 15000, STOP_MS = 10000, ARGUMENTS_MAX = 8 };
+enum { REACH_MS = 15000, STOP_MS = 10000 };
 
 struct command;
 
 struct thctl {
-    const char *socket;
-    bool is_json, is_full, is_all;
-    unsigned timeout_ms;
-    unsigned argument_count;
-    const char *argument[ARGUMENTS_MAX];
-    unsigned ping_count, ping_interval_ms, ping_wait_ms;
+    struct th_ctl_args args;
+    unsigned argument_count; /* of args.word, those that follow the command */
+    const char **argument;
     struct th_style style;
     struct th_ctl ctl;
 };
+
+/* Which options a command knows besides those that all have. */
+enum { OPTION_ALL = 1 << 0, OPTION_FOR = 1 << 1, OPTION_FILTER = 1 << 2 };
 
 struct command {
     const char *name;   /* one word, or two for one of a group */
@@ -38,6 +41,7 @@ struct command {
     const char *method; /* its help is the method's; NULL: help below */
     const char *help;
     unsigned arguments; /* how many words must follow */
+    unsigned options;
     int (*run)(struct thctl *t, const struct command *command);
 };
 
@@ -60,7 +64,9 @@ static int call(struct thctl *t, const char *method, json_t *params, unsigned ti
     int code = 0;
     enum th_err e = th_ctl_call(&t->ctl, method, params, timeout_ms, result, &code, say);
 
-    return e == TH_OK ? 0 : complain(say, 1);
+    if (e == TH_OK)
+        return 0;
+    return complain(say, code == TH_RPC_PARAMS ? 2 : 1);
 }
 
 static void print_json(const json_t *result, size_t flags)
@@ -77,8 +83,9 @@ static void (*show_of(const char *method))(const json_t *, const struct th_style
         const char *method;
         void (*show)(const json_t *, const struct th_style *);
     } shows[] = {
-        {"status", th_show_status}, {"peers", th_show_peers},     {"buckets", th_show_buckets},
-        {"lines", th_show_lines},   {"servers", th_show_servers}, {"drops", th_show_drops},
+        {"status", th_show_status},     {"peers", th_show_peers},     {"buckets", th_show_buckets},
+        {"lines", th_show_lines},       {"servers", th_show_servers}, {"drops", th_show_drops},
+        {"channels", th_show_channels},
     };
 
     for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
@@ -90,12 +97,12 @@ static void (*show_of(const char *method))(const json_t *, const struct th_style
 static int run_look(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    json_t *params = t->is_all ? json_pack("{s:b}", "all", 1) : NULL;
-    int code = call(t, command->method, params, t->timeout_ms, &result);
+    json_t *params = t->args.is_all ? json_pack("{s:b}", "all", 1) : NULL;
+    int code = call(t, command->method, params, t->args.timeout_ms, &result);
 
     if (code)
         return code;
-    if (t->is_json)
+    if (t->args.is_json)
         print_json(result, JSON_COMPACT);
     else
         show_of(command->method)(result, &t->style);
@@ -115,11 +122,11 @@ static int run_seeds_export(struct thctl *t, const struct command *command)
     json_t *result, *entry;
     const char *hex;
     bool has_public = false;
-    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
 
     if (code)
         return code;
-    print_json(result, t->is_json ? JSON_COMPACT : JSON_INDENT(2));
+    print_json(result, t->args.is_json ? JSON_COMPACT : JSON_INDENT(2));
     json_object_foreach(result, hex, entry)
     {
         const json_t *paths = json_object_get(entry, "paths");
@@ -166,10 +173,10 @@ static int run_seek(struct thctl *t, const struct command *command)
 
     if (code == 0)
         code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                    REACH_MS + t->timeout_ms, &result);
+                    REACH_MS + t->args.timeout_ms, &result);
     if (code)
         return code;
-    if (t->is_json)
+    if (t->args.is_json)
         print_json(result, JSON_COMPACT);
     else
         th_show_seek(result, &t->style);
@@ -185,10 +192,10 @@ static int run_connect(struct thctl *t, const struct command *command)
 
     if (code == 0)
         code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                    REACH_MS + t->timeout_ms, &result);
+                    REACH_MS + t->args.timeout_ms, &result);
     if (code)
         return code;
-    if (t->is_json)
+    if (t->args.is_json)
         print_json(result, JSON_COMPACT);
     else
         th_show_connect(result, &t->style);
@@ -217,17 +224,17 @@ static uint64_t now_ms(void)
 static json_t *ping_params(const struct thctl *t, unsigned count, const char *probe)
 {
     return json_pack("{s:s, s:i, s:i, s:i, s:s}", "hashname", t->argument[0], "count", (int)count,
-                     "interval_ms", (int)t->ping_interval_ms, "wait_ms", (int)t->ping_wait_ms,
-                     "probe", probe);
+                     "interval_ms", (int)t->args.ping_interval_ms, "wait_ms",
+                     (int)t->args.ping_wait_ms, "probe", probe);
 }
 
 /* All probes in one request: the daemon measures, the answer is the summary. */
 static int ping_json(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    unsigned all_ms = t->ping_count * t->ping_interval_ms + 2 * t->ping_wait_ms;
-    int code = call(t, command->method, ping_params(t, t->ping_count, "path"),
-                    REACH_MS + all_ms + t->timeout_ms, &result);
+    unsigned all_ms = t->args.ping_count * t->args.ping_interval_ms + 2 * t->args.ping_wait_ms;
+    int code = call(t, command->method, ping_params(t, t->args.ping_count, "path"),
+                    REACH_MS + all_ms + t->args.timeout_ms, &result);
 
     if (code)
         return code;
@@ -259,12 +266,12 @@ static int ping_text(struct thctl *t, const struct command *command)
     int code = 0;
 
     signal(SIGINT, on_interrupt);
-    for (unsigned i = 1; i <= t->ping_count && !is_interrupted; i++) {
+    for (unsigned i = 1; i <= t->args.ping_count && !is_interrupted; i++) {
         uint64_t begun_at = now_ms();
         json_t *result;
 
         code = call(t, command->method, ping_params(t, 1, probe),
-                    REACH_MS + 2 * t->ping_wait_ms + t->timeout_ms, &result);
+                    REACH_MS + 2 * t->args.ping_wait_ms + t->args.timeout_ms, &result);
         if (code)
             return code;
         const char *reached = json_string_value(json_object_get(result, "reached"));
@@ -282,8 +289,8 @@ static int ping_text(struct thctl *t, const struct command *command)
         add_probe(&sum, result);
         json_decref(result);
         uint64_t spent = now_ms() - begun_at;
-        if (i < t->ping_count && spent < t->ping_interval_ms)
-            poll(NULL, 0, (int)(t->ping_interval_ms - spent));
+        if (i < t->args.ping_count && spent < t->args.ping_interval_ms)
+            poll(NULL, 0, (int)(t->args.ping_interval_ms - spent));
     }
     th_show_ping_sum(&sum, hex, &t->style);
     return sum.received > 0 ? 0 : 1;
@@ -295,13 +302,13 @@ static int run_ping(struct thctl *t, const struct command *command)
 
     if (code)
         return code;
-    return t->is_json ? ping_json(t, command) : ping_text(t, command);
+    return t->args.is_json ? ping_json(t, command) : ping_text(t, command);
 }
 
 static int run_stop(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = call(t, command->method, NULL, t->timeout_ms, &result);
+    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
 
     if (code)
         return code;
@@ -311,7 +318,7 @@ static int run_stop(struct thctl *t, const struct command *command)
         snprintf(say, sizeof say, "telehashd (pid %ld) was told to stop and goes on; see its log",
                  (long)t->ctl.pid);
         code = complain(say, 1);
-    } else if (t->is_json) {
+    } else if (t->args.is_json) {
         print_json(result, JSON_COMPACT);
     } else {
         printf("telehashd (pid %ld) stopped\n", (long)t->ctl.pid);
@@ -320,21 +327,74 @@ static int run_stop(struct thctl *t, const struct command *command)
     return code;
 }
 
+/* --- commands that go on, and those that steer a server ------------------------------------------- */
+
+static int stream(struct thctl *t, const struct command *command, json_t *params)
+{
+    struct th_ctl_run run = {.ctl = &t->ctl, .args = &t->args, .style = &t->style};
+    char say[TH_SAY_MAX];
+    int code = th_ctl_stream(&run, command->method, params, say);
+
+    return code ? complain(say, code) : 0;
+}
+
+static int run_watch(struct thctl *t, const struct command *command)
+{
+    return stream(t, command, json_incref(t->args.filter));
+}
+
+static int run_trace(struct thctl *t, const struct command *command)
+{
+    return stream(t, command, json_pack("{s:s}", "server", t->argument[0]));
+}
+
+static int run_steer(struct thctl *t, const struct command *command)
+{
+    static const struct {
+        const char *method;
+        void (*show)(const json_t *, const struct th_style *);
+    } shows[] = {{"server.suspend", th_show_suspend},
+                 {"server.resume", th_show_resume},
+                 {"server.restart", th_show_restart}};
+    json_t *params = json_pack("{s:s}", "server", t->argument[0]), *result;
+
+    if (t->args.for_ms)
+        json_object_set_new(params, "for_ms", json_integer(t->args.for_ms));
+    int code = call(t, command->method, params, t->args.timeout_ms, &result);
+    if (code)
+        return code;
+    if (t->args.is_json)
+        print_json(result, JSON_COMPACT);
+    else
+        for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
+            if (strcmp(shows[i].method, command->method) == 0)
+                shows[i].show(result, &t->style);
+    json_decref(result);
+    return 0;
+}
+
 /* --- the table of commands, and help -------------------------------------------------------------- */
 
 static const struct command commands[] = {
-    {"status", "", "status", NULL, 0, run_look},
-    {"peers", "", "peers", NULL, 0, run_look},
-    {"buckets", "", "buckets", NULL, 0, run_look},
-    {"lines", "", "lines", NULL, 0, run_look},
-    {"drops", "[--all]", "drops", NULL, 0, run_look},
-    {"seek", "HASHNAME", "seek", NULL, 1, run_seek},
-    {"connect", "HASHNAME", "connect", NULL, 1, run_connect},
-    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, run_ping},
-    {"servers", "", "servers", NULL, 0, run_look},
-    {"seeds export", "", "seeds.export", NULL, 0, run_seeds_export},
-    {"stop", "", "stop", NULL, 0, run_stop},
-    {"help", "", NULL, "print this", 0, NULL},
+    {"status", "", "status", NULL, 0, 0, run_look},
+    {"peers", "", "peers", NULL, 0, 0, run_look},
+    {"buckets", "", "buckets", NULL, 0, 0, run_look},
+    {"lines", "", "lines", NULL, 0, 0, run_look},
+    {"channels", "", "channels", NULL, 0, 0, run_look},
+    {"drops", "[--all]", "drops", NULL, 0, OPTION_ALL, run_look},
+    {"watch", "[FILTER...] [--for T]", "watch.start", NULL, 0, OPTION_FILTER | OPTION_FOR,
+     run_watch},
+    {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
+    {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
+    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, 0, run_ping},
+    {"servers", "", "servers", NULL, 0, 0, run_look},
+    {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
+    {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
+    {"resume", "SERVER", "server.resume", NULL, 1, 0, run_steer},
+    {"restart", "SERVER", "server.restart", NULL, 1, 0, run_steer},
+    {"seeds export", "", "seeds.export", NULL, 0, 0, run_seeds_export},
+    {"stop", "", "stop", NULL, 0, 0, run_stop},
+    {"help", "", NULL, "print this", 0, 0, NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -359,10 +419,20 @@ static void print_help(FILE *out)
         "  --timeout S     seconds to wait for the daemon (5)\n"
         "  --all           with drops: also the reasons that were never counted\n"
         "  --version       print the version and end\n"
+        "  --for T         how long to watch, trace or suspend: 500ms, 30s, 2m, 1h\n"
         "  -c N            how many pings (4)\n"
         "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
         "  -W S            seconds to wait for the answer of a ping (2)\n"
         "\n"
+        "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
+        "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
+        "                  dialed state\n"
+        "  --type T        of a channel: seek link path peer connect other\n"
+        "  --peer PREFIX   how the other's hashname begins\n"
+        "  --is K=V        packets whose head has a member K that is V\n"
+        "  --has K         packets whose head has a member K\n"
+        "\n"
+        "SERVER is a name that thctl servers shows.\n"
         "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
         "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
         "/run/telehash/telehashd.sock.\n"
@@ -382,117 +452,51 @@ static int refuse(const char *what, const char *text)
     return complain(say, 2);
 }
 
-/* Reads seconds with decimals, as milliseconds. */
-static bool read_seconds(unsigned *ms, const char *text, double low, double high)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-
-    if (end == text || *end != '\0' || !isfinite(seconds) || seconds < low || seconds > high)
-        return false;
-    *ms = (unsigned)(seconds * 1000 + 0.5);
-    return true;
-}
-
-static bool read_count(unsigned *count, const char *text)
-{
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > 1000)
-        return false;
-    *count = (unsigned)n;
-    return true;
-}
-
-/* An option that takes a value. Returns 0 when it was read, else the exit code. */
-static int read_value(struct thctl *t, const char *name, const char *value)
-{
-    bool is_good = true;
-
-    if (strcmp(name, "--socket") == 0)
-        t->socket = value;
-    else if (strcmp(name, "--timeout") == 0)
-        is_good = read_seconds(&t->timeout_ms, value, 0.001, 3600);
-    else if (strcmp(name, "-c") == 0)
-        is_good = read_count(&t->ping_count, value);
-    else if (strcmp(name, "-i") == 0)
-        is_good = read_seconds(&t->ping_interval_ms, value, 0.1, 3600);
-    else
-        is_good = read_seconds(&t->ping_wait_ms, value, 0.001, 60);
-    if (is_good)
-        return 0;
-    char what[64];
-    snprintf(what, sizeof what, "%s cannot be", name);
-    return refuse(what, value);
-}
-
-static bool takes_value(const char *name)
-{
-    static const char *const names[] = {"--socket", "--timeout", "-c", "-i", "-W"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* Returns 0, or the exit code when something was said (or help printed: -1). */
-static int read_arguments(struct thctl *t, int argc, char *argv[])
-{
-    for (int i = 1; i < argc; i++) {
-        const char *a = argv[i];
-        const char *sign = strncmp(a, "--", 2) == 0 ? strchr(a, '=') : NULL;
-        char name[32];
-        int code = 0;
-
-        snprintf(name, sizeof name, "%.*s", sign ? (int)(sign - a) : (int)strlen(a), a);
-        if (a[0] != '-' || a[1] == '\0') {
-            if (t->argument_count == ARGUMENTS_MAX)
-                return refuse("too many words:", a);
-            t->argument[t->argument_count++] = a;
-        } else if (takes_value(name)) {
-            if (sign == NULL && i + 1 == argc)
-                return refuse("a value is missing for", a);
-            code = read_value(t, name, sign ? sign + 1 : argv[++i]);
-        } else if (strcmp(a, "--json") == 0) {
-            t->is_json = true;
-        } else if (strcmp(a, "--full") == 0) {
-            t->is_full = true;
-        } else if (strcmp(a, "--all") == 0) {
-            t->is_all = true;
-        } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
-            print_help(stdout);
-            return -1;
-        } else if (strcmp(a, "--version") == 0) {
-            puts("thctl " TH_VERSION);
-            return -1;
-        } else {
-            return refuse("unknown option", a);
-        }
-        if (code)
-            return code;
-    }
-    return 0;
-}
-
 /* Takes the command's words off the arguments; NULL when there is none like that. */
 static const struct command *take_command(struct thctl *t)
 {
-    for (size_t i = 0; i < COMMANDS && t->argument_count > 0; i++) {
+    const char **word = t->args.word;
+    unsigned count = t->args.word_count;
+
+    for (size_t i = 0; i < COMMANDS && count > 0; i++) {
         const char *space = strchr(commands[i].name, ' ');
         size_t len = space ? (size_t)(space - commands[i].name) : strlen(commands[i].name);
         unsigned words = space ? 2 : 1;
 
-        if (strlen(t->argument[0]) != len || strncmp(t->argument[0], commands[i].name, len) != 0)
+        if (strlen(word[0]) != len || strncmp(word[0], commands[i].name, len) != 0)
             continue;
-        if (space && (t->argument_count < 2 || strcmp(t->argument[1], space + 1) != 0))
+        if (space && (count < 2 || strcmp(word[1], space + 1) != 0))
             continue;
-        t->argument_count -= words;
-        memmove(t->argument, t->argument + words, t->argument_count * sizeof t->argument[0]);
+        t->argument = word + words;
+        t->argument_count = count - words;
         return &commands[i];
     }
     return NULL;
+}
+
+/* What goes with the command, before anything is asked. Returns 0 or the exit code. */
+static int check_arguments(struct thctl *t, const struct command *command)
+{
+    struct th_filter filter;
+    char say[TH_SAY_MAX];
+    bool takes_hashname = strncmp(command->params, "HASHNAME", 8) == 0;
+
+    if (t->args.is_all && !(command->options & OPTION_ALL))
+        return refuse("--all goes with drops alone, not with", command->name);
+    if (t->args.for_ms && !(command->options & OPTION_FOR))
+        return refuse("--for goes with watch, trace and suspend, not with", command->name);
+    if (t->args.filter && !(command->options & OPTION_FILTER))
+        return refuse("filters go with watch alone, not with", command->name);
+    if (t->argument_count > command->arguments)
+        return refuse("too many words after", command->name);
+    if (t->argument_count < command->arguments)
+        return refuse(takes_hashname ? "a hashname is missing after"
+                                     : "a server's name is missing after",
+                      command->name);
+    if (!th_filter_read(&filter, t->args.filter, say))
+        return complain(say, 2);
+    th_filter_clear(&filter);
+    return 0;
 }
 
 static int connect_daemon(struct thctl *t)
@@ -502,49 +506,53 @@ static int connect_daemon(struct thctl *t)
     struct th_environment env;
 
     th_environment_read(&env);
-    unsigned count = th_socket_candidates(paths, t->socket, &env, say);
+    unsigned count = th_socket_candidates(paths, t->args.socket, &env, say);
     if (paths[0][0] == '\0')
         return complain(say, 2);
-    enum th_err e = th_ctl_connect(&t->ctl, paths, count, t->timeout_ms, say);
+    enum th_err e = th_ctl_connect(&t->ctl, paths, count, t->args.timeout_ms, say);
     return e == TH_OK ? 0 : complain(say, 1);
 }
 
-int main(int argc, char *argv[])
+static int run(struct thctl *t)
 {
-    static struct thctl thctl = {.timeout_ms = 5000,
-                                 .ping_count = 4,
-                                 .ping_interval_ms = 1000,
-                                 .ping_wait_ms = 2000,
-                                 .ctl = {.fd = -1}};
-    struct thctl *t = &thctl;
-
-    int code = read_arguments(t, argc, argv);
-    if (code)
-        return code < 0 ? 0 : code;
-    if (t->argument_count == 0) {
+    if (t->args.is_help) {
+        print_help(stdout);
+        return 0;
+    }
+    if (t->args.is_version) {
+        puts("thctl " TH_VERSION);
+        return 0;
+    }
+    if (t->args.word_count == 0) {
         print_help(stderr);
         return 2;
     }
-    const char *first = t->argument[0];
     const struct command *command = take_command(t);
     if (command == NULL)
-        return refuse("unknown command", first);
+        return refuse("unknown command", t->args.word[0]);
+    int code = check_arguments(t, command);
+    if (code)
+        return code;
     if (command->run == NULL) {
         print_help(stdout);
         return 0;
     }
-    if (t->is_all && strcmp(command->name, "drops") != 0)
-        return refuse("--all goes with drops alone, not with", command->name);
-    if (t->argument_count != command->arguments)
-        return refuse(t->argument_count < command->arguments ? "a hashname is missing after"
-                                                             : "too many words after",
-                      command->name);
-
-    t->style = th_style_of(stdout, t->is_full);
+    t->style = th_style_of(stdout, t->args.is_full);
     code = connect_daemon(t);
     if (code == 0)
         code = command->run(t, command);
     th_ctl_close(&t->ctl);
+    return code;
+}
+
+int main(int argc, char *argv[])
+{
+    static struct thctl thctl = {.ctl = {.fd = -1}};
+    struct thctl *t = &thctl;
+    char say[TH_SAY_MAX];
+
+    int code = th_ctl_args_read(&t->args, argc, argv, say) ? run(t) : complain(say, 2);
+    th_ctl_args_clear(&t->args);
     if (fflush(stdout) != 0 && errno != EPIPE)
         return complain("cannot write to stdout", 1);
     return code;

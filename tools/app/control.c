@@ -205,6 +205,7 @@ static void settle_client(struct th_control *c, const struct th_self *self,
     bool is_over = client->has_ended && client->requests == 0 && !has_output;
 
     if (client->is_broken || is_over) {
+        th_stream_on_gone(c, self, client->id);
         close_client(c, client);
         return;
     }
@@ -218,6 +219,7 @@ static void on_client_ready(struct th_control *c, const struct th_self *self, ui
     if (client == NULL)
         return; /* it went while the message waited */
     send_output(client);
+    th_stream_on_room(c, id);
     if (!client->has_ended && may_ask(client))
         receive_input(client);
     settle_client(c, self, client);
@@ -238,6 +240,53 @@ void th_control_answer(struct th_control *c, const struct th_self *self, uintptr
         poll_for(client->poll, events_wanted(client) | UV_WRITABLE);
     }
     free(text);
+}
+
+void th_control_put(struct th_control *c, uintptr_t id, const char *text)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client && th_conn_put(&client->conn, text, strlen(text)) != TH_OK)
+        client->is_broken = true;
+}
+
+void th_control_flush(struct th_control *c, uintptr_t id)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client == NULL)
+        return;
+    send_output(client);
+    /* One that is broken is let go when the loop comes round to it. */
+    poll_for(client->poll, events_wanted(client) | (client->is_broken ? UV_WRITABLE : 0));
+}
+
+size_t th_control_waiting(const struct th_control *c, uintptr_t id)
+{
+    const struct th_client *client = find_client(c, id);
+
+    return client && !client->is_broken ? th_conn_output(&client->conn).len : SIZE_MAX;
+}
+
+/* --- the subscription ----------------------------------------------------------------------------- */
+
+struct th_interest th_control_interest(const struct th_control *c)
+{
+    struct th_interest of_pings = th_probe_interest(c), of_watches = th_stream_interest(c);
+
+    return (struct th_interest){.kinds = of_pings.kinds | of_watches.kinds,
+                                .topics = of_pings.topics | of_watches.topics};
+}
+
+void th_control_subscribe(struct th_control *c, const struct th_self *self)
+{
+    th_pid events = th_whereis(self->host, self->scope, TH_NODE_EVENTS);
+    struct th_interest interest = th_control_interest(c);
+
+    if (interest.kinds == 0)
+        th_unsubscribe(self, events);
+    else if (th_subscribe(self, events, interest, NULL, NULL) != TH_OK)
+        th_stream_on_manager_down(c, self); /* it is tried again */
 }
 
 /* --- the listener --------------------------------------------------------------------------------- */
@@ -324,6 +373,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     c->config = arg;
     c->gather_ms = c->config->gather_ms ? c->config->gather_ms : TH_CONTROL_GATHER_MS;
     c->accept_at = TH_NEVER;
+    th_stream_init(c);
     th_limit_init(&c->probes, TH_PROBES_PER_S, TH_PROBES_PER_S, self->now.mono);
 
     /* A descriptor of our own for uv: the socket outlives us. */
@@ -351,6 +401,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 
         if (event->kind == TH_EV_PACKET)
             th_probe_on_packet(c, self, th_ev_packet_of(event));
+        th_stream_on_event(c, self, event);
+    } else if (msg->kind == &th_down_msg) {
+        th_stream_on_manager_down(c, self); /* nobody else is monitored */
     }
     return TH_OK;
 }
@@ -369,13 +422,14 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
         if (job->alarm_at <= now)
             th_probe_on_alarm(c, self, job);
     }
+    th_stream_on_alarm(c, self);
     return TH_OK;
 }
 
 static th_ms deadline(const void *state)
 {
     const struct th_control *c = state;
-    th_ms at = c->accept_at;
+    th_ms at = th_sooner(c->accept_at, th_stream_deadline(c));
 
     for (const struct th_job *job = c->jobs; job; job = job->next)
         at = th_sooner(at, job->alarm_at);
@@ -387,6 +441,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     struct th_control *c = state;
 
     (void)self, (void)why;
+    th_stream_clear(c);
     while (c->jobs) {
         struct th_job *next = c->jobs->next;
 

@@ -24,10 +24,14 @@ enum {
     TH_CONTROL_REQUESTS_MAX = 16, /* of one client at once; it is not read meanwhile */
     TH_CONTROL_GATHER_MS = 3000,  /* for the node's servers to answer: below thctl's 5 s */
     TH_CONTROL_PINGS_MAX = 1000,  /* of one request */
-    TH_CONTROL_GROUP_MAX = 64
+    TH_CONTROL_GROUP_MAX = 64,
+    TH_SUSPEND_MS_DEFAULT = 30000 /* a server that somebody forgot comes back by itself */
 };
 
+/* Registered names; the guard watches the supervisors. */
 #define TH_CONTROL_NAME "control"
+#define TH_CONTROL_SUPERVISOR_NAME "control-supervisor"
+#define TH_CONTROL_GUARD_NAME "guard"
 
 /* The socket's file, bound and listening. */
 struct th_control_socket {

@@ -83,19 +83,28 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
         .bootstrap = body_of(job, TH_JOB_BOOTSTRAP),
         .table = body_of(job, TH_JOB_TABLE),
         .dialer = body_of(job, TH_JOB_DIALER),
+        .channels = body_of(job, TH_JOB_CHANNELS),
         .accept_failures = c->accept_failures,
     };
 }
 
 static json_t *look_servers(const struct th_self *self)
 {
-    unsigned count = th_host_look(self->host, NULL, 0), room = count + 16;
-    struct th_server_look *rows = th_mem_zalloc(room, sizeof *rows);
+    unsigned count;
+    struct th_server_look *rows = th_server_rows(self->host, &count);
+    json_t *list = rows ? th_look_servers(rows, count) : NULL;
 
-    if (rows == NULL)
-        return NULL;
-    count = th_host_look(self->host, rows, room);
-    json_t *list = th_look_servers(rows, count < room ? count : room);
+    th_mem_free(rows);
+    return list;
+}
+
+/* Who opened a channel is shown by name. */
+static json_t *look_channels(const struct th_self *self, const struct th_look *look)
+{
+    unsigned count;
+    struct th_server_look *rows = th_server_rows(self->host, &count);
+    json_t *list = th_look_channels(look, rows, count);
+
     th_mem_free(rows);
     return list;
 }
@@ -141,6 +150,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_LINES:
         th_job_answer(c, self, job, th_look_lines(&look));
         break;
+    case TH_METHOD_CHANNELS:
+        th_job_answer(c, self, job, look_channels(self, &look));
+        break;
     case TH_METHOD_DROPS:
         drops(c, self, job, &look);
         break;
@@ -155,6 +167,24 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
         break;
     case TH_METHOD_PING:
         th_probe_ping(c, self, job);
+        break;
+    case TH_METHOD_WATCH_START:
+        th_stream_watch(c, self, job);
+        break;
+    case TH_METHOD_WATCH_STOP:
+        th_stream_stop(c, self, job);
+        break;
+    case TH_METHOD_SERVER_TRACE:
+        th_stream_trace(c, self, job);
+        break;
+    case TH_METHOD_SERVER_SUSPEND:
+        th_server_suspend(c, self, job);
+        break;
+    case TH_METHOD_SERVER_RESUME:
+        th_server_resume(c, self, job);
+        break;
+    case TH_METHOD_SERVER_RESTART:
+        th_server_restart(c, self, job);
         break;
     case TH_METHOD_SEEDS_EXPORT:
         th_job_answer(c, self, job, th_look_seeds(&look));
@@ -184,6 +214,7 @@ static const struct question {
     [TH_JOB_BOOTSTRAP] = {TH_NEED_BOOTSTRAP, TH_NODE_BOOTSTRAP, &th_bootstrap_msg_status},
     [TH_JOB_TABLE] = {TH_NEED_TABLE, TH_NODE_ROUTER, &th_router_msg_table},
     [TH_JOB_DIALER] = {TH_NEED_DIALER, TH_NODE_DIALER, &th_dialer_msg_status},
+    [TH_JOB_CHANNELS] = {TH_NEED_CHANNELS, TH_NODE_SWITCH, &th_switch_msg_channels},
 };
 
 /* A method that cannot do without an answer fails when there is none; says which server it was. */

@@ -16,6 +16,7 @@
 #include "tools/app/control_conn.h"
 #include "tools/app/control_look.h"
 #include "tools/app/control_rpc.h"
+#include "tools/app/control_stream.h"
 #include "tools/app/control_table.h"
 
 #include "switch/base/limit.h"
@@ -40,7 +41,15 @@ struct th_job_call {
     enum th_err why;
     struct th_msg reply; /* its body is the job's until the job ends */
 };
-enum { TH_JOB_STATUS, TH_JOB_LINES, TH_JOB_BOOTSTRAP, TH_JOB_TABLE, TH_JOB_DIALER, TH_JOB_CALLS };
+enum {
+    TH_JOB_STATUS,
+    TH_JOB_LINES,
+    TH_JOB_BOOTSTRAP,
+    TH_JOB_TABLE,
+    TH_JOB_DIALER,
+    TH_JOB_CHANNELS,
+    TH_JOB_CALLS
+};
 
 struct th_ping_probe {
     uint64_t sent_us;
@@ -68,8 +77,10 @@ struct th_job {
     struct th_job_call call[TH_JOB_CALLS];
     struct th_hashname target; /* of a probe */
     struct th_ping ping;
-    th_ms alarm_at; /* TH_NEVER: none */
-    bool is_done;   /* answered; freed when nothing waits */
+    uint64_t stream; /* that it began */
+    th_ms begun_at;  /* of a restart */
+    th_ms alarm_at;  /* TH_NEVER: none */
+    bool is_done;    /* answered; freed when nothing waits */
 };
 
 struct th_control {
@@ -82,6 +93,7 @@ struct th_control {
     struct th_job *jobs; /* oldest first */
     uint64_t last_job;
     unsigned pings; /* running; the subscription is held for them */
+    struct th_streams streams;
     struct th_limit probes;
     th_ms accept_at; /* when a paused listener goes on; TH_NEVER: it is not paused */
     th_ms accept_pause_ms;
@@ -93,6 +105,16 @@ struct th_control {
 void th_control_answer(struct th_control *c, const struct th_self *self, uintptr_t client,
                        char *text);
 bool th_control_has_client(const struct th_control *c, uintptr_t client);
+
+/* A line for a client that it did not ask for just now: put, then sent with others by flush. waiting:
+ * what the client has not taken yet; SIZE_MAX when it is gone. */
+void th_control_put(struct th_control *c, uintptr_t client, const char *text);
+void th_control_flush(struct th_control *c, uintptr_t client);
+size_t th_control_waiting(const struct th_control *c, uintptr_t client);
+
+/* What pings and watches want of the event manager together; and making that so. */
+struct th_interest th_control_interest(const struct th_control *c);
+void th_control_subscribe(struct th_control *c, const struct th_self *self);
 
 /* control_job.c: begins the request of one line. */
 void th_job_begin(struct th_control *c, const struct th_self *self, struct th_client *client,
@@ -115,6 +137,15 @@ void th_job_free(struct th_job *job);
 struct th_look th_job_look(const struct th_control *c, const struct th_self *self,
                            const struct th_job *job);
 
+/* control_servers.c: every server, memory of th_mem (NULL without); the one that "server" names in
+ * the parameters (false: answered); and the methods that steer it. */
+struct th_server_look *th_server_rows(struct th_host *host, unsigned *count);
+bool th_server_named(struct th_control *c, const struct th_self *self, struct th_job *job,
+                     struct th_server_look *out);
+void th_server_suspend(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_server_resume(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_server_restart(struct th_control *c, const struct th_self *self, struct th_job *job);
+
 /* control_probe.c: the methods that reach out. */
 void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_probe_connect(struct th_control *c, const struct th_self *self, struct th_job *job);
@@ -123,6 +154,9 @@ void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_j
 /* A packet on a channel of ours: an answer to a ping, perhaps. */
 void th_probe_on_packet(struct th_control *c, const struct th_self *self,
                         const struct th_ev_packet *packet);
+
+/* What pings that run want of the event manager. */
+struct th_interest th_probe_interest(const struct th_control *c);
 
 /* The alarm of a ping is due. */
 void th_probe_on_alarm(struct th_control *c, const struct th_self *self, struct th_job *job);

@@ -341,6 +341,41 @@ json_t *th_look_lines(const struct th_look *look)
     return rows;
 }
 
+/* The name of a channel's owner; null for theirs, and for one that has ended. */
+static json_t *owner_of(const struct th_channel_look *channel, const struct th_server_look *rows,
+                        unsigned count)
+{
+    if (channel->is_ours && channel->owner == 0)
+        return json_string(TH_NODE_SWITCH); /* it asks for paths by itself */
+    for (unsigned i = 0; channel->owner && i < count; i++)
+        if (rows[i].pid == channel->owner)
+            return json_string(rows[i].name);
+    return json_null();
+}
+
+json_t *th_look_channels(const struct th_look *look, const struct th_server_look *rows,
+                         unsigned count)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < look->channels->count; i++) {
+        const struct th_channel_look *channel = &look->channels->channel[i];
+        json_t *row = json_object();
+
+        put(row, "hashname", th_json_hex(&channel->peer));
+        put(row, "c", json_integer(channel->c));
+        put(row, "type", json_string(th_channel_type_name(channel->type)));
+        put(row, "opened_by", json_string(channel->is_ours ? "us" : "them"));
+        put(row, "owner", owner_of(channel, rows, count));
+        put(row, "age_ms", json_integer((json_int_t)channel->age_ms));
+        put(row, "silence_left_ms", json_integer((json_int_t)channel->silence_left_ms));
+        put(row, "rx_packets", json_integer((json_int_t)channel->rx_packets));
+        put(row, "tx_packets", json_integer((json_int_t)channel->tx_packets));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
 static void put_drop(json_t *rows, enum th_drop why, uint64_t count, const char *server)
 {
     json_t *row = json_object();

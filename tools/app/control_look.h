@@ -29,6 +29,7 @@ struct th_look {
     const struct th_bootstrap_status *bootstrap;
     const struct th_router_table *table;
     const struct th_dialer_status *dialer;
+    const struct th_switch_channels *channels;
     uint64_t accept_failures; /* of the control socket */
 };
 
@@ -38,6 +39,9 @@ json_t *th_look_status(const struct th_look *look);
 json_t *th_look_peers(const struct th_look *look);   /* lines and table */
 json_t *th_look_buckets(const struct th_look *look); /* table */
 json_t *th_look_lines(const struct th_look *look);   /* lines */
+/* channels; rows: the servers, to name who opened each. */
+json_t *th_look_channels(const struct th_look *look, const struct th_server_look *rows,
+                         unsigned count);
 /* status, table and dialer. A row for each reason and server that counted it; with is_all also one,
  * without server, for each reason that nobody counted. */
 json_t *th_look_drops(const struct th_look *look, bool is_all);

@@ -298,8 +298,16 @@ static void send_probe(struct th_control *c, const struct th_self *self, struct 
 static void drop_interest(struct th_control *c, const struct th_self *self)
 {
     c->pings--;
+    th_control_subscribe(c, self);
+}
+
+struct th_interest th_probe_interest(const struct th_control *c)
+{
     if (c->pings == 0)
-        th_unsubscribe(self, th_whereis(self->host, self->scope, TH_NODE_EVENTS));
+        return (struct th_interest){0};
+    return (struct th_interest){.kinds = TH_EV_PACKET,
+                                .topics = th_topic(TH_CHANNEL_PATH, true) |
+                                          th_topic(TH_CHANNEL_SEEK, true)};
 }
 
 static void end_ping(struct th_control *c, const struct th_self *self, struct th_job *job)
@@ -379,13 +387,9 @@ static enum th_err on_subscribed(void *state, const struct th_self *self, void *
 /* There is a line: listens for answers, then begins. */
 static void begin_ping(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
-    struct th_interest interest = {.kinds = TH_EV_PACKET,
-                                   .topics = th_topic(TH_CHANNEL_PATH, true) |
-                                             th_topic(TH_CHANNEL_SEEK, true)};
-
     c->pings++;
-    if (th_subscribe(self, th_whereis(self->host, self->scope, TH_NODE_EVENTS), interest,
-                     on_subscribed, job) == TH_OK) {
+    if (th_subscribe(self, th_whereis(self->host, self->scope, TH_NODE_EVENTS),
+                     th_control_interest(c), on_subscribed, job) == TH_OK) {
         job->waiting++;
         return;
     }

@@ -25,7 +25,8 @@ enum th_need {
     TH_NEED_LINES = 1 << 1,     /* of the switch */
     TH_NEED_BOOTSTRAP = 1 << 2, /* its state */
     TH_NEED_TABLE = 1 << 3,     /* of the router */
-    TH_NEED_DIALER = 1 << 4     /* its status */
+    TH_NEED_DIALER = 1 << 4,    /* its status */
+    TH_NEED_CHANNELS = 1 << 5   /* of the switch */
 };
 
 enum th_method_id {
@@ -33,11 +34,18 @@ enum th_method_id {
     TH_METHOD_PEERS,
     TH_METHOD_BUCKETS,
     TH_METHOD_LINES,
+    TH_METHOD_CHANNELS,
     TH_METHOD_DROPS,
     TH_METHOD_SERVERS,
     TH_METHOD_SEEK,
     TH_METHOD_CONNECT,
     TH_METHOD_PING,
+    TH_METHOD_WATCH_START,
+    TH_METHOD_WATCH_STOP,
+    TH_METHOD_SERVER_TRACE,
+    TH_METHOD_SERVER_SUSPEND,
+    TH_METHOD_SERVER_RESUME,
+    TH_METHOD_SERVER_RESTART,
     TH_METHOD_SEEDS_EXPORT,
     TH_METHOD_METHODS,
     TH_METHOD_STOP,

@@ -274,6 +274,16 @@ enum th_err th_ctl_call(struct th_ctl *ctl, const char *method, json_t *params, 
     return e;
 }
 
+enum th_err th_ctl_next(struct th_ctl *ctl, unsigned timeout_ms, json_t **note,
+                        char say[TH_SAY_MAX])
+{
+    enum th_err e = read_answer(ctl, now_ms() + timeout_ms, note);
+
+    if (e != TH_OK && e != TH_TIMED_OUT)
+        describe(ctl, e, say);
+    return e;
+}
+
 bool th_ctl_wait_closed(struct th_ctl *ctl, unsigned timeout_ms)
 {
     int64_t until = now_ms() + timeout_ms;

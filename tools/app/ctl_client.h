@@ -47,6 +47,15 @@ TH_MUST enum th_err th_ctl_call(struct th_ctl *ctl, const char *method, json_t *
                                 unsigned timeout_ms, json_t **result, int *code,
                                 char say[TH_SAY_MAX]);
 
+/*
+ * Waits for the next notification of a stream.
+ * note    filled on TH_OK; the caller's.
+ * say     filled on failure, but for TH_TIMED_OUT (none came in time; try again).
+ * Errors: TH_TIMED_OUT, TH_GONE, TH_FORMAT, TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_ctl_next(struct th_ctl *ctl, unsigned timeout_ms, json_t **note,
+                                char say[TH_SAY_MAX]);
+
 /* Waits until the daemon closes the connection; false when it has not in time. */
 bool th_ctl_wait_closed(struct th_ctl *ctl, unsigned timeout_ms);
 

@@ -255,6 +255,41 @@ void th_show_lines(const json_t *result, const struct th_style *style)
     th_table_print(&table, style);
 }
 
+void th_show_channels(const json_t *result, const struct th_style *style)
+{
+    struct th_table table = {0};
+    int digits = digits_for(result, "hashname", style);
+    char text[32];
+
+    if (json_array_size(result) == 0) {
+        show_none("no channels", style);
+        return;
+    }
+    th_table_column(&table, "HASHNAME", false);
+    th_table_column(&table, "CHANNEL", true);
+    th_table_column(&table, "TYPE", false);
+    th_table_column(&table, "OPENED BY", false);
+    th_table_column(&table, "OWNER", false);
+    th_table_column(&table, "AGE", true);
+    th_table_column(&table, "SILENCE LEFT", true);
+    th_table_column(&table, "RX", true);
+    th_table_column(&table, "TX", true);
+    for (size_t i = 0; i < json_array_size(result); i++) {
+        const json_t *row = json_array_get(result, i);
+
+        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
+        th_table_cell(&table, "%s", count_of(text, row, "c"));
+        th_table_cell(&table, "%s", text_of(row, "type"));
+        th_table_cell(&table, "%s", text_of(row, "opened_by"));
+        th_table_cell(&table, "%s", text_of(row, "owner"));
+        th_table_cell(&table, "%s", ms_of(text, row, "age_ms"));
+        th_table_cell(&table, "%s", ms_of(text, row, "silence_left_ms"));
+        th_table_cell(&table, "%s", count_of(text, row, "rx_packets"));
+        th_table_cell(&table, "%s", count_of(text, row, "tx_packets"));
+    }
+    th_table_print(&table, style);
+}
+
 void th_show_drops(const json_t *result, const struct th_style *style)
 {
     struct th_table table = {0};

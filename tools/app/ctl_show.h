@@ -16,6 +16,7 @@ void th_show_status(const json_t *result, const struct th_style *style);
 void th_show_peers(const json_t *result, const struct th_style *style);
 void th_show_buckets(const json_t *result, const struct th_style *style);
 void th_show_lines(const json_t *result, const struct th_style *style);
+void th_show_channels(const json_t *result, const struct th_style *style);
 void th_show_drops(const json_t *result, const struct th_style *style);
 void th_show_servers(const json_t *result, const struct th_style *style);
 void th_show_connect(const json_t *result, const struct th_style *style);

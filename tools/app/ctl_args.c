@@ -1,0 +1,209 @@
+#include "tools/app/ctl_args.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOR_MS_MAX = 60 * 60 * 1000 };
+
+/* --- values --------------------------------------------------------------------------------------- */
+
+/* Reads seconds with decimals, as milliseconds. */
+static bool read_seconds(unsigned *ms, const char *text, double low, double high)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !isfinite(seconds) || seconds < low || seconds > high)
+        return false;
+    *ms = (unsigned)(seconds * 1000 + 0.5);
+    return true;
+}
+
+/* Reads 30s, 500ms, 2m, 1h, or seconds without a unit. */
+static bool read_span(unsigned *ms, const char *text)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"min", 60000}, {"h", 3600000}};
+    char *end;
+    double n = strtod(text, &end);
+
+    if (end == text || !isfinite(n) || n <= 0)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        double all = n * units[i].ms + 0.5;
+
+        if (strcmp(end, units[i].unit) != 0)
+            continue;
+        if (all < 1 || all >= FOR_MS_MAX + 1)
+            return false;
+        *ms = (unsigned)all;
+        return true;
+    }
+    return false;
+}
+
+static bool read_count(unsigned *count, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > 1000)
+        return false;
+    *count = (unsigned)n;
+    return true;
+}
+
+/* --- the filter of a watch ------------------------------------------------------------------------ */
+
+static bool add_word(json_t *filter, const char *name, const char *value)
+{
+    json_t *list = json_object_get(filter, name);
+
+    if (list == NULL) {
+        list = json_array();
+        json_object_set_new(filter, name, list);
+    }
+    return json_array_append_new(list, json_string(value)) == 0;
+}
+
+/* K=V; a value may have further signs in it. */
+static bool add_is(json_t *filter, const char *text)
+{
+    const char *sign = strchr(text, '=');
+    json_t *is = json_object_get(filter, "is");
+
+    if (sign == NULL || sign == text)
+        return false;
+    if (is == NULL) {
+        is = json_object();
+        json_object_set_new(filter, "is", is);
+    }
+    char *name = strndup(text, (size_t)(sign - text));
+    bool is_set = name && json_object_set_new(is, name, json_string(sign + 1)) == 0;
+    free(name);
+    return is_set;
+}
+
+static bool read_filter(struct th_ctl_args *args, const char *name, const char *value)
+{
+    if (args->filter == NULL)
+        args->filter = json_object();
+    if (strcmp(name, "--is") == 0)
+        return add_is(args->filter, value);
+    if (strcmp(name, "--peer") == 0)
+        return json_object_set_new(args->filter, "peer", json_string(value)) == 0;
+    return value[0] != '\0' && add_word(args->filter, name + 2, value);
+}
+
+/* --- options -------------------------------------------------------------------------------------- */
+
+static bool is_of_filter(const char *name)
+{
+    static const char *const names[] = {"--kind", "--type", "--peer", "--is", "--has"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool takes_value(const char *name)
+{
+    static const char *const names[] = {"--socket", "--timeout", "--for", "-c", "-i", "-W"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return is_of_filter(name);
+}
+
+static bool read_value(struct th_ctl_args *args, const char *name, const char *value)
+{
+    if (strcmp(name, "--socket") == 0) {
+        args->socket = value;
+        return true;
+    }
+    if (strcmp(name, "--timeout") == 0)
+        return read_seconds(&args->timeout_ms, value, 0.001, 3600);
+    if (strcmp(name, "--for") == 0)
+        return read_span(&args->for_ms, value);
+    if (strcmp(name, "-c") == 0)
+        return read_count(&args->ping_count, value);
+    if (strcmp(name, "-i") == 0)
+        return read_seconds(&args->ping_interval_ms, value, 0.1, 3600);
+    if (strcmp(name, "-W") == 0)
+        return read_seconds(&args->ping_wait_ms, value, 0.001, 60);
+    return read_filter(args, name, value);
+}
+
+static bool *flag_of(struct th_ctl_args *args, const char *name)
+{
+    if (strcmp(name, "--json") == 0)
+        return &args->is_json;
+    if (strcmp(name, "--full") == 0)
+        return &args->is_full;
+    if (strcmp(name, "--all") == 0)
+        return &args->is_all;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return &args->is_help;
+    return strcmp(name, "--version") == 0 ? &args->is_version : NULL;
+}
+
+static bool refuse(char say[TH_SAY_MAX], const char *what, const char *text)
+{
+    snprintf(say, TH_SAY_MAX, "%s %.200s; thctl help lists the commands", what, text);
+    return false;
+}
+
+/* Reads the option at argv[*at]; moves on when its value is the next word. */
+static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], int *at,
+                        char say[TH_SAY_MAX])
+{
+    const char *a = argv[*at];
+    const char *sign = strncmp(a, "--", 2) == 0 ? strchr(a, '=') : NULL;
+    char name[32], what[64];
+
+    snprintf(name, sizeof name, "%.*s", sign ? (int)(sign - a) : (int)strlen(a), a);
+    if (takes_value(name)) {
+        if (sign == NULL && *at + 1 == argc)
+            return refuse(say, "a value is missing for", a);
+        const char *value = sign ? sign + 1 : argv[++*at];
+        snprintf(what, sizeof what, "%s cannot be", name);
+        return read_value(args, name, value) || refuse(say, what, value);
+    }
+    bool *flag = flag_of(args, a);
+    if (flag == NULL)
+        return refuse(say, "unknown option", a);
+    *flag = true;
+    return true;
+}
+
+bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[], char say[TH_SAY_MAX])
+{
+    *out = (struct th_ctl_args){
+        .timeout_ms = 5000, .ping_count = 4, .ping_interval_ms = 1000, .ping_wait_ms = 2000};
+    for (int i = 1; i < argc; i++) {
+        bool is_option = argv[i][0] == '-' && argv[i][1] != '\0';
+
+        if (is_option) {
+            if (!read_option(out, argc, argv, &i, say))
+                return false;
+        } else if (out->word_count == TH_CTL_WORDS_MAX) {
+            return refuse(say, "too many words:", argv[i]);
+        } else {
+            out->word[out->word_count++] = argv[i];
+        }
+        if (out->is_help || out->is_version)
+            break;
+    }
+    return true;
+}
+
+void th_ctl_args_clear(struct th_ctl_args *args)
+{
+    json_decref(args->filter);
+    args->filter = NULL;
+}

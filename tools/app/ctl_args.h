@@ -1,0 +1,37 @@
+/*
+ * ctl_args.h - thctl's command line, read but not yet obeyed.
+ *
+ * Floor:  7 (app).
+ * Thread: any.
+ */
+#ifndef TH_APP_CTL_ARGS_H
+#define TH_APP_CTL_ARGS_H
+
+#include "switch/base/check.h"
+#include "tools/app/config.h"
+
+#include <jansson.h>
+
+enum { TH_CTL_WORDS_MAX = 8 };
+
+struct th_ctl_args {
+    const char *socket; /* NULL: looked for */
+    bool is_json, is_full, is_all, is_help, is_version;
+    unsigned timeout_ms;
+    unsigned word_count;
+    const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
+    unsigned ping_count, ping_interval_ms, ping_wait_ms;
+    unsigned for_ms; /* 0: not said */
+    json_t *filter;  /* the parameters of watch.start; NULL: none was named */
+};
+
+/*
+ * Reads it all; fills in defaults first.
+ * out  ends with th_ctl_args_clear, also on failure.
+ * say  filled on failure with one line.
+ */
+TH_MUST bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[],
+                              char say[TH_SAY_MAX]);
+void th_ctl_args_clear(struct th_ctl_args *args);
+
+#endif

@@ -1,0 +1,250 @@
+#include "tools/app/ctl_live.h"
+
+#include "tools/app/control_rpc.h"
+#include "tools/app/ctl_show.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LOOK_MS = 200 }; /* how long Ctrl-C may take */
+
+static const char unknown[] = "-";
+
+/* --- reading what the daemon said ----------------------------------------------------------------- */
+
+static const char *text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+
+    return text ? text : unknown;
+}
+
+static json_int_t number_of(const json_t *row, const char *key)
+{
+    return json_integer_value(json_object_get(row, key));
+}
+
+/* --- lines for people ----------------------------------------------------------------------------- */
+
+/* When, in UTC as the daemon's log. */
+static void show_time(const json_t *row, const struct th_style *style)
+{
+    json_int_t at_ms = number_of(row, "at_ms");
+    time_t s = (time_t)(at_ms / 1000);
+    struct tm tm;
+    char text[32];
+
+    gmtime_r(&s, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    fprintf(style->out, "%s%s.%03dZ%s  ", th_dim(style), text, (int)(at_ms % 1000),
+            th_plain(style));
+}
+
+static bool show_lagged(const json_t *row, const struct th_style *style)
+{
+    const json_t *lagged = json_object_get(row, "lagged");
+
+    if (lagged == NULL)
+        return false;
+    if (json_is_integer(lagged))
+        fprintf(style->out, "%s-- lagged: %lld not shown%s\n", th_red(style),
+                (long long)json_integer_value(lagged), th_plain(style));
+    else
+        fprintf(style->out, "%s-- lagged: some not shown, nobody knows how many%s\n", th_red(style),
+                th_plain(style));
+    return true;
+}
+
+static const char *colour_of(const char *kind, const struct th_style *style)
+{
+    if (strcmp(kind, "line_up") == 0 || strcmp(kind, "link_up") == 0)
+        return th_green(style);
+    if (strcmp(kind, "line_down") == 0 || strcmp(kind, "link_down") == 0)
+        return th_red(style);
+    return th_bold(style);
+}
+
+/* What a peer wrote, in ASCII, so that nothing of it reaches the terminal as a command. */
+static void show_foreign(const json_t *value, const struct th_style *style)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+
+    fputs(text ? text : "?", style->out);
+    free(text);
+}
+
+static void show_packet(const json_t *event, const struct th_style *style)
+{
+    const json_t *head = json_object_get(event, "head"), *err = json_object_get(event, "err");
+
+    fputc(' ', style->out);
+    if (json_is_object(head))
+        show_foreign(head, style);
+    else
+        fputs("(the head is no JSON)", style->out);
+    if (json_is_true(json_object_get(event, "end")))
+        fputs(" end", style->out);
+    if (json_is_string(err)) {
+        fputs(" err=", style->out);
+        show_foreign(err, style);
+    }
+    fprintf(style->out, " body=%lld", (long long)number_of(event, "body_bytes"));
+}
+
+/* " key=value" for what the event has. */
+static void show_member(const json_t *event, const char *key, const struct th_style *style)
+{
+    const json_t *value = json_object_get(event, key);
+
+    if (json_is_string(value))
+        fprintf(style->out, " %s=%s", key, json_string_value(value));
+    else if (json_is_integer(value))
+        fprintf(style->out, " %s=%lld", key, (long long)json_integer_value(value));
+    else if (json_is_boolean(value))
+        fprintf(style->out, " %s=%s", key, json_is_true(value) ? "yes" : "no");
+}
+
+void th_show_event(const json_t *event, const struct th_style *style)
+{
+    static const char *const members[] = {"path", "type",   "c",       "opened_by", "direction",
+                                          "seed", "result", "took_ms", "state"};
+    const char *kind = text_of(event, "kind"), *hex = text_of(event, "hashname");
+    const char *why = json_string_value(json_object_get(event, "why"));
+    char short_hex[72];
+
+    if (show_lagged(event, style))
+        return;
+    show_time(event, style);
+    fprintf(style->out, "%s%-12s%s", colour_of(kind, style), kind, th_plain(style));
+    if (strcmp(hex, unknown) != 0)
+        fprintf(style->out, " %s", th_show_hex(short_hex, hex, style));
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        show_member(event, members[i], style);
+    if (json_object_get(event, "head"))
+        show_packet(event, style);
+    if (why)
+        fprintf(style->out, " why=\"%s\"", why);
+    fputc('\n', style->out);
+}
+
+void th_show_trace(const json_t *entry, const struct th_style *style)
+{
+    const json_t *took = json_object_get(entry, "took_us");
+    const char *refused = json_string_value(json_object_get(entry, "refused"));
+    const char *ended = json_string_value(json_object_get(entry, "ended"));
+    bool is_in = strcmp(text_of(entry, "way"), "in") == 0;
+
+    if (show_lagged(entry, style))
+        return;
+    if (ended) {
+        fprintf(style->out, "-- %s has ended; waiting for its restart\n", ended);
+        return;
+    }
+    show_time(entry, style);
+    fprintf(style->out, "%s%-3s%s %-5s %-22s %-4s %-10s", is_in ? th_bold(style) : th_dim(style),
+            is_in ? "in" : "out", th_plain(style), text_of(entry, "sort"),
+            text_of(entry, "message"), is_in ? "from" : "to", text_of(entry, "with"));
+    if (json_is_integer(took))
+        fprintf(style->out, " %.3f ms", (double)json_integer_value(took) / 1000.0);
+    show_member(entry, "kind", style);
+    show_member(entry, "type", style);
+    show_member(entry, "opened_by", style);
+    if (refused)
+        fprintf(style->out, " %srefused: %s%s", th_red(style), refused, th_plain(style));
+    fputc('\n', style->out);
+}
+
+void th_show_suspend(const json_t *result, const struct th_style *style)
+{
+    char text[32];
+
+    fprintf(style->out, "%s is suspended for %s; thctl resume %s ends that\n",
+            text_of(result, "server"), th_text_ms(text, (uint64_t)number_of(result, "for_ms")),
+            text_of(result, "server"));
+}
+
+void th_show_resume(const json_t *result, const struct th_style *style)
+{
+    bool was_suspended = json_is_true(json_object_get(result, "was_suspended"));
+
+    fprintf(style->out, "%s %s\n", text_of(result, "server"),
+            was_suspended ? "goes on" : "was not suspended");
+}
+
+void th_show_restart(const json_t *result, const struct th_style *style)
+{
+    fprintf(style->out, "%s was restarted in %lld ms, its restart number %lld\n",
+            text_of(result, "server"), (long long)number_of(result, "took_ms"),
+            (long long)number_of(result, "restarts"));
+}
+
+/* --- streams -------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    is_interrupted = 1;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Prints one notification; false when it cannot be written. */
+static bool show(const struct th_ctl_run *run, const json_t *note)
+{
+    json_t *params = json_object_get(note, "params");
+    const char *method = json_string_value(json_object_get(note, "method"));
+    FILE *out = run->style->out;
+
+    if (!json_is_object(params) || method == NULL)
+        return true;
+    json_object_del(params, "id");
+    if (run->args->is_json) {
+        json_dumpf(params, out, JSON_COMPACT);
+        fputc('\n', out);
+    } else if (strcmp(method, "trace.event") == 0) {
+        th_show_trace(params, run->style);
+    } else {
+        th_show_event(params, run->style);
+    }
+    return fflush(out) == 0;
+}
+
+int th_ctl_stream(const struct th_ctl_run *run, const char *method, json_t *params,
+                  char say[TH_SAY_MAX])
+{
+    int64_t until = run->args->for_ms ? now_ms() + run->args->for_ms : INT64_MAX;
+    json_t *answer;
+    int code = 0;
+
+    enum th_err e =
+        th_ctl_call(run->ctl, method, params, run->args->timeout_ms, &answer, &code, say);
+    if (e != TH_OK)
+        return code == TH_RPC_PARAMS ? 2 : 1;
+    json_decref(answer);
+
+    signal(SIGINT, on_interrupt);
+    while (!is_interrupted && now_ms() < until) {
+        int64_t left = until - now_ms();
+
+        e = th_ctl_next(run->ctl, left < LOOK_MS ? (unsigned)left : LOOK_MS, &answer, say);
+        if (e == TH_TIMED_OUT)
+            continue;
+        if (e != TH_OK)
+            return 1;
+        bool is_shown = show(run, answer);
+        json_decref(answer);
+        if (!is_shown)
+            break; /* nobody reads any more; main says what else it was */
+    }
+    return 0;
+}

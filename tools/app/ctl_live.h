@@ -1,0 +1,42 @@
+/*
+ * ctl_live.h - thctl's commands that show things as they happen, and those that steer a server.
+ *
+ * Floor:  7 (app).
+ * Thread: one that may block.
+ */
+#ifndef TH_APP_CTL_LIVE_H
+#define TH_APP_CTL_LIVE_H
+
+#include "tools/app/ctl_args.h"
+#include "tools/app/ctl_client.h"
+#include "tools/app/ctl_text.h"
+
+/* Everything that a command needs; borrowed. */
+struct th_ctl_run {
+    struct th_ctl *ctl;
+    const struct th_ctl_args *args;
+    const struct th_style *style;
+};
+
+/*
+ * Prints a stream, one line for each of its notifications, each flushed, until Ctrl-C, or for as long
+ * as --for says.
+ *
+ * method  watch.start or server.trace.
+ * params  given; NULL for none.
+ * say     filled when the exit code is not 0.
+ * Returns the exit code: 0, 1 (the daemon went, or refused), 2 (what was asked for is none).
+ */
+int th_ctl_stream(const struct th_ctl_run *run, const char *method, json_t *params,
+                  char say[TH_SAY_MAX]);
+
+/* Prints what server.suspend, server.resume and server.restart answered. */
+void th_show_suspend(const json_t *result, const struct th_style *style);
+void th_show_resume(const json_t *result, const struct th_style *style);
+void th_show_restart(const json_t *result, const struct th_style *style);
+
+/* One event, or entry of a trace, as a line. */
+void th_show_event(const json_t *event, const struct th_style *style);
+void th_show_trace(const json_t *entry, const struct th_style *style);
+
+#endif
