@@ -11,7 +11,7 @@ enum {
     RESTARTS_MAX_DEFAULT = 5,
     PERIOD_MS_DEFAULT = 10000,
     WAITING_MAX = 64, /* calls of th_supervisor_ready_msg at once */
-    RETRY_MS = 100    /* after a child could not even be spawned */
+    RETRY_MS = 100    /* after a child could not be spawned, or found another gone */
 };
 
 const struct th_msg_kind th_supervisor_restart_msg = {"supervisor.restart", th_mem_free};
@@ -33,7 +33,8 @@ struct kid {
     uint64_t monitor;
     uint64_t started_ref; /* the call that is answered once its init has succeeded */
     unsigned restarts;
-    th_ms stop_by;       /* TH_NEVER: no limit */
+    th_ms stop_by; /* TH_NEVER: no limit */
+    th_ms spawned_at;
     th_ms retry_at;      /* ABSENT: when to spawn it again; TH_NEVER: not */
     bool is_wanted_back; /* somebody asked for its restart: not counted */
     struct th_from asker;
@@ -173,6 +174,7 @@ static enum th_err start_kid(struct supervisor *s, const struct th_self *self, s
 {
     enum th_err err = spawn_kid(self, kid);
 
+    kid->spawned_at = self->now.mono;
     kid->retry_at = TH_NEVER;
     return err == TH_OK ? TH_OK : not_spawned(s, self, kid, err);
 }
@@ -302,7 +304,10 @@ static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, s
         return give_up(s, self, kid, why);
     TH_LOG(self->log, WARN, "supervisor", "restarts name=%s child=%s why=\"%s\" restarts=%u",
            self->name, kid->child->spec.name, th_strerror(why), kid->restarts + 1);
-    return restart_kid(s, self, kid);
+    if (why != TH_GONE || self->now.mono - kid->spawned_at >= RETRY_MS)
+        return restart_kid(s, self, kid);
+    kid->retry_at = self->now.mono + RETRY_MS; /* another that it needs is being started anew */
+    return TH_OK;
 }
 
 static enum th_err on_down(struct supervisor *s, const struct th_self *self,

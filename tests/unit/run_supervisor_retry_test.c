@@ -1,4 +1,4 @@
-/* A supervisor that is refused memory while it starts a child anew. */
+/* A supervisor that cannot start a child anew just now. */
 #include "switch/base/mem.h"
 #include "switch/run/host_step.h"
 #include "switch/run/supervisor.h"
@@ -54,10 +54,50 @@ static void one_refusal_of_memory_never_makes_a_supervisor_give_up(void **state)
     th_host_step_close(host);
 }
 
+static enum th_err dependent_init(void *state, const struct th_self *self, void *arg)
+{
+    (void)state, (void)arg;
+    return th_whereis(self->host, self->scope, "other") ? TH_OK : TH_GONE;
+}
+
+static const struct th_server_ops dependent_ops = {
+    .name = "dependent", .init = dependent_init, .on_msg = child_on_msg};
+
+static void child_that_finds_another_gone_is_given_time_until_that_is_back(void **state)
+{
+    struct th_host *host;
+    struct th_place *place;
+    th_pid pid, other;
+    (void)state;
+    assert_int_equal(th_host_step_new(&host, 0), TH_OK);
+    assert_int_equal(th_host_step_place(host, "all", &place), TH_OK);
+    const struct th_child child = {
+        .spec = {.ops = &dependent_ops, .name = "dependent", .place = place},
+        .restart = TH_RESTART_ALWAYS};
+    const struct th_supervisor_spec spec = {.children = &child, .count = 1};
+    const struct th_server_spec supervisor = {
+        .ops = &th_supervisor_ops, .arg = (void *)&spec, .name = "supervisor", .place = place};
+    const struct th_server_spec needed = {.ops = &child_ops, .name = "other", .place = place};
+    assert_int_equal(th_spawn(host, &needed, &other), TH_OK);
+    assert_int_equal(th_spawn(host, &supervisor, &pid), TH_OK);
+    th_host_step_run(host, 1000);
+
+    th_stop(host, other, TH_IO);
+    th_stop(host, th_whereis(host, 0, "dependent"), TH_IO);
+    th_host_step_run(host, 250);
+    assert_int_equal(th_spawn(host, &needed, &other), TH_OK);
+    th_host_step_run(host, 250);
+
+    assert_true(th_whereis(host, 0, "supervisor") == pid);
+    assert_true(th_whereis(host, 0, "dependent") != 0);
+    th_host_step_close(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_refusal_of_memory_never_makes_a_supervisor_give_up),
+        cmocka_unit_test(child_that_finds_another_gone_is_given_time_until_that_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
