@@ -1,0 +1,185 @@
+"""What a program needs to have a node in it: the installed library, its header, and pkg-config.
+
+tests/embed/example.c is built as a user would build it, against a copy of the library that was
+installed for the test, and run.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+
+from mesh import BUILD, SLOW, check, main, run, sanitizer, skip, test, wait_for  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLE = os.path.join(HERE, "example.c")
+HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
+
+
+def compiler():
+    """The one that the library was built with: its sanitizers go with no other."""
+    with open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
+        return re.search(r"^CMAKE_C_COMPILER:\w+=(.*)$", cache.read(), re.M).group(1)
+
+
+def must(command, **more):
+    result = run(command, **more)
+    check(result.returncode == 0, "%s: %s%s" % (" ".join(command), result.stdout, result.stderr))
+    return result.stdout
+
+
+class Installed:
+    """The library in a folder of its own; without the shared one when is_static."""
+
+    def __init__(self, is_static=False):
+        self.is_static = is_static
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="telehash-embed-")
+        self.prefix = os.path.join(self.folder, "prefix")
+        try:
+            must(["cmake", "--install", BUILD, "--prefix", self.prefix])
+            found = {name: path for path, _, names in os.walk(self.prefix) for name in names}
+            check("telehash.pc" in found, "telehash.pc is not installed: %s" % sorted(found))
+            self.pkgconfig = found["telehash.pc"]
+            self.library = os.path.dirname(self.pkgconfig)
+            if self.is_static:
+                for name in [name for name in found if name.startswith("libtelehash.so")]:
+                    os.remove(os.path.join(found[name], name))
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+
+    def flags(self, *which):
+        static = ["--static"] if self.is_static else []
+        path = [self.pkgconfig, os.environ.get("PKG_CONFIG_PATH")]
+        environment = dict(os.environ, PKG_CONFIG_PATH=":".join(part for part in path if part))
+        return must(["pkg-config", *static, *which, "telehash"], env=environment).split()
+
+    def build_example(self):
+        program = os.path.join(self.folder, "example")
+        sanitize = ["-fsanitize=" + sanitizer()] if sanitizer() else []
+        must([compiler(), "-std=gnu11", *WARNINGS, *sanitize, "-o", program, EXAMPLE, *self.flags("--cflags", "--libs")])
+        return program
+
+
+class Example:
+    """The running program; what it prints is kept line by line."""
+
+    def __init__(self, installed, program, *words):
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.library)
+        self.process = subprocess.Popen(
+            [program, *words], env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        self.lines = []
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdin.close()
+
+    def read(self):
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
+
+    def wait_line(self, begin):
+        """What follows in the first line that begins so."""
+
+        def found():
+            is_over = not self.reader.is_alive()
+            lines = [line[len(begin) :] for line in list(self.lines) if line.startswith(begin)]
+            check(lines or not is_over, "it ended without %r: %s" % (begin, self.lines))
+            return lines
+
+        return wait_for(lambda: "%r in %s" % (begin, self.lines), found, 10 * SLOW)[0]
+
+    def wait_entry(self):
+        """How others join through it: the lines of one JSON object."""
+        self.wait_line("}")
+        return "\n".join(self.lines[self.lines.index("{") : self.lines.index("}") + 1])
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(10 * SLOW)
+
+
+def check_two_connect(installed, program):
+    with Example(installed, program) as first:
+        hashname, entry = first.wait_line("hashname "), first.wait_entry()
+        first.wait_line("state alone")
+        with Example(installed, program, entry, hashname) as second:
+            check(second.wait_line("connected to ") == hashname, "%s" % second.lines)
+            check(second.wait_line("link up ") == hashname, "%s" % second.lines)
+            check(first.wait_line("link up ") == second.wait_line("hashname "), "%s" % first.lines)
+            check(second.end() == 0, "the second ended badly: %s" % second.lines)
+            first.wait_line("link down ")
+        check(first.end() == 0, "the first ended badly: %s" % first.lines)
+
+
+@test
+def two_programs_with_the_shared_library_connect():
+    with Installed() as installed:
+        program = installed.build_example()
+        check("libtelehash.so" in must(["readelf", "-d", program]), "it is not linked to the shared library")
+        check_two_connect(installed, program)
+
+
+@test
+def two_programs_with_the_static_library_connect():
+    with Installed(is_static=True) as installed:
+        program = installed.build_example()
+        check("libtelehash" not in must(["readelf", "-d", program]), "it is linked to a shared library")
+        check_two_connect(installed, program)
+
+
+@test
+def what_cannot_be_started_is_said():
+    with Installed() as installed:
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.library)
+        result = run([installed.build_example(), "no seeds"], env=environment)
+        check(result.returncode == 1 and result.stderr.startswith("example: "), "%s" % result)
+
+
+@test
+def the_example_is_cplusplus_too():
+    if not shutil.which("c++"):
+        print("        (there is no C++ compiler: left out)")
+        return
+    with Installed() as installed:
+        must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", EXAMPLE, *installed.flags("--cflags")])
+
+
+@test
+def the_shared_library_exports_what_the_header_declares_and_nothing_else():
+    with open(HEADER) as header:
+        declared = set(re.findall(r"^TH_API\b[^;(]*?\b(\w+)\(", header.read(), re.M))
+    check(len(declared) > 10 and all(name.startswith("th_") for name in declared), "%s" % declared)
+
+    with Installed() as installed:
+        library = os.path.join(installed.library, "libtelehash.so")
+        exported = {line.split()[-1] for line in must(["nm", "-D", "--defined-only", library]).splitlines()}
+    check(exported == declared, "only exported: %s; only declared: %s" % (exported - declared, declared - exported))
+
+
+if os.name != "posix" or not all(shutil.which(tool) for tool in ("cmake", "pkg-config", "nm", "readelf")):
+    skip("cmake, pkg-config or binutils are not there (tools/setup test installs them)")
+main()
