@@ -5,6 +5,7 @@
 #include "router/telehash.h"
 
 #include "switch/base/err.h"
+#include "switch/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,37 @@ static void node_on_a_loop_may_be_closed_before_the_loop_ran(void **state)
 
 /* --- what cannot go well ----------------------------------------------------------------------------- */
 
+/* On a loop everything happens on this thread, whose memory is refused. */
+static void refused_memory_is_told_and_a_node_can_be_closed_all_the_same(void **state)
+{
+    enum { REFUSALS = 150, TURNS = 20 };
+    unsigned failed = 0;
+    (void)state;
+
+    for (uint64_t nth = 1; nth <= REFUSALS; nth++) {
+        struct app app;
+        uv_loop_t loop;
+        struct th_node *node = make_node(NULL);
+        app_init(&app);
+        assert_int_equal(uv_loop_init(&loop), 0);
+
+        th_mem_refuse(nth);
+        enum th_err e = th_node_start(node, &loop, on_event, &app);
+        assert_true(e == TH_OK || e == TH_NO_MEMORY || e == TH_LIMIT);
+        failed += e != TH_OK;
+        for (unsigned i = 0; i < TURNS; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        th_node_close(node, on_closed, &app);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        th_mem_refuse(0);
+
+        assert_int_equal(app.closed, 1);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        app_clear(&app);
+    }
+    assert_true(failed > 0 && failed < REFUSALS);
+}
+
 static void node_that_was_not_started_is_closed_at_once(void **state)
 {
     struct app app;
@@ -405,6 +437,7 @@ int main(void)
         cmocka_unit_test(port_in_use_is_told_and_the_start_may_be_tried_again),
         cmocka_unit_test(nodes_on_one_loop_of_the_application_connect_and_leave_nothing_there),
         cmocka_unit_test(node_on_a_loop_may_be_closed_before_the_loop_ran),
+        cmocka_unit_test(refused_memory_is_told_and_a_node_can_be_closed_all_the_same),
         cmocka_unit_test(node_that_was_not_started_is_closed_at_once),
         cmocka_unit_test(misuse_is_answered_invalid),
         cmocka_unit_test(identity_is_exported_and_imported),
