@@ -170,9 +170,11 @@ static enum th_err make_own_places(struct th_node *node, struct places *places)
 
 static enum th_err make_places(struct th_node *node, struct places *places)
 {
+    enum { SLOW_MS = 1000 }; /* a callback, of the application's too, that takes longer is named */
     struct th_place *place = NULL;
     enum th_err e;
 
+    th_host_set_watchdog(node->host, SLOW_MS, &node->log);
     if (node->loop == NULL)
         return make_own_places(node, places);
     e = th_host_uv_place_on(node->host, "telehash", node->loop, &place);
