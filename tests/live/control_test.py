@@ -33,6 +33,7 @@ def three(mesh):
     return nodes
 
 
+# A10, A11
 @test
 def every_method_answers_in_its_shape():
     with Mesh() as mesh:
@@ -221,6 +222,7 @@ def the_group_may_look_and_probe_but_not_steer():
         check(node.call("status")["hashname"] == node.hashname, "it stopped")
 
 
+# D1, D3
 @test
 def clients_that_vanish_or_send_too_much_harm_nobody():
     with Mesh() as mesh:
@@ -293,6 +295,7 @@ def sixty_four_clients_are_served_and_one_more_is_told():
             client.close()
 
 
+# D2
 @test
 def without_file_descriptors_clients_wait_and_those_connected_are_served():
     with Mesh() as mesh:
@@ -322,6 +325,7 @@ def without_file_descriptors_clients_wait_and_those_connected_are_served():
         check(node.log().count("WARN  control: paused") == 1, node.log())
 
 
+# A11
 @test
 def thctl_names_what_it_tried_and_ends_with_the_right_code():
     with Mesh() as mesh:

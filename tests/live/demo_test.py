@@ -50,6 +50,7 @@ class Folder:
         check(os.listdir(self.path) == [], "files are left: %s" % os.listdir(self.path))
 
 
+# A11
 @test
 def it_shows_a_mesh_a_lookup_and_a_ping_and_cleans_up():
     with Folder() as folder:

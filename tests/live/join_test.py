@@ -25,6 +25,7 @@ def ping_all(nodes):
     return silent
 
 
+# A4
 @test
 def ten_daemons_are_ready_soon_and_every_pair_can_be_pinged():
     with Mesh() as mesh:

@@ -1,8 +1,9 @@
-"""With --threads 1 every server takes turns on one loop, and everything still works."""
+"""Each server has a loop of its own; with --threads 1 all take turns on one, and everything still works."""
 
 from mesh import Mesh, SLOW, check, main, test
 
 
+# E5
 @test
 def a_mesh_of_nodes_with_one_loop_each_joins_finds_and_ends():
     with Mesh() as mesh:
@@ -22,6 +23,15 @@ def a_mesh_of_nodes_with_one_loop_each_joins_finds_and_ends():
         for node in nodes:
             code, took = node.stop()
             check(code == 0 and took < 2 * SLOW, "%s ended with %d after %.1f s" % (node.name, code, took))
+
+
+# A5
+@test
+def by_itself_each_server_of_a_node_has_a_loop_of_its_own():
+    with Mesh() as mesh:
+        threads = {server["name"]: server["thread"] for server in mesh.node("a").start().call("servers")}
+        owners = [threads[name] for name in ("switch", "dialer", "router", "bootstrap", "control")]
+        check(len(set(owners)) == len(owners), "%s" % threads)
 
 
 main()

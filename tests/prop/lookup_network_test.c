@@ -434,6 +434,7 @@ static void look_up_many(struct world *w, unsigned lookups, struct sums *sums)
 
 static struct sums sums;
 
+/* A3 */
 static void without_faults_every_node_of_a_small_network_is_found(void **state)
 {
     struct world w;

@@ -60,6 +60,7 @@ static void a_user_has_places_of_his_own(void **state)
     assert_string_equal(config.socket, "/run/user/1000/telehash/telehashd.sock");
 }
 
+/* A11 */
 static void a_service_manager_names_the_places(void **state)
 {
     (void)state;
@@ -79,6 +80,7 @@ static void a_service_manager_names_the_places(void **state)
     assert_string_equal(config.socket, "/tmp/s");
 }
 
+/* A11 */
 static void every_flag_is_read(void **state)
 {
     (void)state;

@@ -276,6 +276,7 @@ static const char peer_params[] =
 
 /* --- the tests ------------------------------------------------------------------------------------ */
 
+/* A10 */
 static void a_server_that_hangs_is_named(void **state)
 {
     (void)state;
@@ -376,6 +377,7 @@ static void too_many_dials_are_busy(void **state)
     close_bench(b);
 }
 
+/* D3 */
 static void a_client_that_goes_while_it_waits_harms_nobody(void **state)
 {
     (void)state;
@@ -411,6 +413,7 @@ static void requests_that_wait_end_with_the_server(void **state)
     close_bench(b);
 }
 
+/* D3 */
 static void a_new_control_server_takes_over_the_socket(void **state)
 {
     (void)state;

@@ -2,7 +2,7 @@
 #include "switch/core/exchange.h"
 #include "tests/lib/halves.h"
 
-/* A1 */
+/* A1, A11 */
 static void open_answered_by_open_makes_a_line_on_both_sides(void **state)
 {
     (void)state;

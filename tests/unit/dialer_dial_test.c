@@ -169,6 +169,7 @@ static void answers_that_cannot_be_read_are_counted(void **state)
     bench_close(b);
 }
 
+/* A3 */
 static void time_out_of_a_request_is_a_step_without_an_answer(void **state)
 {
     (void)state;
@@ -204,6 +205,7 @@ static void target_with_a_line_is_reached_without_asking_anybody(void **state)
     bench_close(b);
 }
 
+/* A3 */
 static void target_that_is_found_is_introduced_and_reached(void **state)
 {
     (void)state;
@@ -397,6 +399,7 @@ static void our_own_neighbours_can_be_found(void **state)
     bench_close(b);
 }
 
+/* A3 */
 static void whole_dial_has_a_time(void **state)
 {
     (void)state;

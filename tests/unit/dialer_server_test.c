@@ -153,6 +153,7 @@ static void dialer_that_stops_tells_every_dial(void **state)
     bench_close(b);
 }
 
+/* A9 */
 static void dialer_ends_when_the_event_manager_does(void **state)
 {
     (void)state;

@@ -125,6 +125,7 @@ static void end(struct bench *b)
 
 /* --- asking --- */
 
+/* A3 */
 static void nearest_three_are_asked_first(void **state)
 {
     struct bench b = {0};
@@ -140,6 +141,7 @@ static void nearest_three_are_asked_first(void **state)
     end(&b);
 }
 
+/* A3 */
 static void an_answer_frees_a_place_for_the_nearest_it_told_of(void **state)
 {
     struct bench b = {0};

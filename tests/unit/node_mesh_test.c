@@ -10,6 +10,7 @@ static struct mesh *mesh_of(uint8_t rng_seed)
     return mesh_begin(&(struct mesh_plan){.count = NODES, .rng_seed = rng_seed});
 }
 
+/* A4 */
 static void ten_nodes_that_know_one_seed_are_ready_in_five_seconds(void **state)
 {
     struct mesh *mesh = mesh_of(1);
@@ -132,6 +133,7 @@ static void seed_of_nodes_with_few_links_is_linked_again_within_45_s(void **stat
     restart_after(90, 9, 2, 8);
 }
 
+/* A4 */
 static void node_that_was_cut_off_comes_back(void **state)
 {
     struct mesh *mesh = mesh_of(10);

@@ -133,6 +133,7 @@ static void entry_of(struct th_node *node, char entry[ENTRY_MAX])
 
 /* --- nodes on threads of their own ------------------------------------------------------------------- */
 
+/* B1 */
 static void node_connects_to_another_by_its_hashname(void **state)
 {
     struct app a, b;
@@ -253,6 +254,7 @@ static void port_in_use_is_told_and_the_start_may_be_tried_again(void **state)
 
 /* --- nodes on a loop of the application's ------------------------------------------------------------- */
 
+/* E5 */
 static void nodes_on_one_loop_of_the_application_connect_and_leave_nothing_there(void **state)
 {
     struct app a, b;

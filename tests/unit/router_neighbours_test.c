@@ -55,6 +55,7 @@ static void events_that_were_missed_are_made_up_for_by_a_picture(void **state)
 
 /* --- neighbours that end ----------------------------------------------------------------------------- */
 
+/* A9 */
 static void router_ends_with_its_event_manager(void **state)
 {
     struct world *w = begin_with_router();

@@ -3,6 +3,7 @@
 
 /* --- links ------------------------------------------------------------------------------------------- */
 
+/* B6 */
 static void new_line_leads_to_a_link_that_is_announced(void **state)
 {
     struct world *w = begin_with_router();
@@ -35,6 +36,7 @@ static void request_of_theirs_is_answered_on_its_channel(void **state)
     end(w);
 }
 
+/* B6 */
 static void link_goes_down_with_its_line(void **state)
 {
     struct world *w = begin_with_router();
@@ -124,6 +126,7 @@ static void only_links_are_logged_and_in_full(void **state)
 
 /* --- dials ------------------------------------------------------------------------------------------- */
 
+/* A6 */
 static void told_node_is_reached_from_inside_an_event(void **state)
 {
     struct world *w = begin_with_router();

@@ -3,7 +3,7 @@
 
 /* --- too slow --- */
 
-/* C7, A8: the reader is slow; the announcer never notices. */
+/* C7, A8, B5: the reader is slow; the announcer never notices. */
 static void lost_events_are_counted_and_lost_state_is_told(void **state)
 {
     (void)state;

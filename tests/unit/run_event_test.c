@@ -229,7 +229,7 @@ static void event_that_waits_comes_though_its_owner_unsubscribed(void **state)
     th_host_step_close(stage.host);
 }
 
-/* A9, B4 */
+/* A9, B2, B4 */
 static void subscription_of_a_dead_owner_is_gone(void **state)
 {
     (void)state;
@@ -291,6 +291,7 @@ static void subscription_at_a_dead_manager_is_told(void **state)
     th_host_step_close(stage.host);
 }
 
+/* B2 */
 static void list_shows_owners_in_order_with_their_counts(void **state)
 {
     (void)state;

@@ -103,6 +103,7 @@ static void servers_at_several_places_pass_messages(void **state)
     run_ring(3);
 }
 
+/* E5 */
 static void servers_at_one_place_take_turns(void **state)
 {
     (void)state;

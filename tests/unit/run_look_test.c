@@ -9,7 +9,7 @@ static enum th_err looks(struct probe *probe, const struct th_self *self, struct
     return TH_OK;
 }
 
-/* A10 */
+/* A10, D5 */
 static void row_says_what_a_server_is_and_does(void **state)
 {
     (void)state;

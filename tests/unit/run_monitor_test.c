@@ -88,7 +88,7 @@ static enum th_err demonitors(struct probe *probe, const struct th_self *self, s
     return TH_OK;
 }
 
-/* C3: also when it waits in the mailbox already. */
+/* C3, E3: also when it waits in the mailbox already. */
 static void nothing_is_told_after_a_demonitor(void **state)
 {
     (void)state;

@@ -34,6 +34,7 @@ static enum th_err fails_msg(struct probe *probe, const struct th_self *self, st
     return fails(probe, self);
 }
 
+/* E2 */
 static void init_comes_first_and_terminate_last_and_once(void **state)
 {
     (void)state;
@@ -291,6 +292,7 @@ static void name_belongs_to_one_living_server_of_its_scope(void **state)
     th_host_step_close(stage.host);
 }
 
+/* B6 */
 static void name_is_free_again_when_its_server_has_ended(void **state)
 {
     (void)state;

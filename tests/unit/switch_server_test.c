@@ -231,7 +231,7 @@ static unsigned count_kind(const struct watcher *w, uint64_t kind)
     return n;
 }
 
-/* A1 */
+/* A1, B6 */
 static void line_and_its_packets_are_announced_on_both_sides(void **state)
 {
     struct bench *b = *state;
@@ -349,6 +349,7 @@ static void channels_show_who_of_us_opened_them(void **state)
     assert_true(th_hashname_is_equal(&channels->channel[0].peer, &b->identity[1].hashname));
 }
 
+/* B6 */
 static void switch_that_ends_says_that_its_lines_are_down(void **state)
 {
     struct bench *b = *state;

@@ -166,6 +166,7 @@ static void end(struct world *w)
     th_rng_clear(&w->rng);
 }
 
+/* A4 */
 static void node_with_a_seed_opens_links_looks_for_itself_and_is_ready(void **state)
 {
     struct world w;
@@ -252,6 +253,7 @@ static void silent_seeds_leave_a_node_alone_that_keeps_trying(void **state)
     end(&w);
 }
 
+/* A4 */
 static void silent_seed_is_tried_every_25_s_at_least_for_ten_minutes_then_every_65(void **state)
 {
     struct world w;
@@ -406,6 +408,7 @@ static void link_that_nobody_answers_is_asked_for_again(void **state)
     end(&w);
 }
 
+/* A4 */
 static void node_that_lost_its_last_link_begins_again(void **state)
 {
     struct world w;
@@ -427,6 +430,7 @@ static void node_that_lost_its_last_link_begins_again(void **state)
     end(&w);
 }
 
+/* A4 */
 static void node_comes_back_through_peers_it_met(void **state)
 {
     struct world w;

@@ -16,6 +16,7 @@ static struct th_spare told(uint8_t n)
     return (struct th_spare){.id = test_id(INDEX, n), .has_via = true, .via = test_id(255, n)};
 }
 
+/* A2 */
 static void flood_of_names_costs_spares_and_never_a_friend(void **state)
 {
     struct th_peer friends[] = {peer(1, true), peer(2, false)};
@@ -109,6 +110,7 @@ static void peer_is_no_spare(void **state)
     th_bucket_clear(&bucket);
 }
 
+/* A2 */
 static void youngest_that_others_opened_beyond_the_first_k_is_the_loser(void **state)
 {
     struct th_peer peers[] = {peer(1, false), peer(2, false), peer(3, false), peer(4, true),

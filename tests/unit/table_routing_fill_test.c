@@ -310,6 +310,7 @@ static void dialed(struct test_bench *b, int bucket, bool is_done)
     test_take(b);
 }
 
+/* A2 */
 static void refresh_dials_into_each_bucket_down_to_the_nearest_neighbours(void **state)
 {
     struct test_bench *b = test_bench_new(2, 8);
@@ -367,6 +368,47 @@ static void bucket_that_was_looked_into_is_left_alone_for_an_hour(void **state)
     }
 
     assert_in_range(last, 1000 + 54 * 60000, 1000 + 60 * 60000);
+    test_bench_free(b);
+}
+
+static void bucket_that_the_first_look_did_not_fill_is_looked_into_once_more(void **state)
+{
+    struct test_bench *b = test_bench_new(2, 8);
+    unsigned dials = 0;
+    (void)state;
+
+    test_link_out(b, test_id(255, 1), 2);
+    refresh(b);
+    dialed(b, 255, true);
+    for (th_ms t = 2000; t < 3000000; t += 5000) {
+        b->now = test_now(t);
+        test_hear(b, test_id(255, 1), 2, true);
+        test_tick_at(b, t);
+        dials += test_count(b, TH_ROUTING_DIAL);
+        assert_true(dials == (t > 60000));
+        if (test_count(b, TH_ROUTING_DIAL))
+            dialed(b, 255, true);
+    }
+    test_bench_free(b);
+}
+
+static void refusal_is_no_loss_that_makes_us_look(void **state)
+{
+    struct test_bench *b = test_bench_new(2, 8);
+    (void)state;
+
+    test_link_out(b, test_id(255, 9), 2);
+    for (th_ms t = 2000; t < 600000; t += 5000) {
+        b->now = test_now(t);
+        test_hear(b, test_id(255, 9), 2, true);
+        test_line_up(b, test_id(255, 1));
+        if (test_count(b, TH_ROUTING_OPEN)) {
+            test_opened(b, test_id(255, 1), 4, TH_OK);
+            test_hear_end(b, test_id(255, 1), 4, true);
+        }
+        test_tick_at(b, t);
+        assert_int_equal(test_count(b, TH_ROUTING_DIAL), 0);
+    }
     test_bench_free(b);
 }
 
@@ -511,6 +553,8 @@ int main(void)
         cmocka_unit_test(refresh_dials_into_each_bucket_down_to_the_nearest_neighbours),
         cmocka_unit_test(refresh_with_nobody_known_ends_at_once),
         cmocka_unit_test(bucket_that_was_looked_into_is_left_alone_for_an_hour),
+        cmocka_unit_test(bucket_that_the_first_look_did_not_fill_is_looked_into_once_more),
+        cmocka_unit_test(refusal_is_no_loss_that_makes_us_look),
         cmocka_unit_test(dial_that_did_not_take_place_is_tried_again_in_a_minute),
         cmocka_unit_test(bucket_that_lost_a_link_is_looked_into_soon),
         cmocka_unit_test(bucket_without_loss_is_not_looked_into_before_it_is_asked_for),

@@ -230,6 +230,7 @@ static void keepalive_is_answered_when_our_last_is_over_10_s_old(void **state)
     test_bench_free(b);
 }
 
+/* A2 */
 static void silent_link_is_asked_dropped_and_replaced_at_once(void **state)
 {
     struct test_bench *b = test_bench_new(1, 8);
@@ -362,6 +363,7 @@ static void link_of_a_node_that_says_nothing_of_seeding_is_no_seed(void **state)
     test_bench_free(b);
 }
 
+/* A2 */
 static void seek_is_answered_and_ended(void **state)
 {
     struct test_bench *b = test_bench_new(2, 8);

@@ -84,6 +84,7 @@ static void newcomer_to_another_bucket_takes_the_place_of_the_youngest_there(voi
     th_table_clear(&table);
 }
 
+/* A2 */
 static void newcomer_is_refused_when_no_bucket_is_above_k(void **state)
 {
     struct th_table table;
