@@ -14,10 +14,8 @@
 
 struct th_bootstrap_config {
     struct th_hashname self;
-    const struct th_seeds *seeds; /* configured; dialled for ever */
-    const struct th_seeds
-        *remembered; /* linked in the last run; tried a few times, then seldom, and
-                                        * only while there is no link */
+    const struct th_seeds *seeds;      /* configured; dialled for ever */
+    const struct th_seeds *remembered; /* of the last run; tried a few times, then seldom */
     const char *events_name, *switch_name, *dialer_name, *router_name;
     uint8_t rng_seed[TH_RNG_SEED_BYTES];
 };
