@@ -144,18 +144,31 @@ static enum th_err copy_seeds(struct th_seeds *out, const struct th_seeds *from,
     return TH_OK;
 }
 
-static enum th_err load(struct daemon *d, char say[TH_SAY_MAX])
+/* The identity of the open state directory; made when there is none. */
+static enum th_err own_identity(struct daemon *d, char say[TH_SAY_MAX])
 {
     uint8_t seed[TH_KEY_BYTES];
-    char warning[TH_SAY_MAX];
     bool is_new;
 
-    enum th_err e = th_store_open(&d->store, d->config.state_dir, say);
+    randombytes_buf(seed, sizeof seed);
+    enum th_err e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
+    sodium_memzero(seed, sizeof seed);
+    return e;
+}
+
+static enum th_err load(struct daemon *d, char say[TH_SAY_MAX])
+{
+    char warning[TH_SAY_MAX];
+
+    /* What was named is judged before anything is made. */
+    enum th_err e =
+        d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say) : TH_OK;
+    if (e == TH_OK)
+        e = th_store_open(&d->store, d->config.state_dir, say);
     if (e != TH_OK)
         return e;
-    randombytes_buf(seed, sizeof seed);
-    e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
-    sodium_memzero(seed, sizeof seed);
+    if (d->config.identity == NULL)
+        e = own_identity(d, say);
     if (e == TH_OK)
         e = th_store_load(&d->store, &d->remembered, warning, say);
     if (e == TH_OK && warning[0])
@@ -366,15 +379,14 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
     struct th_addr addrs[TH_NET_ADDRS_MAX];
     struct th_paths paths = {0};
     char hex[TH_HASHNAME_HEX + 1];
-    uint8_t seed[TH_KEY_BYTES];
-    bool is_new;
 
-    enum th_err e = th_store_peek_identity(&d->identity, d->config.state_dir, say);
-    if (e == TH_NO_ENTRY) {
-        randombytes_buf(seed, sizeof seed);
+    enum th_err e = d->config.identity
+                        ? th_store_read_identity(&d->identity, d->config.identity, say)
+                        : th_store_peek_identity(&d->identity, d->config.state_dir, say);
+    if (e == TH_NO_ENTRY && d->config.identity == NULL) {
         e = th_store_open(&d->store, d->config.state_dir, say);
         if (e == TH_OK)
-            e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
+            e = own_identity(d, say);
     }
     if (e == TH_OK)
         e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,

@@ -186,6 +186,38 @@ static void a_broken_identity_is_reported_and_left_alone(void **state)
     th_store_close(&store);
 }
 
+static void an_identity_elsewhere_is_read_and_nothing_is_made(void **state)
+{
+    const struct place *place = *state;
+    static const uint8_t seed[TH_KEY_BYTES] = {5};
+    struct th_store store;
+    struct th_identity made, read;
+    char path[256], say[TH_SAY_MAX];
+    bool is_new;
+
+    open_store(&store, place);
+    assert_int_equal(th_store_identity(&store, &made, seed, &is_new, say), TH_OK);
+    th_store_close(&store);
+    path_of(path, place, "identity.json");
+    assert_int_equal(chmod(path, 0400), 0);
+
+    assert_int_equal(th_store_read_identity(&read, path, say), TH_OK);
+    assert_true(th_hashname_is_equal(&read.hashname, &made.hashname));
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_int_equal(th_store_read_identity(&read, path, say), TH_NO_PERMISSION);
+    assert_non_null(strstr(say, "--identity"));
+    assert_int_equal(chmod(path, 0404), 0);
+    assert_int_equal(th_store_read_identity(&read, path, say), TH_NO_PERMISSION);
+    assert_int_equal(th_store_read_identity(&read, place->dir, say), TH_INVALID);
+    path_of(path, place, "missing");
+    assert_int_equal(th_store_read_identity(&read, path, say), TH_NO_ENTRY);
+    assert_non_null(strstr(say, "missing: no such file"));
+    put(place, "broken", "{\"3a\":1}");
+    path_of(path, place, "broken");
+    assert_int_equal(th_store_read_identity(&read, path, say), TH_FORMAT);
+    assert_true(says(place, "broken", "{\"3a\":1}"));
+}
+
 static void an_identity_that_others_can_read_is_refused(void **state)
 {
     const struct place *place = *state;
@@ -335,6 +367,7 @@ int main(void)
         IN_PLACE(a_file_in_the_place_of_the_directory_is_refused),
         IN_PLACE(an_identity_is_made_once_and_read_ever_after),
         IN_PLACE(a_broken_identity_is_reported_and_left_alone),
+        IN_PLACE(an_identity_elsewhere_is_read_and_nothing_is_made),
         IN_PLACE(an_identity_that_others_can_read_is_refused),
         IN_PLACE(peers_and_date_come_back_in_the_next_run),
         IN_PLACE(none_never_replace_some_and_a_date_only_rises),

@@ -102,6 +102,16 @@ static enum th_err read_seeds(struct th_config *c, const char *text, char say[TH
     return TH_OK;
 }
 
+static enum th_err read_identity(struct th_config *c, const char *text, char say[TH_SAY_MAX])
+{
+    if (text[0] == '\0')
+        return refuse(say, "--identity", text, "is no name of a file");
+    if (c->identity)
+        return refuse(say, "--identity", text, "a node has one identity");
+    c->identity = text;
+    return TH_OK;
+}
+
 static enum th_err read_init(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
     (void)text, (void)say;
@@ -186,6 +196,7 @@ static const struct flag flags[] = {
     {"--advertise", "HOST:PORT", "what others are told instead of our own addresses; repeatable",
      read_advertise},
     {"--seeds", "FILE", "nodes to join from; repeatable", read_seeds},
+    {"--identity", "FILE", "a key outside the state directory; it is only read", read_identity},
     {"--init", NULL, "make the identity if there is none, print its seeds entry and end",
      read_init},
     {"--print-hashname", NULL, "the same, but print only the hashname", read_print_hashname},

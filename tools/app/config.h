@@ -61,6 +61,7 @@ struct th_config {
     const char *advertise[TH_ADVERTISE_MAX]; /* HOST:PORT, borrowed from argv */
     unsigned seeds_count;
     const char *seeds[TH_SEEDS_FILES_MAX]; /* names of files, borrowed from argv */
+    const char *identity; /* a key outside the state directory, borrowed from argv; NULL: none */
     bool is_one_loop;
     unsigned k, links_max; /* 0: the router's defaults */
     enum th_log_level log_level;

@@ -80,39 +80,54 @@ static enum th_err complain(char say[TH_SAY_MAX], const char *dir, const char *n
 
 /* --- the identity --------------------------------------------------------------------------------- */
 
-static enum th_err read_identity(struct th_identity *out, const char *dir, int dir_fd,
-                                 char say[TH_SAY_MAX])
+/* Reads a key pair. where: its name as the operator knows it; advice: what to do about a broken one. */
+static enum th_err read_key(struct th_identity *out, int dir_fd, const char *name,
+                            const char *where, const char *advice, char say[TH_SAY_MAX])
 {
     char complaint[TH_COMPLAINT_MAX];
     char *text;
     size_t len;
     struct stat st;
-    enum th_err e = th_file_read(dir_fd, identity_name, TH_STORE_FILE_MAX, &text, &len, &st);
+    enum th_err e = th_file_read(dir_fd, name, TH_STORE_FILE_MAX, &text, &len, &st);
 
-    if (e == TH_NO_ENTRY)
+    if (e != TH_OK) {
+        snprintf(say, TH_SAY_MAX, "%.300s: %s", where, th_file_why(e));
         return e;
-    if (e != TH_OK)
-        return complain(say, dir, identity_name, e, "");
-
+    }
     if (st.st_mode & (S_IRWXG | S_IRWXO)) {
-        snprintf(
-            say, TH_SAY_MAX,
-            "%.300s/%s: others may read this secret (mode %03o); chmod 600 it, or make a new one "
-            "if somebody did",
-            dir, identity_name, (unsigned)st.st_mode & 0777u);
+        snprintf(say, TH_SAY_MAX,
+                 "%.300s: others may read this secret (mode %03o); chmod 600 it, or make a new one "
+                 "if somebody did",
+                 where, (unsigned)st.st_mode & 0777u);
         e = TH_NO_PERMISSION;
     } else {
         e = th_identity_read(out, (struct th_bytes){(const uint8_t *)text, len}, complaint);
         if (e != TH_OK)
-            snprintf(
-                say, TH_SAY_MAX,
-                "%.200s/%s: %s; it is left as it is: bring back a copy, or move it away to get "
-                "a new identity",
-                dir, identity_name, complaint);
+            snprintf(say, TH_SAY_MAX, "%.200s: %s; %s", where, complaint, advice);
     }
     sodium_memzero(text, len);
     th_mem_free(text);
     return e;
+}
+
+static enum th_err read_identity(struct th_identity *out, const char *dir, int dir_fd,
+                                 char say[TH_SAY_MAX])
+{
+    char where[TH_FILE_PATH_MAX + sizeof identity_name + 1];
+
+    snprintf(where, sizeof where, "%s/%s", dir, identity_name);
+    return read_key(out, dir_fd, identity_name, where,
+                    "it is left as it is: bring back a copy, or move it away to get a new identity",
+                    say);
+}
+
+enum th_err th_store_read_identity(struct th_identity *out, const char *file, char say[TH_SAY_MAX])
+{
+    char where[TH_FILE_PATH_MAX + 16];
+
+    snprintf(where, sizeof where, "--identity %s", file);
+    return read_key(out, AT_FDCWD, file, where,
+                    "give a file as telehashd --init makes it (identity.json)", say);
 }
 
 static enum th_err make_identity(struct th_store *store, struct th_identity *out,

@@ -1,7 +1,7 @@
 /*
  * store.h - the state directory: identity, remembered peers, the highest `at`.
  *
- *     identity.json   the key pair, in the form of all implementations; 0600
+ *     identity.json   the key pair, in the form of all implementations; 0600; none with --identity
  *     peers.json      {"format":1,"peers":{…a seeds file…}}
  *     state.json      {"format":1,"at":…}
  *     lock            held while a daemon uses the directory; always empty
@@ -50,6 +50,11 @@ TH_MUST enum th_err th_store_identity(struct th_store *store, struct th_identity
 /* Reads the identity of a directory that another daemon may have locked.
  * Errors: as th_store_identity, and TH_NO_ENTRY when there is none. */
 TH_MUST enum th_err th_store_peek_identity(struct th_identity *out, const char *dir,
+                                           char say[TH_SAY_MAX]);
+
+/* Reads a key that lies elsewhere (--identity); nothing is ever written to it.
+ * Errors: as above, and TH_INVALID (no regular file). */
+TH_MUST enum th_err th_store_read_identity(struct th_identity *out, const char *file,
                                            char say[TH_SAY_MAX]);
 
 /*
