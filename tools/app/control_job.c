@@ -186,6 +186,11 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_SERVER_RESTART:
         th_server_restart(c, self, job);
         break;
+#ifdef TH_TEST_HOOKS
+    case TH_METHOD_SERVER_BUSY:
+        th_server_busy(c, self, job);
+        break;
+#endif
     case TH_METHOD_SEEDS_EXPORT:
         th_job_answer(c, self, job, th_look_seeds(&look));
         break;
@@ -217,17 +222,24 @@ static const struct question {
     [TH_JOB_CHANNELS] = {TH_NEED_CHANNELS, TH_NODE_SWITCH, &th_switch_msg_channels},
 };
 
+/* What must be asked before. The links are needed to know whose hashname begins so: a whole one works
+ * without, also while the router hangs. */
+static unsigned needs_of(const struct th_job *job)
+{
+    const char *text = json_string_value(json_object_get(job->request.params, "hashname"));
+    bool is_whole = text && strlen(text) == TH_HASHNAME_HEX;
+
+    return is_whole ? job->method->needs & ~(unsigned)TH_NEED_TABLE : job->method->needs;
+}
+
 /* A method that cannot do without an answer fails when there is none; says which server it was. */
 static bool fail_without_answers(struct th_control *c, const struct th_self *self,
                                  struct th_job *job)
 {
-    const char *text = json_string_value(json_object_get(job->request.params, "hashname"));
-    bool is_tolerant = job->method->id == TH_METHOD_STATUS ||
-                       (job->method->access == TH_ACCESS_PROBE && text &&
-                        strlen(text) == TH_HASHNAME_HEX && job->method->id == TH_METHOD_SEEK);
+    bool is_tolerant = job->method->id == TH_METHOD_STATUS;
 
     for (unsigned i = 0; i < TH_JOB_CALLS && !is_tolerant; i++) {
-        if (!(job->method->needs & questions[i].need) || body_of(job, i))
+        if (!(needs_of(job) & questions[i].need) || body_of(job, i))
             continue;
         char message[96];
         bool is_late = job->call[i].why == TH_TIMED_OUT;
@@ -270,7 +282,7 @@ static void gather(struct th_control *c, const struct th_self *self, struct th_j
     for (unsigned i = 0; i < TH_JOB_CALLS; i++) {
         struct th_job_call *call = &job->call[i];
 
-        if (!(job->method->needs & questions[i].need))
+        if (!(needs_of(job) & questions[i].need))
             continue;
         call->job = job;
         call->why = th_call(self, th_whereis(self->host, self->scope, questions[i].server),

@@ -143,6 +143,9 @@ struct th_server_look *th_server_rows(struct th_host *host, unsigned *count);
 bool th_server_named(struct th_control *c, const struct th_self *self, struct th_job *job,
                      struct th_server_look *out);
 void th_server_suspend(struct th_control *c, const struct th_self *self, struct th_job *job);
+#ifdef TH_TEST_HOOKS
+void th_server_busy(struct th_control *c, const struct th_self *self, struct th_job *job);
+#endif
 void th_server_resume(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_server_restart(struct th_control *c, const struct th_self *self, struct th_job *job);
 

@@ -6,6 +6,7 @@
 #include "switch/base/mem.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { SUSPEND_MS_MAX = 60 * 60 * 1000, RESTART_MS = 4000 };
 
@@ -128,6 +129,42 @@ void th_server_resume(struct th_control *c, const struct th_self *self, struct t
     th_job_answer(c, self, job,
                   json_pack("{s:s, s:b}", "server", server.name, "was_suspended", was_suspended));
 }
+
+#ifdef TH_TEST_HOOKS
+
+/* --- a server that hangs, for tests --------------------------------------------------------------- */
+
+/* A message that no server knows is dropped at the end of the callback that got it: there it sleeps. */
+static void sleep_instead_of_freeing(void *body)
+{
+    uint64_t ms = *(uint64_t *)body;
+    struct timespec rest = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    th_mem_free(body);
+    while (nanosleep(&rest, &rest) != 0)
+        continue;
+}
+
+static const struct th_msg_kind busy_msg = {"test.busy", sleep_instead_of_freeing};
+
+void th_server_busy(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    struct th_server_look server;
+    uint64_t for_ms;
+
+    if (!steered(c, self, job, &server))
+        return;
+    if (!th_param_number(&for_ms, job->request.params, "for_ms", 1, 60000, 1000)) {
+        th_job_fail(c, self, job, TH_RPC_PARAMS, "\"for_ms\" must be 1 to 60000", NULL);
+        return;
+    }
+    th_post(self->host, server.pid,
+            (struct th_msg){.kind = &busy_msg, .body = th_mem_copy(&for_ms, sizeof for_ms)});
+    th_job_answer(c, self, job,
+                  json_pack("{s:s, s:I}", "server", server.name, "for_ms", (json_int_t)for_ms));
+}
+
+#endif
 
 /* --- restart -------------------------------------------------------------------------------------- */
 

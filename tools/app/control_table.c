@@ -64,6 +64,10 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_NEED_NOTHING, "let a suspended server go on"},
     {TH_METHOD_SERVER_RESTART, "server.restart", "server", "{server, restarts, took_ms}",
      TH_ACCESS_ADMIN, TH_NEED_NOTHING, "end one server and start it anew; the others go on"},
+#ifdef TH_TEST_HOOKS
+    {TH_METHOD_SERVER_BUSY, "server.busy", "server, for_ms", "{server, for_ms}", TH_ACCESS_ADMIN,
+     TH_NEED_NOTHING, "for tests: one callback of a server takes that long"},
+#endif
     {TH_METHOD_SEEDS_EXPORT, "seeds.export", "", "{HASHNAME: {paths, parts, keys}}", TH_ACCESS_READ,
      TH_NEED_STATUS, "our own entry for the seeds file of others"},
     {TH_METHOD_METHODS, "methods", "", "[{name, params, result, access, help}]", TH_ACCESS_READ,
