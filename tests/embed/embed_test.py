@@ -135,6 +135,7 @@ def check_two_connect(installed, program):
         check(first.end() == 0, "the first ended badly: %s" % first.lines)
 
 
+# A11
 @test
 def two_programs_with_the_shared_library_connect():
     with Installed() as installed:

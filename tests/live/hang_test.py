@@ -47,6 +47,7 @@ def three(mesh):
     return nodes
 
 
+# A8
 @test
 def a_suspended_router_delays_neither_switch_nor_dialer():
     with Mesh() as mesh:
@@ -61,6 +62,7 @@ def a_suspended_router_delays_neither_switch_nor_dialer():
         mesh.wait_ready([seed, hung, third], 5)
 
 
+# A8, A10
 @test
 def a_router_busy_in_one_callback_delays_neither_switch_nor_dialer():
     with Mesh() as mesh:

@@ -158,6 +158,7 @@ static void alarm_init_and_end_are_told_and_then_it_is_over(void **state)
     drop(&stage, tracing);
 }
 
+/* D5 */
 static void nothing_is_told_before_its_start_and_a_server_has_one_reader(void **state)
 {
     (void)state;
