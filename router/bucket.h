@@ -57,6 +57,7 @@ struct th_bucket {
     /* The owner's: when a random name in here was last looked for, and when to do so again. */
     bool has_refreshed;
     bool is_refresh_queued;
+    bool is_looked_twice;
     th_ms refreshed_at;
     th_ms refresh_at;
 };

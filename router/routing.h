@@ -20,7 +20,8 @@
  * (a router that was restarted finds its links again) and ended later.
  *
  * Every bucket in use, and those above, is looked into by dialling a random name in it, once an hour;
- * sooner when a link went and the bucket has fewer than k.
+ * sooner when the bucket has fewer than k because a link went, or still has so a minute after the
+ * first look: many may have come at the same time.
  *
  * Errors: what can fail fails with TH_NO_MEMORY only. The machine is then still whole, but what was
  * to be done may be lost: start anew.

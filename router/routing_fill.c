@@ -209,10 +209,15 @@ enum th_err th_routing_leave(struct th_routing *routing, struct th_now now)
 
 /* --- refresh -------------------------------------------------------------------------------------- */
 
-/* A time up to a tenth sooner, so that what was begun together does not stay so. */
-static th_ms sooner_than(struct th_routing *routing, th_ms ms)
+/* A while from then on, up to a tenth less, so that what was begun together does not stay so. */
+static th_ms later(struct th_routing *routing, th_ms then, th_ms ms)
 {
-    return routing->now.mono + th_rng_between(routing->rng, ms - ms / 10, ms);
+    return then + th_rng_between(routing->rng, ms - ms / 10, ms);
+}
+
+static th_ms from_now(struct th_routing *routing, th_ms ms)
+{
+    return later(routing, routing->now.mono, ms);
 }
 
 static void refresh_at(struct th_routing *routing, struct th_bucket *bucket, th_ms at)
@@ -224,11 +229,11 @@ static void refresh_at(struct th_routing *routing, struct th_bucket *bucket, th_
 void th_routing_plan_refresh(struct th_routing *routing, struct th_bucket *bucket, bool is_loss)
 {
     if (bucket->refresh_at == 0)
-        refresh_at(routing, bucket, sooner_than(routing, TH_REFRESH_MS));
+        refresh_at(routing, bucket, from_now(routing, TH_REFRESH_MS));
     if (!is_loss || bucket->up_count >= routing->config.table.k)
         return;
 
-    th_ms soon = sooner_than(routing, TH_REFRESH_GAP_MS);
+    th_ms soon = from_now(routing, TH_REFRESH_GAP_MS);
     if (bucket->has_refreshed && bucket->refreshed_at + TH_REFRESH_SOON_MS > soon)
         soon = bucket->refreshed_at + TH_REFRESH_SOON_MS;
     if (soon < bucket->refresh_at)
@@ -249,6 +254,20 @@ static bool was_refreshed(const struct th_routing *routing, const struct th_buck
            routing->now.mono - bucket->refreshed_at < TH_REFRESH_MS - TH_REFRESH_MS / 10;
 }
 
+static void expire_refresh(struct th_routing *routing, struct th_bucket *bucket)
+{
+    bool has_enough = bucket->up_count >= routing->config.table.k;
+
+    if (routing->table.up_count == 0) { /* there is nobody to ask */
+        bucket->refresh_at = from_now(routing, TH_REFRESH_SOON_MS);
+    } else if (has_enough && was_refreshed(routing, bucket)) {
+        bucket->refresh_at = later(routing, bucket->refreshed_at, TH_REFRESH_MS);
+    } else {
+        bucket->refresh_at = from_now(routing, TH_REFRESH_MS);
+        queue_refresh(routing, bucket);
+    }
+}
+
 void th_routing_tick_refresh(struct th_routing *routing)
 {
     if (routing->now.mono < routing->refresh_at)
@@ -259,16 +278,8 @@ void th_routing_tick_refresh(struct th_routing *routing)
         struct th_bucket *bucket = routing->table.bucket[i];
         if (bucket == NULL || bucket->refresh_at == 0)
             continue;
-        if (bucket->refresh_at <= routing->now.mono) {
-            bool has_enough = bucket->up_count >= routing->config.table.k;
-            if (routing->table.up_count == 0) {
-                bucket->refresh_at = sooner_than(routing, TH_REFRESH_SOON_MS);
-            } else {
-                bucket->refresh_at = sooner_than(routing, TH_REFRESH_MS);
-                if (!has_enough || !was_refreshed(routing, bucket))
-                    queue_refresh(routing, bucket);
-            }
-        }
+        if (bucket->refresh_at <= routing->now.mono)
+            expire_refresh(routing, bucket);
         routing->refresh_at = th_sooner(routing->refresh_at, bucket->refresh_at);
     }
 }
@@ -320,7 +331,7 @@ static enum th_err dial_into(struct th_routing *routing, int index)
     routing->refresh_running++;
     bucket->has_refreshed = true;
     bucket->refreshed_at = routing->now.mono;
-    refresh_at(routing, bucket, sooner_than(routing, TH_REFRESH_MS));
+    refresh_at(routing, bucket, from_now(routing, TH_REFRESH_MS));
     return TH_OK;
 }
 
@@ -361,7 +372,11 @@ enum th_err th_routing_on_dialed(struct th_routing *routing, struct th_now now, 
     routing->refresh_running--;
     if (!is_done) {
         into->has_refreshed = false;
-        refresh_at(routing, into, sooner_than(routing, TH_REFRESH_SOON_MS));
+        refresh_at(routing, into, from_now(routing, TH_REFRESH_SOON_MS));
+    } else if (!into->is_looked_twice) {
+        /* Who comes while others come too is missed easily, by them and by us. */
+        into->is_looked_twice = true;
+        refresh_at(routing, into, from_now(routing, TH_REFRESH_SOON_MS));
     }
     return th_routing_fill(routing);
 }

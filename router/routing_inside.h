@@ -69,7 +69,7 @@ TH_MUST enum th_err th_routing_offer(struct th_routing *routing, const struct th
 bool th_routing_is_asked(const struct th_routing *routing, const struct th_hashname *id);
 void th_routing_unask(struct th_routing *routing, const struct th_hashname *id);
 
-/* A link came up in a bucket, or (is_loss) went from it: plans when to look into it. */
+/* Something changed in a bucket (is_loss: a link went from it): plans when to look into it. */
 void th_routing_plan_refresh(struct th_routing *routing, struct th_bucket *bucket, bool is_loss);
 
 /* Queues the buckets whose time has come. */

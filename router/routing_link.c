@@ -108,14 +108,15 @@ enum th_err th_routing_lose(struct th_routing *routing, struct th_peer *peer, en
         .has_line = has_line,
         .failures = (uint8_t)(peer->failures + (why == TH_TIMED_OUT)),
     };
+    bool was_up = peer->link.is_up;
     enum th_err err = tell_down(routing, peer, why);
 
-    if (err == TH_OK && peer->link.is_up)
+    if (err == TH_OK && was_up)
         err = th_ages_note(&routing->ages, &peer->id, peer->first_seen_at, routing->now);
     th_heap_set(&routing->due, &peer->due, TH_NEVER);
     th_table_remove(&routing->table, peer);
     routing->is_hungry = true;
-    th_routing_plan_refresh(routing, routing->table.bucket[index], true);
+    th_routing_plan_refresh(routing, routing->table.bucket[index], was_up);
     if (err == TH_OK)
         err = leave_alone(routing, &spare.id, why);
     if (err == TH_OK && spare.failures < TH_SPARE_FAILURES_MAX)
