@@ -133,6 +133,16 @@ static void what_is_no_flag_or_value_is_named_in_one_line(void **state)
         {"--log-level", "loud", "--log-level loud"},
         {"--state-dir", "", "--state-dir"},
         {"--init=1", NULL, "--init takes no value"},
+        {"", NULL, "unknown argument \"\""},
+        {"--k", "", "--k \"\""},
+        {"--k", "--init", "--k needs a value"},
+        {"--seeds", "", "--seeds \"\""},
+        {"--listen", "224.0.0.1:1", "multicast"},
+        {"--listen", "[fe80::1]:1", "link-local"},
+        {"--advertise", "2001:db8::1:1", "[2001:db8::1]:42424"},
+        {"--advertise", "[::1:1", "HOST:PORT"},
+        {"--advertise", "name: 1", "HOST:PORT"},
+        {"--advertise", "300.1.1.1:1", "HOST:PORT"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -141,6 +151,25 @@ static void what_is_no_flag_or_value_is_named_in_one_line(void **state)
         assert_null(strchr(say, '\n'));
     }
     assert_int_equal(config.k, 77); /* untouched */
+}
+
+/* Once the last of two won, and nobody was told that the first one meant nothing. */
+static void what_has_one_value_is_not_given_two(void **state)
+{
+    (void)state;
+    struct th_config config;
+    char say[TH_SAY_MAX];
+    char *const flags[][2] = {{"--state-dir", "/a"}, {"--socket", "/a"},   {"--threads", "1"},
+                              {"--k", "4"},          {"--links-max", "9"}, {"--log-level", "info"}};
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        char *const *flag = flags[i];
+
+        assert_int_equal(READ(&config, &user, say, flag[0], flag[1], flag[0], flag[1]), TH_INVALID);
+        assert_non_null(strstr(say, "twice"));
+    }
+    assert_int_equal(READ(&config, &user, say, "--state-dir", "/a", "--state", "/a"), TH_INVALID);
+    assert_int_equal(READ(&config, &user, say, "--init", "--init"), TH_OK);
 }
 
 static void a_path_too_long_for_a_socket_is_refused_by_name_and_length(void **state)
@@ -236,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_service_manager_names_the_places),
         cmocka_unit_test(every_flag_is_read),
         cmocka_unit_test(what_is_no_flag_or_value_is_named_in_one_line),
+        cmocka_unit_test(what_has_one_value_is_not_given_two),
         cmocka_unit_test(a_path_too_long_for_a_socket_is_refused_by_name_and_length),
         cmocka_unit_test(without_a_home_the_state_needs_a_flag),
         cmocka_unit_test(a_task_is_chosen_by_its_flag),

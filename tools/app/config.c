@@ -10,6 +10,7 @@
 /* One flag. value: what follows it, NULL when it takes nothing. */
 struct flag {
     const char *name, *value, *help;
+    bool is_repeatable;
     enum th_err (*read)(struct th_config *config, const char *text, char say[TH_SAY_MAX]);
 };
 
@@ -18,16 +19,16 @@ struct flag {
 static enum th_err refuse(char say[TH_SAY_MAX], const char *flag, const char *text,
                           const char *wanted)
 {
-    snprintf(say, TH_SAY_MAX, "%s %.200s: %s", flag, text, wanted);
+    snprintf(say, TH_SAY_MAX, "%s %.200s: %s", flag, text[0] ? text : "\"\"", wanted);
     return TH_INVALID;
 }
 
 static enum th_err read_state_dir(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
     if (text[0] == '\0')
-        return refuse(say, "--state-dir", "\"\"", "name a folder");
+        return refuse(say, "--state-dir", text, "name a folder");
     if (strlen(text) >= sizeof c->state_dir - 32) /* room for names of files in it */
-        return refuse(say, "--state-dir", text, "the name is too long");
+        return refuse(say, "--state-dir", text, "the name is too long; choose a shorter one");
     snprintf(c->state_dir, sizeof c->state_dir, "%s", text);
     return TH_OK;
 }
@@ -39,7 +40,7 @@ static enum th_err read_socket_path(char path[TH_SOCKET_PATH_MAX], const char *w
 
     path[0] = '\0';
     if (len == 0)
-        return refuse(say, whose, "\"\"", "name a file for the control socket");
+        return refuse(say, whose, text, "name a file for the control socket");
     if (len >= TH_SOCKET_PATH_MAX) {
         snprintf(
             say, TH_SAY_MAX,
@@ -57,12 +58,23 @@ static enum th_err read_socket(struct th_config *c, const char *text, char say[T
     return read_socket_path(c->socket, "--socket", text, say);
 }
 
+static bool is_multicast(const struct th_addr *addr)
+{
+    return addr->family == TH_FAMILY_IPV6 ? addr->ip[0] == 0xff : addr->ip[0] >= 224;
+}
+
 static enum th_err read_listen(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
     struct th_addr addr;
 
     if (!th_addr_read(&addr, text, strlen(text)))
         return refuse(say, "--listen", text, "is no ADDR:PORT, such as 0.0.0.0:42424 or [::1]:0");
+    if (is_multicast(&addr))
+        return refuse(say, "--listen", text,
+                      "is a multicast or reserved address; name one of this machine, or 0.0.0.0");
+    if (addr.family == TH_FAMILY_IPV6 && th_addr_realm(&addr) == TH_REALM_LINK)
+        return refuse(say, "--listen", text,
+                      "a link-local address means nothing without its interface; [::] has all");
     if (c->listen_count == TH_LISTEN_MAX)
         return refuse(say, "--listen", text, "more than 8 addresses to listen on");
     for (unsigned i = 0; i < c->listen_count; i++)
@@ -72,20 +84,30 @@ static enum th_err read_listen(struct th_config *c, const char *text, char say[T
     return TH_OK;
 }
 
+/* Whether it can be the name of a host: no number, nor an IPv6 address that lacks its brackets. */
+static bool is_host_name(const char *text, size_t len)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    return len > 0 && strspn(text, letters) >= len && strspn(text, "0123456789.") < len;
+}
+
 /* The name is looked up later; a number is judged at once. */
 static enum th_err read_advertise(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
     const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    const char *digits = colon ? colon + 1 : "";
+    unsigned long port = strtoul(digits, NULL, 10);
+    bool is_port = digits[0] && digits[strspn(digits, "0123456789")] == '\0' && port >= 1 &&
+                   port <= UINT16_MAX;
     struct th_addr addr;
+    bool is_ip = is_port && th_addr_read(&addr, text, strlen(text));
 
-    if (colon == NULL || colon == text || end == colon + 1 || *end != '\0' || port < 1 ||
-        port > 65535)
+    if (!is_port || !(is_ip || is_host_name(text, (size_t)(colon - text))))
         return refuse(say, "--advertise", text,
                       "is no HOST:PORT, such as node.example.org:42424 or [2001:db8::1]:42424");
-    if (th_addr_read(&addr, text, strlen(text)) &&
-        (th_addr_realm(&addr) == TH_REALM_NONE || th_addr_realm(&addr) == TH_REALM_LINK))
+    if (is_ip && (th_addr_realm(&addr) == TH_REALM_NONE || th_addr_realm(&addr) == TH_REALM_LINK))
         return refuse(say, "--advertise", text,
                       "nobody could reach that; name an address that others can use");
     if (c->advertise_count == TH_ADVERTISE_MAX)
@@ -96,6 +118,8 @@ static enum th_err read_advertise(struct th_config *c, const char *text, char sa
 
 static enum th_err read_seeds(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
+    if (text[0] == '\0')
+        return refuse(say, "--seeds", text, "name a FILE, as thctl seeds export prints it");
     if (c->seeds_count == TH_SEEDS_FILES_MAX)
         return refuse(say, "--seeds", text, "more than 16 files of seeds");
     c->seeds[c->seeds_count++] = text;
@@ -144,7 +168,8 @@ static enum th_err read_number(unsigned *out, const char *flag, const char *text
     unsigned long n = strtoul(text, &end, 10);
 
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < low || n > high) {
-        snprintf(say, TH_SAY_MAX, "%s %.200s: is no number %u to %u", flag, text, low, high);
+        snprintf(say, TH_SAY_MAX, "%s %.200s: is no number %u to %u", flag, text[0] ? text : "\"\"",
+                 low, high);
         return TH_INVALID;
     }
     *out = (unsigned)n;
@@ -189,23 +214,25 @@ static enum th_err read_version(struct th_config *c, const char *text, char say[
 /* --- the table ------------------------------------------------------------------------------------ */
 
 static const struct flag flags[] = {
-    {"--state-dir", "DIR", "where identity and remembered peers are kept", read_state_dir},
-    {"--state", "DIR", "the same", read_state_dir},
-    {"--socket", "PATH", "the control socket, for thctl", read_socket},
-    {"--listen", "ADDR:PORT", "where to listen; repeatable, port 0 takes a free one", read_listen},
+    {"--state-dir", "DIR", "where identity and remembered peers are kept", false, read_state_dir},
+    {"--state", "DIR", "the same", false, read_state_dir},
+    {"--socket", "PATH", "the control socket, for thctl", false, read_socket},
+    {"--listen", "ADDR:PORT", "where to listen; repeatable, port 0 takes a free one", true,
+     read_listen},
     {"--advertise", "HOST:PORT", "what others are told instead of our own addresses; repeatable",
-     read_advertise},
-    {"--seeds", "FILE", "nodes to join from; repeatable", read_seeds},
-    {"--identity", "FILE", "a key outside the state directory; it is only read", read_identity},
-    {"--init", NULL, "make the identity if there is none, print its seeds entry and end",
+     true, read_advertise},
+    {"--seeds", "FILE", "nodes to join from; repeatable", true, read_seeds},
+    {"--identity", "FILE", "a key outside the state directory; it is only read", false,
+     read_identity},
+    {"--init", NULL, "make the identity if there is none, print its seeds entry and end", false,
      read_init},
-    {"--print-hashname", NULL, "the same, but print only the hashname", read_print_hashname},
-    {"--threads", "1", "all servers on one loop, not a loop each", read_threads},
-    {"--k", "N", "links wanted in each bucket (8)", read_k},
-    {"--links-max", "N", "links in all (256)", read_links_max},
-    {"--log-level", "LEVEL", "error, warn, info (default) or debug", read_log_level},
-    {"--help", NULL, "print this and end", read_help},
-    {"--version", NULL, "print the version and end", read_version},
+    {"--print-hashname", NULL, "the same, but print only the hashname", false, read_print_hashname},
+    {"--threads", "1", "all servers on one loop, not a loop each", false, read_threads},
+    {"--k", "N", "links wanted in each bucket (8)", false, read_k},
+    {"--links-max", "N", "links in all (256)", false, read_links_max},
+    {"--log-level", "LEVEL", "error, warn, info (default) or debug", false, read_log_level},
+    {"--help", NULL, "print this and end", false, read_help},
+    {"--version", NULL, "print the version and end", false, read_version},
 };
 enum { FLAGS = sizeof flags / sizeof flags[0] };
 
@@ -222,9 +249,23 @@ static const struct flag *find_flag(const char *argument, const char **value)
     return NULL;
 }
 
+/* Whether a flag that may be given once was given before; one of two names is the same flag. */
+static bool is_said_twice(const struct flag *flag, bool said[FLAGS])
+{
+    bool is_twice = false;
+
+    for (size_t i = 0; i < FLAGS; i++)
+        if (flags[i].read == flag->read)
+            is_twice = is_twice || said[i];
+    said[flag - flags] = true;
+    return is_twice && flag->value && !flag->is_repeatable;
+}
+
 static enum th_err read_flags(struct th_config *config, int argc, char *const argv[],
                               char say[TH_SAY_MAX])
 {
+    bool said[FLAGS] = {false};
+
     for (int i = 1; i < argc; i++) {
         const char *value;
         const struct flag *flag =
@@ -232,7 +273,7 @@ static enum th_err read_flags(struct th_config *config, int argc, char *const ar
 
         if (flag == NULL) {
             snprintf(say, TH_SAY_MAX, "unknown argument %.200s; telehashd --help lists the flags",
-                     argv[i]);
+                     argv[i][0] ? argv[i] : "\"\"");
             return TH_INVALID;
         }
         if (flag->value == NULL && value != NULL) {
@@ -240,7 +281,8 @@ static enum th_err read_flags(struct th_config *config, int argc, char *const ar
             return TH_INVALID;
         }
         if (flag->value != NULL && value == NULL) {
-            if (i + 1 == argc) {
+            /* What looks like a flag is one: whoever means a file of that name writes --flag=FILE. */
+            if (i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0) {
                 snprintf(say, TH_SAY_MAX, "%s needs a value: %s %s", flag->name, flag->name,
                          flag->value);
                 return TH_INVALID;
@@ -250,6 +292,10 @@ static enum th_err read_flags(struct th_config *config, int argc, char *const ar
         enum th_err e = flag->read(config, value, say);
         if (e != TH_OK)
             return e;
+        if (is_said_twice(flag, said)) {
+            snprintf(say, TH_SAY_MAX, "%s is given twice; leave one out", flag->name);
+            return TH_INVALID;
+        }
     }
     return TH_OK;
 }
@@ -433,6 +479,17 @@ unsigned th_socket_candidates(char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PAT
         count++;
     snprintf(paths[count++], TH_SOCKET_PATH_MAX, "%s", system_socket);
     return count;
+}
+
+void th_complain(const char *who, const char *say)
+{
+    char line[TH_SAY_MAX];
+
+    snprintf(line, sizeof line, "%s", say);
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    fprintf(stderr, "%s: %s\n", who, line);
 }
 
 int th_exit_code(enum th_err e)

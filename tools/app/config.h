@@ -92,6 +92,10 @@ unsigned th_socket_candidates(char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PAT
                               const char *given, const struct th_environment *env,
                               char say[TH_SAY_MAX]);
 
+/* Prints the one line on stderr: who speaks and what is wrong. Names that somebody gave us may have
+ * control characters in them; each is shown as a ?. */
+void th_complain(const char *who, const char *say);
+
 /* The exit code that an error of the start makes: 2 when starting again would not help (a bad flag,
  * file or permission), else 1. */
 int th_exit_code(enum th_err e);
