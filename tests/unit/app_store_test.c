@@ -339,6 +339,45 @@ static void files_of_a_newer_version_are_refused_and_left_alone(void **state)
     th_store_close(&store);
 }
 
+/* Once broken peers were renamed before the state was found to be of a newer version. */
+static void a_refused_start_keeps_nothing_aside(void **state)
+{
+    const struct place *place = *state;
+    struct th_store store;
+    struct th_seeds loaded = {0};
+    char say[TH_SAY_MAX], warning[TH_SAY_MAX];
+
+    open_store(&store, place);
+    put(place, "peers.json", "broken");
+    put(place, "state.json", "{\"format\":2}");
+
+    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_NEWER);
+    assert_string_equal(warning, "");
+    assert_true(says(place, "peers.json", "broken"));
+    assert_true(says(place, "state.json", "{\"format\":2}"));
+    th_store_close(&store);
+}
+
+/* Once it was taken for missing, and the new identity could not be written. */
+static void an_identity_that_is_a_link_to_nothing_is_refused(void **state)
+{
+    const struct place *place = *state;
+    struct th_store store;
+    struct th_identity id;
+    uint8_t seed[TH_KEY_BYTES] = {1};
+    char say[TH_SAY_MAX], path[256];
+    bool is_new;
+
+    open_store(&store, place);
+    path_of(path, place, "identity.json");
+    assert_int_equal(symlink("nowhere", path), 0);
+
+    assert_int_equal(th_store_identity(&store, &id, seed, &is_new, say), TH_INVALID);
+    assert_non_null(strstr(say, "identity.json"));
+    assert_int_equal(th_store_peek_identity(&id, place->dir, say), TH_INVALID);
+    th_store_close(&store);
+}
+
 static void a_seeds_file_is_named_when_it_cannot_be_read(void **state)
 {
     const struct place *place = *state;
@@ -374,6 +413,8 @@ int main(void)
         IN_PLACE(what_did_not_change_is_not_written),
         IN_PLACE(broken_files_are_kept_aside_under_free_names),
         IN_PLACE(files_of_a_newer_version_are_refused_and_left_alone),
+        IN_PLACE(a_refused_start_keeps_nothing_aside),
+        IN_PLACE(an_identity_that_is_a_link_to_nothing_is_refused),
         IN_PLACE(a_seeds_file_is_named_when_it_cannot_be_read),
     };
 

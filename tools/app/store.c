@@ -42,22 +42,31 @@ static enum th_err lock(struct th_store *store, char say[TH_SAY_MAX])
     return TH_IN_USE;
 }
 
+/* Says why a state directory cannot be used (as errno has it), and gives the error back. */
+static enum th_err complain_dir(char say[TH_SAY_MAX], const char *dir, enum th_err e)
+{
+    const char *why = errno == ENAMETOOLONG ? "the name is too long"
+                      : e == TH_INVALID     ? "is no directory"
+                                            : strerror(errno);
+
+    snprintf(say, TH_SAY_MAX, "state directory %.300s: %s; give another with --state-dir DIR", dir,
+             why);
+    return e;
+}
+
 enum th_err th_store_open(struct th_store *store, const char *dir, char say[TH_SAY_MAX])
 {
     *store = (struct th_store){.dir_fd = -1, .lock_fd = -1};
     snprintf(store->dir, sizeof store->dir, "%s", dir);
 
+    errno = 0;
     enum th_err e = th_file_make_dir(dir, 0700);
     if (e == TH_OK) {
         store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->dir_fd < 0)
             e = th_file_err(errno);
     }
-    if (e == TH_OK)
-        return lock(store, say);
-    snprintf(say, TH_SAY_MAX, "state directory %.300s: %s; give another with --state-dir DIR", dir,
-             e == TH_INVALID ? "is no directory" : strerror(errno));
-    return e;
+    return e == TH_OK ? lock(store, say) : complain_dir(say, dir, e);
 }
 
 void th_store_close(struct th_store *store)
@@ -90,8 +99,12 @@ static enum th_err read_key(struct th_identity *out, int dir_fd, const char *nam
     struct stat st;
     enum th_err e = th_file_read(dir_fd, name, TH_STORE_FILE_MAX, &text, &len, &st);
 
+    if (e == TH_NO_ENTRY && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        snprintf(say, TH_SAY_MAX, "%.300s: is a link to what is not there; %s", where, advice);
+        return TH_INVALID;
+    }
     if (e != TH_OK) {
-        snprintf(say, TH_SAY_MAX, "%.300s: %s", where, th_file_why(e));
+        snprintf(say, TH_SAY_MAX, "%.300s: %s; %s", where, th_file_why(e), advice);
         return e;
     }
     if (st.st_mode & (S_IRWXG | S_IRWXO)) {
@@ -162,7 +175,7 @@ enum th_err th_store_peek_identity(struct th_identity *out, const char *dir, cha
 
     if (dir_fd < 0) {
         e = th_file_err(errno);
-        return e == TH_NO_ENTRY ? e : complain(say, dir, identity_name, e, "");
+        return e == TH_NO_ENTRY ? e : complain_dir(say, dir, e);
     }
     e = read_identity(out, dir, dir_fd, say);
     close(dir_fd);
@@ -194,106 +207,108 @@ static enum th_err keep_aside(struct th_store *store, const char *name, const ch
     return TH_IO;
 }
 
-/*
- * Reads a file of ours.
- * json    filled; NULL when there is none, or when it was broken and kept aside.
- */
-static enum th_err read_ours(struct th_store *store, const char *name, json_t **json,
-                             char warning[TH_SAY_MAX], char say[TH_SAY_MAX])
+/* A file of ours as it was found. */
+struct found {
+    const char *name;
+    json_t *json;                     /* NULL: there is none, or it is broken */
+    char complaint[TH_COMPLAINT_MAX]; /* what is broken; "" when nothing is */
+};
+
+/* Reads a file of ours and changes nothing. Errors: TH_NEWER, and that it cannot be read. */
+static enum th_err read_ours(const struct th_store *store, struct found *found,
+                             char say[TH_SAY_MAX])
 {
     char *text;
     size_t len;
     json_error_t error;
-    char complaint[TH_COMPLAINT_MAX];
-    enum th_err e = th_file_read(store->dir_fd, name, TH_STORE_FILE_MAX, &text, &len, NULL);
+    enum th_err e = th_file_read(store->dir_fd, found->name, TH_STORE_FILE_MAX, &text, &len, NULL);
 
-    *json = NULL;
     if (e == TH_NO_ENTRY)
         return TH_OK;
     if (e != TH_OK)
-        return complain(say, store->dir, name, e, "; it is left as it is");
-    *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+        return complain(say, store->dir, found->name, e, "; it is left as it is");
+    found->json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     th_mem_free(text);
 
-    const json_t *format = json_object_get(*json, "format");
-    if (json_is_integer(format) && json_integer_value(format) > TH_STORE_FORMAT) {
+    const json_t *format = json_object_get(found->json, "format");
+    json_int_t version = json_integer_value(format);
+    if (version > TH_STORE_FORMAT) {
         snprintf(
             say, TH_SAY_MAX,
             "%.200s/%s: format %lld is of a newer telehashd than this one (%s); it is left as it "
             "is",
-            store->dir, name, (long long)json_integer_value(format), TH_VERSION);
-        json_decref(*json);
-        *json = NULL;
+            store->dir, found->name, (long long)version, TH_VERSION);
         return TH_NEWER;
     }
-    if (json_is_integer(format) && json_integer_value(format) == TH_STORE_FORMAT)
-        return TH_OK;
-
-    if (*json == NULL)
-        snprintf(complaint, sizeof complaint, "line %d, column %d: %.100s", error.line,
-                 error.column, error.text);
-    else
-        snprintf(complaint, sizeof complaint, "no \"format\":%d", TH_STORE_FORMAT);
-    json_decref(*json);
-    *json = NULL;
-    return keep_aside(store, name, complaint, warning, say);
+    if (found->json == NULL)
+        snprintf(found->complaint, sizeof found->complaint, "line %d, column %d: %.100s",
+                 error.line, error.column, error.text);
+    else if (version != TH_STORE_FORMAT)
+        snprintf(found->complaint, sizeof found->complaint, "no \"format\":%d", TH_STORE_FORMAT);
+    return TH_OK;
 }
 
-static enum th_err load_peers(struct th_store *store, struct th_seeds *peers,
-                              char warning[TH_SAY_MAX], char say[TH_SAY_MAX])
+static enum th_err take_peers(struct th_store *store, struct th_seeds *peers, struct found *found,
+                              char say[TH_SAY_MAX])
 {
-    char complaint[TH_COMPLAINT_MAX] = "no \"peers\"";
-    json_t *json;
-    enum th_err e = read_ours(store, peers_name, &json, warning, say);
-
-    if (e != TH_OK || json == NULL)
-        return e;
-    char *text = json_dumps(json_object_get(json, "peers"), 0);
-    json_decref(json);
-    e = text ? th_seeds_read(peers, th_bytes_of(text), complaint) : TH_FORMAT;
+    if (found->json == NULL || found->complaint[0])
+        return TH_OK;
+    snprintf(found->complaint, sizeof found->complaint, "no \"peers\"");
+    char *text = json_dumps(json_object_get(found->json, "peers"), 0);
+    enum th_err e = text ? th_seeds_read(peers, th_bytes_of(text), found->complaint) : TH_FORMAT;
     free(text);
     if (e == TH_NO_MEMORY)
-        return complain(say, store->dir, peers_name, e, "");
+        return complain(say, store->dir, found->name, e, "");
     if (e != TH_OK)
-        return keep_aside(store, peers_name, complaint, warning, say);
+        return TH_OK; /* broken: the complaint says how */
+
+    found->complaint[0] = '\0';
     th_mem_free(store->peers_text);
     store->peers_text = NULL;
     if (peers->count > 0)
         e = th_seeds_write(&store->peers_text, peers->seed, peers->count);
-    return e == TH_OK ? e : complain(say, store->dir, peers_name, e, "");
+    return e == TH_OK ? e : complain(say, store->dir, found->name, e, "");
 }
 
-static enum th_err load_state(struct th_store *store, char warning[TH_SAY_MAX],
-                              char say[TH_SAY_MAX])
+static void take_state(struct th_store *store, struct found *found)
 {
-    json_t *json;
-    enum th_err e = read_ours(store, state_name, &json, warning, say);
+    const json_t *at = json_object_get(found->json, "at");
 
-    if (e != TH_OK || json == NULL)
-        return e;
-    const json_t *at = json_object_get(json, "at");
+    if (found->json == NULL || found->complaint[0])
+        return;
     if (json_is_integer(at) && json_integer_value(at) >= 0)
         store->at = json_integer_value(at);
     else
-        e = keep_aside(store, state_name, "no \"at\"", warning, say);
-    json_decref(json);
-    return e;
+        snprintf(found->complaint, sizeof found->complaint, "no \"at\"");
 }
 
+/* All is read before any is kept aside: a start that is refused leaves everything as it was. */
 enum th_err th_store_load(struct th_store *store, struct th_seeds *peers, char warning[TH_SAY_MAX],
                           char say[TH_SAY_MAX])
 {
-    char second[TH_SAY_MAX] = "";
+    struct found found[] = {{.name = peers_name}, {.name = state_name}};
+    enum { FOUND = sizeof found / sizeof found[0] };
+    size_t len = 0;
+    enum th_err e = TH_OK;
 
     warning[0] = '\0';
-    enum th_err e = load_peers(store, peers, warning, say);
+    for (size_t i = 0; i < FOUND && e == TH_OK; i++)
+        e = read_ours(store, &found[i], say);
     if (e == TH_OK)
-        e = load_state(store, warning[0] ? second : warning, say);
-    if (second[0]) {
-        size_t len = strlen(warning);
+        e = take_peers(store, peers, &found[0], say);
+    if (e == TH_OK)
+        take_state(store, &found[1]);
+    for (size_t i = 0; i < FOUND && e == TH_OK; i++) {
+        char one[TH_SAY_MAX];
 
-        snprintf(warning + len, TH_SAY_MAX - len, "; %s", second);
+        if (found[i].complaint[0] == '\0')
+            continue;
+        e = keep_aside(store, found[i].name, found[i].complaint, one, say);
+        if (e == TH_OK && len < TH_SAY_MAX)
+            len += (size_t)snprintf(warning + len, TH_SAY_MAX - len, "%s%s", len ? "; " : "", one);
     }
+    for (size_t i = 0; i < FOUND; i++)
+        json_decref(found[i].json);
     return e;
 }
 
