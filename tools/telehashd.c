@@ -60,7 +60,7 @@ struct daemon {
 
 static int complain(const char *say, int code)
 {
-    fprintf(stderr, "telehashd: %s\n", say);
+    th_complain("telehashd", say);
     return code;
 }
 
@@ -118,32 +118,6 @@ static const struct th_server_ops guard_ops = {
 
 /* --- what is there before the node ---------------------------------------------------------------- */
 
-/* Our own entry is in the seeds file that everybody got; nobody joins from itself. */
-static void forget_self(struct th_seeds *seeds, const struct th_hashname *self)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < seeds->count; i++)
-        if (!th_hashname_is_equal(&seeds->seed[i].id, self))
-            seeds->seed[kept++] = seeds->seed[i];
-    seeds->count = kept;
-}
-
-static enum th_err copy_seeds(struct th_seeds *out, const struct th_seeds *from,
-                              char say[TH_SAY_MAX])
-{
-    if (from->count == 0)
-        return TH_OK;
-    out->seed = th_mem_zalloc(from->count, sizeof *out->seed);
-    if (out->seed == NULL) {
-        snprintf(say, TH_SAY_MAX, "out of memory");
-        return TH_NO_MEMORY;
-    }
-    memcpy(out->seed, from->seed, from->count * sizeof *out->seed);
-    out->count = out->room = from->count;
-    return TH_OK;
-}
-
 /* The identity of the open state directory; made when there is none. */
 static enum th_err own_identity(struct daemon *d, char say[TH_SAY_MAX])
 {
@@ -156,32 +130,36 @@ static enum th_err own_identity(struct daemon *d, char say[TH_SAY_MAX])
     return e;
 }
 
-static enum th_err load(struct daemon *d, char say[TH_SAY_MAX])
+/* What was named on the command line. */
+static enum th_err load_named(struct daemon *d, char say[TH_SAY_MAX])
 {
-    char warning[TH_SAY_MAX];
-
-    /* What was named is judged before anything is made. */
     enum th_err e =
         d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say) : TH_OK;
-    if (e == TH_OK)
-        e = th_store_open(&d->store, d->config.state_dir, say);
-    if (e != TH_OK)
-        return e;
-    if (d->config.identity == NULL)
-        e = own_identity(d, say);
-    if (e == TH_OK)
-        e = th_store_load(&d->store, &d->remembered, warning, say);
-    if (e == TH_OK && warning[0])
-        TH_LOG(&d->log, WARN, "store", "%s", warning);
-    if (e == TH_OK)
-        e = copy_seeds(&d->known, &d->remembered, say);
+
     for (unsigned i = 0; e == TH_OK && i < d->config.seeds_count; i++)
         e = th_store_read_seeds(&d->seeds, d->config.seeds[i], say);
     if (e == TH_OK)
         e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
                                  say);
-    forget_self(&d->seeds, &d->identity.hashname);
-    forget_self(&d->remembered, &d->identity.hashname);
+    return e;
+}
+
+/* What is in the open state directory. */
+static enum th_err load_state(struct daemon *d, char say[TH_SAY_MAX])
+{
+    char warning[TH_SAY_MAX];
+    enum th_err e = d->config.identity ? TH_OK : own_identity(d, say);
+
+    if (e == TH_OK)
+        e = th_store_load(&d->store, &d->remembered, warning, say);
+    if (e == TH_OK && warning[0])
+        TH_LOG(&d->log, WARN, "store", "%s", warning);
+    if (e == TH_OK)
+        e = th_remember_copy(&d->known, &d->remembered);
+    if (e == TH_NO_MEMORY)
+        snprintf(say, TH_SAY_MAX, "out of memory");
+    th_forget(&d->seeds, &d->identity.hashname);
+    th_forget(&d->remembered, &d->identity.hashname);
     return e;
 }
 
@@ -307,14 +285,19 @@ static enum th_err start_control(struct daemon *d, struct th_place *place)
                     &guard);
 }
 
-/* Everything that can be refused is asked for before anything runs. */
+/* Everything that can be refused is asked for before anything runs; and what was named on the
+ * command line before anything is made, so that a typing error leaves no trace. */
 static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 {
     struct th_place *places[PLACES];
 
-    enum th_err e = load(d, say);
+    enum th_err e = load_named(d, say);
+    if (e == TH_OK)
+        e = th_store_open(&d->store, d->config.state_dir, say);
     if (e == TH_OK)
         e = th_control_bind(&d->socket, d->config.socket, say);
+    if (e == TH_OK)
+        e = load_state(d, say);
     if (e != TH_OK)
         return e;
 
@@ -380,17 +363,16 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
     struct th_paths paths = {0};
     char hex[TH_HASHNAME_HEX + 1];
 
-    enum th_err e = d->config.identity
-                        ? th_store_read_identity(&d->identity, d->config.identity, say)
-                        : th_store_peek_identity(&d->identity, d->config.state_dir, say);
+    enum th_err e =
+        th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count, say);
+    if (e == TH_OK)
+        e = d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say)
+                               : th_store_peek_identity(&d->identity, d->config.state_dir, say);
     if (e == TH_NO_ENTRY && d->config.identity == NULL) {
         e = th_store_open(&d->store, d->config.state_dir, say);
         if (e == TH_OK)
             e = own_identity(d, say);
     }
-    if (e == TH_OK)
-        e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
-                                 say);
     if (e != TH_OK)
         return complain(say, th_exit_code(e));
 

@@ -146,7 +146,8 @@ enum th_err th_control_bind(struct th_control_socket *out, const char *path, cha
     /* The system's folder is for the group to enter, a user's is private. */
     enum th_err e = th_file_make_dir(folder, geteuid() == 0 ? 0755 : 0700);
     if (e != TH_OK) {
-        snprintf(say, TH_SAY_MAX, "control socket %s: its folder cannot be made: %s", path,
+        snprintf(say, TH_SAY_MAX,
+                 "control socket %s: its folder cannot be made: %s; give --socket PATH", path,
                  e == TH_INVALID ? "a file has that name" : th_strerror(e));
         return e;
     }

@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
 static bool is_linked(const struct th_router_table *table, const struct th_hashname *id)
 {
     for (unsigned i = 0; i < table->count; i++)
@@ -51,4 +53,26 @@ enum th_err th_remember(struct th_seeds *peers, const struct th_switch_lines *li
     th_seeds_clear(peers);
     *peers = now;
     return TH_OK;
+}
+
+enum th_err th_remember_copy(struct th_seeds *out, const struct th_seeds *from)
+{
+    if (from->count == 0)
+        return TH_OK;
+    out->seed = th_mem_zalloc(from->count, sizeof *out->seed);
+    if (out->seed == NULL)
+        return TH_NO_MEMORY;
+    memcpy(out->seed, from->seed, from->count * sizeof *out->seed);
+    out->count = out->room = from->count;
+    return TH_OK;
+}
+
+void th_forget(struct th_seeds *seeds, const struct th_hashname *id)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < seeds->count; i++)
+        if (!th_hashname_is_equal(&seeds->seed[i].id, id))
+            seeds->seed[kept++] = seeds->seed[i];
+    seeds->count = kept;
 }
