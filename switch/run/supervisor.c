@@ -17,7 +17,13 @@ enum {
 const struct th_msg_kind th_supervisor_restart_msg = {"supervisor.restart", th_mem_free};
 const struct th_msg_kind th_supervisor_ready_msg = {"supervisor.ready", NULL};
 
-enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+enum phase {
+    PHASE_STARTING,
+    PHASE_RUNNING,
+    PHASE_CLEARING,  /* a child has ended: those that share its fate are being stopped, */
+    PHASE_RETURNING, /* and then started again */
+    PHASE_STOPPING
+};
 
 enum kid_state {
     KID_ABSENT,   /* not started yet, ended for good, or left behind */
@@ -36,14 +42,18 @@ struct kid {
     th_ms stop_by; /* TH_NEVER: no limit */
     th_ms spawned_at;
     th_ms retry_at;      /* ABSENT: when to spawn it again; TH_NEVER: not */
+    bool is_due;         /* its turn to be started comes with those of the others */
+    bool has_started;    /* its init has succeeded once */
     bool is_wanted_back; /* somebody asked for its restart: not counted */
     struct th_from asker;
 };
 
 struct supervisor {
     enum phase phase;
+    enum th_strategy strategy;
     unsigned count;
-    unsigned next;         /* STARTING: the child whose start is awaited */
+    unsigned next;         /* STARTING, RETURNING: the child whose start is awaited */
+    unsigned first;        /* CLEARING: this child and all after it are stopped */
     enum th_err why;       /* STOPPING: what to end with */
     th_ms *ends;           /* ring of restarts_max: when children ended */
     unsigned ends_count;   /* ever; the last restarts_max are in the ring */
@@ -131,12 +141,17 @@ static enum th_err begin_stopping(struct supervisor *s, const struct th_self *se
     return TH_OK;
 }
 
+static bool is_failure(enum th_err why)
+{
+    return why != TH_OK && why != TH_SHUTDOWN;
+}
+
 static enum th_err give_up(struct supervisor *s, const struct th_self *self, const struct kid *kid,
                            enum th_err why)
 {
     TH_LOG(self->log, ERROR, "supervisor", "gave up name=%s child=%s why=\"%s\"", self->name,
            kid->child->spec.name, th_strerror(why));
-    return begin_stopping(s, self, why == TH_OK ? TH_LIMIT : why);
+    return begin_stopping(s, self, is_failure(why) ? why : TH_LIMIT);
 }
 
 /* --- starting --- */
@@ -174,15 +189,27 @@ static enum th_err start_kid(struct supervisor *s, const struct th_self *self, s
 {
     enum th_err err = spawn_kid(self, kid);
 
+    kid->is_due = false;
     kid->spawned_at = self->now.mono;
     kid->retry_at = TH_NEVER;
     return err == TH_OK ? TH_OK : not_spawned(s, self, kid, err);
 }
 
+/* All who are to be started wait for this one. */
+static bool is_awaited(const struct supervisor *s, const struct kid *kid)
+{
+    return (s->phase == PHASE_STARTING || s->phase == PHASE_RETURNING) && kid == &s->kids[s->next];
+}
+
 static enum th_err start_next(struct supervisor *s, const struct th_self *self)
 {
-    if (s->next < s->count)
-        return start_kid(s, self, &s->kids[s->next]);
+    while (s->next < s->count && !s->kids[s->next].is_due)
+        s->next++;
+    if (s->next < s->count) {
+        struct kid *kid = &s->kids[s->next];
+        kid->restarts += s->phase == PHASE_RETURNING;
+        return start_kid(s, self, kid);
+    }
     s->phase = PHASE_RUNNING;
     TH_LOG(self->log, INFO, "supervisor", "ready name=%s children=%u", self->name, s->count);
     answer_waiting(s, self);
@@ -200,14 +227,11 @@ static enum th_err on_started(void *state, const struct th_self *self, void *ctx
     if (why != TH_OK || kid->state != KID_STARTING)
         return TH_OK; /* its monitor tells more */
     kid->state = KID_RUNNING;
+    kid->has_started = true;
     TH_LOG(self->log, INFO, "supervisor", "started name=%s child=%s restarts=%u", self->name,
            kid->child->spec.name, kid->restarts);
     answer_asker(self, kid, TH_OK);
-    if (s->phase == PHASE_STARTING && kid == &s->kids[s->next]) {
-        s->next++;
-        return start_next(s, self);
-    }
-    return TH_OK;
+    return is_awaited(s, kid) ? start_next(s, self) : TH_OK;
 }
 
 /* --- ends of children --- */
@@ -222,11 +246,6 @@ static bool is_too_often(struct supervisor *s, th_ms now)
     *oldest = now;
     s->ends_count++;
     return is_so;
-}
-
-static bool is_failure(enum th_err why)
-{
-    return why != TH_OK && why != TH_SHUTDOWN;
 }
 
 static bool is_to_restart(const struct kid *kid, enum th_err why)
@@ -253,7 +272,7 @@ static enum th_err restart_kid(struct supervisor *s, const struct th_self *self,
 static enum th_err not_spawned(struct supervisor *s, const struct th_self *self, struct kid *kid,
                                enum th_err why)
 {
-    if (s->phase != PHASE_RUNNING && why != TH_SHUTDOWN)
+    if (is_awaited(s, kid) && !kid->has_started && why != TH_SHUTDOWN)
         return kid_ended(s, self, kid, why);
     answer_asker(self, kid, why);
     if (why == TH_SHUTDOWN) /* the host closes, and will stop us too */
@@ -266,12 +285,85 @@ static enum th_err not_spawned(struct supervisor *s, const struct th_self *self,
     return TH_OK;
 }
 
-/* A child has ended, or could not be started at all. */
+/* Stops the newest of those who share the fate of the one that ended; after the last, starts them. */
+static enum th_err clear_next(struct supervisor *s, const struct th_self *self)
+{
+    for (unsigned i = s->count; i-- > s->first;) {
+        struct kid *kid = &s->kids[i];
+        if (kid->state == KID_ABSENT)
+            continue;
+        if (kid->state != KID_STOPPING)
+            stop_kid(self, kid);
+        return TH_OK;
+    }
+    s->phase = PHASE_RETURNING;
+    s->next = s->first;
+    return start_next(s, self);
+}
+
+/* Whether one that is stopped with others is started again with them. Who had ended for good stays
+ * so. */
+static bool is_coming_back(const struct kid *kid)
+{
+    bool is_there = kid->state != KID_ABSENT || kid->retry_at != TH_NEVER;
+    bool is_asked_for = kid->is_wanted_back || kid->asker.ref;
+
+    return kid->is_due || is_asked_for || (is_there && kid->child->restart != TH_RESTART_NEVER);
+}
+
+/* Begins to stop and start all who share the fate of one. */
+static enum th_err begin_clearing(struct supervisor *s, const struct th_self *self, struct kid *kid)
+{
+    s->first = s->strategy == TH_STRATEGY_ONE_FOR_ALL ? 0 : (unsigned)(kid - s->kids);
+    s->phase = PHASE_CLEARING;
+    kid->is_due = true;
+    for (unsigned i = s->first; i < s->count; i++) {
+        s->kids[i].is_due = is_coming_back(&s->kids[i]);
+        s->kids[i].retry_at = TH_NEVER;
+    }
+    return clear_next(s, self);
+}
+
+/* A child has ended that is to be there. */
+static enum th_err bring_back(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                              enum th_err why)
+{
+    if (is_too_often(s, self->now.mono))
+        return give_up(s, self, kid, why);
+    TH_LOG(self->log, WARN, "supervisor", "restarts name=%s child=%s why=\"%s\" restarts=%u",
+           self->name, kid->child->spec.name, th_strerror(why), kid->restarts + 1);
+    if (s->strategy != TH_STRATEGY_ONE_FOR_ONE)
+        return begin_clearing(s, self, kid);
+    if (why != TH_GONE || self->now.mono - kid->spawned_at >= RETRY_MS)
+        return restart_kid(s, self, kid);
+    kid->retry_at = self->now.mono + RETRY_MS; /* another that it needs is being started anew */
+    return TH_OK;
+}
+
+/* A child has ended by itself, or could not be started at all. */
+static enum th_err kid_failed(struct supervisor *s, const struct th_self *self, struct kid *kid,
+                              enum th_err why)
+{
+    bool is_wanted = is_to_restart(kid, why);
+
+    answer_asker(self, kid, why == TH_OK ? TH_GONE : why);
+    if (is_awaited(s, kid) && !kid->has_started && (is_failure(why) || is_wanted))
+        return give_up(s, self, kid, why); /* what does not come up at all is not tried again */
+    if (is_wanted)
+        return bring_back(s, self, kid, why);
+    if (is_failure(why))
+        TH_LOG(self->log, WARN, "supervisor", "failed name=%s child=%s why=\"%s\"", self->name,
+               kid->child->spec.name, th_strerror(why));
+    else
+        TH_LOG(self->log, INFO, "supervisor", "ended name=%s child=%s why=\"%s\"", self->name,
+               kid->child->spec.name, th_strerror(why));
+    return is_awaited(s, kid) ? start_next(s, self) : TH_OK;
+}
+
 static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, struct kid *kid,
                              enum th_err why)
 {
     bool is_wanted_back = kid->is_wanted_back;
-    bool is_first_start = s->phase == PHASE_STARTING && kid == &s->kids[s->next];
 
     kid->state = KID_ABSENT;
     kid->pid = 0;
@@ -283,31 +375,9 @@ static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, s
         stop_next(s, self);
         return TH_OK;
     }
-    if (is_wanted_back)
-        return restart_kid(s, self, kid);
-
-    answer_asker(self, kid, why == TH_OK ? TH_GONE : why);
-    if (!is_failure(why) && !is_to_restart(kid, why)) {
-        TH_LOG(self->log, INFO, "supervisor", "ended name=%s child=%s why=\"%s\"", self->name,
-               kid->child->spec.name, th_strerror(why));
-        s->next += is_first_start;
-        return is_first_start ? start_next(s, self) : TH_OK;
-    }
-    if (is_first_start) /* what does not come up at all is not tried again and again */
-        return give_up(s, self, kid, why);
-    if (!is_to_restart(kid, why)) {
-        TH_LOG(self->log, WARN, "supervisor", "failed name=%s child=%s why=\"%s\"", self->name,
-               kid->child->spec.name, th_strerror(why));
-        return TH_OK;
-    }
-    if (is_too_often(s, self->now.mono))
-        return give_up(s, self, kid, why);
-    TH_LOG(self->log, WARN, "supervisor", "restarts name=%s child=%s why=\"%s\" restarts=%u",
-           self->name, kid->child->spec.name, th_strerror(why), kid->restarts + 1);
-    if (why != TH_GONE || self->now.mono - kid->spawned_at >= RETRY_MS)
-        return restart_kid(s, self, kid);
-    kid->retry_at = self->now.mono + RETRY_MS; /* another that it needs is being started anew */
-    return TH_OK;
+    if (s->phase == PHASE_CLEARING && kid >= &s->kids[s->first])
+        return clear_next(s, self);
+    return is_wanted_back ? restart_kid(s, self, kid) : kid_failed(s, self, kid, why);
 }
 
 static enum th_err on_down(struct supervisor *s, const struct th_self *self,
@@ -339,7 +409,7 @@ static enum th_err on_restart(struct supervisor *s, const struct th_self *self,
         err = TH_NOT_FOUND;
     else if (s->phase == PHASE_STOPPING)
         err = TH_SHUTDOWN;
-    else if (s->phase == PHASE_STARTING || kid->asker.ref)
+    else if (s->phase != PHASE_RUNNING || kid->asker.ref)
         err = TH_AGAIN;
     if (err != TH_OK) {
         answer_restart(self, th_from_of(msg), err);
@@ -373,12 +443,14 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 
     TH_CHECK(spec->count <= TH_CHILDREN_MAX);
     s->count = spec->count;
+    s->strategy = spec->strategy;
     s->restarts_max = spec->restarts_max ? spec->restarts_max : RESTARTS_MAX_DEFAULT;
     s->period_ms = spec->period_ms ? spec->period_ms : PERIOD_MS_DEFAULT;
     for (unsigned i = 0; i < s->count; i++) {
         TH_CHECK(spec->children[i].spec.name != NULL);
         s->kids[i].child = &spec->children[i];
         s->kids[i].retry_at = TH_NEVER;
+        s->kids[i].is_due = true;
     }
     s->ends = th_mem_zalloc(s->restarts_max, sizeof *s->ends);
     if (s->ends == NULL)
@@ -412,7 +484,7 @@ static th_ms deadline(const void *state)
     for (unsigned i = 0; i < s->count; i++)
         if (s->kids[i].state == KID_STOPPING)
             next = th_sooner(next, s->kids[i].stop_by);
-        else if (s->kids[i].state == KID_ABSENT && s->phase == PHASE_RUNNING)
+        else if (s->kids[i].state == KID_ABSENT && s->phase != PHASE_STOPPING)
             next = th_sooner(next, s->kids[i].retry_at);
     return next;
 }
@@ -441,7 +513,7 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
         struct kid *kid = &s->kids[i];
         if (kid->state == KID_STOPPING && kid->stop_by <= self->now.mono)
             overdue(s, self, kid);
-        else if (kid->state == KID_ABSENT && s->phase == PHASE_RUNNING &&
+        else if (kid->state == KID_ABSENT && s->phase != PHASE_STOPPING &&
                  kid->retry_at <= self->now.mono)
             err = restart_kid(s, self, kid);
     }

@@ -1,13 +1,15 @@
 /*
  * supervisor.h - a server that starts others, watches them and starts them again.
  *
- * Strategy one_for_one: a child that ends is restarted alone. Children are started in order, each
- * after the init of the one before has succeeded, and stopped in reverse order, each with a limit of
- * time. When a child ends more often than the intensity allows, the supervisor gives up: it stops the
- * others and ends with the child's reason (TH_LIMIT if that was TH_OK), which is for whoever watches
- * it to act on. So it does when a child fails while it is started for the first time.
+ * Children are started in order, each after the init of the one before has succeeded, and stopped in
+ * reverse order, each with a limit of time. A child that ends and is to be there is started again: by
+ * the strategy alone, or with others. When children end more often than the intensity allows, the
+ * supervisor gives up: it stops the others and ends with the child's reason (TH_LIMIT if that was
+ * TH_OK or TH_SHUTDOWN), which is for whoever watches it to act on. So it does when a child fails
+ * while it is started for the first time.
  *
- * A supervisor may be the child of another; it counts as started once its own children have.
+ * A supervisor may be the child of another; it counts as started once its own children have, and when
+ * it gives up it is one more child that has failed.
  *
  * Floor:  1 (run).
  */
@@ -24,6 +26,15 @@ enum th_restart {
     TH_RESTART_NEVER     /* temporary */
 };
 
+/* Who is stopped, newest first, and then started in order when a child ends that is to be restarted.
+ * Of the others, who had ended for good stays so; so does a temporary one that is stopped then. One
+ * that does not stop in time is named in the log, and the rest wait for it: its name is taken. */
+enum th_strategy {
+    TH_STRATEGY_ONE_FOR_ONE,  /* it alone */
+    TH_STRATEGY_REST_FOR_ONE, /* it, and those after it in the order of starting */
+    TH_STRATEGY_ONE_FOR_ALL
+};
+
 struct th_child {
     struct th_server_spec spec; /* its name is required: the child is known by it */
     enum th_restart restart;
@@ -36,6 +47,7 @@ struct th_child {
 struct th_supervisor_spec {
     const struct th_child *children;
     unsigned count;
+    enum th_strategy strategy;
     unsigned restarts_max; /* in period_ms; 0: 5 in 10 s */
     th_ms period_ms;
 };
@@ -43,9 +55,9 @@ struct th_supervisor_spec {
 extern const struct th_server_ops th_supervisor_ops;
 
 /* Call it with this, body a child's name (th_mem_copy'd, freed by drop): ends and restarts that
- * child alone, also one that had ended for good; not counted for the intensity. The reply, same kind,
+ * child alone, whatever the strategy, also one that had ended for good; not counted for the intensity. The reply, same kind,
  * comes when its init has succeeded and has a body `enum th_err *`, or none for TH_OK: TH_NOT_FOUND
- * (a name it does not know), TH_AGAIN (not all have started yet, or this one is being restarted),
+ * (a name it does not know), TH_AGAIN (not all have started yet, or again, or this one is being restarted),
  * TH_TIMED_OUT (it does not stop; it is restarted when it does), TH_SHUTDOWN, or why it failed. */
 extern const struct th_msg_kind th_supervisor_restart_msg;
 
