@@ -50,6 +50,11 @@ void th_cancel(const struct th_self *self, uint64_t ref)
     th_run_watch_cancel(th_run_self(self), ref, true);
 }
 
+void th_call_finally(const struct th_self *self, uint64_t ref, void (*drop)(void *ctx))
+{
+    th_run_watch_finally(th_run_self(self), ref, drop);
+}
+
 void th_reply(struct th_host *host, struct th_from to, struct th_msg msg)
 {
     msg.from = th_run_sender(host);
@@ -92,6 +97,10 @@ enum th_err th_call_wait(struct th_host *host, th_pid to, struct th_msg msg, th_
         err = TH_TIMED_OUT;
     } else {
         TH_CHECK(th_run_watch_take(outside, watch));
+        th_run_lock(&outside->lock); /* other threads may wait too */
+        th_run_count(&outside->taken, 1);
+        th_run_count(&outside->handled, 1);
+        th_run_unlock(&outside->lock);
         err = watch->why;
         if (err == TH_OK) {
             *reply = watch->answer;

@@ -36,7 +36,7 @@ typedef enum th_err (*th_reply_fn)(void *state, const struct th_self *self, void
  * msg.body    given away, whatever is returned.
  * timeout_ms  from now until TH_TIMED_OUT; at least 1.
  * ctx         borrowed until on_reply; when the call is cancelled or the caller ends, on_reply is
- *             not called and ctx stays the caller's.
+ *             not called and ctx stays the caller's (th_call_finally has it freed).
  * ref         filled, for th_cancel; may be NULL.
  * Errors:     TH_NO_MEMORY, TH_LIMIT (TH_CALLS_MAX); on_reply will not be called then.
  * Thread:     owner (from one of its callbacks).
@@ -46,6 +46,28 @@ TH_MUST enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg
 
 /* Forgets a call: on_reply will not be called. Unknown or finished references are harmless. */
 void th_cancel(const struct th_self *self, uint64_t ref);
+
+/*
+ * Gives a call's ctx a finalizer, so that it is freed however the call ends.
+ *
+ * drop  called once with the call's ctx, on the caller's place: after on_reply has returned, or when
+ *       it will not be called: the call was cancelled (from inside th_cancel), let go, or the caller
+ *       ended (after its terminate).
+ * In the callback that made the call, after th_call has succeeded. Thread: owner.
+ */
+void th_call_finally(const struct th_self *self, uint64_t ref, void (*drop)(void *ctx));
+
+/*
+ * Lets go of a call, a monitor or a subscription of any server (th_cancel, th_demonitor and
+ * th_unsubscribe are for its own callbacks).
+ *
+ * Nothing more comes of it: neither what is on its way nor what waits in the mailbox. Only a callback
+ * that has begun goes on. Finalizers run at the owner's place, soon. It cannot be undone.
+ *
+ * ref     what th_call, th_monitor or th_subscription_ref gave; unknown or finished ones are harmless.
+ * Thread: any. Returns at once, whatever the owner is doing.
+ */
+void th_let_go(struct th_host *host, th_pid owner, uint64_t ref);
 
 /*
  * Answers a call, now or later, from whatever server or thread holds `to`. A late, second or

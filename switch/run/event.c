@@ -94,6 +94,7 @@ static void note_missed(struct th_slot *owner, struct th_sub *sub, bool is_state
         if (is_state && !sub->is_queued) {
             sub->is_queued = true;
             th_run_sub_hold(sub);
+            owner->tally.sent++;
             is_first = th_run_queue(owner, &sub->mail);
         }
     }
@@ -140,6 +141,8 @@ bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager
     if (round) {
         struct th_mail *mail = make_sync_mail(msg, round, sub);
         err = mail ? th_run_deliver_mail(host, sub->owner, mail, NULL) : TH_NO_MEMORY;
+        if (mail == NULL)
+            atomic_fetch_add(&host->missed_nowhere, 1);
     } else {
         err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
     }
@@ -169,17 +172,30 @@ static void forget(struct th_slot *owner, struct th_subscribed **at)
     th_run_watch_cancel(owner, subscribed->monitor, false);
     atomic_store(&subscribed->sub->is_closed, true);
     th_run_sub_release(subscribed->sub);
+    if (subscribed->drop)
+        subscribed->drop(subscribed->data);
     th_mem_free(subscribed);
 }
 
 void th_run_subscribed_forget(struct th_slot *owner, uint64_t monitor)
 {
-    for (struct th_subscribed **at = &owner->subscribed; *at;) {
-        if (monitor == 0 || (*at)->monitor == monitor)
+    struct th_subscribed **at = &owner->subscribed;
+
+    while (*at) {
+        if (monitor == 0 || (*at)->monitor == monitor) {
             forget(owner, at);
-        else
+            at = &owner->subscribed; /* a finalizer may have changed the list */
+        } else {
             at = &(*at)->next;
+        }
     }
+}
+
+bool th_run_is_subscribed(const struct th_slot *owner, th_pid manager)
+{
+    const struct th_subscribed *subscribed = find(owner, manager);
+
+    return subscribed && !atomic_load_explicit(&subscribed->sub->is_closed, memory_order_relaxed);
 }
 
 /* Makes the owner's half of a subscription: the shared part and the monitor of the manager. */
@@ -201,6 +217,8 @@ static enum th_err make(const struct th_self *self, th_pid manager, struct th_su
     sub->mail.class = TH_MAIL_MISSED;
     atomic_init(&sub->holders, 1);
     atomic_init(&sub->is_closed, false);
+    atomic_init(&sub->is_let_go, false);
+    th_run_watch_for_sub(owner, subscribed->monitor, sub);
     subscribed->manager = manager;
     subscribed->sub = sub;
     subscribed->next = owner->subscribed;
@@ -209,14 +227,27 @@ static enum th_err make(const struct th_self *self, th_pid manager, struct th_su
     return TH_OK;
 }
 
+/* The subscription that is in force; one that was let go from elsewhere is forgotten first. */
+static struct th_subscribed *find_open(struct th_slot *owner, th_pid manager)
+{
+    struct th_subscribed *subscribed = find(owner, manager);
+
+    if (subscribed && atomic_load(&subscribed->sub->is_closed)) {
+        th_run_subscribed_forget(owner, subscribed->monitor);
+        subscribed = NULL;
+    }
+    return subscribed;
+}
+
 enum th_err th_subscribe(const struct th_self *self, th_pid manager, struct th_interest interest,
                          th_reply_fn on_done, void *ctx)
 {
     struct th_slot *owner = th_run_self(self);
-    struct th_subscribed *subscribed = find(owner, manager);
+    struct th_subscribed *subscribed = find_open(owner, manager);
     struct th_subscribe_ask *ask = th_mem_zalloc(1, sizeof *ask);
     bool is_new = subscribed == NULL;
     enum th_err err = ask ? TH_OK : TH_NO_MEMORY;
+    uint64_t ref;
 
     if (err == TH_OK && is_new)
         err = make(self, manager, &subscribed);
@@ -229,10 +260,29 @@ enum th_err th_subscribe(const struct th_self *self, th_pid manager, struct th_i
     ask->interest = interest;
     th_run_sub_hold(ask->sub);
     err = th_call(self, manager, (struct th_msg){.kind = &th_run_subscribe_msg, .body = ask},
-                  TH_CALL_MS_DEFAULT, on_done, ctx, NULL);
-    if (err != TH_OK && is_new)
+                  TH_CALL_MS_DEFAULT, on_done, ctx, &ref);
+    if (err == TH_OK)
+        th_run_watch_for_sub(owner, ref, subscribed->sub);
+    else if (is_new)
         th_run_subscribed_forget(owner, subscribed->monitor);
     return err;
+}
+
+uint64_t th_subscription_ref(const struct th_self *self, th_pid manager)
+{
+    const struct th_subscribed *subscribed = find(th_run_self(self), manager);
+
+    return subscribed ? subscribed->monitor : 0;
+}
+
+void th_subscription_finally(const struct th_self *self, th_pid manager, void (*drop)(void *data),
+                             void *data)
+{
+    struct th_subscribed *subscribed = find(th_run_self(self), manager);
+
+    TH_CHECK(subscribed != NULL && subscribed->drop == NULL);
+    subscribed->drop = drop;
+    subscribed->data = data;
 }
 
 void th_unsubscribe(const struct th_self *self, th_pid manager)
@@ -245,6 +295,7 @@ void th_unsubscribe(const struct th_self *self, th_pid manager)
         return;
     sub = subscribed->sub;
     th_run_sub_hold(sub);
+    atomic_store(&sub->is_let_go, true);
     th_run_subscribed_forget(owner, subscribed->monitor);
     /* It is closed already; this only lets the manager forget it sooner, so it may be refused. */
     th_post(self->host, manager, (struct th_msg){.kind = &th_run_unsubscribe_msg, .body = sub});

@@ -100,9 +100,24 @@ TH_MUST enum th_err th_notify_sync(const struct th_self *self, th_pid manager,
 TH_MUST enum th_err th_subscribe(const struct th_self *self, th_pid manager,
                                  struct th_interest interest, th_reply_fn on_done, void *ctx);
 
-/* Ends the caller's subscription at once; events already in its mailbox still come. Harmless without
- * one. */
+/* Ends the caller's subscription at once: nothing more comes of it, neither events that wait in its
+ * mailbox nor on_done. Harmless without one. */
 void th_unsubscribe(const struct th_self *self, th_pid manager);
+
+/* The caller's subscription, for th_let_go: from any thread it does what th_unsubscribe does. 0 when
+ * there is none. Thread: owner. */
+uint64_t th_subscription_ref(const struct th_self *self, th_pid manager);
+
+/*
+ * Gives the caller's subscription data of its own and a finalizer.
+ *
+ * drop  called once with data, on the owner's place, when the subscription has ended, whatever ended
+ *       it: th_unsubscribe (from inside it), th_let_go, the manager's end or the owner's. Nothing of
+ *       the subscription comes after it, but a down message that tells of the manager.
+ * Only once for a subscription, which must be there. Thread: owner.
+ */
+void th_subscription_finally(const struct th_self *self, th_pid manager, void (*drop)(void *data),
+                             void *data);
 
 /* One row of th_event_list_msg's answer. */
 struct th_subscription_look {

@@ -13,6 +13,7 @@ struct th_sub {
     th_pid owner; /* does not change */
     atomic_uint holders;
     atomic_bool is_closed; /* the owner wants no more */
+    atomic_bool is_let_go; /* and not to hear either how the subscribing went */
 
     /* Under the owner's lock. */
     struct th_mail mail; /* the note that events were missed */
@@ -60,7 +61,12 @@ struct th_subscribed {
     th_pid manager;
     uint64_t monitor;
     struct th_sub *sub;
+    void (*drop)(void *data); /* the finalizer; may be NULL */
+    void *data;
 };
+
+/* Whether events of this manager are still to be given to the owner. Thread: owner. */
+bool th_run_is_subscribed(const struct th_slot *owner, th_pid manager);
 
 /* The monitor of a manager has told, or its owner ends (ref 0: all of them). */
 void th_run_subscribed_forget(struct th_slot *owner, uint64_t monitor);

@@ -51,6 +51,33 @@ struct th_server_look {
  */
 unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigned max);
 
+/*
+ * What became of everything that was ever sent in a host: casts, calls, events, the outcomes of calls
+ * and monitors (an answer, or that somebody ended), and notes that events were missed.
+ *
+ *     sent = handled + refused + missed + flushed + discarded + waiting
+ */
+struct th_account {
+    uint64_t sent;
+    uint64_t handled;   /* given to a server, or to a thread in th_call_wait */
+    uint64_t refused;   /* the sender was told: TH_GONE, TH_FULL, TH_NO_MEMORY */
+    uint64_t missed;    /* events without room or memory; the subscription knows how many */
+    uint64_t flushed;   /* nobody waits for it any more: cancelled, over, unsubscribed, not asked */
+    uint64_t discarded; /* waited for a server that ended */
+    uint64_t waiting;   /* in a mailbox now */
+    int64_t unaccounted; /* sent less all the others */
+};
+
+/*
+ * Fills the account, by adding up all that servers counted.
+ *
+ * What waits is counted by itself, so `unaccounted` is 0 only if nothing was lost or taken twice. It
+ * is exact while no server is in a turn (all idle or ended; with host_step always, between steps);
+ * else it is off by what is in hand.
+ * Thread: any. Never waits for a server.
+ */
+void th_host_account(struct th_host *host, struct th_account *account);
+
 /* The host's clocks. For hosts, main programs and measuring only: servers use self->now.
  * Thread: any. */
 struct th_now th_host_now(struct th_host *host);

@@ -28,6 +28,17 @@
 struct th_subscribed;
 struct th_tracing;
 
+/* What became of what was sent to a slot, by whatever server lived there: th_host_account sums it up.
+ * It is never reset, so that a server's end loses nothing. */
+struct th_tally {
+    uint64_t sent;
+    uint64_t queued; /* put into the mailbox */
+    uint64_t refused;
+    uint64_t missed;
+    uint64_t flushed;
+    uint64_t discarded;
+};
+
 struct th_slot {
     struct th_host *host; /* does not change */
     uint32_t index;       /* does not change */
@@ -57,6 +68,7 @@ struct th_slot {
     uint64_t last_ref;
     enum th_err stop_why;
     bool is_stopped_now; /* without asking on_stop */
+    struct th_tally tally;
     uint64_t longest_us;
     const char *longest;
 
@@ -70,6 +82,10 @@ struct th_slot {
     atomic_uint_fast64_t callbacks;
     atomic_bool has_init;
     _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
+
+    /* Never reset, as the tally; written by one thread at a time: the place's, or under lock. */
+    atomic_uint_fast64_t taken; /* out of the mailbox */
+    atomic_uint_fast64_t handled;
 
     /* The place's thread. */
     struct th_mail_list batch; /* taken from mail */
@@ -119,6 +135,11 @@ struct th_host {
     _Atomic(struct th_slot *) chunks[TH_CHUNKS_MAX];
     atomic_uint slot_count;
 
+    /* Sent to nobody: to a pid that never was, without memory, or an answer that nobody asked for. */
+    atomic_uint_fast64_t refused_nowhere;
+    atomic_uint_fast64_t missed_nowhere;
+    atomic_uint_fast64_t flushed_nowhere;
+
     pthread_mutex_t lock;
     bool is_closing;
     uint64_t started; /* servers so far */
@@ -166,6 +187,17 @@ TH_MUST bool th_run_mark_queued(struct th_slot *slot);
 
 /* Hands a slot to its place. No lock held; only by who made it queued. */
 void th_run_ready(struct th_slot *slot);
+
+/* Counts without a locked instruction: for counters that one thread writes at a time. */
+static inline void th_run_count(atomic_uint_fast64_t *counter, uint64_t by)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, now + by, memory_order_relaxed);
+}
+
+/* Counts what was let go by its owner while it was on its way or waited. No lock held. */
+void th_run_count_flushed(struct th_slot *slot);
 
 /* --- spawn.c --- */
 

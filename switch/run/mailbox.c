@@ -77,8 +77,18 @@ void th_run_mail_discard(struct th_mail_list *list)
         th_run_mail_free(mail);
 }
 
+uint64_t th_run_mail_count(const struct th_mail_list *list)
+{
+    uint64_t count = 0;
+
+    for (const struct th_mail *mail = list->first; mail; mail = mail->next)
+        count++;
+    return count;
+}
+
 bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
 {
+    slot->tally.queued++;
     th_run_mail_push(&slot->mail, mail);
     return th_run_mark_queued(slot);
 }
@@ -98,6 +108,19 @@ static bool has_room(struct th_slot *slot)
     return true;
 }
 
+/* An event without room is told later, as missed; of all else the sender hears at once. */
+static bool is_missed(enum th_mail_class class, enum th_err err)
+{
+    return err != TH_GONE && (class == TH_MAIL_EVENT || class == TH_MAIL_SYNC);
+}
+
+static void count_nowhere(struct th_host *host, enum th_mail_class class, enum th_err err)
+{
+    atomic_fetch_add_explicit(is_missed(class, err) ? &host->missed_nowhere
+                                                    : &host->refused_nowhere,
+                              1, memory_order_relaxed);
+}
+
 enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail,
                                 struct th_watch *watch)
 {
@@ -111,12 +134,17 @@ enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail 
             err = TH_GONE;
         else if (!has_room(slot))
             err = TH_FULL;
+        slot->tally.sent++;
+        if (err != TH_OK)
+            ++*(is_missed(mail->class, err) ? &slot->tally.missed : &slot->tally.refused);
         if (err == TH_OK) {
             if (watch)
                 th_run_watch_link(slot, watch);
             is_first = th_run_queue(slot, mail);
         }
         th_run_unlock(&slot->lock);
+    } else {
+        count_nowhere(host, mail->class, err);
     }
     if (err != TH_OK)
         th_run_mail_free(mail);
@@ -131,8 +159,11 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
     struct th_mail *mail = to ? th_mem_zalloc(1, sizeof *mail) : NULL;
 
     if (mail == NULL) {
+        enum th_err err = to ? TH_NO_MEMORY : TH_GONE;
+
+        count_nowhere(host, class, err);
         th_msg_drop(&msg);
-        return to ? TH_NO_MEMORY : TH_GONE;
+        return err;
     }
     mail->class = class;
     mail->msg = msg;

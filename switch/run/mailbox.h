@@ -60,6 +60,9 @@ void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from);
  * Thread: no lock held, for the drop functions are foreign code. */
 void th_run_mail_discard(struct th_mail_list *list);
 
+/* How many there are. */
+uint64_t th_run_mail_count(const struct th_mail_list *list);
+
 /*
  * Puts a message into a server's mailbox. With a watch (a call's) it is linked to the server in the
  * same moment, so that its end cannot slip in between.

@@ -65,6 +65,7 @@ static void end_callback(struct turn *turn, const char *doing)
 static struct th_watch *close_slot(struct th_slot *slot, struct th_mail_list *mail)
 {
     struct th_watch *watchers;
+    uint64_t discarded;
 
     th_run_slot_bury(slot);
     th_run_lock(&slot->lock);
@@ -72,6 +73,9 @@ static struct th_watch *close_slot(struct th_slot *slot, struct th_mail_list *ma
     slot->is_queued = false;
     th_run_mail_move(mail, &slot->batch);
     th_run_mail_move(mail, &slot->mail);
+    discarded = th_run_mail_count(mail);
+    slot->tally.discarded += discarded;
+    th_run_count(&slot->taken, discarded);
     watchers = slot->watchers_first;
     for (struct th_watch *watch = watchers; watch; watch = watch->next)
         watch->is_linked = false; /* the list is ours now, and so are its holds */
@@ -206,6 +210,12 @@ static enum step hand(struct turn *turn, struct th_msg *msg)
     return go_on(turn, err);
 }
 
+/* It belongs to a subscription that was ended. */
+static bool is_unwanted(const struct th_watch *watch)
+{
+    return watch->sub && atomic_load(&watch->sub->is_let_go);
+}
+
 /* Tells the caller how its call ended. */
 static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th_err why)
 {
@@ -214,11 +224,14 @@ static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th
     const char *doing = reply ? reply->kind->name : why == TH_TIMED_OUT ? "timed out" : "gone";
     enum th_err err = TH_OK;
 
-    if (watch->on_reply == NULL)
+    if (watch->on_reply == NULL || is_unwanted(watch)) {
+        th_run_watch_finish(watch);
         return STEP_DONE;
+    }
     begin_callback(turn, doing, TH_TRACE_REPLY, &(struct th_msg){.from = watch->target});
     err = watch->on_reply(slot->state, &turn->self, watch->ctx, why, reply);
     th_msg_drop(&watch->answer);
+    th_run_watch_finish(watch);
     end_callback(turn, doing);
     return go_on(turn, err);
 }
@@ -236,12 +249,29 @@ static enum step expire_call(struct turn *turn)
     return step;
 }
 
+/* Ends what was let go from elsewhere; nothing is told of it. */
+static void end_let_go(struct th_slot *slot, struct th_watch *watch)
+{
+    th_run_watch_finish(watch);
+    if (!watch->is_call)
+        th_run_subscribed_forget(slot, watch->by_ref.key);
+    th_run_watch_release(watch);
+}
+
 static enum step hand_watch(struct turn *turn, struct th_watch *watch)
 {
     struct th_slot *slot = turn->slot;
     enum step step = STEP_DONE;
 
-    if (th_run_watch_take(slot, watch)) {
+    if (!th_run_watch_take(slot, watch)) {
+        th_run_count_flushed(slot);
+        if (th_run_watch_take_let_go(slot, watch))
+            end_let_go(slot, watch);
+    } else {
+        if (is_unwanted(watch))
+            th_run_count_flushed(slot);
+        else
+            th_run_count(&slot->handled, 1);
         if (watch->is_call) {
             step = hand_outcome(turn, watch, watch->why);
         } else {
@@ -265,21 +295,33 @@ static enum step hand_missed(struct turn *turn, struct th_sub *sub)
     sub->missed = 0;
     sub->is_queued = false;
     th_run_unlock(&slot->lock);
-    if (!atomic_load(&sub->is_closed))
+    if (atomic_load(&sub->is_closed)) {
+        th_run_count_flushed(slot);
+    } else {
+        th_run_count(&slot->handled, 1);
         step = hand(turn, &msg);
+    }
     th_run_sub_release(sub);
     return step;
 }
 
 static enum step hand_message(struct turn *turn, struct th_mail *mail)
 {
+    struct th_slot *slot = turn->slot;
     struct th_msg msg = mail->msg;
+    bool is_wanted = mail->class == TH_MAIL_MSG || th_run_is_subscribed(slot, msg.from);
 
     mail->msg.body = NULL; /* from here on it is the receiver's */
     if (mail->class != TH_MAIL_SYNC)
         th_run_mail_free(mail);
-    atomic_fetch_sub_explicit(&turn->slot->depth, 1, memory_order_relaxed);
-    if (msg.kind == &th_run_started_msg && turn->slot->spec.ops != &th_supervisor_ops) {
+    atomic_fetch_sub_explicit(&slot->depth, 1, memory_order_relaxed);
+    if (!is_wanted) {
+        th_msg_drop(&msg);
+        th_run_count_flushed(slot);
+        return STEP_DONE;
+    }
+    th_run_count(&slot->handled, 1);
+    if (msg.kind == &th_run_started_msg && slot->spec.ops != &th_supervisor_ops) {
         th_reply(turn->self.host, th_from_of(&msg), (struct th_msg){.kind = &th_run_started_msg});
         return STEP_DONE;
     }
@@ -301,6 +343,7 @@ static enum step hand_mail(struct turn *turn)
     struct th_mail *mail = th_run_mail_pop(&slot->batch);
 
     slot->was_alarm = false;
+    th_run_count(&slot->taken, 1);
     atomic_fetch_add_explicit(&slot->messages, 1, memory_order_relaxed);
     switch (mail->class) {
     case TH_MAIL_MSG:

@@ -1,6 +1,7 @@
 #include "switch/run/watch.h"
 
 #include "switch/base/mem.h"
+#include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
 
 static struct th_slot *owner_of(struct th_host *host, th_pid owner)
@@ -80,6 +81,8 @@ void th_run_watch_release(struct th_watch *watch)
     if (atomic_fetch_sub_explicit(&watch->holders, 1, memory_order_acq_rel) > 1)
         return;
     th_msg_drop(&watch->answer);
+    if (watch->sub)
+        th_run_sub_release(watch->sub);
     th_mem_free(watch);
 }
 
@@ -124,7 +127,9 @@ static bool decide(struct th_slot *owner, struct th_watch *watch, enum th_err wh
 {
     watch->state = TH_WATCH_DECIDED;
     watch->why = why;
+    owner->tally.sent++;
     if (watch->owner == 0) {
+        owner->tally.queued++;
         pthread_cond_broadcast(&owner->host->progress);
         return false;
     }
@@ -149,12 +154,56 @@ void th_run_watch_decide(struct th_host *host, struct th_watch *watch, enum th_e
 }
 
 /* Under the owner's lock. */
-static struct th_watch *find(struct th_slot *owner, uint64_t ref, bool is_call)
+static struct th_watch *find_any(struct th_slot *owner, uint64_t ref)
 {
     struct th_index_node *node = th_run_index_find(&owner->watches, ref);
-    struct th_watch *watch = node ? TH_HEAP_OWNER(node, struct th_watch, by_ref) : NULL;
+
+    return node ? TH_HEAP_OWNER(node, struct th_watch, by_ref) : NULL;
+}
+
+/* Under the owner's lock. */
+static struct th_watch *find(struct th_slot *owner, uint64_t ref, bool is_call)
+{
+    struct th_watch *watch = find_any(owner, ref);
 
     return watch && watch->is_call == is_call ? watch : NULL;
+}
+
+/* Under the owner's lock. Returns whether the owner must be made ready. */
+static bool let_go(struct th_slot *owner, struct th_watch *watch)
+{
+    enum th_watch_state before = watch->state;
+
+    if (before != TH_WATCH_WAITING && before != TH_WATCH_DECIDED)
+        return false;
+    watch->state = TH_WATCH_LET_GO;
+    if (!watch->is_call && watch->sub) {
+        atomic_store(&watch->sub->is_let_go, true);
+        atomic_store(&watch->sub->is_closed, true);
+    }
+    if (before == TH_WATCH_DECIDED)
+        return false; /* it is in the mailbox already */
+    owner->tally.sent++;
+    th_run_watch_hold(watch);
+    return th_run_queue(owner, &watch->mail);
+}
+
+void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
+{
+    struct th_slot *owner = th_run_slot(host, pid);
+    struct th_watch *watch = NULL;
+    bool is_first = false;
+
+    if (owner == NULL)
+        return;
+    th_run_lock(&owner->lock);
+    if (owner->is_alive && owner->pid == pid)
+        watch = find_any(owner, ref);
+    if (watch)
+        is_first = let_go(owner, watch);
+    th_run_unlock(&owner->lock);
+    if (is_first)
+        th_run_ready(owner);
 }
 
 void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, struct th_msg reply)
@@ -171,8 +220,13 @@ void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, str
             watch->answer = reply;
             reply.body = NULL;
             is_first = decide(owner, watch, why);
+        } else {
+            owner->tally.sent++;
+            owner->tally.flushed++;
         }
         th_run_unlock(&owner->lock);
+    } else {
+        atomic_fetch_add_explicit(&host->flushed_nowhere, 1, memory_order_relaxed);
     }
     if (reply.body)
         th_msg_drop(&reply);
@@ -207,8 +261,41 @@ void th_run_watch_cancel(struct th_slot *owner, uint64_t ref, bool is_call)
     th_run_unlock(&owner->lock);
     if (watch) {
         forget(owner, watch);
+        th_run_watch_finish(watch);
         th_run_watch_release(watch);
     }
+}
+
+void th_run_watch_finally(struct th_slot *owner, uint64_t ref, void (*drop)(void *ctx))
+{
+    struct th_watch *watch;
+
+    th_run_lock(&owner->lock);
+    watch = find(owner, ref, true);
+    th_run_unlock(&owner->lock);
+    TH_CHECK(watch != NULL && watch->drop == NULL); /* its outcome cannot have been told yet */
+    watch->drop = drop;
+}
+
+void th_run_watch_finish(struct th_watch *watch)
+{
+    void (*drop)(void *ctx) = watch->drop;
+
+    watch->drop = NULL;
+    if (drop)
+        drop(watch->ctx);
+}
+
+void th_run_watch_for_sub(struct th_slot *owner, uint64_t ref, struct th_sub *sub)
+{
+    struct th_watch *watch;
+
+    th_run_sub_hold(sub);
+    th_run_lock(&owner->lock);
+    watch = find_any(owner, ref);
+    TH_CHECK(watch != NULL && watch->sub == NULL); /* made in this callback */
+    watch->sub = sub;
+    th_run_unlock(&owner->lock);
 }
 
 /* Takes a watch out if it is in that state. */
@@ -229,6 +316,11 @@ static bool take_if(struct th_slot *owner, struct th_watch *watch, enum th_watch
 bool th_run_watch_take(struct th_slot *owner, struct th_watch *watch)
 {
     return take_if(owner, watch, TH_WATCH_DECIDED);
+}
+
+bool th_run_watch_take_let_go(struct th_slot *owner, struct th_watch *watch)
+{
+    return take_if(owner, watch, TH_WATCH_LET_GO);
 }
 
 bool th_run_watch_expire(struct th_slot *owner, struct th_watch *watch)
@@ -255,6 +347,7 @@ void th_run_watch_end_all(struct th_slot *owner)
         if (watch == NULL)
             break;
         forget(owner, watch);
+        th_run_watch_finish(watch);
         th_run_watch_release(watch);
     }
     owner->call_count = 0;

@@ -23,6 +23,7 @@ enum { TH_MONITORS_MAX = 65536 }; /* of one server: as many as there can be serv
 enum th_watch_state {
     TH_WATCH_WAITING,
     TH_WATCH_DECIDED, /* the outcome is in the owner's mailbox */
+    TH_WATCH_LET_GO,  /* from elsewhere; it is in the mailbox only so that its owner ends it */
     TH_WATCH_OVER     /* told, timed out or cancelled: nothing more will be told */
 };
 
@@ -33,6 +34,8 @@ struct th_watch {
     th_pid target;
     th_reply_fn on_reply;
     void *ctx;
+    struct th_sub
+        *sub; /* held: the subscription that it is for; or NULL. Set by the owner, locked */
     atomic_uint holders;
 
     /* Under the owner's lock. */
@@ -44,6 +47,7 @@ struct th_watch {
 
     /* The owner's thread. */
     struct th_heap_node due;
+    void (*drop)(void *ctx); /* the call's finalizer, until it has run; may be NULL */
 
     /* Under the target's lock. */
     struct th_watch *previous;
@@ -87,6 +91,17 @@ void th_run_watch_cancel(struct th_slot *owner, uint64_t ref, bool is_call);
  * Thread: owner.
  */
 TH_MUST bool th_run_watch_take(struct th_slot *owner, struct th_watch *watch);
+
+/* The same when it was let go from elsewhere. */
+TH_MUST bool th_run_watch_take_let_go(struct th_slot *owner, struct th_watch *watch);
+
+/* Sets a call's finalizer; runs it, once nothing more will be told of the call, unless that has been
+ * done. Thread: owner, no lock held. */
+void th_run_watch_finally(struct th_slot *owner, uint64_t ref, void (*drop)(void *ctx));
+void th_run_watch_finish(struct th_watch *watch);
+
+/* Says that a call or monitor belongs to a subscription and ends with it. Thread: owner. */
+void th_run_watch_for_sub(struct th_slot *owner, uint64_t ref, struct th_sub *sub);
 
 /* The same for a call whose time is over: false when its outcome already waits in the mailbox. */
 TH_MUST bool th_run_watch_expire(struct th_slot *owner, struct th_watch *watch);

@@ -1,0 +1,594 @@
+/*
+ * Letting go (requirements, section E): whatever is removed, from any thread, is gone at once; its
+ * data is freed by a finalizer, once, where its owner runs, after the last callback.
+ *
+ * The threads of these tests meet at a lock and at semaphores, never by waiting for time to pass. If
+ * a promise were broken, most of them would not fail but hang.
+ */
+#include "tests/unit/run_events.h"
+#include "tests/unit/run_threads.h"
+
+#include "switch/run/host_core.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+/* What a callback that takes its time and the thread that removes its object share. */
+struct meeting {
+    pthread_mutex_t lock;  /* the removing thread's; the callback wants it too */
+    sem_t is_in_callback;  /* the callback has begun */
+    sem_t is_dropped;      /* the finalizer has run */
+    pthread_t owner;       /* the thread of the callbacks */
+    bool has_left;         /* the callback has ended */
+    bool was_left_at_drop; /* and had when the finalizer ran */
+    bool was_owner_at_drop;
+    unsigned drops;
+    uint64_t ref;
+};
+
+static void meeting_open(struct meeting *meeting)
+{
+    *meeting = (struct meeting){0};
+    assert_int_equal(pthread_mutex_init(&meeting->lock, NULL), 0);
+    assert_int_equal(sem_init(&meeting->is_in_callback, 0, 0), 0);
+    assert_int_equal(sem_init(&meeting->is_dropped, 0, 0), 0);
+}
+
+static void meeting_close(struct meeting *meeting)
+{
+    sem_destroy(&meeting->is_dropped);
+    sem_destroy(&meeting->is_in_callback);
+    pthread_mutex_destroy(&meeting->lock);
+}
+
+static void await(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        continue; /* a signal */
+}
+
+/* A callback in which the removing thread finds us: it wants the lock which that one holds. */
+static void meet(struct meeting *meeting)
+{
+    meeting->owner = pthread_self();
+    sem_post(&meeting->is_in_callback);
+    pthread_mutex_lock(&meeting->lock);
+    meeting->has_left = true;
+    pthread_mutex_unlock(&meeting->lock);
+}
+
+static void note_drop(void *data)
+{
+    struct meeting *meeting = data;
+
+    meeting->drops++;
+    meeting->was_left_at_drop = meeting->has_left;
+    meeting->was_owner_at_drop = pthread_equal(pthread_self(), meeting->owner) != 0;
+    sem_post(&meeting->is_dropped);
+}
+
+static void assert_dropped_well(const struct meeting *meeting)
+{
+    assert_int_equal(meeting->drops, 1);
+    assert_true(meeting->was_left_at_drop);
+    assert_true(meeting->was_owner_at_drop);
+}
+
+/* --- servers --- */
+
+static enum th_err meets(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)self, (void)msg;
+    meet(probe->data);
+    return TH_OK;
+}
+
+static void drops_meeting(struct probe *probe, const struct th_self *self, enum th_err why)
+{
+    (void)self, (void)why;
+    note_drop(probe->data);
+}
+
+/* E1 E2 E3 E4: what deadlocks libevent: thread 2 holds the lock that the callback takes, removes the
+ * object, and finishes. */
+static void server_is_removed_by_who_holds_the_lock_that_its_callback_takes(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    struct th_host *host = open_host();
+    meeting_open(&meeting);
+    struct probe probe = {.on_msg = meets, .terminate = drops_meeting, .data = &meeting};
+    th_pid pid = probe_spawn(host, open_place(host, "one"), NULL, &probe);
+
+    pthread_mutex_lock(&meeting.lock);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(th_post(host, pid, probe_number(i)), TH_OK);
+    await(&meeting.is_in_callback);
+    th_stop(host, pid, TH_SHUTDOWN); /* returns, though the callback waits for us */
+    assert_int_equal(meeting.drops, 0);
+    pthread_mutex_unlock(&meeting.lock);
+    await(&meeting.is_dropped);
+
+    th_host_uv_close(host);
+    assert_dropped_well(&meeting);
+    assert_int_equal(probe.msgs, 1); /* the two that waited are nobody's */
+    meeting_close(&meeting);
+}
+
+/* E3 */
+static void removal_of_a_server_cannot_be_undone(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe probe = {0};
+    th_pid pid = stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 1);
+
+    th_stop(stage.host, pid, TH_SHUTDOWN);
+    th_resume(stage.host, pid);
+    th_post(stage.host, pid, probe_number(1));
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(probe.msgs, 0);
+    assert_int_equal(probe.terminates, 1);
+    assert_false(stage_is_alive(&stage, pid));
+    th_host_step_close(stage.host);
+    assert_int_equal(probe.terminates, 1);
+}
+
+static enum th_err is_due(struct probe *probe, const struct th_self *self)
+{
+    probe->alarm_at = self->now.mono + 10;
+    return TH_OK;
+}
+
+/* E1 E3: a server's timer is its alarm. */
+static void alarm_that_is_due_does_not_come_once_its_server_is_removed(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe probe = {.init = is_due};
+    th_pid pid = stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 9);
+
+    th_stop(stage.host, pid, TH_SHUTDOWN);
+    th_host_step_run(stage.host, 100);
+
+    assert_int_equal(probe.alarms, 0);
+    assert_int_equal(probe.terminates, 1);
+    th_host_step_close(stage.host);
+}
+
+/* --- calls --- */
+
+/* init: calls probe->other; the ctx has a finalizer. */
+static enum th_err calls_finally(struct probe *probe, const struct th_self *self)
+{
+    enum th_err err = th_call(self, probe->other, probe_number(1), 1000, probe_on_reply,
+                              probe->data, &probe->ref);
+
+    ((struct meeting *)probe->data)->owner = pthread_self();
+    ((struct meeting *)probe->data)->ref = probe->ref;
+    if (err == TH_OK)
+        th_call_finally(self, probe->ref, note_drop);
+    return err;
+}
+
+struct call_on_stage {
+    struct stage stage;
+    struct meeting meeting;
+    struct probe callee, caller;
+    th_pid callee_pid, pid;
+};
+
+/* A call that waits for its reply, or whose reply waits. */
+static void open_call(struct call_on_stage *on, bool is_answered)
+{
+    *on = (struct call_on_stage){.stage = stage_open(0)};
+    meeting_open(&on->meeting);
+    on->meeting.has_left = true;
+    on->callee.on_msg = is_answered ? probe_answers : NULL;
+    on->callee_pid = stage_spawn(&on->stage, &on->callee);
+    on->caller =
+        (struct probe){.init = calls_finally, .other = on->callee_pid, .data = &on->meeting};
+    on->pid = stage_spawn(&on->stage, &on->caller);
+    for (unsigned i = 0; i < 3; i++) /* two inits, and the callee has it */
+        assert_true(th_host_step_once(on->stage.host));
+}
+
+static void close_call(struct call_on_stage *on)
+{
+    th_host_step_close(on->stage.host);
+    assert_dropped_well(&on->meeting);
+    meeting_close(&on->meeting);
+}
+
+/* E2 */
+static void ctx_of_a_call_is_freed_once_after_its_reply(void **state)
+{
+    (void)state;
+    struct call_on_stage on;
+    open_call(&on, true);
+    assert_int_equal(on.meeting.drops, 0);
+
+    th_host_step_run(on.stage.host, 2000);
+
+    assert_int_equal(on.caller.replies, 1);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
+}
+
+/* E2 */
+static void ctx_of_a_call_is_freed_once_after_its_time(void **state)
+{
+    (void)state;
+    struct call_on_stage on;
+    open_call(&on, false);
+
+    th_host_step_run(on.stage.host, 2000);
+
+    assert_int_equal(on.caller.replies, 1);
+    assert_int_equal(on.caller.why, TH_TIMED_OUT);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
+}
+
+/* E2 */
+static void ctx_of_a_call_is_freed_when_its_caller_ends(void **state)
+{
+    (void)state;
+    struct call_on_stage on;
+    open_call(&on, false);
+
+    th_stop(on.stage.host, on.pid, TH_SHUTDOWN);
+    th_host_step_run(on.stage.host, 1);
+
+    assert_int_equal(on.caller.replies, 0);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
+}
+
+static enum th_err cancels(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)msg;
+    th_cancel(self, probe->ref);
+    return TH_OK;
+}
+
+/* E2 E3 */
+static void ctx_of_a_call_is_freed_when_it_is_cancelled(void **state)
+{
+    (void)state;
+    struct call_on_stage on;
+    open_call(&on, false);
+    on.caller.on_msg = cancels;
+
+    assert_int_equal(th_post(on.stage.host, on.pid, probe_number(0)), TH_OK);
+    th_host_step_run(on.stage.host, 2000);
+
+    assert_int_equal(on.caller.replies, 0);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
+}
+
+/* E1 E2 E3: both while it waits for its reply and when that is in the mailbox already. */
+static void call_that_is_let_go_never_tells(void **state)
+{
+    (void)state;
+    for (int is_answered = 0; is_answered <= 1; is_answered++) {
+        struct call_on_stage on;
+        struct th_account account;
+        open_call(&on, is_answered);
+
+        th_let_go(on.stage.host, on.pid, on.caller.ref);
+        th_let_go(on.stage.host, on.pid, on.caller.ref); /* harmless */
+        assert_int_equal(on.meeting.drops, 0);
+        th_host_step_run(on.stage.host, 2000);
+
+        assert_int_equal(on.caller.replies, 0);
+        assert_int_equal(on.meeting.drops, 1);
+        th_host_account(on.stage.host, &account);
+        assert_int_equal(account.unaccounted, 0);
+        close_call(&on);
+    }
+}
+
+static enum th_err meets_in_reply(void *state, const struct th_self *self, void *ctx,
+                                  enum th_err why, struct th_msg *reply)
+{
+    meet(ctx);
+    return probe_on_reply(state, self, ctx, why, reply);
+}
+
+static enum th_err calls_and_meets(struct probe *probe, const struct th_self *self)
+{
+    struct meeting *meeting = probe->data;
+    enum th_err err =
+        th_call(self, probe->other, probe_number(1), 60000, meets_in_reply, meeting, &meeting->ref);
+
+    if (err == TH_OK)
+        th_call_finally(self, meeting->ref, note_drop);
+    return err;
+}
+
+/* E1 E2 E4: it is let go while its on_reply runs, by who holds the lock that on_reply takes. */
+static void call_is_let_go_by_who_holds_the_lock_that_its_callback_takes(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    struct th_host *host = open_host();
+    meeting_open(&meeting);
+    struct probe callee = {.on_msg = probe_answers};
+    struct probe caller = {.init = calls_and_meets, .data = &meeting};
+
+    pthread_mutex_lock(&meeting.lock);
+    caller.other = probe_spawn(host, open_place(host, "callee"), NULL, &callee);
+    th_pid pid = probe_spawn(host, open_place(host, "caller"), NULL, &caller);
+    await(&meeting.is_in_callback);
+    th_let_go(host, pid, meeting.ref);
+    assert_int_equal(meeting.drops, 0);
+    pthread_mutex_unlock(&meeting.lock);
+    await(&meeting.is_dropped);
+
+    th_host_uv_close(host);
+    assert_dropped_well(&meeting);
+    assert_int_equal(caller.replies, 1);
+    meeting_close(&meeting);
+}
+
+/* --- monitors --- */
+
+static enum th_err monitors_other(struct probe *probe, const struct th_self *self)
+{
+    return th_monitor(self, probe->other, &probe->ref);
+}
+
+/* E1 E3: both before the server ends and when the down message is in the mailbox already. */
+static void monitor_that_is_let_go_never_tells(void **state)
+{
+    (void)state;
+    for (int is_down = 0; is_down <= 1; is_down++) {
+        struct stage stage = stage_open(0);
+        struct probe target = {0}, probe = {.init = monitors_other};
+        probe.other = stage_spawn(&stage, &target);
+        th_pid pid = stage_spawn(&stage, &probe);
+        th_host_step_run(stage.host, 1);
+
+        if (is_down)
+            th_stop(stage.host, probe.other, TH_IO);
+        if (is_down)
+            assert_true(th_host_step_once(stage.host));
+        th_let_go(stage.host, pid, probe.ref);
+        th_stop(stage.host, probe.other, TH_IO);
+        th_host_step_run(stage.host, 1);
+
+        assert_int_equal(target.terminates, 1);
+        assert_int_equal(probe.downs, 0);
+        th_host_step_close(stage.host);
+    }
+}
+
+static enum th_err meets_when_told(struct probe *probe, const struct th_self *self,
+                                   struct th_msg *msg)
+{
+    (void)self;
+    if (msg->kind == &th_down_msg)
+        meet(probe->data);
+    return TH_OK;
+}
+
+/* E1 E4 */
+static void monitor_is_let_go_by_who_holds_the_lock_that_its_callback_takes(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    struct th_host *host = open_host();
+    meeting_open(&meeting);
+    struct probe target = {0};
+    struct probe probe = {.init = monitors_other,
+                          .on_msg = meets_when_told,
+                          .terminate = drops_meeting,
+                          .data = &meeting};
+
+    pthread_mutex_lock(&meeting.lock);
+    probe.other = probe_spawn(host, open_place(host, "target"), NULL, &target);
+    th_pid pid = probe_spawn(host, open_place(host, "owner"), NULL, &probe);
+    th_stop(host, probe.other, TH_IO);
+    await(&meeting.is_in_callback);
+    th_let_go(host, pid, probe.ref);
+    pthread_mutex_unlock(&meeting.lock);
+
+    th_host_uv_close(host);
+    assert_dropped_well(&meeting);
+    assert_int_equal(probe.downs, 1);
+    meeting_close(&meeting);
+}
+
+/* --- subscriptions --- */
+
+/* init: subscribes to probe->other; the subscription has a finalizer. */
+static enum th_err subscribes_finally(struct probe *probe, const struct th_self *self)
+{
+    struct meeting *meeting = probe->data;
+    enum th_err err = th_subscribe(self, probe->other, all, probe_on_reply, NULL);
+
+    if (err != TH_OK)
+        return err;
+    meeting->owner = pthread_self();
+    meeting->ref = th_subscription_ref(self, probe->other);
+    th_subscription_finally(self, probe->other, note_drop, meeting);
+    return TH_OK;
+}
+
+static enum th_err unsubscribes(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    if (msg->kind == &probe_msg)
+        th_unsubscribe(self, probe->other);
+    return TH_OK;
+}
+
+enum ending { UNSUBSCRIBED, LET_GO, MANAGER_ENDED, OWNER_ENDED, ENDINGS };
+
+/* E1 E2: whatever ends it. */
+static void data_of_a_subscription_are_freed_once_however_it_ends(void **state)
+{
+    (void)state;
+    for (int ending = 0; ending < ENDINGS; ending++) {
+        struct stage stage = stage_open(0);
+        struct meeting meeting;
+        meeting_open(&meeting);
+        meeting.has_left = true;
+        struct probe probe = {.init = subscribes_finally,
+                              .on_msg = unsubscribes,
+                              .other = spawn_manager(&stage),
+                              .data = &meeting};
+        th_pid pid = stage_spawn(&stage, &probe);
+        th_host_step_run(stage.host, 1);
+        assert_int_equal(meeting.drops, 0);
+
+        if (ending == UNSUBSCRIBED)
+            assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+        if (ending == LET_GO)
+            th_let_go(stage.host, pid, meeting.ref);
+        if (ending == MANAGER_ENDED || ending == OWNER_ENDED)
+            th_stop(stage.host, ending == OWNER_ENDED ? pid : probe.other, TH_IO);
+        th_host_step_run(stage.host, 1);
+
+        assert_int_equal(meeting.drops, 1);
+        assert_int_equal(probe.downs, ending == MANAGER_ENDED ? 1 : 0);
+        th_host_step_close(stage.host);
+        assert_dropped_well(&meeting);
+        meeting_close(&meeting);
+    }
+}
+
+/* E3: neither events that wait, nor a note that some were missed. */
+static void nothing_comes_of_a_subscription_that_was_let_go(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct meeting meeting;
+    meeting_open(&meeting);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.init = subscribes_finally, .other = manager, .data = &meeting};
+    struct th_server_spec spec = probe_spec(stage.place, NULL, &probe);
+    th_pid pid;
+    spec.mailbox_max = 2;
+    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
+    th_host_step_run(stage.host, 1);
+    assert_int_equal(th_suspend(stage.host, pid, 50), TH_OK);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+    th_host_step_run(stage.host, 1);
+
+    th_let_go(stage.host, pid, meeting.ref);
+    assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+    th_host_step_run(stage.host, 100);
+
+    assert_int_equal(probe.events, 0);
+    assert_int_equal(probe.missed, 0);
+    assert_int_equal(meeting.drops, 1);
+    th_host_step_close(stage.host);
+    meeting_close(&meeting);
+}
+
+static enum th_err meets_at_an_event(struct probe *probe, const struct th_self *self,
+                                     struct th_msg *msg)
+{
+    (void)self;
+    if (msg->kind == &th_event_msg)
+        meet(probe->data);
+    return TH_OK;
+}
+
+/* E1 E2 E3 E4 B5 */
+static void subscription_is_let_go_by_who_holds_the_lock_that_its_callback_takes(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    struct th_host *host = open_host();
+    struct th_server_spec spec = {.ops = &th_event_manager_ops,
+                                  .place = open_place(host, "manager")};
+    th_pid manager;
+    meeting_open(&meeting);
+    assert_int_equal(th_spawn(host, &spec, &manager), TH_OK);
+    struct probe probe = {.init = subscribes_finally,
+                          .on_msg = meets_at_an_event,
+                          .other = manager,
+                          .data = &meeting};
+
+    pthread_mutex_lock(&meeting.lock);
+    th_pid pid = probe_spawn(host, open_place(host, "owner"), NULL, &probe);
+    struct th_msg reply, ready = {.kind = &th_run_started_msg};
+    assert_int_equal(th_call_wait(host, pid, ready, 60000, &reply), TH_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(th_notify(host, manager, make_event(1, 0, false)), TH_OK);
+    await(&meeting.is_in_callback);
+    th_let_go(host, pid, meeting.ref);
+    assert_int_equal(meeting.drops, 0);
+    pthread_mutex_unlock(&meeting.lock);
+    await(&meeting.is_dropped);
+
+    th_host_uv_close(host);
+    assert_dropped_well(&meeting);
+    assert_int_equal(probe.events, 1);
+    meeting_close(&meeting);
+}
+
+/* --- one thread --- */
+
+enum { ORDERS = 1000 };
+
+/* E5 E2: removing from inside the callback of what is removed, in every order of the others. */
+static void single_thread_removes_from_inside_a_callback_in_any_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= ORDERS; seed++) {
+        struct stage stage = stage_open(seed);
+        struct meeting call, subscription;
+        meeting_open(&call);
+        meeting_open(&subscription);
+        struct probe callee = {.on_msg = probe_answers};
+        struct probe caller = {.init = calls_finally, .on_msg = cancels, .data = &call};
+        struct probe subscriber = {
+            .init = subscribes_finally, .on_msg = unsubscribes, .data = &subscription};
+        caller.other = stage_spawn(&stage, &callee);
+        subscriber.other = spawn_manager(&stage);
+        th_pid pids[] = {stage_spawn(&stage, &caller), stage_spawn(&stage, &subscriber)};
+
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(th_post(stage.host, pids[i], probe_number(0)), TH_OK);
+        th_host_step_run(stage.host, 1);
+
+        assert_true(caller.replies <= 1);
+        assert_true(subscriber.replies <= 1);
+        th_host_step_close(stage.host);
+        assert_int_equal(call.drops, 1);
+        assert_int_equal(subscription.drops, 1);
+        meeting_close(&call);
+        meeting_close(&subscription);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_is_removed_by_who_holds_the_lock_that_its_callback_takes),
+        cmocka_unit_test(removal_of_a_server_cannot_be_undone),
+        cmocka_unit_test(alarm_that_is_due_does_not_come_once_its_server_is_removed),
+        cmocka_unit_test(ctx_of_a_call_is_freed_once_after_its_reply),
+        cmocka_unit_test(ctx_of_a_call_is_freed_once_after_its_time),
+        cmocka_unit_test(ctx_of_a_call_is_freed_when_its_caller_ends),
+        cmocka_unit_test(ctx_of_a_call_is_freed_when_it_is_cancelled),
+        cmocka_unit_test(call_that_is_let_go_never_tells),
+        cmocka_unit_test(call_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
+        cmocka_unit_test(monitor_that_is_let_go_never_tells),
+        cmocka_unit_test(monitor_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
+        cmocka_unit_test(data_of_a_subscription_are_freed_once_however_it_ends),
+        cmocka_unit_test(nothing_comes_of_a_subscription_that_was_let_go),
+        cmocka_unit_test(subscription_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
+        cmocka_unit_test(single_thread_removes_from_inside_a_callback_in_any_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
