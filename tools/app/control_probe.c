@@ -421,6 +421,15 @@ static bool has_line(const struct th_switch_lines *lines, const struct th_hashna
     return false;
 }
 
+/* Who pings again knows from before which of the two is answered. */
+static bool read_probe(bool *is_seek, const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    *is_seek = text && strcmp(text, "seek") == 0;
+    return value == NULL || json_is_null(value) || *is_seek || (text && strcmp(text, "path") == 0);
+}
+
 void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
     const json_t *params = job->request.params;
@@ -439,8 +448,10 @@ void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_j
                     NULL);
         return;
     }
-    const char *probe = json_string_value(json_object_get(params, "probe"));
-    ping->is_seek = probe && strcmp(probe, "seek") == 0; /* who pings again knows from before */
+    if (!read_probe(&ping->is_seek, json_object_get(params, "probe"))) {
+        th_job_fail(c, self, job, TH_RPC_PARAMS, "\"probe\" must be path or seek", NULL);
+        return;
+    }
     ping->probe = th_mem_zalloc(count, sizeof *ping->probe);
     if (ping->probe == NULL) {
         th_job_fail(c, self, job, TH_RPC_BUSY, "out of memory", NULL);

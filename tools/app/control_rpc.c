@@ -8,6 +8,13 @@ static bool is_id(const json_t *id)
     return json_is_string(id) || json_is_number(id) || json_is_null(id);
 }
 
+/* An object; or nothing, in all the ways in which clients say that. */
+static bool are_params(const json_t *params)
+{
+    return params == NULL || json_is_object(params) || json_is_null(params) ||
+           (json_is_array(params) && json_array_size(params) == 0);
+}
+
 int th_request_read(struct th_request *out, const char *line, size_t len, const char **why)
 {
     *out = (struct th_request){.whole = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL)};
@@ -33,7 +40,7 @@ int th_request_read(struct th_request *out, const char *line, size_t len, const 
         *why = "\"id\" must be a string, a number or null";
     else if (out->method == NULL)
         *why = "\"method\" must be a string";
-    else if (params && !json_is_object(params) && json_array_size(params) > 0)
+    else if (!are_params(params))
         *why = "\"params\" must be an object: parameters go by their names";
     else
         return 0;
