@@ -33,7 +33,7 @@ struct thctl {
 };
 
 /* Which options a command knows besides those that all have. */
-enum { OPTION_ALL = 1 << 0, OPTION_FOR = 1 << 1, OPTION_FILTER = 1 << 2 };
+enum { OPTION_ALL = 1 << 0, OPTION_FOR = 1 << 1, OPTION_FILTER = 1 << 2, OPTION_PING = 1 << 3 };
 
 struct command {
     const char *name;   /* one word, or two for one of a group */
@@ -50,7 +50,7 @@ static volatile sig_atomic_t is_interrupted;
 static int complain(const char *say, int code)
 {
     fflush(stdout);
-    fprintf(stderr, "thctl: %s\n", say);
+    th_complain("thctl", say);
     return code;
 }
 
@@ -67,6 +67,22 @@ static int call(struct thctl *t, const char *method, json_t *params, unsigned ti
     if (e == TH_OK)
         return 0;
     return complain(say, code == TH_RPC_PARAMS ? 2 : 1);
+}
+
+/* As call, for what takes as long as the network does. A daemon that does not answer at all is told
+ * after --timeout all the same: it is asked first for what it always knows. */
+static int call_long(struct thctl *t, const char *method, json_t *params, unsigned more_ms,
+                     json_t **result)
+{
+    json_t *servers;
+    int code = call(t, "servers", NULL, t->args.timeout_ms, &servers);
+
+    if (code) {
+        json_decref(params);
+        return code;
+    }
+    json_decref(servers);
+    return call(t, method, params, t->args.timeout_ms + more_ms, result);
 }
 
 static void print_json(const json_t *result, size_t flags)
@@ -148,32 +164,12 @@ static int run_seeds_export(struct thctl *t, const struct command *command)
 
 /* --- commands that reach out ---------------------------------------------------------------------- */
 
-static bool is_hex(const char *text)
-{
-    struct th_prefix prefix;
-
-    return th_prefix_read(&prefix, text, strlen(text));
-}
-
-static int check_hashname(const struct thctl *t)
-{
-    char say[TH_SAY_MAX];
-
-    if (is_hex(t->argument[0]))
-        return 0;
-    snprintf(say, sizeof say, "%.100s: is no hashname (64 hex digits, or how a peer's begins)",
-             t->argument[0]);
-    return complain(say, 2);
-}
-
 static int run_seek(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = check_hashname(t);
+    int code = call_long(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
+                         REACH_MS, &result);
 
-    if (code == 0)
-        code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                    REACH_MS + t->args.timeout_ms, &result);
     if (code)
         return code;
     if (t->args.is_json)
@@ -188,11 +184,9 @@ static int run_seek(struct thctl *t, const struct command *command)
 static int run_connect(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = check_hashname(t);
+    int code = call_long(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
+                         REACH_MS, &result);
 
-    if (code == 0)
-        code = call(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                    REACH_MS + t->args.timeout_ms, &result);
     if (code)
         return code;
     if (t->args.is_json)
@@ -233,8 +227,8 @@ static int ping_json(struct thctl *t, const struct command *command)
 {
     json_t *result;
     unsigned all_ms = t->args.ping_count * t->args.ping_interval_ms + 2 * t->args.ping_wait_ms;
-    int code = call(t, command->method, ping_params(t, t->args.ping_count, "path"),
-                    REACH_MS + all_ms + t->args.timeout_ms, &result);
+    int code = call_long(t, command->method, ping_params(t, t->args.ping_count, "path"),
+                         REACH_MS + all_ms, &result);
 
     if (code)
         return code;
@@ -258,6 +252,13 @@ static void add_probe(struct th_ping_sum *sum, const json_t *result)
     sum->received++;
 }
 
+static const char *text_in(const json_t *result, const char *key)
+{
+    const char *text = json_string_value(json_object_get(result, key));
+
+    return text ? text : "?";
+}
+
 /* One request a probe, so that each is seen when it comes. */
 static int ping_text(struct thctl *t, const struct command *command)
 {
@@ -270,20 +271,19 @@ static int ping_text(struct thctl *t, const struct command *command)
         uint64_t begun_at = now_ms();
         json_t *result;
 
-        code = call(t, command->method, ping_params(t, 1, probe),
-                    REACH_MS + 2 * t->args.ping_wait_ms + t->args.timeout_ms, &result);
+        code = call_long(t, command->method, ping_params(t, 1, probe),
+                         REACH_MS + 2 * t->args.ping_wait_ms, &result);
         if (code)
             return code;
         const char *reached = json_string_value(json_object_get(result, "reached"));
-        snprintf(hex, sizeof hex, "%s", json_string_value(json_object_get(result, "hashname")));
+        snprintf(hex, sizeof hex, "%s", text_in(result, "hashname"));
         if (reached && strcmp(reached, "reached") != 0) {
             printf("%s cannot be reached: %s\n", hex, th_show_dial_result(reached));
             json_decref(result);
             return 1;
         }
         if (json_array_size(json_object_get(result, "rtt_ms")) > 0)
-            snprintf(probe, sizeof probe, "%s",
-                     json_string_value(json_object_get(result, "probe")));
+            snprintf(probe, sizeof probe, "%s", text_in(result, "probe"));
         th_show_ping_probe(result, i, &t->style);
         fflush(stdout);
         add_probe(&sum, result);
@@ -298,10 +298,6 @@ static int ping_text(struct thctl *t, const struct command *command)
 
 static int run_ping(struct thctl *t, const struct command *command)
 {
-    int code = check_hashname(t);
-
-    if (code)
-        return code;
     return t->args.is_json ? ping_json(t, command) : ping_text(t, command);
 }
 
@@ -386,7 +382,7 @@ static const struct command commands[] = {
      run_watch},
     {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
     {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
-    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, 0, run_ping},
+    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, OPTION_PING, run_ping},
     {"servers", "", "servers", NULL, 0, 0, run_look},
     {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
     {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
@@ -448,7 +444,8 @@ static int refuse(const char *what, const char *text)
 {
     char say[TH_SAY_MAX];
 
-    snprintf(say, sizeof say, "%s %.200s; thctl help lists the commands", what, text);
+    snprintf(say, sizeof say, "%s %.200s; thctl help lists the commands", what,
+             text[0] ? text : "\"\"");
     return complain(say, 2);
 }
 
@@ -474,6 +471,13 @@ static const struct command *take_command(struct thctl *t)
     return NULL;
 }
 
+static bool is_hex(const char *text)
+{
+    struct th_prefix prefix;
+
+    return th_prefix_read(&prefix, text, strlen(text));
+}
+
 /* What goes with the command, before anything is asked. Returns 0 or the exit code. */
 static int check_arguments(struct thctl *t, const struct command *command)
 {
@@ -485,6 +489,8 @@ static int check_arguments(struct thctl *t, const struct command *command)
         return refuse("--all goes with drops alone, not with", command->name);
     if (t->args.for_ms && !(command->options & OPTION_FOR))
         return refuse("--for goes with watch, trace and suspend, not with", command->name);
+    if (t->args.has_ping && !(command->options & OPTION_PING))
+        return refuse("-c, -i and -W go with ping alone, not with", command->name);
     if (t->args.filter && !(command->options & OPTION_FILTER))
         return refuse("filters go with watch alone, not with", command->name);
     if (t->argument_count > command->arguments)
@@ -493,6 +499,14 @@ static int check_arguments(struct thctl *t, const struct command *command)
         return refuse(takes_hashname ? "a hashname is missing after"
                                      : "a server's name is missing after",
                       command->name);
+    if (takes_hashname && !is_hex(t->argument[0])) {
+        snprintf(
+            say, sizeof say,
+            "%.100s: is no hashname (64 hex digits, or how a peer's begins); thctl peers shows "
+            "some",
+            t->argument[0][0] ? t->argument[0] : "\"\"");
+        return complain(say, 2);
+    }
     if (!th_filter_read(&filter, t->args.filter, say))
         return complain(say, 2);
     th_filter_clear(&filter);

@@ -100,24 +100,40 @@ static bool read_filter(struct th_ctl_args *args, const char *name, const char *
 
 /* --- options -------------------------------------------------------------------------------------- */
 
-static bool is_of_filter(const char *name)
-{
-    static const char *const names[] = {"--kind", "--type", "--peer", "--is", "--has"};
+/* Those that take a value, and what a wrong one is told. */
+static const struct {
+    const char *name, *wanted;
+} values[] = {
+    {"--socket", "name a file"},
+    {"--timeout", "give seconds, 0.001 to 3600"},
+    {"--for", "give a time such as 500ms, 30s, 2m or 1h (the most)"},
+    {"-c", "give a number, 1 to 1000"},
+    {"-i", "give seconds, 0.1 to 3600"},
+    {"-W", "give seconds, 0.001 to 60"},
+    {"--kind", "give a name"},
+    {"--type", "give a name"},
+    {"--peer", "give a name"},
+    {"--is", "give K=V"},
+    {"--has", "give a name"},
+};
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
+/* NULL when the option takes no value. */
+static const char *wanted_by(const char *name)
+{
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (strcmp(values[i].name, name) == 0)
+            return values[i].wanted;
+    return NULL;
 }
 
-static bool takes_value(const char *name)
+static bool read_ping_value(struct th_ctl_args *args, const char *name, const char *value)
 {
-    static const char *const names[] = {"--socket", "--timeout", "--for", "-c", "-i", "-W"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return is_of_filter(name);
+    args->has_ping = true;
+    if (strcmp(name, "-c") == 0)
+        return read_count(&args->ping_count, value);
+    if (strcmp(name, "-i") == 0)
+        return read_seconds(&args->ping_interval_ms, value, 0.1, 3600);
+    return read_seconds(&args->ping_wait_ms, value, 0.001, 60);
 }
 
 static bool read_value(struct th_ctl_args *args, const char *name, const char *value)
@@ -130,12 +146,8 @@ static bool read_value(struct th_ctl_args *args, const char *name, const char *v
         return read_seconds(&args->timeout_ms, value, 0.001, 3600);
     if (strcmp(name, "--for") == 0)
         return read_span(&args->for_ms, value);
-    if (strcmp(name, "-c") == 0)
-        return read_count(&args->ping_count, value);
-    if (strcmp(name, "-i") == 0)
-        return read_seconds(&args->ping_interval_ms, value, 0.1, 3600);
-    if (strcmp(name, "-W") == 0)
-        return read_seconds(&args->ping_wait_ms, value, 0.001, 60);
+    if (name[1] != '-')
+        return read_ping_value(args, name, value);
     return read_filter(args, name, value);
 }
 
@@ -154,7 +166,8 @@ static bool *flag_of(struct th_ctl_args *args, const char *name)
 
 static bool refuse(char say[TH_SAY_MAX], const char *what, const char *text)
 {
-    snprintf(say, TH_SAY_MAX, "%s %.200s; thctl help lists the commands", what, text);
+    snprintf(say, TH_SAY_MAX, "%s %.200s; thctl help lists the commands", what,
+             text[0] ? text : "\"\"");
     return false;
 }
 
@@ -164,15 +177,19 @@ static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], 
 {
     const char *a = argv[*at];
     const char *sign = strncmp(a, "--", 2) == 0 ? strchr(a, '=') : NULL;
-    char name[32], what[64];
+    char name[32];
 
     snprintf(name, sizeof name, "%.*s", sign ? (int)(sign - a) : (int)strlen(a), a);
-    if (takes_value(name)) {
+    const char *wanted = wanted_by(name);
+    if (wanted) {
         if (sign == NULL && *at + 1 == argc)
             return refuse(say, "a value is missing for", a);
         const char *value = sign ? sign + 1 : argv[++*at];
-        snprintf(what, sizeof what, "%s cannot be", name);
-        return read_value(args, name, value) || refuse(say, what, value);
+        if (read_value(args, name, value))
+            return true;
+        snprintf(say, TH_SAY_MAX, "%s cannot be %.200s: %s", name, value[0] ? value : "\"\"",
+                 wanted);
+        return false;
     }
     bool *flag = flag_of(args, a);
     if (flag == NULL)

@@ -21,6 +21,7 @@ struct th_ctl_args {
     unsigned word_count;
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
     unsigned ping_count, ping_interval_ms, ping_wait_ms;
+    bool has_ping;   /* one of the three was said */
     unsigned for_ms; /* 0: not said */
     json_t *filter;  /* the parameters of watch.start; NULL: none was named */
 };

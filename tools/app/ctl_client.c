@@ -1,7 +1,9 @@
 #include "tools/app/ctl_client.h"
 
 #include "switch/base/mem.h"
+#include "tools/app/control_conn.h"
 #include "tools/app/control_rpc.h"
+#include "tools/app/control_table.h"
 #include "tools/app/file.h"
 
 #include <errno.h>
@@ -13,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536, BUSY_PAUSE_MS = 120 };
+enum {
+    READ_BYTES = 65536,
+    BUSY_PAUSE_MS = 120,
+    ANSWER_MAX = 2 * TH_CONN_OUTPUT_MAX /* more than a daemon ever has for one client */
+};
 
 static int64_t now_ms(void)
 {
@@ -137,10 +143,13 @@ static enum th_err read_more(struct th_ctl *ctl, int64_t until)
 /* Takes the next line as JSON. */
 static enum th_err read_answer(struct th_ctl *ctl, int64_t until, json_t **answer)
 {
-    const char *end;
+    const char *end = NULL;
+    size_t seen = 0; /* without an end of line */
 
-    while (ctl->in_len == 0 || (end = memchr(ctl->in, '\n', ctl->in_len)) == NULL) {
-        enum th_err e = read_more(ctl, until);
+    while (ctl->in_len == seen ||
+           (end = memchr(ctl->in + seen, '\n', ctl->in_len - seen)) == NULL) {
+        seen = ctl->in_len;
+        enum th_err e = seen > ANSWER_MAX ? TH_FORMAT : read_more(ctl, until);
 
         if (e != TH_OK)
             return e;
@@ -149,7 +158,10 @@ static enum th_err read_answer(struct th_ctl *ctl, int64_t until, json_t **answe
     *answer = json_loadb(ctl->in, len, 0, NULL);
     ctl->in_len -= len + 1;
     memmove(ctl->in, end + 1, ctl->in_len);
-    return *answer ? TH_OK : TH_FORMAT;
+    if (json_is_object(*answer))
+        return TH_OK;
+    json_decref(*answer);
+    return TH_FORMAT;
 }
 
 static enum th_err write_all(int fd, const char *text, size_t len)
@@ -212,9 +224,12 @@ static void describe_error(const json_t *error, char say[TH_SAY_MAX])
     if (version)
         len += (size_t)snprintf(say + len, TH_SAY_MAX - len, " (the daemon is version %.32s)",
                                 version);
-    for (size_t i = 0; i < json_array_size(candidates) && len < TH_SAY_MAX - 80; i++)
-        len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "%s %s", i ? "," : ":",
-                                json_string_value(json_array_get(candidates, i)));
+    for (size_t i = 0; i < json_array_size(candidates) && len < TH_SAY_MAX - 80; i++) {
+        const char *hex = json_string_value(json_array_get(candidates, i));
+
+        len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "%s %.64s", i ? "," : ":",
+                                hex ? hex : "?");
+    }
 }
 
 static void describe(const struct th_ctl *ctl, enum th_err e, char say[TH_SAY_MAX])
@@ -236,6 +251,19 @@ static bool is_rate_limit(const json_t *error)
 {
     return json_integer_value(json_object_get(error, "code")) == TH_RPC_BUSY &&
            json_object_get(json_object_get(error, "data"), "per_s") != NULL;
+}
+
+/* Whether a result is what the table of methods says: an object, or a list of objects. */
+static bool is_result_of(const json_t *result, const char *method)
+{
+    const struct th_method *known = th_method_find(method);
+
+    if (known == NULL || known->result[0] != '[')
+        return json_is_object(result);
+    for (size_t i = 0; i < json_array_size(result); i++)
+        if (!json_is_object(json_array_get(result, i)))
+            return false;
+    return json_is_array(result);
 }
 
 enum th_err th_ctl_call(struct th_ctl *ctl, const char *method, json_t *params, unsigned timeout_ms,
@@ -263,7 +291,8 @@ enum th_err th_ctl_call(struct th_ctl *ctl, const char *method, json_t *params, 
             describe_error(error, say);
             if (code)
                 *code = (int)json_integer_value(json_object_get(error, "code"));
-        } else if (*result == NULL) {
+        } else if (!is_result_of(*result, method)) {
+            json_decref(*result);
             e = TH_FORMAT;
             describe(ctl, e, say);
         }

@@ -90,14 +90,20 @@ const char *th_show_hex(char text[72], const char *hex, const struct th_style *s
 
 /* --- status --------------------------------------------------------------------------------------- */
 
+static const char *text_at(const json_t *list, size_t i)
+{
+    const char *text = json_string_value(json_array_get(list, i));
+
+    return text ? text : unknown;
+}
+
 static void show_list(const json_t *result, const char *key, const char *name,
                       const struct th_style *style)
 {
     const json_t *list = json_object_get(result, key);
 
     for (size_t i = 0; i < json_array_size(list); i++)
-        fprintf(style->out, "%-12s%s\n", i == 0 ? name : "",
-                json_string_value(json_array_get(list, i)));
+        fprintf(style->out, "%-12s%s\n", i == 0 ? name : "", text_at(list, i));
 }
 
 void th_show_status(const json_t *result, const struct th_style *style)
@@ -121,7 +127,7 @@ void th_show_status(const json_t *result, const struct th_style *style)
     fprintf(style->out, "%-12s%s\n", "version", text_of(result, "version"));
     for (size_t i = 0; i < json_array_size(warnings); i++)
         fprintf(style->out, "%-12s%s%s%s\n", i == 0 ? "warnings" : "", th_red(style),
-                json_string_value(json_array_get(warnings, i)), th_plain(style));
+                text_at(warnings, i), th_plain(style));
 }
 
 /* --- tables --------------------------------------------------------------------------------------- */
@@ -370,10 +376,10 @@ const char *th_show_dial_result(const char *word)
 void th_show_connect(const json_t *result, const struct th_style *style)
 {
     const char *word = text_of(result, "result");
-    char hex[72], took[32];
+    char hex[72], text[32];
+    const char *took = ms_of(text, result, "took_ms");
 
     th_show_hex(hex, text_of(result, "hashname"), style);
-    ms_of(took, result, "took_ms");
     if (strcmp(word, "reached") == 0)
         fprintf(style->out, "%s%s%s reached at %s in %s\n", th_green(style), hex, th_plain(style),
                 text_of(result, "path"), took);
