@@ -177,6 +177,33 @@ def probes_are_ten_a_second_and_thctl_waits_for_its_turn():
         check(result.returncode == 1 and json.loads(result.stdout)["found"] is False, result.stderr)
 
 
+@test
+def drops_are_counted_by_reason_and_by_the_server_that_dropped():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        check(node.call("drops") == [], "%s" % node.call("drops"))
+        host, port = node.call("status")["listen"][0].rsplit(":", 1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for _ in range(3):
+                stranger.sendto(b"\x00\xff nonsense", (host, int(port)))
+        rows = wait_for("three are counted", lambda: sum(row["count"] for row in node.call("drops")) == 3 and node.call("drops"), 5 * SLOW)
+        for row in rows:
+            shape(row, reason=TEXT, count=int, meaning=TEXT, server=TEXT)
+        check({row["server"] for row in rows} == {"switch"}, "%s" % rows)
+
+        every = node.call("drops", {"all": True})
+        never = [row for row in every if row["count"] == 0]
+        check([row for row in every if row["count"]] == rows == node.call("drops", {"all": False}), "%s" % every)
+        check(len(never) > 20 and all(row["server"] is None and row["meaning"] for row in never), "%s" % never)
+        check(len({row["reason"] for row in every}) == len(every), "a reason is there twice")
+
+        text, whole = thctl(node, "drops"), thctl(node, "drops", "--all")
+        check(text.returncode == 0 and rows[0]["reason"] in text.stdout and never[0]["reason"] not in text.stdout, "%s" % text)
+        check(whole.returncode == 0 and all(row["reason"] in whole.stdout for row in every), "%s" % whole)
+        check(json.loads(thctl(node, "--json", "drops").stdout) == rows, "--json is not the result")
+        check(json.loads(thctl(node, "--json", "drops", "--all").stdout) == every, "--json is not the result")
+
+
 def as_nobody(action):
     """Runs action in a process of another user, in our group. Returns what it returned."""
     reading, writing = os.pipe()
