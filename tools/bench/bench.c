@@ -6,6 +6,8 @@ const struct th_bench_entry th_bench_entries[] = {
     {"packets", "seek_cpu", th_bench_seek},
     {"packets", "open_rate", th_bench_open},
     {"run-time", "call_round_trip, call_same_loop", th_bench_call},
+    {"run-time", "event_to_1, event_to_3, event_same_loop_3, cast_one_to_one", th_bench_event},
+    {"run-time", "server_bytes", th_bench_server},
     {"memory", "rss_idle, rss_idle_one_thread", th_bench_rss},
     {"memory", "size_library", th_bench_size},
     {NULL, NULL, NULL},

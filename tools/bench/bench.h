@@ -43,6 +43,8 @@ bool th_bench_open(struct th_bench *bench);
 
 /* run-time */
 bool th_bench_call(struct th_bench *bench);
+bool th_bench_event(struct th_bench *bench);
+bool th_bench_server(struct th_bench *bench);
 
 /* memory */
 bool th_bench_rss(struct th_bench *bench);

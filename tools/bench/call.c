@@ -143,7 +143,7 @@ static bool take(struct th_bench *bench, struct th_figure *figure, bool is_one_l
 
     for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
         double us = call_round(&pair, CALLS);
-        double erlang_us = has_erlang ? th_erlang_call_us(CALLS) : 0;
+        double erlang_us = has_erlang ? th_erlang_take(TH_ERLANG_CALL, CALLS, 1) : 0;
 
         is_ok = us > 0 && th_samples_add(&ours, us) == TH_OK;
         if (is_ok && erlang_us > 0)

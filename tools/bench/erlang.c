@@ -7,22 +7,51 @@
 
 enum { COMMAND_MAX = 128 };
 
-/* Compiled, not interpreted; both processes where the scheduler puts them. */
-static const char script[] = "#!/usr/bin/env escript\n"
-                             "-mode(compile).\n"
-                             "-behaviour(gen_server).\n"
-                             "-export([init/1, handle_call/3, handle_cast/2]).\n"
-                             "init(none) -> {ok, none}.\n"
-                             "handle_call(ask, _From, none) -> {reply, ok, none}.\n"
-                             "handle_cast(_, none) -> {noreply, none}.\n"
-                             "ask(_, 0) -> ok;\n"
-                             "ask(Pid, N) -> ok = gen_server:call(Pid, ask), ask(Pid, N - 1).\n"
-                             "main([Arg]) ->\n"
-                             "  N = list_to_integer(Arg),\n"
-                             "  {ok, Pid} = gen_server:start(?MODULE, none, []),\n"
-                             "  ask(Pid, N div 10),\n"
-                             "  {Us, ok} = timer:tc(fun() -> ask(Pid, N) end),\n"
-                             "  io:format(\"~.3f~n\", [Us / N]).\n";
+/* Compiled, not interpreted; the processes where the scheduler puts them. */
+static const char script[] =
+    "#!/usr/bin/env escript\n"
+    "-mode(compile).\n"
+    "-export([init/1, handle_call/3, handle_cast/2, handle_event/2]).\n"
+    "init(State) -> {ok, State}.\n"
+    "handle_call(ask, _From, none) -> {reply, ok, none}.\n"
+    "handle_cast(cast, {1, Me}) -> Me ! done, {noreply, none};\n"
+    "handle_cast(cast, {Left, Me}) -> {noreply, {Left - 1, Me}}.\n"
+    "handle_event(Event, Pid) -> Pid ! Event, {ok, Pid}.\n"
+    "start(State) -> {ok, Pid} = gen_server:start(?MODULE, State, []), Pid.\n"
+    "times(_, 0) -> ok;\n"
+    "times(Do, N) -> Do(), times(Do, N - 1).\n"
+    "count(0, Me) -> Me ! done;\n"
+    "count(N, Me) -> receive _ -> count(N - 1, Me) end.\n"
+    "us(Do) -> {Us, _} = timer:tc(Do), Us.\n"
+    "take(call, N, _) ->\n"
+    "  Pid = start(none),\n"
+    "  us(fun() -> times(fun() -> ok = gen_server:call(Pid, ask) end, N) end);\n"
+    "take(cast, N, _) ->\n"
+    "  Pid = start({N, self()}),\n"
+    "  us(fun() -> times(fun() -> gen_server:cast(Pid, cast) end, N),\n"
+    "              receive done -> ok end end);\n"
+    "take(event, N, K) ->\n"
+    "  {ok, Manager} = gen_event:start(),\n"
+    "  Me = self(),\n"
+    "  [ok = gen_event:add_handler(Manager, {?MODULE, I}, spawn(fun() -> count(N, Me) end))\n"
+    "   || I <- lists:seq(1, K)],\n"
+    "  us(fun() -> times(fun() -> gen_event:notify(Manager, {event, 1}) end, N),\n"
+    "              times(fun() -> receive done -> ok end end, K) end);\n"
+    "take(idle, N, _) ->\n"
+    "  Pids = [start(none) || _ <- lists:seq(1, N)],\n"
+    "  lists:sum([element(2, process_info(Pid, memory)) || Pid <- Pids]).\n"
+    "main([What, Count, Receivers]) ->\n"
+    "  N = list_to_integer(Count),\n"
+    "  K = list_to_integer(Receivers),\n"
+    "  take(list_to_atom(What), N div 10, K),\n"
+    "  io:format(\"~.3f~n\", [take(list_to_atom(What), N, K) / N]).\n";
+
+static const char *const words[] = {
+    [TH_ERLANG_CALL] = "call",
+    [TH_ERLANG_CAST] = "cast",
+    [TH_ERLANG_EVENT] = "event",
+    [TH_ERLANG_IDLE] = "idle",
+};
 
 static bool is_on_path(const char *program)
 {
@@ -45,11 +74,11 @@ bool th_erlang_is_there(void)
     return is_on_path("erl") && is_on_path("escript");
 }
 
-static double run(const char *file, unsigned calls)
+static double run(const char *file, enum th_erlang_what what, unsigned count, unsigned receivers)
 {
     char command[COMMAND_MAX], line[64] = "";
 
-    snprintf(command, sizeof command, "escript %s %u", file, calls);
+    snprintf(command, sizeof command, "escript %s %s %u %u", file, words[what], count, receivers);
     FILE *out = popen(command, "r");
     if (out == NULL)
         return 0;
@@ -57,17 +86,17 @@ static double run(const char *file, unsigned calls)
     return pclose(out) == 0 && is_read ? strtod(line, NULL) : 0;
 }
 
-double th_erlang_call_us(unsigned calls)
+double th_erlang_take(enum th_erlang_what what, unsigned count, unsigned receivers)
 {
     char file[] = "/tmp/thbench-XXXXXX";
     int fd = mkstemp(file);
-    double us = 0;
+    double value = 0;
 
     if (fd < 0)
         return 0;
     if (write(fd, script, sizeof script - 1) == (ssize_t)(sizeof script - 1))
-        us = run(file, calls);
+        value = run(file, what, count, receivers);
     close(fd);
     unlink(file);
-    return us;
+    return value;
 }

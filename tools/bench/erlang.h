@@ -14,7 +14,17 @@
 /* True when there is an escript on PATH, which comes with every Erlang. */
 bool th_erlang_is_there(void);
 
-/* Round trip of a gen_server:call between two processes that keep calling, in µs; 0 when it failed. */
-double th_erlang_call_us(unsigned calls);
+enum th_erlang_what {
+    TH_ERLANG_CALL, /* gen_server:call between two processes that keep calling */
+    TH_ERLANG_CAST, /* gen_server:cast from one process to another, until all are handled */
+    TH_ERLANG_EVENT, /* gen_event:notify, whose handlers forward to a process each, until all are there */
+    TH_ERLANG_IDLE /* no time: bytes of an idle gen_server process */
+};
+
+/*
+ * What one of `count` takes, in µs (of TH_ERLANG_IDLE: bytes); 0 when it failed.
+ * receivers  of an event; else 1.
+ */
+double th_erlang_take(enum th_erlang_what what, unsigned count, unsigned receivers);
 
 #endif
