@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
+#include "switch/run/stream_sub.h"
 #include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
@@ -27,6 +28,7 @@ static void drop_sub(void *sub)
 const struct th_msg_kind th_event_msg = {"event", drop_event};
 const struct th_msg_kind th_missed_msg = {"event.missed", NULL};
 const struct th_msg_kind th_event_list_msg = {"event.list", th_mem_free};
+const struct th_msg_kind th_event_ask_msg = {"event.ask", th_mem_free};
 const struct th_msg_kind th_run_subscribe_msg = {"event.subscribe", drop_ask};
 const struct th_msg_kind th_run_unsubscribe_msg = {"event.unsubscribe", drop_sub};
 
@@ -79,8 +81,11 @@ void th_run_sub_hold(struct th_sub *sub)
 
 void th_run_sub_release(struct th_sub *sub)
 {
-    if (atomic_fetch_sub_explicit(&sub->holders, 1, memory_order_acq_rel) == 1)
-        th_mem_free(sub);
+    if (atomic_fetch_sub_explicit(&sub->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    if (sub->stream)
+        th_run_stream_release(sub->stream);
+    th_mem_free(sub);
 }
 
 /* Counts an event that the owner does not get, and has it told when that matters. */
@@ -137,6 +142,8 @@ bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager
     struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
     enum th_err err;
 
+    if (sub->stream)
+        return th_run_stream_put(sub->stream, event);
     th_event_hold(event);
     if (round) {
         struct th_mail *mail = make_sync_mail(msg, round, sub);

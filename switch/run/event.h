@@ -121,7 +121,8 @@ void th_subscription_finally(const struct th_self *self, th_pid manager, void (*
 
 /* One row of th_event_list_msg's answer. */
 struct th_subscription_look {
-    th_pid owner;
+    th_pid owner; /* 0: a plain thread with a stream (stream.h) */
+    bool is_stream;
     struct th_interest interest;
     uint64_t forwarded;
     uint64_t dropped;
@@ -134,5 +135,10 @@ struct th_subscription_list {
 /* Call the manager with this (no body) to list; the reply's kind is th_event_list_msg with a
  * struct th_subscription_list as body. */
 extern const struct th_msg_kind th_event_list_msg;
+
+/* Call the manager with this to ask about one subscription; body: its owner's th_pid (th_mem_copy'd).
+ * The reply is of the same kind and has a struct th_subscription_look as body (the owner's oldest);
+ * without a subscription the call ends with TH_NOT_FOUND. */
+extern const struct th_msg_kind th_event_ask_msg;
 
 #endif

@@ -6,6 +6,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
+#include "switch/run/stream_sub.h"
 #include "switch/run/watch.h"
 
 #include <string.h>
@@ -182,7 +183,8 @@ static void remove_row(struct manager *manager, const struct th_self *self, unsi
 static void sweep(struct manager *manager, const struct th_self *self, th_pid owner)
 {
     for (unsigned i = manager->count; i-- > 0;)
-        if (manager->rows[i].sub->owner == owner || atomic_load(&manager->rows[i].sub->is_closed))
+        if ((owner && manager->rows[i].sub->owner == owner) ||
+            atomic_load(&manager->rows[i].sub->is_closed))
             remove_row(manager, self, i);
 }
 
@@ -217,7 +219,7 @@ static enum th_err add_row(struct manager *manager, const struct th_self *self, 
     struct row row = {.sub = sub, .interest = interest};
     enum th_err err = reserve(manager);
 
-    if (err == TH_OK)
+    if (err == TH_OK && sub->owner)
         err = th_monitor(self, sub->owner, &row.monitor);
     if (err != TH_OK)
         return err;
@@ -242,6 +244,36 @@ static void subscribe(struct manager *manager, const struct th_self *self, struc
                   (struct th_msg){.kind = &th_run_subscribe_msg, .from = self->pid});
 }
 
+static struct th_subscription_look look_of(const struct row *row)
+{
+    return (struct th_subscription_look){.owner = row->sub->owner,
+                                         .is_stream = row->sub->stream != NULL,
+                                         .interest = row->interest,
+                                         .forwarded = row->forwarded,
+                                         .dropped = row->dropped,
+                                         .unhandled = atomic_load(&row->sub->unhandled)};
+}
+
+static void ask_one(struct manager *manager, const struct th_self *self, const struct th_msg *msg)
+{
+    const th_pid *owner = msg->body;
+    enum th_err err = TH_NOT_FOUND;
+    struct th_msg answer = {.kind = &th_event_ask_msg};
+
+    sweep(manager, self, 0);
+    for (unsigned i = 0; owner && i < manager->count && err == TH_NOT_FOUND; i++) {
+        if (manager->rows[i].sub->owner != *owner)
+            continue;
+        struct th_subscription_look look = look_of(&manager->rows[i]);
+        answer.body = th_mem_copy(&look, sizeof look);
+        err = answer.body ? TH_OK : TH_NO_MEMORY;
+    }
+    if (err == TH_OK)
+        th_reply(self->host, th_from_of(msg), answer);
+    else
+        th_run_answer_error(self->host, th_from_of(msg), err);
+}
+
 static void list(struct manager *manager, const struct th_self *self, const struct th_msg *msg)
 {
     struct th_subscription_list *answer;
@@ -253,15 +285,8 @@ static void list(struct manager *manager, const struct th_self *self, const stru
         return;
     }
     answer->count = manager->count;
-    for (unsigned i = 0; i < manager->count; i++) {
-        const struct row *row = &manager->rows[i];
-        answer->row[i] =
-            (struct th_subscription_look){.owner = row->sub->owner,
-                                          .interest = row->interest,
-                                          .forwarded = row->forwarded,
-                                          .dropped = row->dropped,
-                                          .unhandled = atomic_load(&row->sub->unhandled)};
-    }
+    for (unsigned i = 0; i < manager->count; i++)
+        answer->row[i] = look_of(&manager->rows[i]);
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_event_list_msg, .body = answer});
 }
@@ -292,6 +317,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         sweep(manager, self, ((const struct th_down *)msg->body)->pid);
     else if (msg->kind == &th_event_list_msg)
         list(manager, self, msg);
+    else if (msg->kind == &th_event_ask_msg)
+        ask_one(manager, self, msg);
     return TH_OK;
 }
 
@@ -300,8 +327,12 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     struct manager *manager = state;
 
     (void)self, (void)why;
-    for (unsigned i = 0; i < manager->count; i++)
-        th_run_sub_release(manager->rows[i].sub);
+    for (unsigned i = 0; i < manager->count; i++) {
+        struct th_sub *sub = manager->rows[i].sub;
+        if (sub->stream) /* other owners have a monitor */
+            th_run_stream_close(sub->stream);
+        th_run_sub_release(sub);
+    }
     th_mem_free(manager->rows);
 }
 

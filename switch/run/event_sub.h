@@ -9,8 +9,11 @@
 #include "switch/run/event.h"
 #include "switch/run/mailbox.h"
 
+struct th_event_stream;
+
 struct th_sub {
-    th_pid owner; /* does not change */
+    th_pid owner;                   /* does not change; 0: a plain thread, which has a stream */
+    struct th_event_stream *stream; /* held; where the events go instead of the mailbox, or NULL */
     atomic_uint holders;
     atomic_bool is_closed; /* the owner wants no more */
     atomic_bool is_let_go; /* and not to hear either how the subscribing went */

@@ -53,7 +53,8 @@ unsigned th_host_look(struct th_host *host, struct th_server_look *rows, unsigne
 
 /*
  * What became of everything that was ever sent in a host: casts, calls, events, the outcomes of calls
- * and monitors (an answer, or that somebody ended), and notes that events were missed.
+ * and monitors (an answer, or that somebody ended), and notes that events were missed or wait in a
+ * stream (what is in the stream is its consumer's affair).
  *
  *     sent = handled + refused + missed + flushed + discarded + waiting
  */

@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
+#include "switch/run/stream_sub.h"
 #include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
@@ -65,6 +66,9 @@ void th_run_mail_free(struct th_mail *mail)
         break;
     case TH_MAIL_MISSED:
         th_run_sub_release(TH_HEAP_OWNER(mail, struct th_sub, mail));
+        break;
+    case TH_MAIL_STREAM:
+        th_run_stream_release(th_run_stream_of(mail));
         break;
     }
 }

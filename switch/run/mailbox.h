@@ -25,11 +25,12 @@ struct th_sub;
 struct th_round;
 
 enum th_mail_class {
-    TH_MAIL_MSG,   /* call or cast; counted */
-    TH_MAIL_EVENT, /* counted */
-    TH_MAIL_SYNC,  /* an event whose announcer waits, in a th_sync_mail; counted */
-    TH_MAIL_WATCH, /* embedded in a th_watch: a call or monitor has its outcome */
-    TH_MAIL_MISSED /* embedded in a th_sub: events were missed */
+    TH_MAIL_MSG,    /* call or cast; counted */
+    TH_MAIL_EVENT,  /* counted */
+    TH_MAIL_SYNC,   /* an event whose announcer waits, in a th_sync_mail; counted */
+    TH_MAIL_WATCH,  /* embedded in a th_watch: a call or monitor has its outcome */
+    TH_MAIL_MISSED, /* embedded in a th_sub: events were missed */
+    TH_MAIL_STREAM  /* embedded in a th_event_stream: there is something to take */
 };
 
 struct th_mail {

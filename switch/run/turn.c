@@ -7,6 +7,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
+#include "switch/run/stream_sub.h"
 #include "switch/run/supervisor.h"
 #include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
@@ -305,6 +306,21 @@ static enum step hand_missed(struct turn *turn, struct th_sub *sub)
     return step;
 }
 
+static enum step hand_stream(struct turn *turn, struct th_event_stream *stream)
+{
+    struct th_msg msg = {.kind = &th_event_stream_msg, .body = stream};
+    enum step step = STEP_DONE;
+
+    if (th_run_stream_note(turn->slot, stream)) {
+        th_run_count(&turn->slot->handled, 1);
+        step = hand(turn, &msg);
+    } else {
+        th_run_count_flushed(turn->slot);
+    }
+    th_run_stream_release(stream);
+    return step;
+}
+
 static enum step hand_message(struct turn *turn, struct th_mail *mail)
 {
     struct th_slot *slot = turn->slot;
@@ -355,6 +371,8 @@ static enum step hand_mail(struct turn *turn)
         return hand_watch(turn, TH_HEAP_OWNER(mail, struct th_watch, mail));
     case TH_MAIL_MISSED:
         return hand_missed(turn, TH_HEAP_OWNER(mail, struct th_sub, mail));
+    case TH_MAIL_STREAM:
+        return hand_stream(turn, th_run_stream_of(mail));
     }
     return STEP_DONE;
 }
