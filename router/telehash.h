@@ -168,7 +168,8 @@ struct th_node_event {
     enum th_err why;
 };
 
-/* A state is never missed; of links that come and go faster than the callback returns some may be. */
+/* The first state told is the one that the node is in by then; no later one is missed. Of links that
+ * come and go faster than the callback returns some may be. */
 typedef void (*th_node_event_fn)(struct th_node *node, const struct th_node_event *event,
                                  void *data);
 
