@@ -4,7 +4,7 @@ seconds, the switch answers others, the dialer dials, and `thctl servers` says w
 import json
 import time
 
-from mesh import Mesh, SLOW, check, main, skip, test, thctl
+from mesh import Mesh, SLOW, check, main, skip, test, thctl, wait_for
 
 BUSY_MS = int(3000 * SLOW)
 USUAL_MS = 50 * SLOW  # a ping on loopback takes a fifth of a millisecond
@@ -92,6 +92,28 @@ def a_router_busy_in_one_callback_delays_neither_switch_nor_dialer():
             time.sleep(0.1)
         check("test.busy" in hung.log(), "the watchdog did not name the callback while it ran")
         mesh.wait_ready([seed, hung, third], 5)
+
+
+@test
+def on_one_loop_thctl_gives_up_with_the_pid_and_the_log_has_the_answer():
+    with Mesh() as mesh:
+        node = mesh.node("single", "--threads", "1").start()
+        with node.rpc() as rpc:
+            if rpc.answer("server.busy", {"server": "router", "for_ms": BUSY_MS + 2000}).get("error"):
+                skip("this build has no test hooks (TH_TEST_HOOKS)")
+        begun = time.monotonic()
+
+        result = thctl(node, "--timeout", "1", "servers")
+
+        check(result.returncode == 1, "exit %d" % result.returncode)
+        check("does not answer (pid %d); see its log" % node.process.pid in result.stderr, result.stderr)
+        check(time.monotonic() - begun < BUSY_MS / 1000, "it took %.1f s" % (time.monotonic() - begun))
+        wait_for("the watchdog names it while it runs",
+                 lambda: "server=router doing=test.busy" in node.log(), BUSY_MS / 1000)
+        check(time.monotonic() - begun < (BUSY_MS + 2000) / 1000, "it was named after its end")
+        print("        " + result.stderr.strip())
+        print("        " + next(line for line in node.log().splitlines() if "test.busy" in line))
+        wait_for("it answers again", lambda: thctl(node, "status").returncode == 0, 10 * SLOW)
 
 
 main()
