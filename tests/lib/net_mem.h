@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-enum { NET_MEM_NODES_MAX = 64 };
+enum { NET_MEM_NODES_MAX = 128 };
 
 struct net_mem_node {
     struct th_net net; /* first */
