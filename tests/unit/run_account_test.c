@@ -153,6 +153,35 @@ static void reply_to_a_cancelled_call_is_counted_as_flushed(void **state)
     th_host_step_close(stage.host);
 }
 
+static enum th_err unsubscribes_when_asked(struct probe *probe, const struct th_self *self,
+                                           struct th_msg *msg)
+{
+    if (msg->kind == &probe_msg)
+        th_unsubscribe(self, probe->other);
+    return TH_OK;
+}
+
+/* C7 E3 */
+static void event_that_waits_for_who_unsubscribed_is_counted_as_flushed(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    struct probe probe = {.init = subscribes, .on_msg = unsubscribes_when_asked, .other = manager};
+    th_pid pid = stage_spawn(&stage, &probe);
+    th_host_step_run(stage.host, 1);
+
+    assert_int_equal(th_suspend(stage.host, pid, 10), TH_OK);
+    assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+    notify(&stage, manager, 1);
+    th_host_step_run(stage.host, 20);
+
+    struct th_account account = account_of(&stage);
+    assert_int_equal(probe.events, 0);
+    assert_int_equal(account.flushed, 1);
+    th_host_step_close(stage.host);
+}
+
 /* C7 */
 static void answer_that_nobody_asked_for_is_counted_as_flushed(void **state)
 {
@@ -218,6 +247,7 @@ int main(void)
         cmocka_unit_test(message_without_room_or_receiver_is_counted_as_refused),
         cmocka_unit_test(event_without_room_is_counted_as_missed_and_its_owner_is_told),
         cmocka_unit_test(reply_to_a_cancelled_call_is_counted_as_flushed),
+        cmocka_unit_test(event_that_waits_for_who_unsubscribed_is_counted_as_flushed),
         cmocka_unit_test(answer_that_nobody_asked_for_is_counted_as_flushed),
         cmocka_unit_test(message_to_a_server_that_ends_first_is_counted_as_discarded),
         cmocka_unit_test(message_in_a_mailbox_is_counted_as_waiting),

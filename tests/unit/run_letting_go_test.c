@@ -6,73 +6,10 @@
  * a promise were broken, most of them would not fail but hang.
  */
 #include "tests/unit/run_events.h"
+#include "tests/unit/run_meeting.h"
 #include "tests/unit/run_threads.h"
 
 #include "switch/run/host_core.h"
-
-#include <pthread.h>
-#include <semaphore.h>
-
-/* What a callback that takes its time and the thread that removes its object share. */
-struct meeting {
-    pthread_mutex_t lock;  /* the removing thread's; the callback wants it too */
-    sem_t is_in_callback;  /* the callback has begun */
-    sem_t is_dropped;      /* the finalizer has run */
-    pthread_t owner;       /* the thread of the callbacks */
-    bool has_left;         /* the callback has ended */
-    bool was_left_at_drop; /* and had when the finalizer ran */
-    bool was_owner_at_drop;
-    unsigned drops;
-    uint64_t ref;
-};
-
-static void meeting_open(struct meeting *meeting)
-{
-    *meeting = (struct meeting){0};
-    assert_int_equal(pthread_mutex_init(&meeting->lock, NULL), 0);
-    assert_int_equal(sem_init(&meeting->is_in_callback, 0, 0), 0);
-    assert_int_equal(sem_init(&meeting->is_dropped, 0, 0), 0);
-}
-
-static void meeting_close(struct meeting *meeting)
-{
-    sem_destroy(&meeting->is_dropped);
-    sem_destroy(&meeting->is_in_callback);
-    pthread_mutex_destroy(&meeting->lock);
-}
-
-static void await(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        continue; /* a signal */
-}
-
-/* A callback in which the removing thread finds us: it wants the lock which that one holds. */
-static void meet(struct meeting *meeting)
-{
-    meeting->owner = pthread_self();
-    sem_post(&meeting->is_in_callback);
-    pthread_mutex_lock(&meeting->lock);
-    meeting->has_left = true;
-    pthread_mutex_unlock(&meeting->lock);
-}
-
-static void note_drop(void *data)
-{
-    struct meeting *meeting = data;
-
-    meeting->drops++;
-    meeting->was_left_at_drop = meeting->has_left;
-    meeting->was_owner_at_drop = pthread_equal(pthread_self(), meeting->owner) != 0;
-    sem_post(&meeting->is_dropped);
-}
-
-static void assert_dropped_well(const struct meeting *meeting)
-{
-    assert_int_equal(meeting->drops, 1);
-    assert_true(meeting->was_left_at_drop);
-    assert_true(meeting->was_owner_at_drop);
-}
 
 /* --- servers --- */
 
@@ -492,6 +429,35 @@ static void nothing_comes_of_a_subscription_that_was_let_go(void **state)
     meeting_close(&meeting);
 }
 
+static enum th_err subscribes_and_thinks_better_of_it(struct probe *probe,
+                                                      const struct th_self *self)
+{
+    enum th_err err = subscribes_finally(probe, self);
+
+    th_unsubscribe(self, probe->other);
+    return err;
+}
+
+/* E2 E3 */
+static void who_unsubscribed_is_not_told_how_the_subscribing_went(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct meeting meeting;
+    meeting_open(&meeting);
+    struct probe probe = {.init = subscribes_and_thinks_better_of_it,
+                          .other = spawn_manager(&stage),
+                          .data = &meeting};
+    stage_spawn(&stage, &probe);
+
+    th_host_step_run(stage.host, 2 * TH_CALL_MS_DEFAULT);
+
+    assert_int_equal(probe.replies, 0);
+    assert_int_equal(meeting.drops, 1);
+    th_host_step_close(stage.host);
+    meeting_close(&meeting);
+}
+
 static enum th_err meets_at_an_event(struct probe *probe, const struct th_self *self,
                                      struct th_msg *msg)
 {
@@ -586,6 +552,7 @@ int main(void)
         cmocka_unit_test(monitor_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
         cmocka_unit_test(data_of_a_subscription_are_freed_once_however_it_ends),
         cmocka_unit_test(nothing_comes_of_a_subscription_that_was_let_go),
+        cmocka_unit_test(who_unsubscribed_is_not_told_how_the_subscribing_went),
         cmocka_unit_test(subscription_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
         cmocka_unit_test(single_thread_removes_from_inside_a_callback_in_any_order),
     };
