@@ -25,6 +25,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct th_name_watch;
 struct th_subscribed;
 struct th_tracing;
 
@@ -148,6 +149,8 @@ struct th_host {
     struct th_slot *free_first; /* oldest first, so that a slot rests before it is used again */
     struct th_slot *free_last;
     struct th_index names;
+    uint64_t name_changes; /* names taken and freed so far */
+    struct th_name_watch *name_watches;
     struct th_place *places;
     th_ms watch_limit;
     const struct th_log *watch_log;
@@ -205,8 +208,8 @@ void th_run_count_flushed(struct th_slot *slot);
 TH_MUST enum th_err th_run_spawn(struct th_host *host, const struct th_server_spec *spec,
                                  th_pid parent, unsigned restarts, th_pid *pid);
 
-/* Takes a server out of the names and the list of the living; then gives its slot back. */
-void th_run_slot_bury(struct th_slot *slot);
+/* Takes a server that ended out of the names and the list of the living; then gives its slot back. */
+void th_run_slot_bury(struct th_slot *slot, enum th_err why);
 void th_run_slot_free(struct th_slot *slot);
 
 /* th_stop that does not ask on_stop. */

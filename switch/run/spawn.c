@@ -6,6 +6,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/host_core.h"
+#include "switch/run/names.h"
 
 #include <string.h>
 
@@ -174,6 +175,8 @@ enum th_err th_run_spawn(struct th_host *host, const struct th_server_spec *spec
         *pid = slot->pid;
         th_run_unlock(&slot->lock);
         put_last_alive(host, slot);
+        if (spec->name)
+            th_run_names_tell(slot, false, TH_OK);
     }
     th_run_unlock(&host->lock);
 
@@ -191,13 +194,15 @@ enum th_err th_spawn(struct th_host *host, const struct th_server_spec *spec, th
 
 /* --- end --- */
 
-void th_run_slot_bury(struct th_slot *slot)
+void th_run_slot_bury(struct th_slot *slot, enum th_err why)
 {
     struct th_host *host = slot->host;
 
     th_run_lock(&host->lock);
-    if (slot->spec.name)
+    if (slot->spec.name) {
         th_run_index_remove(&host->names, &slot->by_name);
+        th_run_names_tell(slot, true, why);
+    }
     *(slot->live_previous ? &slot->live_previous->live_next : &host->live_first) = slot->live_next;
     *(slot->live_next ? &slot->live_next->live_previous : &host->live_last) = slot->live_previous;
     th_run_unlock(&host->lock);

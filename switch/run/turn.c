@@ -63,12 +63,12 @@ static void end_callback(struct turn *turn, const char *doing)
 /* --- the end --- */
 
 /* No message, watch or name leads to the server after this; what did is handed out. */
-static struct th_watch *close_slot(struct th_slot *slot, struct th_mail_list *mail)
+static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail)
 {
     struct th_watch *watchers;
     uint64_t discarded;
 
-    th_run_slot_bury(slot);
+    th_run_slot_bury(slot, why);
     th_run_lock(&slot->lock);
     slot->is_alive = false;
     slot->is_queued = false;
@@ -119,7 +119,7 @@ static enum step end(struct turn *turn, enum th_err why)
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
-    watchers = close_slot(slot, &mail);
+    watchers = close_slot(slot, why, &mail);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
     th_run_mail_discard(&mail);
