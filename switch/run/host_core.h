@@ -59,6 +59,7 @@ struct th_slot {
     bool is_alive;
     bool is_queued;
     struct th_mail_list mail;
+    struct th_tally tally;
     unsigned depth_peak;
     uint64_t refused;
     struct th_watch *watchers_first; /* calls and monitors that wait for this server */
@@ -69,7 +70,6 @@ struct th_slot {
     uint64_t last_ref;
     enum th_err stop_why;
     bool is_stopped_now; /* without asking on_stop */
-    struct th_tally tally;
     uint64_t longest_us;
     const char *longest;
 
