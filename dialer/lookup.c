@@ -286,10 +286,7 @@ static unsigned learn_all(struct th_lookup *lookup, const struct th_hashname *vi
             th_drop_count(drops, TH_DROP_SEE_SELF);
             continue;
         }
-        /* The first is the oldest of its bucket, wherever that is. Others that are far are counted,
-         * yet known: who is nearest of all can only tell of farther ones. */
-        if (i > 0 && th_hashname_nearer(&lookup->config.target, &entry->id, via) > 0)
-            th_drop_count(drops, TH_DROP_SEE_FAR);
+        /* One that is farther than who tells of it is no mistake: the nearest can tell of no other. */
         if (th_cipher_find(entry->csid) == NULL)
             continue; /* no mistake, but we cannot talk to it */
         usable++;

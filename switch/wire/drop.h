@@ -52,7 +52,6 @@
     X(SEE_BAD, "see_bad", "an entry of a see that is none")                                        \
     X(SEE_SELF, "see_self", "an entry of a see that names us or the one who answers")              \
     X(SEE_LONG, "see_long", "a see with more entries than allowed; the rest is cut")               \
-    X(SEE_FAR, "see_far", "an entry of a see that is not nearer than the one who answers")         \
     X(LINK_BAD, "link_bad", "a link that cannot be read")                                          \
     X(LINK_LIMIT, "link_limit", "a link refused because the table is full")                        \
     X(PEER_BAD, "peer_bad", "a peer request that cannot be read")                                  \
