@@ -134,6 +134,7 @@ def who_is_not_the_owner_may_not_steer():
                 check(answer["error"]["code"] == -32001, "%s: %s" % (method, answer))
 
 
+# D5
 @test
 def every_server_is_restarted_alone_and_the_mesh_is_whole_again():
     for name in STEERED:

@@ -74,6 +74,7 @@ def three(mesh, *flags):
     return nodes
 
 
+# B5
 @test
 def every_kind_of_event_is_shown_with_what_belongs_to_it():
     with Mesh() as mesh:
@@ -120,6 +121,7 @@ def state_is_shown_when_the_node_becomes_ready():
                     break
 
 
+# A11
 @test
 def filters_leave_only_what_fits_them_all():
     with Mesh() as mesh:
@@ -193,6 +195,7 @@ def words_that_are_none_are_refused_with_the_list():
                 check(rpc.answer("watch.stop", params)["error"]["code"] == -32602, "%s" % params)
 
 
+# B5
 @test
 def a_reader_that_is_too_slow_is_told_how_much_it_missed():
     with Mesh() as mesh:
