@@ -48,7 +48,7 @@ class Installed:
             found = {name: path for path, _, names in os.walk(self.prefix) for name in names}
             check("telehash.pc" in found, "telehash.pc is not installed: %s" % sorted(found))
             self.pkgconfig = found["telehash.pc"]
-            self.library = os.path.dirname(self.pkgconfig)
+            self.lib_folder = os.path.dirname(self.pkgconfig)
             if self.is_static:
                 for name in [name for name in found if name.startswith("libtelehash.so")]:
                     os.remove(os.path.join(found[name], name))
@@ -77,7 +77,7 @@ class Example:
     """The running program; what it prints is kept line by line."""
 
     def __init__(self, installed, program, *words):
-        environment = dict(os.environ, LD_LIBRARY_PATH=installed.library)
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
         self.process = subprocess.Popen(
             [program, *words], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -155,7 +155,7 @@ def two_programs_with_the_static_library_connect():
 @test
 def what_cannot_be_started_is_said():
     with Installed() as installed:
-        environment = dict(os.environ, LD_LIBRARY_PATH=installed.library)
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
         result = run([installed.build_example(), "no seeds"], env=environment)
         check(result.returncode == 1 and result.stderr.startswith("example: "), "%s" % result)
 
@@ -176,7 +176,7 @@ def the_shared_library_exports_what_the_header_declares_and_nothing_else():
     check(len(declared) > 10 and all(name.startswith("th_") for name in declared), "%s" % declared)
 
     with Installed() as installed:
-        library = os.path.join(installed.library, "libtelehash.so")
+        library = os.path.join(installed.lib_folder, "libtelehash.so")
         exported = {line.split()[-1] for line in must(["nm", "-D", "--defined-only", library]).splitlines()}
     check(exported == declared, "only exported: %s; only declared: %s" % (exported - declared, declared - exported))
 
