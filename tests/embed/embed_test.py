@@ -18,6 +18,7 @@ from mesh import BUILD, SLOW, check, main, run, sanitizer, skip, test, wait_for 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "example.c")
+README = os.path.join(HERE, "..", "..", "README.md")
 HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
 
@@ -66,10 +67,10 @@ class Installed:
         environment = dict(os.environ, PKG_CONFIG_PATH=":".join(part for part in path if part))
         return must(["pkg-config", *static, *which, "telehash"], env=environment).split()
 
-    def build_example(self):
-        program = os.path.join(self.folder, "example")
+    def build_example(self, source=EXAMPLE):
+        program = os.path.join(self.folder, os.path.basename(source)[:-2])
         sanitize = ["-fsanitize=" + sanitizer()] if sanitizer() else []
-        must([compiler(), "-std=gnu11", *WARNINGS, *sanitize, "-o", program, EXAMPLE, *self.flags("--cflags", "--libs")])
+        must([compiler(), "-std=gnu11", *WARNINGS, *sanitize, "-o", program, source, *self.flags("--cflags", "--libs")])
         return program
 
 
@@ -142,6 +143,24 @@ def two_programs_with_the_shared_library_connect():
         program = installed.build_example()
         check("libtelehash.so" in must(["readelf", "-d", program]), "it is not linked to the shared library")
         check_two_connect(installed, program)
+
+
+# A11
+@test
+def the_short_program_of_the_readme_connects():
+    with open(README, encoding="utf-8") as readme:
+        text = readme.read().split("```c\n")[1].split("```")[0]
+    with Installed() as installed:
+        source = os.path.join(installed.folder, "short.c")
+        with open(source, "w", encoding="utf-8") as out:
+            out.write(text)
+        program = installed.build_example(source)
+        with Example(installed, installed.build_example()) as first:
+            hashname, entry = first.wait_line("hashname "), first.wait_entry()
+            with Example(installed, program, entry, hashname) as short:
+                short.wait_line("connected to " + hashname)
+                check(short.end() == 0, "it ended badly: %s" % short.lines)
+    print("        %d lines" % len([line for line in text.splitlines() if line.strip()]))
 
 
 @test
