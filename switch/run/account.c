@@ -28,7 +28,7 @@ void th_host_account(struct th_host *host, struct th_account *account)
     account->sent = account->refused + account->missed + account->flushed;
     add_slot(account, &host->outside);
     for (unsigned i = 0; i < slot_count; i++)
-        add_slot(account, &host->chunks[i / TH_CHUNK_SLOTS][i % TH_CHUNK_SLOTS]);
+        add_slot(account, th_run_slot_at(host, i));
     told = account->handled + account->refused + account->missed + account->flushed +
            account->discarded + account->waiting;
     account->unaccounted = (int64_t)(account->sent - told);

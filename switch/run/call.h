@@ -80,7 +80,7 @@ void th_reply(struct th_host *host, struct th_from to, struct th_msg msg);
 /*
  * Calls and blocks, for plain threads only (main programs, tests).
  *
- * With host_step it turns the crank meanwhile.
+ * With host_sim it turns the crank meanwhile.
  *
  * reply   filled on TH_OK; the caller drops it.
  * Errors: TH_WOULD_DEADLOCK at once on a thread that runs servers; TH_GONE, TH_FULL, TH_TIMED_OUT,

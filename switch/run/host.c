@@ -16,7 +16,7 @@ struct th_slot *th_run_slot(struct th_host *host, th_pid pid)
 
     if (pid == 0 || index >= atomic_load_explicit(&host->slot_count, memory_order_acquire))
         return NULL;
-    return &host->chunks[index / TH_CHUNK_SLOTS][index % TH_CHUNK_SLOTS];
+    return th_run_slot_at(host, index);
 }
 
 bool th_run_is_alive(struct th_host *host, th_pid pid)
@@ -183,7 +183,7 @@ void th_run_host_clear(struct th_host *host)
 
     TH_CHECK(host->live_first == NULL);
     for (unsigned i = 0; i < slot_count; i++)
-        pthread_mutex_destroy(&host->chunks[i / TH_CHUNK_SLOTS][i % TH_CHUNK_SLOTS].lock);
+        pthread_mutex_destroy(&th_run_slot_at(host, i)->lock);
     for (unsigned i = 0; i < TH_CHUNKS_MAX; i++)
         th_mem_free(atomic_load(&host->chunks[i]));
     th_run_index_clear(&host->names);

@@ -2,7 +2,7 @@
  * host.h - who runs servers, where and when: what all hosts share.
  *
  * A host has places; a place is a loop on which servers take turns. host_uv gives each place a
- * thread and a uv loop; host_step runs everything on the caller's thread under a clock that the
+ * thread and a uv loop; host_sim runs everything on the caller's thread under a clock that the
  * caller moves. The table of servers, mailboxes, calls, monitors and names is one and the same code.
  *
  * Looking at a server needs no answer from it: what it is doing, since when, and its counters are
@@ -16,7 +16,7 @@
 #include "switch/run/server.h"
 
 enum {
-    TH_SERVERS_MAX = 65536, /* of one host */
+    TH_SERVERS_MAX = 65528, /* of one host: 13 chunks of 8, 16, 32 … */
     TH_BATCH_MAX = 64,      /* messages of one server before the next one's turn */
     TH_SERVER_NAME_MAX = 48
 };
@@ -73,7 +73,7 @@ struct th_account {
  * Fills the account, by adding up all that servers counted.
  *
  * What waits is counted by itself, so `unaccounted` is 0 only if nothing was lost or taken twice. It
- * is exact while no server is in a turn (all idle or ended; with host_step always, between steps);
+ * is exact while no server is in a turn (all idle or ended; with host_sim always, between steps);
  * else it is off by what is in hand.
  * Thread: any. Never waits for a server.
  */

@@ -113,6 +113,12 @@ struct th_host_ops {
     /* A slot became queued: give it a turn at its place, soon. Any thread, no lock held. */
     void (*ready)(struct th_place *place, struct th_slot *slot);
 
+    /* There are now so many slots. Errors: TH_NO_MEMORY. Under host->lock. NULL: needs no room. */
+    enum th_err (*reserve)(struct th_host *host, unsigned slot_count);
+
+    /* A callback has ended, doing what `doing` names. The place's thread, no lock held. NULL: not told. */
+    void (*done)(struct th_slot *slot, const char *doing, struct th_now now);
+
     /* True when the calling thread must not wait, for servers need it. */
     bool (*is_needed_here)(struct th_host *host);
 
@@ -124,7 +130,10 @@ struct th_host_ops {
                  const void *arg, th_ms for_ms);
 };
 
-enum { TH_CHUNK_SLOTS = 64, TH_CHUNKS_MAX = TH_SERVERS_MAX / TH_CHUNK_SLOTS };
+/* Slots lie in chunks, each twice the one before, so that a host of few servers is small and a slot
+ * never moves. */
+enum { TH_CHUNK_FIRST = 8, TH_CHUNKS_MAX = 13 };
+_Static_assert(TH_SERVERS_MAX == TH_CHUNK_FIRST * ((1 << TH_CHUNKS_MAX) - 1), "all chunks");
 
 struct th_host {
     const struct th_host_ops *ops;
@@ -170,6 +179,16 @@ unsigned th_run_host_stop_all(struct th_host *host, th_ms limit);
 
 /* Frees what th_run_host_init and the servers left; nobody may live. Not the host itself. */
 void th_run_host_clear(struct th_host *host);
+
+/* A slot by its number, below slot_count. */
+static inline struct th_slot *th_run_slot_at(struct th_host *host, unsigned index)
+{
+    unsigned nth = index + TH_CHUNK_FIRST; /* chunk i begins at TH_CHUNK_FIRST << i */
+    unsigned chunk = 31 - (unsigned)__builtin_clz(nth / TH_CHUNK_FIRST);
+
+    return &atomic_load_explicit(&host->chunks[chunk],
+                                 memory_order_relaxed)[nth - (TH_CHUNK_FIRST << chunk)];
+}
 
 /* The slot that a pid points into, or NULL for none; whether it lives there is another question. */
 struct th_slot *th_run_slot(struct th_host *host, th_pid pid);

@@ -52,24 +52,27 @@ th_pid th_whereis(struct th_host *host, uint32_t scope, const char *name)
 static enum th_err add_chunk(struct th_host *host)
 {
     unsigned count = atomic_load(&host->slot_count);
+    unsigned added = count + TH_CHUNK_FIRST; /* as many as all before, and the first ones again */
     struct th_slot *chunk;
 
     if (count >= TH_SERVERS_MAX)
         return TH_LIMIT;
-    chunk = th_mem_zalloc(TH_CHUNK_SLOTS, sizeof *chunk);
+    if (host->ops->reserve && host->ops->reserve(host, count + added) != TH_OK)
+        return TH_NO_MEMORY;
+    chunk = th_mem_zalloc(added, sizeof *chunk);
     if (chunk == NULL)
         return TH_NO_MEMORY;
 
-    for (unsigned i = 0; i < TH_CHUNK_SLOTS; i++) {
+    for (unsigned i = 0; i < added; i++) {
         chunk[i].host = host;
         chunk[i].index = count + i;
         TH_CHECK(pthread_mutex_init(&chunk[i].lock, NULL) == 0);
-        chunk[i].free_next = i + 1 < TH_CHUNK_SLOTS ? &chunk[i + 1] : NULL;
+        chunk[i].free_next = i + 1 < added ? &chunk[i + 1] : NULL;
     }
     host->free_first = &chunk[0];
-    host->free_last = &chunk[TH_CHUNK_SLOTS - 1];
-    atomic_store(&host->chunks[count / TH_CHUNK_SLOTS], chunk);
-    atomic_store_explicit(&host->slot_count, count + TH_CHUNK_SLOTS, memory_order_release);
+    host->free_last = &chunk[added - 1];
+    atomic_store(&host->chunks[31 - __builtin_clz(added / TH_CHUNK_FIRST)], chunk);
+    atomic_store_explicit(&host->slot_count, count + added, memory_order_release);
     return TH_OK;
 }
 

@@ -74,7 +74,7 @@ TH_MUST enum th_err th_event_stream_take(struct th_event_stream *stream,
                                          struct th_event_stream_item *item);
 
 /*
- * The same, waiting for it. With host_step it turns the crank meanwhile.
+ * The same, waiting for it. With host_sim it turns the crank meanwhile.
  * Errors: TH_WOULD_DEADLOCK at once on a thread that runs servers; TH_TIMED_OUT; TH_GONE,
  *         TH_CANCELLED as above.
  * Thread: the consumer, not a server. It must have returned before the host is closed.

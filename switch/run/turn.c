@@ -58,6 +58,8 @@ static void end_callback(struct turn *turn, const char *doing)
     turn->us = us;
     atomic_store_explicit(&slot->doing, NULL, memory_order_release);
     atomic_fetch_add_explicit(&slot->callbacks, 1, memory_order_relaxed);
+    if (slot->host->ops->done)
+        slot->host->ops->done(slot, doing, turn->self.now);
 }
 
 /* --- the end --- */
@@ -116,6 +118,8 @@ static enum step end(struct turn *turn, enum th_err why)
         begin_callback(turn, "terminate", TH_TRACE_OWN, NULL);
         slot->spec.ops->terminate(slot->state, &turn->self, why);
         th_run_trace_ended(slot, slot->host->ops->now_us(slot->host) - turn->us);
+        if (slot->host->ops->done)
+            slot->host->ops->done(slot, "terminate", turn->self.now);
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);

@@ -1,5 +1,5 @@
 /*
- * dialer_bench.h - a dialer on host_step, with the real event manager, a switch that does only what
+ * dialer_bench.h - a dialer on host_sim, with the real event manager, a switch that does only what
  * the test says, and a client that dials.
  *
  *     struct bench *b = bench_open(0);
@@ -17,7 +17,7 @@
 
 #include "dialer/dialer.h"
 #include "switch/base/mem.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 #include "tests/lib/test_cmocka.h"
 
 #include <stdio.h>
@@ -264,7 +264,7 @@ static const struct th_server_ops bench_client_ops = {
 
 static inline void bench_run(struct bench *b, th_ms ms)
 {
-    th_host_step_run(b->host, ms);
+    th_host_sim_run(b->host, ms);
 }
 
 static inline th_pid bench_spawn(struct bench *b, const struct th_server_ops *ops, const char *name,
@@ -295,8 +295,8 @@ static inline struct bench *bench_open(uint64_t order)
     b->config.identity = &b->identity;
     b->config.events_name = "events";
     b->config.switch_name = "switch";
-    assert_int_equal(th_host_step_new(&b->host, order), TH_OK);
-    assert_int_equal(th_host_step_place(b->host, "all", &b->place), TH_OK);
+    assert_int_equal(th_host_sim_new(&b->host, order), TH_OK);
+    assert_int_equal(th_host_sim_place(b->host, "all", &b->place), TH_OK);
     b->events = bench_spawn(b, &th_event_manager_ops, "events", NULL);
     b->the_switch = bench_spawn(b, &bench_switch_ops, "switch", b);
     b->client = bench_spawn(b, &bench_client_ops, "client", b);
@@ -307,7 +307,7 @@ static inline struct bench *bench_open(uint64_t order)
 
 static inline void bench_close(struct bench *b)
 {
-    th_host_step_close(b->host);
+    th_host_sim_close(b->host);
     for (unsigned i = 0; i < b->dials; i++)
         th_mem_free(b->outcome[i].told);
     th_identity_clear(&b->identity);

@@ -12,7 +12,7 @@
 #define TH_LIB_MESH_H
 
 #include "router/node.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 #include "tests/lib/net_mem.h"
 
 #include <stdio.h>
@@ -152,7 +152,7 @@ static inline void mesh_kill_node(struct mesh *mesh, unsigned i)
     th_msg_drop(&reply);
     net_mem_cut(node->net, true);
     th_stop(mesh->host, th_node_tree_supervisor(node->tree), TH_SHUTDOWN);
-    th_host_step_run(mesh->host, 10);
+    th_host_sim_run(mesh->host, 10);
     assert_true(th_whereis(mesh->host, i + 1, TH_NODE_SUPERVISOR) == 0);
     th_node_tree_free(node->tree);
     node->tree = NULL;
@@ -198,10 +198,10 @@ static inline struct mesh *mesh_begin(const struct mesh_plan *plan)
 
     assert_non_null(mesh);
     mesh->count = plan->count;
-    assert_int_equal(th_host_step_new(&mesh->host, plan->rng_seed), TH_OK);
+    assert_int_equal(th_host_sim_new(&mesh->host, plan->rng_seed), TH_OK);
     mesh->began = th_host_now(mesh->host).mono;
     for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(th_host_step_place(mesh->host, names[i], &mesh->place[i]), TH_OK);
+        assert_int_equal(th_host_sim_place(mesh->host, names[i], &mesh->place[i]), TH_OK);
     if (plan->loss_percent > 0 || plan->delay_max > 0)
         net_mem_disturb(&mesh->net, mesh->host, mesh->place[4], plan->rng_seed, plan->loss_percent,
                         plan->delay_max);
@@ -214,7 +214,7 @@ static inline struct mesh *mesh_begin(const struct mesh_plan *plan)
 
 static inline void mesh_end(struct mesh *mesh)
 {
-    th_host_step_close(mesh->host);
+    th_host_sim_close(mesh->host);
     for (unsigned i = 0; i < mesh->count; i++) {
         th_node_tree_free(mesh->node[i].tree);
         th_identity_clear(&mesh->node[i].id);
@@ -224,7 +224,7 @@ static inline void mesh_end(struct mesh *mesh)
 
 static inline void mesh_run_s(struct mesh *mesh, unsigned s)
 {
-    th_host_step_run(mesh->host, s * (th_ms)1000);
+    th_host_sim_run(mesh->host, s * (th_ms)1000);
 }
 
 /* --- asking --- */

@@ -1,5 +1,5 @@
 /*
- * net_mem.h - a network inside one process, for tests of whole nodes on host_step.
+ * net_mem.h - a network inside one process, for tests of whole nodes on host_sim.
  *
  * Datagrams arrive at once, in order, and none is lost, unless a node is cut off or the network is
  * told to lose or delay them.

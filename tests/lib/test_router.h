@@ -6,7 +6,7 @@
 
 #include "router/router.h"
 #include "switch/base/mem.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -229,7 +229,7 @@ static inline th_pid spawn(struct world *w, const struct th_server_ops *ops, con
 
 static inline void run(struct world *w, th_ms ms)
 {
-    th_host_step_run(w->host, ms);
+    th_host_sim_run(w->host, ms);
 }
 
 static inline void start_router(struct world *w)
@@ -252,9 +252,9 @@ static inline struct world *begin(void)
                                           .events_name = "events",
                                           .switch_name = "switch",
                                           .dialer_name = "dialer"};
-    assert_int_equal(th_host_step_new(&w->host, 3), TH_OK);
-    assert_int_equal(th_host_step_place(w->host, "all", &w->place), TH_OK);
-    assert_int_equal(th_host_step_place(w->host, "events", &w->events_place), TH_OK);
+    assert_int_equal(th_host_sim_new(&w->host, 3), TH_OK);
+    assert_int_equal(th_host_sim_place(w->host, "all", &w->place), TH_OK);
+    assert_int_equal(th_host_sim_place(w->host, "events", &w->events_place), TH_OK);
     w->events = spawn(w, &th_event_manager_ops, "events", NULL, 4);
     w->sw = spawn(w, &switch_ops, "switch", w, 0);
     w->dialer = spawn(w, &dialer_ops, "dialer", w, 0);
@@ -273,7 +273,7 @@ static inline struct world *begin_with_router(void)
 
 static inline void end(struct world *w)
 {
-    th_host_step_close(w->host);
+    th_host_sim_close(w->host);
     th_mem_free(w);
 }
 

@@ -242,7 +242,7 @@ static void run_net(struct net *net, th_ms ms)
 
     while ((now = th_host_now(net->b->host).mono) < until) {
         th_ms next = th_sooner(th_sooner(th_heap_next(&net->comings), until),
-                               th_host_step_next(net->b->host));
+                               th_host_sim_next(net->b->host));
         bench_run(net->b, next > now ? next - now : 0);
         while (th_heap_next(&net->comings) <= next)
             arrive(net, TH_HEAP_OWNER(th_heap_first(&net->comings), struct coming, due));

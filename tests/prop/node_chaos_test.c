@@ -31,7 +31,7 @@ static void set_clock(struct mesh *mesh, struct th_rng *rng)
 {
     th_epoch_ms by = (th_epoch_ms)th_rng_below(rng, 100000) - 50000;
 
-    th_host_step_set_wall(mesh->host, th_host_now(mesh->host).wall + by);
+    th_host_sim_set_wall(mesh->host, th_host_now(mesh->host).wall + by);
 }
 
 static void strike(struct mesh *mesh, struct th_rng *rng)

@@ -161,9 +161,9 @@ struct scene {
 static void set_scene(struct scene *scene, uint64_t seed)
 {
     *scene = (struct scene){0};
-    assert_int_equal(th_host_step_new(&scene->host, seed), TH_OK);
-    assert_int_equal(th_host_step_place(scene->host, "here", &scene->here), TH_OK);
-    assert_int_equal(th_host_step_place(scene->host, "elsewhere", &scene->elsewhere), TH_OK);
+    assert_int_equal(th_host_sim_new(&scene->host, seed), TH_OK);
+    assert_int_equal(th_host_sim_place(scene->host, "here", &scene->here), TH_OK);
+    assert_int_equal(th_host_sim_place(scene->host, "elsewhere", &scene->elsewhere), TH_OK);
     scene->manager = spawn_manager(scene->host, scene->here);
     for (int i = 0; i < 3; i++)
         scene->reader_pids[i] =
@@ -177,7 +177,7 @@ static void set_scene(struct scene *scene, uint64_t seed)
             th_event_stream_open(scene->host, scene->manager, all, 1 + 7 * i, &scene->streams[i]),
             TH_OK);
     }
-    th_host_step_run(scene->host, 1);
+    th_host_sim_run(scene->host, 1);
 }
 
 static void take_some(struct scene *scene, unsigned i, uint64_t count)
@@ -206,9 +206,9 @@ static void act(struct scene *scene, struct th_rng *rng)
         break;
     default:
         for (uint64_t i = 0; i < 3 * n; i++)
-            th_host_step_once(scene->host);
+            th_host_sim_once(scene->host);
         if (n == 5)
-            th_host_step_run(scene->host, 2);
+            th_host_sim_run(scene->host, 2);
     }
 }
 
@@ -225,7 +225,7 @@ static void order_is_one_and_gaps_are_told_under_every_seed(void **state)
 
         for (unsigned i = 0; i < 150; i++)
             act(&scene, &rng);
-        th_host_step_run(scene.host, 100);
+        th_host_sim_run(scene.host, 100);
 
         for (unsigned i = 0; i < 2; i++) {
             take_some(&scene, i, UINT64_MAX);
@@ -237,7 +237,7 @@ static void order_is_one_and_gaps_are_told_under_every_seed(void **state)
             assert_whole(&scene.readers[i].seen, scene.announced);
             told += scene.readers[i].seen.told;
         }
-        th_host_step_close(scene.host);
+        th_host_sim_close(scene.host);
     }
     assert_true(told > 1000); /* else nobody lagged, and this shows nothing */
     th_rng_clear(&rng);

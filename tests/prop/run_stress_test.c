@@ -5,7 +5,7 @@
  *
  *     TH_SEED=7 build/dev/tests/prop/run_stress_test
  *
- * The seed says who does what; the order in which threads meet is the machine's. On host_step, where
+ * The seed says who does what; the order in which threads meet is the machine's. On host_sim, where
  * the same servers run too, it says everything.
  */
 #include "tests/unit/run_probe.h"
@@ -457,20 +457,20 @@ static struct tally run_on_step(uint64_t seed)
     struct th_host *host;
     struct cast cast;
     begin_run(seed);
-    assert_int_equal(th_host_step_new(&host, seed), TH_OK);
+    assert_int_equal(th_host_sim_new(&host, seed), TH_OK);
     for (unsigned i = 0; i < PLACES; i++)
-        assert_int_equal(th_host_step_place(host, "place", &places[i]), TH_OK);
+        assert_int_equal(th_host_sim_place(host, "place", &places[i]), TH_OK);
     fill_cast(&cast, places);
     spawn_supervisor(host, &cast, &cast.events_spec);
 
     for (unsigned i = 0; i < STEP_ROUNDS; i++) {
         disturb_when_ready(host, &cast);
         for (uint64_t steps = th_rng_below(&cast.rng, 30); steps > 0; steps--)
-            th_host_step_once(host);
+            th_host_sim_once(host);
         if (th_rng_below(&cast.rng, 4) == 0)
-            th_host_step_run(host, 1);
+            th_host_sim_run(host, 1);
     }
-    th_host_step_close(host);
+    th_host_sim_close(host);
     return check_tickets();
 }
 

@@ -152,7 +152,7 @@ static void router_dials_while_it_handles_an_event_and_the_dialer_subscribes(voi
         assert_int_equal(th_tracing_start(mesh->host, router, &tracing), TH_OK);
 
         /* some steps into the bootstrap every dialer is replaced: it subscribes among the events */
-        for (unsigned i = 0; i < 40u * seed && th_host_step_once(mesh->host); i++)
+        for (unsigned i = 0; i < 40u * seed && th_host_sim_once(mesh->host); i++)
             continue;
         for (unsigned i = 0; i < 5; i++)
             th_stop(mesh->host, th_whereis(mesh->host, i + 1, TH_NODE_DIALER), TH_NO_MEMORY);
@@ -185,7 +185,7 @@ static unsigned answered_pings(struct mesh *mesh, unsigned from, unsigned to)
                       (struct th_msg){.kind = &th_switch_msg_channel, .body = ping}, 1000);
     assert_int_equal(((struct th_switch_result *)reply.body)->err, TH_OK);
     th_msg_drop(&reply);
-    th_host_step_run(mesh->host, 10);
+    th_host_sim_run(mesh->host, 10);
 
     reply =
         mesh_call(mesh, to, TH_NODE_SWITCH, (struct th_msg){.kind = &th_switch_msg_status}, 1000);

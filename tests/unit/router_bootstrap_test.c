@@ -1,6 +1,6 @@
 #include "router/bootstrap.h"
 #include "switch/base/mem.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 
 #include <string.h>
 
@@ -196,14 +196,14 @@ static void begin(struct world *w)
                                    .switch_name = "switch",
                                    .dialer_name = "dialer",
                                    .router_name = "router"}};
-    assert_int_equal(th_host_step_new(&w->host, 5), TH_OK);
-    assert_int_equal(th_host_step_place(w->host, "all", &w->place), TH_OK);
+    assert_int_equal(th_host_sim_new(&w->host, 5), TH_OK);
+    assert_int_equal(th_host_sim_place(w->host, "all", &w->place), TH_OK);
     w->events = spawn(w, &th_event_manager_ops, "events", NULL);
     w->sw = spawn(w, &switch_ops, "switch", w);
     w->router = spawn(w, &router_ops, "router", w);
     w->dialer = spawn(w, &dialer_ops, "dialer", w);
     spawn(w, &observer_ops, "observer", w);
-    th_host_step_run(w->host, 10);
+    th_host_sim_run(w->host, 10);
 }
 
 /* Starts the bootstrap; nodes 1..count are its configured seeds. */
@@ -219,7 +219,7 @@ static void start(struct world *w, unsigned count)
     w->config.seeds = &w->seeds;
     w->config.remembered = &w->remembered;
     w->boot = spawn(w, &th_bootstrap_ops, "bootstrap", &w->config);
-    th_host_step_run(w->host, 1000);
+    th_host_sim_run(w->host, 1000);
 }
 
 static struct th_bootstrap_status status(struct world *w)
@@ -237,7 +237,7 @@ static struct th_bootstrap_status status(struct world *w)
 
 static void end(struct world *w)
 {
-    th_host_step_close(w->host);
+    th_host_sim_close(w->host);
 }
 
 /* --- tests ---------------------------------------------------------------------------------------------- */
@@ -275,7 +275,7 @@ static void status_tells_state_sources_and_links(void **state)
     w.open_result = TH_AGAIN;
     start(&w, 2);
 
-    th_host_step_run(w.host, 5000);
+    th_host_sim_run(w.host, 5000);
     s = status(&w);
 
     assert_int_equal(s.state, TH_NODE_READY);
@@ -296,7 +296,7 @@ static void node_without_seeds_is_alone_until_somebody_links_to_it(void **state)
 
     announce_line(&w, TH_EV_LINE_UP, 7);
     announce_link(&w, TH_EV_LINK_UP, 7, TH_OK);
-    th_host_step_run(w.host, 10);
+    th_host_sim_run(w.host, 10);
 
     assert_int_equal(status(&w).state, TH_NODE_READY);
     assert_int_equal(w.dials, 1);
@@ -327,10 +327,10 @@ static void silent_switch_does_not_keep_the_bootstrap_from_starting(void **state
     start(&w, 1);
     assert_int_equal(status(&w).state, TH_NODE_STARTING);
 
-    th_host_step_run(w.host, 2000);
+    th_host_sim_run(w.host, 2000);
     w.is_mute = false;
     w.open_result = TH_AGAIN;
-    th_host_step_run(w.host, 10000);
+    th_host_sim_run(w.host, 10000);
 
     assert_int_equal(status(&w).state, TH_NODE_READY);
     end(&w);
@@ -346,7 +346,7 @@ static void stuck_dialer_does_not_keep_a_node_from_being_ready_for_ever(void **s
     start(&w, 1);
     assert_int_equal(status(&w).state, TH_NODE_JOINING);
 
-    th_host_step_run(w.host, 4 * TH_DIAL_MS_DEFAULT);
+    th_host_sim_run(w.host, 4 * TH_DIAL_MS_DEFAULT);
 
     assert_int_equal(status(&w).state, TH_NODE_READY);
     end(&w);
@@ -362,7 +362,7 @@ static void node_begins_again_when_its_last_link_ends(void **state)
 
     announce_link(&w, TH_EV_LINK_DOWN, 1, TH_TIMED_OUT);
     announce_line(&w, TH_EV_LINE_DOWN, 1);
-    th_host_step_run(w.host, 3000);
+    th_host_sim_run(w.host, 3000);
 
     assert_int_equal(w.opens, 2);
     assert_int_equal(w.state_count, 4);
@@ -382,9 +382,9 @@ static void router_that_was_started_anew_is_asked_to_link_again(void **state)
 
     w.line_count = 1; /* the line is still there */
     th_stop(w.host, w.router, TH_SHUTDOWN);
-    th_host_step_run(w.host, 1);
+    th_host_sim_run(w.host, 1);
     w.router = spawn(&w, &router_ops, "router", &w);
-    th_host_step_run(w.host, 3000);
+    th_host_sim_run(w.host, 3000);
 
     assert_int_equal(w.links, 2);
     assert_int_equal(w.opens, 1);
@@ -402,10 +402,10 @@ static void switch_that_was_started_anew_is_asked_for_its_lines(void **state)
     assert_int_equal(status(&w).reached, 1);
 
     th_stop(w.host, w.sw, TH_SHUTDOWN);
-    th_host_step_run(w.host, 1);
+    th_host_sim_run(w.host, 1);
     w.open_result = TH_NO_PATH;
     w.sw = spawn(&w, &switch_ops, "switch", &w);
-    th_host_step_run(w.host, 3000);
+    th_host_sim_run(w.host, 3000);
 
     assert_in_range(w.pictures, 2, 3);
     assert_int_equal(status(&w).reached, 0);
@@ -420,7 +420,7 @@ static void bootstrap_ends_when_its_event_manager_does(void **state)
     start(&w, 1);
 
     th_stop(w.host, w.events, TH_SHUTDOWN);
-    th_host_step_run(w.host, 10);
+    th_host_sim_run(w.host, 10);
 
     assert_true(th_whereis(w.host, 0, "bootstrap") == 0);
     end(&w);
@@ -437,13 +437,13 @@ static void missed_events_are_made_good_by_a_new_picture(void **state)
     assert_int_equal(th_suspend(w.host, w.boot, 10000), TH_OK);
     for (uint8_t n = 100; n < 200; n++) { /* more than its mailbox takes */
         announce_line(&w, TH_EV_LINE_UP, n);
-        th_host_step_run(w.host, 1);
+        th_host_sim_run(w.host, 1);
     }
     announce_link(&w, TH_EV_LINK_DOWN, 1, TH_TIMED_OUT);
-    th_host_step_run(w.host, 10);
+    th_host_sim_run(w.host, 10);
     w.link_result = TH_AGAIN;
     assert_int_equal(th_resume(w.host, w.boot), TH_OK);
-    th_host_step_run(w.host, 100);
+    th_host_sim_run(w.host, 100);
 
     assert_int_equal(status(&w).state, TH_NODE_JOINING);
     assert_int_equal(status(&w).links, 0);

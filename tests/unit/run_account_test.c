@@ -20,12 +20,12 @@ static void message_that_was_handled_is_counted_as_handled(void **state)
 
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(i)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(account.sent, 3);
     assert_int_equal(account.handled, 3);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err calls_other(struct probe *probe, const struct th_self *self)
@@ -42,13 +42,13 @@ static void call_and_its_reply_are_two_messages(void **state)
     struct probe caller = {.init = calls_other, .other = stage_spawn(&stage, &callee)};
     stage_spawn(&stage, &caller);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(account.sent, 2);
     assert_int_equal(account.handled, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -66,7 +66,7 @@ static void reply_to_a_plain_thread_is_counted_as_handled(void **state)
     struct th_account account = account_of(&stage);
     assert_int_equal(account.sent, 2);
     assert_int_equal(account.handled, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -90,7 +90,7 @@ static void message_without_room_or_receiver_is_counted_as_refused(void **state)
     assert_int_equal(account.sent, 5);
     assert_int_equal(account.refused, 3);
     assert_int_equal(account.waiting, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -104,22 +104,22 @@ static void event_without_room_is_counted_as_missed_and_its_owner_is_told(void *
     th_pid pid;
     spec.mailbox_max = 1;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
 
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_account account = account_of(&stage);
     assert_int_equal(account.missed, 2);
     assert_int_equal(account.waiting, 2); /* an event, and the note that some were missed */
 
-    th_host_step_run(stage.host, 200);
+    th_host_sim_run(stage.host, 200);
     account = account_of(&stage);
     assert_int_equal(account.waiting, 0);
     assert_int_equal(probe.events, 1);
     assert_int_equal(probe.missed, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err cancels_when_asked(struct probe *probe, const struct th_self *self,
@@ -140,17 +140,17 @@ static void reply_to_a_cancelled_call_is_counted_as_flushed(void **state)
     th_pid callee_pid = caller.other = stage_spawn(&stage, &callee);
     th_pid pid = stage_spawn(&stage, &caller);
     assert_int_equal(th_suspend(stage.host, callee_pid, 100), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
-    th_host_step_run(stage.host, 200);
+    th_host_sim_run(stage.host, 200);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(caller.replies, 0);
     assert_int_equal(account.sent, 3); /* the call, the number, the reply */
     assert_int_equal(account.handled, 2);
     assert_int_equal(account.flushed, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err unsubscribes_when_asked(struct probe *probe, const struct th_self *self,
@@ -169,17 +169,17 @@ static void event_that_waits_for_who_unsubscribed_is_counted_as_flushed(void **s
     th_pid manager = spawn_manager(&stage);
     struct probe probe = {.init = subscribes, .on_msg = unsubscribes_when_asked, .other = manager};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_suspend(stage.host, pid, 10), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
     notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 20);
+    th_host_sim_run(stage.host, 20);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(probe.events, 0);
     assert_int_equal(account.flushed, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -194,7 +194,7 @@ static void answer_that_nobody_asked_for_is_counted_as_flushed(void **state)
     struct th_account account = account_of(&stage);
     assert_int_equal(account.sent, 2);
     assert_int_equal(account.flushed, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -204,18 +204,18 @@ static void message_to_a_server_that_ends_first_is_counted_as_discarded(void **s
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(i)), TH_OK);
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(probe.msgs, 0);
     assert_int_equal(account.sent, 4);
     assert_int_equal(account.discarded, 4);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7 */
@@ -225,17 +225,17 @@ static void message_in_a_mailbox_is_counted_as_waiting(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
 
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(i)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     struct th_account account = account_of(&stage);
     assert_int_equal(account.sent, 2);
     assert_int_equal(account.waiting, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

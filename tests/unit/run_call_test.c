@@ -38,13 +38,13 @@ static void call_is_answered_on_the_callers_turn(void **state)
         struct probe caller = {0}, callee = {.on_msg = probe_answers};
         tell(&stage, spawn_pair(&stage, &caller, &callee), 41);
 
-        th_host_step_run(stage.host, 10);
+        th_host_sim_run(stage.host, 10);
 
         assert_int_equal(caller.replies, 1);
         assert_int_equal(caller.why, TH_OK);
         assert_int_equal(caller.answer, 42);
-        assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
-        th_host_step_close(stage.host);
+        assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -56,21 +56,21 @@ static void reply_with_another_reference_is_not_taken(void **state)
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
     tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_reply(stage.host, (struct th_from){from.pid, from.ref + 1}, probe_number(13));
     th_reply(stage.host, (struct th_from){from.pid, 0}, probe_number(13));
     th_reply(stage.host, (struct th_from){callee.pid, from.ref}, probe_number(13));
     th_reply(stage.host, (struct th_from){0, from.ref}, probe_number(13));
     th_reply(stage.host, (struct th_from){UINT64_MAX, from.ref}, probe_number(13));
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(caller.replies, 0);
 
     th_reply(stage.host, from, probe_number(42));
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.answer, 42);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C2 */
@@ -81,19 +81,19 @@ static void call_of_the_dead_or_unregistered_is_told_gone_at_once(void **state)
     struct probe caller = {0}, callee = {0};
     th_pid pid = spawn_pair(&stage, &caller, &callee);
     th_stop(stage.host, caller.other, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_GONE);
 
     caller.other = th_whereis(stage.host, 0, "nobody");
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
     assert_int_equal(caller.replies, 2);
     assert_int_equal(caller.why, TH_GONE);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C2, C3 */
@@ -105,12 +105,12 @@ static void callee_that_dies_before_it_replies_is_told_gone_once(void **state)
         struct probe caller = {0}, callee = {.on_msg = dies};
         tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
 
-        th_host_step_run(stage.host, 20000);
+        th_host_sim_run(stage.host, 20000);
 
         assert_int_equal(caller.replies, 1);
         assert_int_equal(caller.why, TH_GONE);
         assert_int_equal(caller.downs, 0);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -123,15 +123,15 @@ static void call_that_waits_when_its_callee_is_stopped_is_told_gone(void **state
     th_pid pid = spawn_pair(&stage, &caller, &callee);
     assert_int_equal(th_suspend(stage.host, caller.other, 60000), TH_OK);
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(caller.replies, 0);
 
     th_stop(stage.host, caller.other, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_GONE);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err answers_and_dies(struct probe *probe, const struct th_self *self,
@@ -150,12 +150,12 @@ static void death_after_the_reply_is_not_told(void **state)
         struct probe caller = {0}, callee = {.on_msg = answers_and_dies};
         tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
 
-        th_host_step_run(stage.host, 20000);
+        th_host_sim_run(stage.host, 20000);
 
         assert_int_equal(caller.replies, 1);
         assert_int_equal(caller.why, TH_OK);
         assert_int_equal(caller.downs, 0);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -168,18 +168,18 @@ static void call_times_out_once_and_its_late_reply_is_dropped(void **state)
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
     tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
 
-    th_host_step_run(stage.host, TH_CALL_MS_DEFAULT - 1);
+    th_host_sim_run(stage.host, TH_CALL_MS_DEFAULT - 1);
     assert_int_equal(caller.replies, 0);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_TIMED_OUT);
 
     th_reply(stage.host, from, probe_number(42));
     th_stop(stage.host, caller.other, TH_IO);
-    th_host_step_run(stage.host, 20000);
+    th_host_sim_run(stage.host, 20000);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.downs, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C3 */
@@ -190,17 +190,17 @@ static void second_reply_is_dropped(void **state)
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
     tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_reply(stage.host, from, probe_number(42));
     th_reply(stage.host, from, probe_number(43)); /* before the first was handled */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     th_reply(stage.host, from, probe_number(44)); /* and after */
-    th_host_step_run(stage.host, 20000);
+    th_host_sim_run(stage.host, 20000);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.answer, 42);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err calls_then_cancels(struct probe *probe, const struct th_self *self,
@@ -228,11 +228,11 @@ static void cancelled_call_is_never_told(void **state)
         tell(&stage, pid, 1);
         tell(&stage, pid, 0); /* arrives before any reply, which may come before it is handled */
 
-        th_host_step_run(stage.host, 20000);
+        th_host_sim_run(stage.host, 20000);
 
         assert_int_equal(caller.replies, 0);
-        assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
-        th_host_step_close(stage.host);
+        assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -245,16 +245,16 @@ static void caller_that_dies_leaves_nothing_behind(void **state)
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
     th_pid pid = spawn_pair(&stage, &caller, &callee);
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_stop(stage.host, pid, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     th_reply(stage.host, from, probe_number(42));
-    th_host_step_run(stage.host, 20000);
+    th_host_sim_run(stage.host, 20000);
 
     assert_int_equal(caller.replies, 0);
-    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
-    th_host_step_close(stage.host);
+    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
+    th_host_sim_close(stage.host);
 }
 
 /* --- deadlocks that cannot be --- */
@@ -306,13 +306,13 @@ static void servers_that_call_each_other_in_a_ring_all_get_answers(void **state)
 
         for (unsigned i = 0; i < size; i++) /* all at once, each through the whole ring and more */
             tell(&stage, pids[i], DEPTH);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         for (unsigned i = 0; i < size; i++) {
             if (ring[i].replies != DEPTH || ring[i].why != TH_OK)
                 fail_msg("seed=%u server=%u replies=%u", (unsigned)seed, i, ring[i].replies);
         }
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -336,11 +336,11 @@ static void blocking_call_from_a_server_is_refused_at_once(void **state)
     caller.on_msg = calls_and_waits;
 
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(caller.why, TH_WOULD_DEADLOCK);
     assert_int_equal(callee.msgs, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C5, C2, C4 */
@@ -366,7 +366,7 @@ static void blocking_call_of_a_plain_thread_has_the_same_outcomes(void **state)
     assert_int_equal(th_host_now(stage.host).mono, before + 1000);
 
     th_reply(stage.host, from, probe_number(42));
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- deferred --- */
@@ -400,13 +400,13 @@ static void reply_may_come_later_and_from_another_server(void **state)
     assert_int_equal(th_suspend(stage.host, callee.other, 3000), TH_OK);
 
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 2999);
+    th_host_sim_run(stage.host, 2999);
     assert_int_equal(caller.replies, 0);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(caller.answer, 42);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err calls_without_waiting(struct probe *probe, const struct th_self *self,
@@ -427,13 +427,13 @@ static void outcome_never_comes_from_inside_the_call(void **state)
 
     tell(&stage, pid, 1);
     while (caller.msgs == 0)
-        th_host_step_once(stage.host);
+        th_host_sim_once(stage.host);
     assert_int_equal(caller.answer, 0);
     assert_int_equal(caller.replies, 0);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.replies, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- limits --- */
@@ -459,14 +459,14 @@ static void outstanding_calls_are_limited(void **state)
     caller.on_msg = calls_until_refused;
 
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.why, TH_LIMIT);
     assert_int_equal(caller.answer, TH_CALLS_MAX);
     assert_int_equal(caller.replies, 0);
-    th_host_step_run(stage.host, TH_CALL_MS_DEFAULT);
+    th_host_sim_run(stage.host, TH_CALL_MS_DEFAULT);
     assert_int_equal(caller.replies, TH_CALLS_MAX);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err calls_and_notes_failure(struct probe *probe, const struct th_self *self,
@@ -493,14 +493,14 @@ static void call_without_memory_fails_and_is_not_told_later(void **state)
         caller.on_msg = calls_and_notes_failure;
 
         tell(&stage, pid, nth);
-        th_host_step_run(stage.host, 20000);
+        th_host_sim_run(stage.host, 20000);
 
         has_worked = caller.ref;
         if (!has_worked)
             assert_int_equal(caller.why, TH_NO_MEMORY);
         assert_int_equal(caller.replies, has_worked ? 1 : 0);
         assert_true(nth < 20);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -531,12 +531,12 @@ static void nothing_piles_up_however_many_calls_are_made(void **state)
     caller.on_msg = begins_calls;
 
     tell(&stage, pid, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.replies, 100000);
-    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
+    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
     assert_int_equal(stage_look(&stage, caller.other).mailbox_peak, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

@@ -15,15 +15,15 @@ static void lost_events_are_counted_and_lost_state_is_told(void **state)
     spec.mailbox_max = 3;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
     stage_spawn(&stage, &quick);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
     for (int i = 0; i < 5; i++)
         notify(&stage, manager, 1); /* two are lost, and nothing is said of it */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
     assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
-    th_host_step_run(stage.host, 100);
+    th_host_sim_run(stage.host, 100);
 
     assert_string_equal(quick.trace, "aaaaabb");
     assert_string_equal(slow.trace, "aaa!"); /* told once, in its place */
@@ -32,7 +32,7 @@ static void lost_events_are_counted_and_lost_state_is_told(void **state)
     assert_int_equal(rows->row[0].dropped, 4);
     assert_int_equal(stage_look(&stage, pid).refused, 4);
     th_mem_free(rows);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void lost_state_is_told_anew_after_it_was_told(void **state)
@@ -45,18 +45,18 @@ static void lost_state_is_told_anew_after_it_was_told(void **state)
     th_pid pid;
     spec.mailbox_max = 1;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     for (int round = 0; round < 3; round++) {
         assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
         for (int i = 0; i < 3; i++)
             assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-        th_host_step_run(stage.host, 200);
+        th_host_sim_run(stage.host, 200);
     }
 
     assert_string_equal(slow.trace, "a!a!a!");
     assert_int_equal(slow.missed, 6);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void owner_that_dies_with_a_note_of_missed_events_leaves_nothing(void **state)
@@ -69,17 +69,17 @@ static void owner_that_dies_with_a_note_of_missed_events_leaves_nothing(void **s
     th_pid pid;
     spec.mailbox_max = 1;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
     for (int i = 0; i < 3; i++)
         assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     th_stop(stage.host, pid, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(slow.missed, 0);
-    th_host_step_close(stage.host); /* the sanitizer looks for the rest */
+    th_host_sim_close(stage.host); /* the sanitizer looks for the rest */
 }
 
 /* --- waiting for all --- */
@@ -106,27 +106,27 @@ static void announcer_is_told_when_all_have_handled_the_event(void **state)
             stage_spawn(&stage, &readers[i]);
         }
         readers[2].data = &others; /* does not read it, so nobody waits for it */
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         th_pid pid = stage_spawn(&stage, &writer);
         assert_int_equal(th_suspend(stage.host, readers[1].pid, 500), TH_OK);
         assert_int_equal(th_suspend(stage.host, readers[2].pid, 5000), TH_OK);
         dropped_bodies = 0;
 
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-        th_host_step_run(stage.host, 499);
+        th_host_sim_run(stage.host, 499);
         assert_int_equal(writer.replies, 0);
         assert_int_equal(readers[0].events, 1);
         struct th_subscription_list *rows = list(&stage, manager);
         for (unsigned i = 0; i < rows->count; i++)
             assert_int_equal(rows->row[i].unhandled, rows->row[i].owner == readers[1].pid);
         th_mem_free(rows);
-        th_host_step_run(stage.host, 2);
+        th_host_sim_run(stage.host, 2);
 
         assert_int_equal(writer.replies, 1);
         assert_int_equal(writer.why, TH_OK);
         assert_int_equal(readers[1].events, 1);
         assert_int_equal(dropped_bodies, 1);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -143,24 +143,24 @@ static void who_ends_or_has_no_room_is_not_waited_for(void **state)
     spec.mailbox_max = 1;
     assert_int_equal(th_spawn(stage.host, &spec, &full_pid), TH_OK);
     th_pid pid = stage_spawn(&stage, &writer);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, dying_pid, 60000), TH_OK);
     assert_int_equal(th_suspend(stage.host, full_pid, 60000), TH_OK);
     assert_int_equal(th_post(stage.host, full_pid, probe_number(1)), TH_OK);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 10);
+    th_host_sim_run(stage.host, 10);
     assert_int_equal(writer.replies, 0);
     th_stop(stage.host, dying_pid, TH_IO);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(writer.replies, 1);
     assert_int_equal(writer.why, TH_OK);
 
     th_pid slow_pid = stage_spawn(&stage, &slow);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, slow_pid, 60000), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1000);
+    th_host_sim_run(stage.host, 1000);
     assert_int_equal(writer.replies, 2);
     assert_int_equal(writer.why, TH_TIMED_OUT);
 
@@ -168,7 +168,7 @@ static void who_ends_or_has_no_room_is_not_waited_for(void **state)
     assert_int_equal(rows->row[rows->count - 1].owner, slow_pid);
     assert_int_equal(rows->row[rows->count - 1].unhandled, 1);
     th_mem_free(rows);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- no memory --- */
@@ -197,16 +197,16 @@ static void subscription_without_memory_fails_and_can_be_tried_again(void **stat
         th_pid pid = stage_spawn(&stage, &probe);
 
         assert_int_equal(th_post(stage.host, pid, probe_number(nth)), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         err = probe.answer;
         assert_int_equal(probe.replies, err == TH_OK ? 1 : 0);
         assert_int_equal(count_subscriptions(&stage, manager), err == TH_OK ? 1 : 0);
         assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(count_subscriptions(&stage, manager), 1);
         assert_true(nth < 20);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -217,18 +217,18 @@ static void event_that_finds_no_memory_counts_as_missed(void **state)
     th_pid manager = spawn_manager(&stage);
     struct probe probe = {.init = subscribes, .on_msg = notes_kind, .other = manager};
     stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
     th_mem_refuse(1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     th_mem_refuse(0);
 
     assert_string_equal(probe.trace, "!");
     assert_int_equal(probe.missed, 1);
     assert_null((th_mem_refuse(1), th_event_new(1, 0, false, NULL, NULL)));
     th_mem_refuse(0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

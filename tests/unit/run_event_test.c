@@ -15,19 +15,19 @@ static void event_reaches_each_subscriber_once_and_is_dropped_once(void **state)
             probes[i] = (struct probe){.init = subscribes, .on_msg = notes_kind, .other = manager};
             stage_spawn(&stage, &probes[i]);
         }
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         dropped_bodies = 0;
 
         notify(&stage, manager, 1);
         notify(&stage, manager, 2);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         for (int i = 0; i < 3; i++) {
             assert_int_equal(probes[i].why, TH_OK);
             assert_string_equal(probes[i].trace, "ab");
         }
         assert_int_equal(dropped_bodies, 2);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -42,13 +42,13 @@ static void nobody_is_woken_for_what_he_does_not_read(void **state)
         probes[i] = (struct probe){.init = subscribes, .other = manager, .data = &interests[i]};
         stage_spawn(&stage, &probes[i]);
     }
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, false)), TH_OK); /* 0 1 3 */
     assert_int_equal(th_notify(stage.host, manager, make_event(2, 4, false)), TH_OK); /* 1 3 */
     assert_int_equal(th_notify(stage.host, manager, make_event(1, 8, false)), TH_OK); /* nobody */
     assert_int_equal(th_notify(stage.host, manager, make_event(4, 0, false)), TH_OK); /* nobody */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const unsigned told[4] = {1, 2, 0, 2};
     for (int i = 0; i < 4; i++) {
@@ -56,7 +56,7 @@ static void nobody_is_woken_for_what_he_does_not_read(void **state)
         assert_int_equal(probes[i].msgs, told[i]);
         assert_int_equal(stage_look(&stage, probes[i].pid).messages, told[i] + 1); /* on_done */
     }
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err notes_seq(struct probe *probe, const struct th_self *self, struct th_msg *msg)
@@ -82,14 +82,14 @@ static void all_subscribers_see_one_order(void **state)
     for (uint64_t seed = 1; seed <= 200; seed++) {
         struct stage stage = stage_open(seed);
         struct th_place *elsewhere;
-        assert_int_equal(th_host_step_place(stage.host, "elsewhere", &elsewhere), TH_OK);
+        assert_int_equal(th_host_sim_place(stage.host, "elsewhere", &elsewhere), TH_OK);
         th_pid manager = spawn_manager(&stage);
         struct probe readers[2] = {0}, writers[3] = {0};
         for (int i = 0; i < 2; i++) {
             readers[i] = (struct probe){.init = subscribes, .on_msg = notes_seq, .other = manager};
             stage_spawn(&stage, &readers[i]);
         }
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         for (int i = 0; i < 3; i++) {
             writers[i] = (struct probe){.on_msg = notifies, .other = manager};
@@ -97,11 +97,11 @@ static void all_subscribers_see_one_order(void **state)
             for (int n = 0; n < 5; n++)
                 assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
         }
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(readers[0].trace, "bcdefghijklmnop");
         assert_string_equal(readers[1].trace, readers[0].trace);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -122,19 +122,19 @@ static void events_of_one_announcer_keep_their_order(void **state)
         struct probe reader = {.init = subscribes, .on_msg = notes_kind, .other = manager};
         struct probe writer = {.on_msg = notifies_number, .other = manager};
         stage_spawn(&stage, &reader);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         th_pid pid = stage_spawn(&stage, &writer);
         for (uint64_t n = 0; n < 10; n++)
             assert_int_equal(th_post(stage.host, pid, probe_number(n)), TH_OK);
 
         assert_int_equal(th_suspend(stage.host, manager, 100), TH_OK);
         for (unsigned i = 0; i < seed % 10; i++)
-            th_host_step_once(stage.host);
+            th_host_sim_once(stage.host);
         assert_int_equal(th_resume(stage.host, manager), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(reader.trace, "abcdefghij");
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -155,12 +155,12 @@ static void event_may_be_kept_by_its_readers(void **state)
     th_pid manager = spawn_manager(&stage);
     struct probe probe = {.init = subscribes, .on_msg = keeps_event, .other = manager};
     stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     dropped_bodies = 0;
 
     notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_run(stage.host, 1);
+    th_host_sim_close(stage.host);
 
     assert_int_equal(dropped_bodies, 0);
     th_event_release(probe.data);
@@ -195,18 +195,18 @@ static void interest_can_be_changed_and_ended(void **state)
 
     for (unsigned i = 0; i < sizeof interests / sizeof *interests; i++) {
         assert_int_equal(th_post(stage.host, pid, probe_number(interests[i])), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         memset(probe.trace, 0, sizeof probe.trace);
         notify(&stage, manager, 1);
         notify(&stage, manager, 2);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         const char *const seen[] = {"", "a", "b", "ab"};
         assert_string_equal(probe.trace, seen[interests[i]]);
         assert_int_equal(count_subscriptions(&stage, manager), interests[i] ? 1 : 0);
     }
     assert_int_equal(probe.downs, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* E3 */
@@ -217,17 +217,17 @@ static void event_that_waits_does_not_come_once_its_owner_has_unsubscribed(void 
     th_pid manager = spawn_manager(&stage);
     struct probe probe = {.init = subscribes, .on_msg = subscribes_to_number, .other = manager};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_suspend(stage.host, pid, 10), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
     notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 20);
+    th_host_sim_run(stage.host, 20);
     notify(&stage, manager, 2);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_string_equal(probe.trace, "");
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* A9, B2, B4 */
@@ -240,16 +240,16 @@ static void subscription_of_a_dead_owner_is_gone(void **state)
         struct probe dying = {.init = subscribes, .other = manager}, other = dying;
         th_pid pid = stage_spawn(&stage, &dying);
         stage_spawn(&stage, &other);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(count_subscriptions(&stage, manager), 2);
 
         th_stop(stage.host, pid, TH_IO);
         notify(&stage, manager, 1);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(count_subscriptions(&stage, manager), 1);
         assert_int_equal(other.events, 1);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -262,18 +262,18 @@ static void owner_is_told_when_the_manager_dies(void **state)
         th_pid manager = spawn_manager(&stage);
         struct probe probe = {.init = subscribes, .on_msg = notes_kind, .other = manager};
         stage_spawn(&stage, &probe);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         notify(&stage, manager, 1);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         th_stop(stage.host, manager, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(probe.trace, "a-");
         assert_int_equal(probe.down.pid, manager);
         assert_int_equal(probe.down.why, TH_IO);
         assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, false)), TH_GONE);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -284,12 +284,12 @@ static void subscription_at_a_dead_manager_is_told(void **state)
     struct probe probe = {.init = subscribes, .other = 0};
     stage_spawn(&stage, &probe);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.replies, 1);
     assert_int_equal(probe.why, TH_GONE);
     assert_int_equal(probe.downs, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* B2 */
@@ -303,7 +303,7 @@ static void list_shows_owners_in_order_with_their_counts(void **state)
     struct probe second = {.init = subscribes, .other = manager, .data = &ones};
     stage_spawn(&stage, &first);
     stage_spawn(&stage, &second);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     notify(&stage, manager, 1);
     notify(&stage, manager, 2);
 
@@ -316,7 +316,7 @@ static void list_shows_owners_in_order_with_their_counts(void **state)
     assert_int_equal(rows->row[1].interest.kinds, 1);
     assert_int_equal(rows->row[1].forwarded, 1);
     th_mem_free(rows);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void manager_has_room_for_so_many_subscriptions(void **state)
@@ -329,13 +329,13 @@ static void manager_has_room_for_so_many_subscriptions(void **state)
         probes[i] = (struct probe){.init = subscribes, .other = manager};
         stage_spawn(&stage, &probes[i]);
     }
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     unsigned refused = 0;
     for (unsigned i = 0; i <= TH_SUBSCRIPTIONS_MAX; i++)
         refused += probes[i].why == TH_LIMIT;
     assert_int_equal(refused, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- A6: what could deadlock elsewhere --- */
@@ -366,20 +366,20 @@ static void subscriber_may_start_another_subscriber_while_the_manager_notifies(v
         struct th_server_spec spec = probe_spec(stage.place, NULL, &dial);
         struct probe router = {.init = subscribes, .on_msg = starts_another, .other = manager};
         stage_spawn(&stage, &router);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         dial.data = &spec;
         router.data = &dial;
 
         for (int i = 0; i < 10; i++)
             notify(&stage, manager, 1);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         notify(&stage, manager, 4);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(router.events, 12);
         assert_int_equal(dial.why, TH_OK);
         assert_int_equal(dial.trace[strlen(dial.trace) - 1], 'c');
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 

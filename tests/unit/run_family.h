@@ -59,8 +59,8 @@ static inline enum th_err ends(struct probe *probe, const struct th_self *self, 
 static inline void prepare(struct family *family, uint64_t seed)
 {
     *family = (struct family){0};
-    assert_int_equal(th_host_step_new(&family->host, seed), TH_OK);
-    assert_int_equal(th_host_step_place(family->host, "all", &family->place), TH_OK);
+    assert_int_equal(th_host_sim_new(&family->host, seed), TH_OK);
+    assert_int_equal(th_host_sim_place(family->host, "all", &family->place), TH_OK);
     for (int i = 0; i < KIDS; i++) {
         family->kids[i] = (struct probe){
             .init = notes_start, .terminate = notes_end, .on_msg = ends, .data = family};
@@ -84,7 +84,7 @@ static inline void start(struct family *family)
     struct th_server_spec spec = spec_of(family);
 
     assert_int_equal(th_spawn(family->host, &spec, &family->supervisor), TH_OK);
-    th_host_step_run(family->host, 1);
+    th_host_sim_run(family->host, 1);
 }
 
 /* Makes a child end for a reason. */
@@ -93,7 +93,7 @@ static inline void end_kid(struct family *family, unsigned i, enum th_err why)
     struct th_msg msg = why ? probe_number(why) : (struct th_msg){.kind = &end_msg};
 
     assert_int_equal(th_post(family->host, th_whereis(family->host, 0, names[i]), msg), TH_OK);
-    th_host_step_run(family->host, 1);
+    th_host_sim_run(family->host, 1);
 }
 
 static inline bool is_supervisor_alive(struct family *family)

@@ -59,17 +59,17 @@ static void removal_of_a_server_cannot_be_undone(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
     th_resume(stage.host, pid);
     th_post(stage.host, pid, probe_number(1));
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.msgs, 0);
     assert_int_equal(probe.terminates, 1);
     assert_false(stage_is_alive(&stage, pid));
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
     assert_int_equal(probe.terminates, 1);
 }
 
@@ -86,14 +86,14 @@ static void alarm_that_is_due_does_not_come_once_its_server_is_removed(void **st
     struct stage stage = stage_open(0);
     struct probe probe = {.init = is_due};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 9);
+    th_host_sim_run(stage.host, 9);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 100);
+    th_host_sim_run(stage.host, 100);
 
     assert_int_equal(probe.alarms, 0);
     assert_int_equal(probe.terminates, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- calls --- */
@@ -130,12 +130,12 @@ static void open_call(struct call_on_stage *on, bool is_answered)
         (struct probe){.init = calls_finally, .other = on->callee_pid, .data = &on->meeting};
     on->pid = stage_spawn(&on->stage, &on->caller);
     for (unsigned i = 0; i < 3; i++) /* two inits, and the callee has it */
-        assert_true(th_host_step_once(on->stage.host));
+        assert_true(th_host_sim_once(on->stage.host));
 }
 
 static void close_call(struct call_on_stage *on)
 {
-    th_host_step_close(on->stage.host);
+    th_host_sim_close(on->stage.host);
     assert_dropped_well(&on->meeting);
     meeting_close(&on->meeting);
 }
@@ -148,7 +148,7 @@ static void ctx_of_a_call_is_freed_once_after_its_reply(void **state)
     open_call(&on, true);
     assert_int_equal(on.meeting.drops, 0);
 
-    th_host_step_run(on.stage.host, 2000);
+    th_host_sim_run(on.stage.host, 2000);
 
     assert_int_equal(on.caller.replies, 1);
     assert_int_equal(on.meeting.drops, 1);
@@ -162,7 +162,7 @@ static void ctx_of_a_call_is_freed_once_after_its_time(void **state)
     struct call_on_stage on;
     open_call(&on, false);
 
-    th_host_step_run(on.stage.host, 2000);
+    th_host_sim_run(on.stage.host, 2000);
 
     assert_int_equal(on.caller.replies, 1);
     assert_int_equal(on.caller.why, TH_TIMED_OUT);
@@ -178,7 +178,7 @@ static void ctx_of_a_call_is_freed_when_its_caller_ends(void **state)
     open_call(&on, false);
 
     th_stop(on.stage.host, on.pid, TH_SHUTDOWN);
-    th_host_step_run(on.stage.host, 1);
+    th_host_sim_run(on.stage.host, 1);
 
     assert_int_equal(on.caller.replies, 0);
     assert_int_equal(on.meeting.drops, 1);
@@ -201,7 +201,7 @@ static void ctx_of_a_call_is_freed_when_it_is_cancelled(void **state)
     on.caller.on_msg = cancels;
 
     assert_int_equal(th_post(on.stage.host, on.pid, probe_number(0)), TH_OK);
-    th_host_step_run(on.stage.host, 2000);
+    th_host_sim_run(on.stage.host, 2000);
 
     assert_int_equal(on.caller.replies, 0);
     assert_int_equal(on.meeting.drops, 1);
@@ -220,7 +220,7 @@ static void call_that_is_let_go_never_tells(void **state)
         th_let_go(on.stage.host, on.pid, on.caller.ref);
         th_let_go(on.stage.host, on.pid, on.caller.ref); /* harmless */
         assert_int_equal(on.meeting.drops, 0);
-        th_host_step_run(on.stage.host, 2000);
+        th_host_sim_run(on.stage.host, 2000);
 
         assert_int_equal(on.caller.replies, 0);
         assert_int_equal(on.meeting.drops, 1);
@@ -289,19 +289,19 @@ static void monitor_that_is_let_go_never_tells(void **state)
         struct probe target = {0}, probe = {.init = monitors_other};
         probe.other = stage_spawn(&stage, &target);
         th_pid pid = stage_spawn(&stage, &probe);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         if (is_down)
             th_stop(stage.host, probe.other, TH_IO);
         if (is_down)
-            assert_true(th_host_step_once(stage.host));
+            assert_true(th_host_sim_once(stage.host));
         th_let_go(stage.host, pid, probe.ref);
         th_stop(stage.host, probe.other, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(target.terminates, 1);
         assert_int_equal(probe.downs, 0);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -380,7 +380,7 @@ static void data_of_a_subscription_are_freed_once_however_it_ends(void **state)
                               .other = spawn_manager(&stage),
                               .data = &meeting};
         th_pid pid = stage_spawn(&stage, &probe);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(meeting.drops, 0);
 
         if (ending == UNSUBSCRIBED)
@@ -389,11 +389,11 @@ static void data_of_a_subscription_are_freed_once_however_it_ends(void **state)
             th_let_go(stage.host, pid, meeting.ref);
         if (ending == MANAGER_ENDED || ending == OWNER_ENDED)
             th_stop(stage.host, ending == OWNER_ENDED ? pid : probe.other, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(meeting.drops, 1);
         assert_int_equal(probe.downs, ending == MANAGER_ENDED ? 1 : 0);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
         assert_dropped_well(&meeting);
         meeting_close(&meeting);
     }
@@ -412,20 +412,20 @@ static void nothing_comes_of_a_subscription_that_was_let_go(void **state)
     th_pid pid;
     spec.mailbox_max = 2;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, pid, 50), TH_OK);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_let_go(stage.host, pid, meeting.ref);
     assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_step_run(stage.host, 100);
+    th_host_sim_run(stage.host, 100);
 
     assert_int_equal(probe.events, 0);
     assert_int_equal(probe.missed, 0);
     assert_int_equal(meeting.drops, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
     meeting_close(&meeting);
 }
 
@@ -450,11 +450,11 @@ static void who_unsubscribed_is_not_told_how_the_subscribing_went(void **state)
                           .data = &meeting};
     stage_spawn(&stage, &probe);
 
-    th_host_step_run(stage.host, 2 * TH_CALL_MS_DEFAULT);
+    th_host_sim_run(stage.host, 2 * TH_CALL_MS_DEFAULT);
 
     assert_int_equal(probe.replies, 0);
     assert_int_equal(meeting.drops, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
     meeting_close(&meeting);
 }
 
@@ -524,11 +524,11 @@ static void single_thread_removes_from_inside_a_callback_in_any_order(void **sta
 
         for (unsigned i = 0; i < 2; i++)
             assert_int_equal(th_post(stage.host, pids[i], probe_number(0)), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_true(caller.replies <= 1);
         assert_true(subscriber.replies <= 1);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
         assert_int_equal(call.drops, 1);
         assert_int_equal(subscription.drops, 1);
         meeting_close(&call);

@@ -24,7 +24,7 @@ static void row_says_what_a_server_is_and_does(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     after = stage_look(&stage, pid);
 
     assert_int_equal(during.pid, pid);
@@ -42,7 +42,7 @@ static void row_says_what_a_server_is_and_does(void **state)
     assert_int_equal(after.refused, 0);
     assert_non_null(after.longest_callback);
     assert_int_equal(after.restarts, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void rows_come_in_order_of_start_and_only_so_many(void **state)
@@ -55,7 +55,7 @@ static void rows_come_in_order_of_start_and_only_so_many(void **state)
     for (int i = 0; i < 5; i++)
         pids[i] = stage_spawn(&stage, &probes[i]);
     th_stop(stage.host, pids[1], TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     memset(rows, 0, sizeof rows);
     assert_int_equal(th_host_look(stage.host, rows, 2), 4);
@@ -64,7 +64,7 @@ static void rows_come_in_order_of_start_and_only_so_many(void **state)
     assert_int_equal(rows[1].pid, pids[2]);
     assert_int_equal(rows[2].pid, 0);
     assert_int_equal(th_host_look(stage.host, NULL, 0), 4);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void server_without_a_name_is_called_by_its_kind(void **state)
@@ -75,7 +75,7 @@ static void server_without_a_name_is_called_by_its_kind(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     assert_string_equal(stage_look(&stage, pid).name, "probe");
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

@@ -25,12 +25,12 @@ static void messages_of_one_sender_arrive_in_the_order_of_sending(void **state)
         th_pid pid = stage_spawn(&stage, &probe);
 
         post_text(stage.host, pid, "abc");
-        th_host_step_once(stage.host);
+        th_host_sim_once(stage.host);
         post_text(stage.host, pid, "def");
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(probe.trace, "abcdef");
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -68,10 +68,10 @@ static void reply_keeps_its_place_among_the_messages_of_its_sender(void **state)
 
         caller.other = stage_spawn(&stage, &callee);
         stage_spawn(&stage, &caller);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(caller.trace, "arb");
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -85,7 +85,7 @@ static void flood_at_a_suspended_server_is_bounded_refused_and_counted(void **st
     th_pid pid;
     spec.mailbox_max = 10;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, pid, 1000), TH_OK);
 
     for (int i = 0; i < 10; i++)
@@ -97,12 +97,12 @@ static void flood_at_a_suspended_server_is_bounded_refused_and_counted(void **st
     assert_int_equal(row.mailbox, 10);
     assert_int_equal(row.mailbox_max, 10);
     assert_int_equal(row.refused, 90);
-    th_host_step_run(stage.host, 1000);
+    th_host_sim_run(stage.host, 1000);
     row = stage_look(&stage, pid);
     assert_int_equal(probe.msgs, 10);
     assert_int_equal(row.mailbox, 0);
     assert_int_equal(row.mailbox_peak, 10);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C7: a call that finds no room is told so, and does not wait for its time-out. */
@@ -119,13 +119,13 @@ static void call_of_a_full_mailbox_is_told_full(void **state)
     assert_int_equal(th_post(stage.host, caller.other, probe_number(1)), TH_OK);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_FULL);
-    th_host_step_run(stage.host, 20000);
+    th_host_sim_run(stage.host, 20000);
     assert_int_equal(caller.replies, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* on_msg of a server that fills its own mailbox and still gets its reply. */
@@ -150,12 +150,12 @@ static void reply_reaches_a_server_whose_mailbox_is_full(void **state)
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(caller.answer, 2);
     assert_int_equal(caller.msgs, 6);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void message_to_nobody_or_a_dead_server_is_refused_and_dropped(void **state)
@@ -166,7 +166,7 @@ static void message_to_nobody_or_a_dead_server_is_refused_and_dropped(void **sta
     th_pid pid = stage_spawn(&stage, &probe);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK); /* waits when it ends */
     th_stop(stage.host, pid, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_GONE);
     assert_int_equal(th_post(stage.host, 0, probe_number(1)), TH_GONE);
@@ -174,7 +174,7 @@ static void message_to_nobody_or_a_dead_server_is_refused_and_dropped(void **sta
     assert_int_equal(th_post(stage.host, 12345, probe_number(1)), TH_GONE);
 
     assert_int_equal(probe.msgs, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void pid_of_the_dead_never_means_a_newcomer(void **state)
@@ -187,7 +187,7 @@ static void pid_of_the_dead_never_means_a_newcomer(void **state)
         struct probe probe = {0};
         dead[i] = stage_spawn(&stage, &probe);
         th_stop(stage.host, dead[i], TH_OK);
-        th_host_step_run(stage.host, 0);
+        th_host_sim_run(stage.host, 0);
     }
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
@@ -197,11 +197,11 @@ static void pid_of_the_dead_never_means_a_newcomer(void **state)
         assert_int_equal(th_post(stage.host, dead[i], probe_number(1)), TH_GONE);
         th_stop(stage.host, dead[i], TH_IO);
     }
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.msgs, 0);
     assert_int_equal(probe.terminates, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err keeps_body(struct probe *probe, const struct th_self *self, struct th_msg *msg)
@@ -220,7 +220,7 @@ static void receiver_may_keep_a_body(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(7)), TH_OK);
-    th_host_step_close((th_host_step_run(stage.host, 1), stage.host));
+    th_host_sim_close((th_host_sim_run(stage.host, 1), stage.host));
 
     struct th_msg kept = {.kind = &probe_msg, .body = probe.data};
     assert_int_equal(probe_number_of(&kept), 7);
@@ -240,7 +240,7 @@ static void post_without_memory_fails_and_drops_the_body(void **state)
 
     th_mem_refuse(0);
     assert_int_equal(stage_look(&stage, pid).mailbox, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void server_with_much_to_do_does_not_hold_up_another(void **state)
@@ -254,10 +254,10 @@ static void server_with_much_to_do_does_not_hold_up_another(void **state)
     assert_int_equal(th_post(stage.host, other_pid, probe_number(1)), TH_OK);
 
     while (other.msgs == 0)
-        assert_true(th_host_step_once(stage.host));
+        assert_true(th_host_sim_once(stage.host));
 
     assert_true(busy.msgs < 10);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

@@ -22,17 +22,17 @@ static void down_tells_reference_pid_and_reason_once(void **state)
         struct probe target = {.on_msg = ends}, watcher = {.init = monitors};
         watcher.other = stage_spawn(&stage, &target);
         stage_spawn(&stage, &watcher);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(watcher.downs, 0);
 
         assert_int_equal(th_post(stage.host, watcher.other, probe_number(TH_IO)), TH_OK);
-        th_host_step_run(stage.host, 1000);
+        th_host_sim_run(stage.host, 1000);
 
         assert_int_equal(watcher.downs, 1);
         assert_int_equal(watcher.down.ref, watcher.ref);
         assert_int_equal(watcher.down.pid, watcher.other);
         assert_int_equal(watcher.down.why, TH_IO);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -51,12 +51,12 @@ static void server_whose_init_fails_is_told_down_with_its_reason(void **state)
     th_pid pid = stage_spawn(&stage, &watcher); /* it is first */
     watcher.other = stage_spawn(&stage, &target);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_not_equal(pid, 0);
     assert_int_equal(watcher.downs, 1);
     assert_int_equal(watcher.down.why, TH_IN_USE);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void monitor_of_the_dead_tells_gone_at_once(void **state)
@@ -66,17 +66,17 @@ static void monitor_of_the_dead_tells_gone_at_once(void **state)
     struct probe target = {0}, watcher = {.init = monitors}, nobodys = {.init = monitors};
     watcher.other = stage_spawn(&stage, &target);
     th_stop(stage.host, watcher.other, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     stage_spawn(&stage, &watcher);
     stage_spawn(&stage, &nobodys);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(watcher.downs, 1);
     assert_int_equal(watcher.down.why, TH_GONE);
     assert_int_equal(nobodys.downs, 1);
     assert_int_equal(nobodys.down.pid, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err demonitors(struct probe *probe, const struct th_self *self, struct th_msg *msg)
@@ -97,15 +97,15 @@ static void nothing_is_told_after_a_demonitor(void **state)
         struct probe target = {0}, watcher = {.init = monitors, .on_msg = demonitors};
         watcher.other = stage_spawn(&stage, &target);
         th_pid pid = stage_spawn(&stage, &watcher);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
         th_stop(stage.host, watcher.other, TH_OK);
-        th_host_step_run(stage.host, 1000);
+        th_host_sim_run(stage.host, 1000);
 
         assert_int_equal(watcher.downs, 0);
         assert_int_equal(target.terminates, 1);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -133,13 +133,13 @@ static void down_comes_after_the_last_message_of_the_dead(void **state)
         struct probe watcher = {.init = monitors, .on_msg = notes};
         watcher.other = stage_spawn(&stage, &target);
         target.other = stage_spawn(&stage, &watcher);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(th_post(stage.host, watcher.other, probe_number(1)), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_string_equal(watcher.trace, "xd");
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -158,17 +158,17 @@ static void down_is_told_after_terminate(void **state)
     struct probe target = {.terminate = looks_whether_told, .data = &watcher, .answer = 9};
     watcher.other = probe_spawn(stage.host, stage.place, "name", &target);
     stage_spawn(&stage, &watcher);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_stop(stage.host, watcher.other, TH_OK);
     while (watcher.downs == 0) {
-        assert_true(th_host_step_once(stage.host));
+        assert_true(th_host_sim_once(stage.host));
         if (target.terminates)
             assert_int_equal(th_whereis(stage.host, 0, "name"), 0);
     }
 
     assert_int_equal(target.answer, 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err monitors_with_refusal(struct probe *probe, const struct th_self *self,
@@ -194,14 +194,14 @@ static void monitor_without_memory_fails_and_tells_nothing(void **state)
         th_pid pid = stage_spawn(&stage, &watcher);
         struct th_msg msg = probe_number(nth);
         assert_int_equal(th_post(stage.host, pid, msg), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         th_stop(stage.host, watcher.other, TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(watcher.downs, watcher.why == TH_OK ? 1 : 0);
         assert_true(nth < 10);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
     assert_int_equal(watcher.why, TH_OK);
 }

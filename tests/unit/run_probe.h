@@ -16,7 +16,7 @@
 #include "switch/run/call.h"
 #include "switch/run/event.h"
 #include "switch/run/host.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 #include "switch/run/supervisor.h"
 
 #include <stdio.h>
@@ -159,7 +159,7 @@ static inline th_pid probe_spawn(struct th_host *host, struct th_place *place, c
     return pid;
 }
 
-/* --- a stage: one host_step with one place --- */
+/* --- a stage: one host_sim with one place --- */
 
 struct stage {
     struct th_host *host;
@@ -170,8 +170,8 @@ static inline struct stage stage_open(uint64_t seed)
 {
     struct stage stage;
 
-    assert_int_equal(th_host_step_new(&stage.host, seed), TH_OK);
-    assert_int_equal(th_host_step_place(stage.host, "all", &stage.place), TH_OK);
+    assert_int_equal(th_host_sim_new(&stage.host, seed), TH_OK);
+    assert_int_equal(th_host_sim_place(stage.host, "all", &stage.place), TH_OK);
     return stage;
 }
 

@@ -70,9 +70,9 @@ static void set_up(struct board *board, uint64_t seed, unsigned mailbox_max)
     board->story.probe = (struct probe){
         .init = subscribes_to_all, .on_msg = tells, .other = board->manager, .data = &board->story};
     stage_spawn(&board->stage, &board->story.probe);
-    th_host_step_run(board->stage.host, 1);
+    th_host_sim_run(board->stage.host, 1);
     board->registry = spawn_registry(&board->stage, mailbox_max);
-    th_host_step_run(board->stage.host, 1);
+    th_host_sim_run(board->stage.host, 1);
 }
 
 static void forget(struct board *board)
@@ -116,14 +116,14 @@ static void servers_that_come_and_go_are_announced_with_name_and_reason(void **s
         probe_spawn(board.stage.host, board.stage.place, "a", &a);
         th_pid b_pid = probe_spawn(board.stage.host, board.stage.place, "b", &b);
         stage_spawn(&board.stage, &unnamed);
-        th_host_step_run(board.stage.host, 1);
+        th_host_sim_run(board.stage.host, 1);
         assert_string_equal(names_of(&board, text), "events registry a b");
         th_stop(board.stage.host, b_pid, TH_IO);
-        th_host_step_run(board.stage.host, 1);
+        th_host_sim_run(board.stage.host, 1);
 
         assert_string_equal(board.story.text, "+registry +a +b -b(input/output error) ");
         assert_string_equal(names_of(&board, text), "events registry a");
-        th_host_step_close(board.stage.host);
+        th_host_sim_close(board.stage.host);
     }
 }
 
@@ -146,9 +146,9 @@ static void life_of_a_name_is_told_whole_and_in_order(void **state)
             assert_true(err == TH_OK || err == TH_IN_USE);
             th_stop(board.stage.host, th_whereis(board.stage.host, 0, "a"), TH_OK);
             for (uint64_t i = 0; i < (seed + n) % 5; i++)
-                th_host_step_once(board.stage.host);
+                th_host_sim_once(board.stage.host);
         }
-        th_host_step_run(board.stage.host, 1);
+        th_host_sim_run(board.stage.host, 1);
 
         const char *at = board.story.text;
         while (strncmp(at, "+a -a(no error) ", 16) == 0)
@@ -157,7 +157,7 @@ static void life_of_a_name_is_told_whole_and_in_order(void **state)
         assert_true(board.story.text[0] != 0);
         assert_int_equal(board.story.out_of_order, 0);
         assert_string_equal(names_of(&board, text), "events registry");
-        th_host_step_close(board.stage.host);
+        th_host_sim_close(board.stage.host);
     }
 }
 
@@ -173,7 +173,7 @@ static void changes_that_found_no_room_are_made_good(void **state)
         const char *const called[5] = {"a", "b", "c", "d", "e"};
         set_up(&board, seed, 2);
         pids[0] = probe_spawn(board.stage.host, board.stage.place, "a", &probes[0]);
-        th_host_step_run(board.stage.host, 1);
+        th_host_sim_run(board.stage.host, 1);
         forget(&board);
 
         assert_int_equal(th_suspend(board.stage.host, board.registry, 100), TH_OK);
@@ -181,12 +181,12 @@ static void changes_that_found_no_room_are_made_good(void **state)
             pids[i] = probe_spawn(board.stage.host, board.stage.place, called[i], &probes[i]);
         th_stop(board.stage.host, pids[0], TH_IO);
         th_stop(board.stage.host, pids[4], TH_IO); /* nobody ever hears of it */
-        th_host_step_run(board.stage.host, 200);
+        th_host_sim_run(board.stage.host, 200);
 
         assert_string_equal(board.story.text, "-a(the server is gone) +b +c +d ");
         assert_string_equal(names_of(&board, text), "events registry b c d");
         assert_int_equal(board.story.out_of_order, 0);
-        th_host_step_close(board.stage.host);
+        th_host_sim_close(board.stage.host);
     }
 }
 
@@ -199,31 +199,31 @@ static void restart_of_registry_or_manager_is_a_reason_to_ask_anew(void **state)
     char text[256];
     set_up(&board, 0, 0);
     probe_spawn(board.stage.host, board.stage.place, "a", &a);
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
     forget(&board);
 
     th_stop(board.stage.host, board.registry, TH_IO);
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
     board.registry = spawn_registry(&board.stage, 0);
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
     assert_string_equal(board.story.text, "+registry ");
     assert_int_equal(board.story.out_of_order, 0);
 
     th_stop(board.stage.host, board.manager, TH_IO);
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
     probe_spawn(board.stage.host, board.stage.place, "b", &b); /* announced to nobody */
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
     board.manager = spawn_manager(&board.stage);
     struct story again = {0};
     again.probe = board.story.probe;
     again.probe.other = board.manager;
     again.probe.data = &again;
     stage_spawn(&board.stage, &again.probe);
-    th_host_step_run(board.stage.host, 1000);
+    th_host_sim_run(board.stage.host, 1000);
 
     assert_non_null(strstr(again.text, "+registry "));
     assert_string_equal(names_of(&board, text), "a registry b events");
-    th_host_step_close(board.stage.host);
+    th_host_sim_close(board.stage.host);
 }
 
 static void names_of_another_scope_are_not_told(void **state)
@@ -239,11 +239,11 @@ static void names_of_another_scope_are_not_told(void **state)
     spec.scope = 7;
 
     assert_int_equal(th_spawn(board.stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(board.stage.host, 1);
+    th_host_sim_run(board.stage.host, 1);
 
     assert_string_equal(board.story.text, "+registry ");
     assert_string_equal(names_of(&board, text), "events registry");
-    th_host_step_close(board.stage.host);
+    th_host_sim_close(board.stage.host);
 }
 
 static void registry_without_memory_is_right_again_later(void **state)
@@ -259,12 +259,12 @@ static void registry_without_memory_is_right_again_later(void **state)
 
         th_stop(board.stage.host, pid, TH_OK);
         th_mem_refuse(nth);
-        th_host_step_run(board.stage.host, 1);
+        th_host_sim_run(board.stage.host, 1);
         th_mem_refuse(0);
-        th_host_step_run(board.stage.host, 1000);
+        th_host_sim_run(board.stage.host, 1000);
 
         assert_string_equal(names_of(&board, text), "events registry a");
-        th_host_step_close(board.stage.host);
+        th_host_sim_close(board.stage.host);
     }
 }
 

@@ -45,8 +45,8 @@ static void init_comes_first_and_terminate_last_and_once(void **state)
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
         assert_int_equal(probe.inits, 0); /* th_spawn returns before init has run */
 
-        th_host_step_run(stage.host, 1);
-        th_host_step_close(stage.host);
+        th_host_sim_run(stage.host, 1);
+        th_host_sim_close(stage.host);
 
         assert_string_equal(probe.trace, "imt");
         assert_int_equal(probe.ended_why, TH_SHUTDOWN);
@@ -61,11 +61,11 @@ static void server_whose_init_fails_ends_without_terminate(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_string_equal(probe.trace, "f");
     assert_false(stage_is_alive(&stage, pid));
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void callback_that_fails_ends_its_server_with_that_reason(void **state)
@@ -77,11 +77,11 @@ static void callback_that_fails_ends_its_server_with_that_reason(void **state)
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(2)), TH_OK);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_string_equal(probe.trace, "ft");
     assert_int_equal(probe.ended_why, TH_IO);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* E1, E3 */
@@ -91,19 +91,19 @@ static void stop_comes_before_any_message_that_waits(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {.on_msg = notes_msg, .terminate = notes_end};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     for (int i = 0; i < 3; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_once(stage.host);
+    th_host_sim_once(stage.host);
 
     th_stop(stage.host, pid, TH_OK);
     th_stop(stage.host, pid, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     th_stop(stage.host, pid, TH_OK);
 
     assert_string_equal(probe.trace, "mt");
     assert_int_equal(probe.ended_why, TH_OK);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
     assert_int_equal(probe.terminates, 1);
 }
 
@@ -125,10 +125,10 @@ static void server_that_stops_itself_ends_after_its_callback(void **state)
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
 
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_string_equal(probe.trace, "mt");
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* E3 */
@@ -140,11 +140,11 @@ static void server_stopped_before_its_init_runs_no_callback(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.inits + probe.terminates, 0);
     assert_false(stage_is_alive(&stage, pid));
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err stops_in_100_ms(struct probe *probe, const struct th_self *self, enum th_err why)
@@ -164,15 +164,15 @@ static void server_with_on_stop_ends_when_it_is_ready(void **state)
     th_pid pid;
     spec.ops = &slow_probe_ops;
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 99);
+    th_host_sim_run(stage.host, 99);
     assert_string_equal(probe.trace, "s");
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_string_equal(probe.trace, "sft");
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- the alarm --- */
@@ -193,15 +193,15 @@ static void alarm_comes_at_its_deadline_and_only_to_who_set_it(void **state)
     stage_spawn(&stage, &other);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(100)), TH_OK);
-    th_host_step_run(stage.host, 99);
+    th_host_sim_run(stage.host, 99);
     assert_int_equal(probe.alarms, 0);
-    assert_int_equal(th_host_step_next(stage.host), th_host_now(stage.host).mono + 1);
-    th_host_step_run(stage.host, 1);
+    assert_int_equal(th_host_sim_next(stage.host), th_host_now(stage.host).mono + 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.alarms, 1);
     assert_int_equal(other.alarms, 0);
-    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
-    th_host_step_close(stage.host);
+    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
+    th_host_sim_close(stage.host);
 }
 
 static void alarm_may_be_moved_by_any_callback(void **state)
@@ -212,15 +212,15 @@ static void alarm_may_be_moved_by_any_callback(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(100)), TH_OK);
-    th_host_step_run(stage.host, 50);
+    th_host_sim_run(stage.host, 50);
     assert_int_equal(th_post(stage.host, pid, probe_number(100)), TH_OK);
-    th_host_step_run(stage.host, 99);
+    th_host_sim_run(stage.host, 99);
     assert_int_equal(probe.alarms, 0);
     assert_int_equal(th_post(stage.host, pid, probe_number(10)), TH_OK);
-    th_host_step_run(stage.host, 10);
+    th_host_sim_run(stage.host, 10);
 
     assert_int_equal(probe.alarms, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err is_due_again(struct probe *probe, const struct th_self *self)
@@ -239,12 +239,12 @@ static void alarm_that_is_always_due_does_not_keep_messages_waiting(void **state
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
 
     while (probe.msgs < 5)
-        assert_true(th_host_step_once(stage.host));
+        assert_true(th_host_sim_once(stage.host));
 
     assert_in_range(probe.alarms, 1, 10);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(probe.alarms, 1000);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err keeps_now(struct probe *probe, const struct th_self *self)
@@ -261,13 +261,13 @@ static void wall_clock_may_jump_while_mono_goes_on(void **state)
     struct probe probe = {.on_alarm = keeps_now, .alarm_at = 1500, .data = &at};
     stage_spawn(&stage, &probe);
 
-    th_host_step_set_wall(stage.host, 5000);
-    th_host_step_run(stage.host, 1000);
+    th_host_sim_set_wall(stage.host, 5000);
+    th_host_sim_run(stage.host, 1000);
 
     assert_int_equal(at.mono, 1500);
     assert_int_equal(at.wall, 5500);
     assert_int_equal(th_host_now(stage.host).mono, 2000);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- names --- */
@@ -289,7 +289,7 @@ static void name_belongs_to_one_living_server_of_its_scope(void **state)
     assert_int_equal(th_whereis(stage.host, 7, "switch"), other);
     assert_int_equal(th_whereis(stage.host, 7, "router"), 0);
     assert_int_equal(th_whereis(stage.host, 8, "switch"), 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* B6 */
@@ -299,15 +299,15 @@ static void name_is_free_again_when_its_server_has_ended(void **state)
     struct stage stage = stage_open(0);
     struct probe first = {0}, second = {0};
     th_pid pid = probe_spawn(stage.host, stage.place, "switch", &first);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_whereis(stage.host, 0, "switch"), 0);
     pid = probe_spawn(stage.host, stage.place, "switch", &second);
     assert_int_equal(th_whereis(stage.host, 0, "switch"), pid);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void many_names_are_all_found(void **state)
@@ -326,11 +326,11 @@ static void many_names_are_all_found(void **state)
 
     for (int i = 0; i < MANY; i += 2)
         th_stop(stage.host, pids[i], TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     for (int i = 0; i < MANY; i++)
         assert_int_equal(th_whereis(stage.host, 0, names[i]), i % 2 ? pids[i] : 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- refusals --- */
@@ -351,8 +351,8 @@ static void spawn_without_memory_leaves_nothing_behind(void **state)
             assert_int_equal(th_whereis(stage.host, 0, "probe"), 0);
             assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
         }
-        th_host_step_run(stage.host, 1);
-        th_host_step_close(stage.host);
+        th_host_sim_run(stage.host, 1);
+        th_host_sim_close(stage.host);
         assert_int_equal(probe.inits, 1);
         assert_int_equal(probe.terminates, 1);
         if (err == TH_OK)
@@ -379,9 +379,9 @@ static void host_that_closes_starts_nobody(void **state)
     struct th_server_spec spec = probe_spec(stage.place, NULL, &late);
     struct probe probe = {.terminate = tries_to_spawn, .data = &spec};
     stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 
     assert_int_equal(probe.why, TH_SHUTDOWN);
     assert_int_equal(late.inits, 0);
@@ -412,7 +412,7 @@ static void host_has_room_for_so_many_servers_and_no_more(void **state)
         assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
     assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_LIMIT);
 
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

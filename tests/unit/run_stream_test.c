@@ -52,7 +52,7 @@ static void plain_program_takes_events_one_by_one(void **state)
         assert_int_equal(th_event_stream_take(stream, &item), TH_AGAIN);
         assert_int_equal(dropped_bodies, 3);
         th_event_stream_free(stream);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -68,13 +68,13 @@ static void consumer_that_lags_is_told_how_many_are_missing_where(void **state)
 
     for (int i = 0; i < 5; i++)
         notify(&stage, manager, UINT64_C(1) << i); /* a b, and 3 that are missing */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_event_stream_take(stream, &item), TH_OK);
     assert_int_equal(item.event->kind, 1);
     th_event_release(item.event);
     notify(&stage, manager, UINT64_C(1) << 5); /* has room, after the gap */
     notify(&stage, manager, UINT64_C(1) << 6);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(take_all(stream, &story), TH_AGAIN);
 
     assert_string_equal(story.trace, "b3f1");
@@ -86,7 +86,7 @@ static void consumer_that_lags_is_told_how_many_are_missing_where(void **state)
     assert_int_equal(rows->row[0].dropped, 4);
     th_mem_free(rows);
     th_event_stream_free(stream);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void waiting_ends_after_its_time(void **state)
@@ -102,7 +102,7 @@ static void waiting_ends_after_its_time(void **state)
 
     assert_int_equal(th_host_now(stage.host).mono, before + 700);
     th_event_stream_free(stream);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static enum th_err waits_for_stream(struct probe *probe, const struct th_self *self,
@@ -128,12 +128,12 @@ static void waiting_is_refused_on_a_servers_thread(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.why, TH_WOULD_DEADLOCK);
     assert_int_equal(probe.answer, TH_WOULD_DEADLOCK);
     th_event_stream_free(stream);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* A9, B5 */
@@ -148,13 +148,13 @@ static void end_of_the_manager_comes_after_what_waits(void **state)
 
         for (int i = 0; i < 4; i++)
             notify(&stage, manager, UINT64_C(1) << i);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         th_stop(stage.host, manager, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(take_all(stream, &story), TH_GONE);
         assert_string_equal(story.trace, "ab2");
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
         th_event_stream_free(stream); /* it may outlive the host then */
     }
 }
@@ -168,17 +168,17 @@ static void ended_stream_lets_nothing_more_in(void **state)
     struct th_event_stream *stream = open_stream(&stage, manager, 8);
     struct probe story = {0};
     notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_event_stream_end(stream);
     notify(&stage, manager, 2);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(take_all(stream, &story), TH_CANCELLED);
     assert_string_equal(story.trace, "a");
     assert_int_equal(count_subscriptions(&stage, manager), 0);
     th_event_stream_free(stream);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* E2 */
@@ -191,16 +191,16 @@ static void freed_stream_gives_back_what_nobody_took(void **state)
     dropped_bodies = 0;
     for (int i = 0; i < 12; i++)
         notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     th_event_stream_free(stream);
     assert_int_equal(dropped_bodies, 12);
     notify(&stage, manager, 1);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(dropped_bodies, 13);
     assert_int_equal(count_subscriptions(&stage, manager), 0);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 static void stream_without_manager_or_memory_is_not_opened(void **state)
@@ -209,7 +209,7 @@ static void stream_without_manager_or_memory_is_not_opened(void **state)
     struct stage stage = stage_open(0);
     th_pid manager = spawn_manager(&stage);
     struct th_event_stream *stream = NULL;
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_event_stream_open(stage.host, 0, all, 8, &stream), TH_GONE);
     enum th_err err = TH_NO_MEMORY;
@@ -223,7 +223,7 @@ static void stream_without_manager_or_memory_is_not_opened(void **state)
 
     assert_int_equal(count_subscriptions(&stage, manager), 1);
     th_event_stream_free(stream);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* --- servers --- */
@@ -288,24 +288,24 @@ static void server_gets_one_note_for_any_number_of_events(void **state)
         th_pid manager = spawn_manager(&stage);
         struct reader reader = {0};
         th_pid pid = spawn_reader(&stage, manager, &reader);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(reader.probe.why, TH_OK);
 
         assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
         for (int i = 0; i < 9; i++)
             notify(&stage, manager, UINT64_C(1) << i);
-        th_host_step_run(stage.host, 50);
+        th_host_sim_run(stage.host, 50);
         assert_int_equal(stage_look(&stage, pid).mailbox, 0);
-        th_host_step_run(stage.host, 100);
+        th_host_sim_run(stage.host, 100);
 
         assert_int_equal(reader.notes, 1);
         assert_string_equal(reader.story.trace, "abcd5");
         notify(&stage, manager, 1);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(reader.notes, 2);
         assert_string_equal(reader.story.trace, "abcd5a");
         assert_accounted(&stage);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -319,20 +319,20 @@ static void server_and_manager_are_told_of_each_others_end(void **state)
         struct reader first = {0}, second = {0};
         th_pid pid = spawn_reader(&stage, manager, &first);
         spawn_reader(&stage, manager, &second);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(count_subscriptions(&stage, manager), 2);
 
         notify(&stage, manager, 1); /* its note may be in the mailbox that dies */
         th_stop(stage.host, pid, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
         assert_int_equal(count_subscriptions(&stage, manager), 1);
         th_stop(stage.host, manager, TH_IO);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
 
         assert_accounted(&stage);
         assert_string_equal(second.story.trace, "a");
         assert_int_equal(second.probe.why, TH_GONE);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -366,7 +366,7 @@ static void manager_can_be_asked_about_one_subscriber(void **state)
     struct th_subscription_look look;
     th_pid first_pid = stage_spawn(&stage, &first), second_pid = stage_spawn(&stage, &second);
     th_pid stranger_pid = stage_spawn(&stage, &stranger);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     notify(&stage, manager, 1);
     notify(&stage, manager, 2);
 
@@ -377,9 +377,9 @@ static void manager_can_be_asked_about_one_subscriber(void **state)
     assert_false(look.is_stream);
     assert_int_equal(ask_one(&stage, manager, stranger_pid, &look), TH_NOT_FOUND);
     th_stop(stage.host, first_pid, TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(ask_one(&stage, manager, first_pid, &look), TH_NOT_FOUND);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

@@ -37,7 +37,7 @@ static void each_strategy_restarts_those_who_share_the_fate_in_order(void **stat
             assert_int_equal(wait_until_ready(&family), TH_OK);
             for (int k = 0; k < KIDS; k++)
                 assert_int_equal(th_whereis(family.host, 0, names[k]), family.kids[k].pid);
-            th_host_step_close(family.host);
+            th_host_sim_close(family.host);
         }
     }
 }
@@ -58,16 +58,16 @@ static void ends_that_overlap_leave_everybody_running_once(void **state)
             if (pid)
                 assert_int_equal(th_post(family.host, pid, probe_number(TH_IO)), TH_OK);
             for (uint64_t i = 0; i < (seed / 7 + n) % 9; i++)
-                th_host_step_once(family.host);
+                th_host_sim_once(family.host);
         }
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
 
         assert_int_equal(wait_until_ready(&family), TH_OK);
         for (int i = 0; i < KIDS; i++) {
             assert_int_equal(family.kids[i].inits, family.kids[i].terminates + 1);
             assert_int_equal(th_whereis(family.host, 0, names[i]), family.kids[i].pid);
         }
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -89,7 +89,7 @@ static void who_had_ended_for_good_or_is_temporary_does_not_come_back_with_other
 
         assert_string_equal(family.story.trace, "abcABCb");
         assert_true(is_supervisor_alive(&family));
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -105,7 +105,7 @@ static void temporary_child_that_fails_takes_nobody_with_it(void **state)
     end_kid(&family, 1, TH_IO);
 
     assert_string_equal(family.story.trace, "abcB");
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static enum th_err fails_the_second_time(struct probe *probe, const struct th_self *self)
@@ -128,7 +128,7 @@ static void init_that_fails_while_all_come_back_is_one_more_end(void **state)
 
         assert_string_equal(family.story.trace, "abcACBabc");
         assert_int_equal(family.kids[1].inits, 3);
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -160,14 +160,14 @@ static void child_that_does_not_stop_in_time_is_named_and_waited_for(void **stat
 
     end_kid(&family, 1, TH_IO);
     assert_string_equal(family.story.trace, "abcB");
-    th_host_step_run(family.host, 2000);
+    th_host_sim_run(family.host, 2000);
     assert_non_null(strstr(family.log, "error supervisor does not stop name=top child=c"));
     assert_string_equal(family.story.trace, "abcB");
-    th_host_step_run(family.host, 1000);
+    th_host_sim_run(family.host, 1000);
 
     assert_string_equal(family.story.trace, "abcBCAabc");
     family.kids[2].on_stop = NULL;
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 /* D5 */
@@ -179,15 +179,15 @@ static void supervisor_can_be_stopped_while_it_restarts_many(void **state)
         start_with(&family, seed, TH_STRATEGY_ONE_FOR_ALL);
         assert_int_equal(th_post(family.host, family.kids[1].pid, probe_number(TH_IO)), TH_OK);
         for (unsigned i = 0; i < seed % 20; i++)
-            th_host_step_once(family.host);
+            th_host_sim_once(family.host);
 
         th_stop(family.host, family.supervisor, TH_SHUTDOWN);
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
 
         assert_int_equal(th_host_look(family.host, NULL, 0), 0);
         for (int i = 0; i < KIDS; i++)
             assert_int_equal(family.kids[i].inits, family.kids[i].terminates);
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -208,7 +208,7 @@ static void intensity_counts_ends_and_not_those_who_are_stopped_with_them(void *
 
     assert_false(is_supervisor_alive(&family));
     assert_int_equal(th_host_look(family.host, NULL, 0), 0);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static void restart_that_is_asked_for_is_alone_and_waits_its_turn(void **state)
@@ -222,7 +222,7 @@ static void restart_that_is_asked_for_is_alone_and_waits_its_turn(void **state)
 
     assert_null(reply.body);
     assert_string_equal(family.story.trace, "abcBb");
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 /* --- escalation --- */
@@ -254,7 +254,7 @@ static void plant(struct tree *tree, uint64_t seed, enum th_strategy strategy)
                                          .name = "root",
                                          .place = tree->lower.place};
     assert_int_equal(th_spawn(tree->host, &tree->root, &tree->root_pid), TH_OK);
-    th_host_step_run(tree->host, 1);
+    th_host_sim_run(tree->host, 1);
 }
 
 /* D5 */
@@ -274,7 +274,7 @@ static void supervisor_that_gives_up_is_restarted_by_its_own(void **state)
         if (strcmp(tree.lower.story.trace, stories[strategy]) != 0)
             fail_msg("seed=%u %s", (unsigned)seed, tree.lower.story.trace);
         assert_true(is_supervisor_alive(&tree.lower));
-        th_host_step_close(tree.host);
+        th_host_sim_close(tree.host);
     }
 }
 
@@ -297,7 +297,7 @@ static void reason_of_the_child_goes_up_to_who_watches_the_root(void **state)
             plant(&tree, seed, TH_STRATEGY_ONE_FOR_ALL);
             struct probe watcher = {.init = watches, .other = tree.root_pid};
             probe_spawn(tree.host, tree.lower.place, NULL, &watcher);
-            th_host_step_run(tree.host, 1);
+            th_host_sim_run(tree.host, 1);
 
             for (int n = 0; n < 4; n++)
                 end_kid(&tree.lower, 1, rows[i].why);
@@ -305,7 +305,7 @@ static void reason_of_the_child_goes_up_to_who_watches_the_root(void **state)
             assert_int_equal(watcher.downs, 1);
             assert_int_equal(watcher.down.why, rows[i].told);
             assert_int_equal(th_host_look(tree.host, NULL, 0), 1); /* the watcher */
-            th_host_step_close(tree.host);
+            th_host_sim_close(tree.host);
         }
     }
 }
@@ -322,16 +322,16 @@ static void restart_of_many_without_memory_ends_well_or_with_the_supervisor(void
         assert_int_equal(th_post(family.host, family.kids[1].pid, msg), TH_OK);
 
         th_mem_refuse(nth);
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
         th_mem_refuse(0);
-        th_host_step_run(family.host, 1000);
+        th_host_sim_run(family.host, 1000);
 
         if (is_supervisor_alive(&family))
             for (int i = 0; i < KIDS; i++)
                 assert_int_not_equal(th_whereis(family.host, 0, names[i]), 0);
         else
             assert_int_equal(th_host_look(family.host, NULL, 0), 0);
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 

@@ -13,7 +13,7 @@ static void children_start_in_order_and_stop_in_reverse_order(void **state)
         start(&family);
         assert_int_equal(wait_until_ready(&family), TH_OK);
 
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
         if (strcmp(family.story.trace, "abcCBA") != 0)
             fail_msg("seed=%u %s", (unsigned)seed, family.story.trace);
     }
@@ -42,7 +42,7 @@ static void ready_is_answered_once_all_children_have_started(void **state)
     assert_string_equal(family.story.trace, "abc");
     assert_int_equal(th_host_now(family.host).mono, before + 500);
     assert_int_equal(wait_until_ready(&family), TH_OK);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static enum th_err fails(struct probe *probe, const struct th_self *self)
@@ -67,7 +67,7 @@ static void child_that_cannot_start_ends_the_supervisor_with_its_reason(void **s
         assert_int_equal(family.kids[2].inits, 1);
         assert_false(is_supervisor_alive(&family));
         assert_non_null(strstr(family.log, "error supervisor gave up name=top child=c"));
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -83,7 +83,7 @@ static void taken_name_ends_the_supervisor_that_wants_it(void **state)
 
     assert_string_equal(family.story.trace, "aA");
     assert_false(is_supervisor_alive(&family));
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static void supervisor_can_be_stopped_while_it_starts(void **state)
@@ -95,15 +95,15 @@ static void supervisor_can_be_stopped_while_it_starts(void **state)
         struct th_server_spec spec = spec_of(&family);
         assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
         for (unsigned i = 0; i < seed % 12; i++)
-            th_host_step_once(family.host);
+            th_host_sim_once(family.host);
 
         th_stop(family.host, family.supervisor, TH_SHUTDOWN);
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
 
         for (int i = 0; i < KIDS; i++)
             assert_int_equal(family.kids[i].inits, family.kids[i].terminates);
         assert_int_equal(th_host_look(family.host, NULL, 0), 0);
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -125,14 +125,14 @@ static void child_that_does_not_stop_is_left_behind_and_named(void **state)
     start(&family);
 
     th_stop(family.host, family.supervisor, TH_SHUTDOWN);
-    th_host_step_run(family.host, 299);
+    th_host_sim_run(family.host, 299);
     assert_string_equal(family.story.trace, "abcC");
-    th_host_step_run(family.host, 1);
+    th_host_sim_run(family.host, 1);
 
     assert_string_equal(family.story.trace, "abcCA");
     assert_false(is_supervisor_alive(&family));
     assert_non_null(strstr(family.log, "error supervisor does not stop name=top child=b"));
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
     assert_int_equal(family.kids[1].terminates, 1); /* the host's close does not ask */
 }
 
@@ -159,7 +159,7 @@ static void child_that_ends_is_restarted_alone_under_its_name(void **state)
     assert_int_equal(count, 4);
     assert_string_equal(rows[3].name, "b");
     assert_int_equal(rows[3].restarts, 1);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static void restart_follows_what_the_child_wants(void **state)
@@ -187,7 +187,7 @@ static void restart_follows_what_the_child_wants(void **state)
         assert_int_equal(family.kids[1].inits, rows[i].is_restarted ? 2 : 1);
         assert_int_equal(th_whereis(family.host, 0, "b") != 0, rows[i].is_restarted);
         assert_true(is_supervisor_alive(&family));
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -210,7 +210,7 @@ static void supervisor_gives_up_when_a_child_ends_too_often(void **state)
     assert_int_equal(family.kids[0].terminates, 1);
     assert_int_equal(family.kids[2].terminates, 1);
     assert_non_null(strstr(family.log, "error supervisor gave up name=top child=b"));
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static void ends_that_are_far_apart_do_not_add_up(void **state)
@@ -224,7 +224,7 @@ static void ends_that_are_far_apart_do_not_add_up(void **state)
 
     for (int i = 0; i < 20; i++) {
         end_kid(&family, 1, TH_IO);
-        th_host_step_run(family.host, 499);
+        th_host_sim_run(family.host, 499);
     }
 
     assert_true(is_supervisor_alive(&family));
@@ -232,7 +232,7 @@ static void ends_that_are_far_apart_do_not_add_up(void **state)
     end_kid(&family, 1, TH_IO);
     end_kid(&family, 0, TH_IO); /* the limit is the supervisor's, not the child's */
     assert_false(is_supervisor_alive(&family));
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static enum th_err watches(struct probe *probe, const struct th_self *self)
@@ -249,14 +249,14 @@ static void reason_of_the_child_is_told_to_who_watches_the_supervisor(void **sta
     start(&family);
     struct probe watcher = {.init = watches, .other = family.supervisor};
     probe_spawn(family.host, family.place, NULL, &watcher);
-    th_host_step_run(family.host, 1);
+    th_host_sim_run(family.host, 1);
 
     end_kid(&family, 1, TH_IO);
     end_kid(&family, 1, TH_NO_PERMISSION);
 
     assert_int_equal(watcher.downs, 1);
     assert_int_equal(watcher.down.why, TH_NO_PERMISSION);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static enum th_err fails_the_second_time(struct probe *probe, const struct th_self *self)
@@ -277,7 +277,7 @@ static void restart_whose_init_fails_is_tried_again_within_the_limit(void **stat
     assert_int_equal(family.kids[1].inits, 3);
     assert_true(is_supervisor_alive(&family));
     assert_int_not_equal(th_whereis(family.host, 0, "b"), 0);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static enum th_err ends_by_alarm(struct probe *probe, const struct th_self *self)
@@ -302,9 +302,9 @@ static void child_that_ends_while_the_host_closes_is_not_missed_loudly(void **st
     struct th_server_spec spec = {.ops = &th_supervisor_ops, .arg = &arg, .place = family.place};
     th_pid pid;
     assert_int_equal(th_spawn(family.host, &spec, &pid), TH_OK);
-    th_host_step_run(family.host, 1);
+    th_host_sim_run(family.host, 1);
 
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 
     assert_string_equal(family.story.trace, "abcBCA");
     assert_null(strstr(family.log, "error supervisor"));
@@ -350,7 +350,7 @@ static void child_is_restarted_when_asked_for_and_that_is_not_counted(void **sta
     assert_int_equal(ask_restart(&family, "b", &answer), TH_OK);
     assert_int_equal(answer, TH_OK);
     assert_int_not_equal(th_whereis(family.host, 0, "b"), 0);
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 static void asked_restart_of_a_child_that_hangs_is_told_and_happens_when_it_ends(void **state)
@@ -372,7 +372,7 @@ static void asked_restart_of_a_child_that_hangs_is_told_and_happens_when_it_ends
 
     assert_int_equal(family.kids[1].inits, 2);
     assert_true(is_supervisor_alive(&family));
-    th_host_step_close(family.host);
+    th_host_sim_close(family.host);
 }
 
 /* --- supervisors of supervisors --- */
@@ -398,14 +398,14 @@ static void tree_starts_from_its_root_and_stops_from_its_leaves(void **state)
         family.kids[2].on_stop = never_stops;
         family.children[2].spec.ops = &slow_probe_ops;
         assert_int_equal(th_spawn(family.host, &spec, &root), TH_OK);
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
 
         th_stop(family.host, root, TH_SHUTDOWN);
-        th_host_step_run(family.host, 3000);
+        th_host_sim_run(family.host, 3000);
 
         assert_int_equal(th_whereis(family.host, 0, "root"), 0);
         assert_string_equal(family.story.trace, "xabczZAX"); /* b and c are left behind */
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 
@@ -420,14 +420,14 @@ static void supervisor_without_memory_ends_and_leaves_nothing(void **state)
         assert_int_equal(th_spawn(family.host, &spec, &family.supervisor), TH_OK);
 
         th_mem_refuse(nth);
-        th_host_step_run(family.host, 1);
+        th_host_sim_run(family.host, 1);
         th_mem_refuse(0);
 
         is_ready = is_supervisor_alive(&family) && strcmp(family.story.trace, "abc") == 0;
         if (!is_ready)
             assert_int_equal(th_host_look(family.host, NULL, 0), 0);
         assert_true(nth < 100);
-        th_host_step_close(family.host);
+        th_host_sim_close(family.host);
     }
 }
 

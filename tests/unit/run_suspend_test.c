@@ -9,20 +9,20 @@ static void suspended_server_handles_nothing_until_its_time_is_over(void **state
         struct stage stage = stage_open(seed);
         struct probe probe = {.alarm_at = 1050};
         th_pid pid = stage_spawn(&stage, &probe);
-        th_host_step_run(stage.host, 0);
+        th_host_sim_run(stage.host, 0);
         assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
         assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
 
-        th_host_step_run(stage.host, 99);
+        th_host_sim_run(stage.host, 99);
         assert_int_equal(probe.msgs + probe.alarms, 0);
         assert_int_equal(stage_look(&stage, pid).state, TH_SERVER_SUSPENDED);
-        assert_int_equal(th_host_step_next(stage.host), 1100);
-        th_host_step_run(stage.host, 1);
+        assert_int_equal(th_host_sim_next(stage.host), 1100);
+        th_host_sim_run(stage.host, 1);
 
         assert_int_equal(probe.msgs, 1);
         assert_int_equal(probe.alarms, 1);
         assert_int_equal(stage_look(&stage, pid).state, TH_SERVER_IDLE);
-        th_host_step_close(stage.host);
+        th_host_sim_close(stage.host);
     }
 }
 
@@ -35,15 +35,15 @@ static void resume_ends_a_suspension_early(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
     assert_int_equal(th_suspend(stage.host, pid, 1000), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 10);
+    th_host_sim_run(stage.host, 10);
     assert_int_equal(probe.inits, 0); /* not even init */
 
     assert_int_equal(th_resume(stage.host, pid), TH_OK);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(probe.msgs, 1);
-    assert_int_equal(th_host_step_next(stage.host), TH_NEVER);
-    th_host_step_close(stage.host);
+    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
+    th_host_sim_close(stage.host);
 }
 
 static void suspension_lasts_an_hour_at_most(void **state)
@@ -54,12 +54,12 @@ static void suspension_lasts_an_hour_at_most(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
 
     assert_int_equal(th_suspend(stage.host, pid, TH_NEVER), TH_OK);
-    th_host_step_run(stage.host, 60 * 60 * 1000 - 1);
+    th_host_sim_run(stage.host, 60 * 60 * 1000 - 1);
     assert_int_equal(probe.inits, 0);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(probe.inits, 1);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* E1 */
@@ -69,17 +69,17 @@ static void suspended_server_can_be_stopped(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(th_suspend(stage.host, pid, 1000), TH_OK);
 
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 0);
+    th_host_sim_run(stage.host, 0);
 
     assert_int_equal(probe.terminates, 1);
     assert_int_equal(th_suspend(stage.host, pid, 1000), TH_GONE);
     assert_int_equal(th_resume(stage.host, pid), TH_GONE);
     assert_int_equal(th_suspend(stage.host, 0, 1000), TH_GONE);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 /* C4: a reply that is there when the caller comes back counts, though its time is over. */
@@ -97,18 +97,18 @@ static void time_out_of_a_suspended_caller_waits_and_a_reply_goes_first(void **s
     assert_int_equal(th_suspend(stage.host, caller.other, 1000), TH_OK);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
     assert_int_equal(th_post(stage.host, other_pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(th_suspend(stage.host, pid, 10000), TH_OK);
     assert_int_equal(th_suspend(stage.host, other_pid, 10000), TH_OK);
-    th_host_step_run(stage.host, 9999);
+    th_host_sim_run(stage.host, 9999);
     assert_int_equal(caller.replies + other.replies, 0);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(other.why, TH_TIMED_OUT);
     assert_int_equal(caller.replies + other.replies, 2);
-    th_host_step_close(stage.host);
+    th_host_sim_close(stage.host);
 }
 
 int main(void)

@@ -45,7 +45,7 @@ static void assert_story(const struct reading *reading, const char *story)
 static void drop(struct stage *stage, struct th_tracing *tracing)
 {
     th_tracing_stop(tracing);
-    th_host_step_close(stage->host);
+    th_host_sim_close(stage->host);
 }
 
 /* D5 */
@@ -56,11 +56,11 @@ static void call_is_told_on_both_sides_with_who_the_other_is(void **state)
     struct probe callee = {.on_msg = probe_answers}, caller = {.on_msg = probe_calls_on};
     caller.other = stage_spawn(&stage, &callee);
     th_pid pid = stage_spawn(&stage, &caller);
-    th_host_step_run(stage.host, 5);
+    th_host_sim_run(stage.host, 5);
     struct th_tracing *of_caller = trace(&stage, pid), *of_callee = trace(&stage, caller.other);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const struct reading *r = read_all(of_caller);
     assert_story(r, "<cast probe.number, >call probe.number, <reply probe.number");
@@ -84,11 +84,11 @@ static void message_that_is_refused_is_told_with_the_reason(void **state)
     struct stage stage = stage_open(0);
     struct probe caller = {.on_msg = probe_calls_on};
     th_pid pid = stage_spawn(&stage, &caller);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_tracing *tracing = trace(&stage, pid);
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK); /* calls nobody */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const struct reading *r = read_all(tracing);
     assert_story(r, "<cast probe.number, >call probe.number, <reply gone");
@@ -119,11 +119,11 @@ static void event_is_told_with_its_bits(void **state)
     assert_int_equal(th_spawn(stage.host, &manager, &source.other), TH_OK);
     reader.other = source.other;
     th_pid to = stage_spawn(&stage, &reader), from = stage_spawn(&stage, &source);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_tracing *of_reader = trace(&stage, to), *of_source = trace(&stage, from);
 
     assert_int_equal(th_post(stage.host, from, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const struct reading *r = read_all(of_reader);
     assert_story(r, "<event event");
@@ -145,12 +145,12 @@ static void alarm_init_and_end_are_told_and_then_it_is_over(void **state)
     th_pid pid = stage_spawn(&stage, &probe);
     struct th_tracing *tracing = trace(&stage, pid);
 
-    th_host_step_run(stage.host, 20);
+    th_host_sim_run(stage.host, 20);
     th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct probe next = {0};
     (void)stage_spawn(&stage, &next); /* perhaps in the same slot: no concern of this trace */
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const struct reading *r = read_all(tracing);
     assert_story(r, "<own init, <own alarm, <own terminate");
@@ -167,7 +167,7 @@ static void nothing_is_told_before_its_start_and_a_server_has_one_reader(void **
     th_pid pid = stage_spawn(&stage, &probe);
     struct th_tracing *tracing, *second = NULL;
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     tracing = trace(&stage, pid);
     assert_int_equal(read_all(tracing)->count, 0);
@@ -176,7 +176,7 @@ static void nothing_is_told_before_its_start_and_a_server_has_one_reader(void **
     assert_int_equal(th_tracing_start(stage.host, pid + (1ull << 32), &second), TH_GONE);
     th_tracing_stop(tracing);
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     tracing = trace(&stage, pid);
     assert_int_equal(read_all(tracing)->count, 0);
@@ -191,12 +191,12 @@ static void what_finds_no_room_is_counted_and_told_after_what_did(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_tracing *tracing = trace(&stage, pid);
 
     for (unsigned i = 0; i < TH_TRACING_ROOM + 7; i++) {
         assert_int_equal(th_post(stage.host, pid, probe_number(i)), TH_OK);
-        th_host_step_run(stage.host, 1);
+        th_host_sim_run(stage.host, 1);
     }
 
     struct th_trace_entry some[10];
@@ -207,7 +207,7 @@ static void what_finds_no_room_is_counted_and_told_after_what_did(void **state)
     assert_int_equal(read_all(tracing)->count, TH_TRACING_ROOM - 10);
     assert_int_equal(read_all(tracing)->state.lost, 0); /* told with the last of them */
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     assert_int_equal(read_all(tracing)->count, 1);
     drop(&stage, tracing);
 }
@@ -218,12 +218,12 @@ static void count_of_the_lost_is_told_once(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {0};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_tracing *tracing = trace(&stage, pid);
 
     for (unsigned i = 0; i < TH_TRACING_ROOM + 7; i++)
         assert_int_equal(th_post(stage.host, pid, probe_number(i)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     const struct reading *r = read_all(tracing);
     assert_int_equal(r->count, TH_TRACING_ROOM);
@@ -247,12 +247,12 @@ static void callback_is_told_when_it_has_ended_before_what_it_sent(void **state)
     struct stage stage = stage_open(0);
     struct probe probe = {.on_msg = reads_itself};
     th_pid pid = stage_spawn(&stage, &probe);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
     struct th_tracing *tracing = trace(&stage, pid);
     probe.data = tracing;
 
     assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_step_run(stage.host, 1);
+    th_host_sim_run(stage.host, 1);
 
     assert_story(read_all(tracing), "<cast probe.number, >cast probe.number");
     drop(&stage, tracing);

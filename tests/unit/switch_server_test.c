@@ -1,5 +1,5 @@
 #include "switch/base/mem.h"
-#include "switch/run/host_step.h"
+#include "switch/run/host_sim.h"
 #include "switch/switch.h"
 #include "tests/lib/net_mem.h"
 #include "tests/lib/test_cmocka.h"
@@ -146,8 +146,8 @@ static int set_up(void **state)
 {
     struct bench *b = th_mem_zalloc(1, sizeof *b);
 
-    assert_int_equal(th_host_step_new(&b->host, 7), TH_OK);
-    assert_int_equal(th_host_step_place(b->host, "all", &b->place), TH_OK);
+    assert_int_equal(th_host_sim_new(&b->host, 7), TH_OK);
+    assert_int_equal(th_host_sim_place(b->host, "all", &b->place), TH_OK);
     for (uint32_t i = 0; i < NODES; i++) {
         uint8_t seed[32];
         th_pid events;
@@ -164,7 +164,7 @@ static int set_up(void **state)
         spawn(b, &watcher_ops, "watcher", i, &b->watcher[i], &b->watcher_pid[i]);
         spawn(b, &th_switch_ops, "switch", i, &b->config[i], &b->pid[i]);
     }
-    th_host_step_run(b->host, 10);
+    th_host_sim_run(b->host, 10);
     *state = b;
     return 0;
 }
@@ -173,7 +173,7 @@ static int tear_down(void **state)
 {
     struct bench *b = *state;
 
-    th_host_step_close(b->host);
+    th_host_sim_close(b->host);
     for (int i = 0; i < NODES; i++) {
         th_mem_free(b->watcher[i].lines);
         th_mem_free(b->watcher[i].channels);
@@ -237,7 +237,7 @@ static void line_and_its_packets_are_announced_on_both_sides(void **state)
     struct bench *b = *state;
 
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     assert_true(b->watcher[0].note[0].is_reply);
     assert_int_equal(b->watcher[0].note[0].err, TH_AGAIN);
@@ -247,7 +247,7 @@ static void line_and_its_packets_are_announced_on_both_sides(void **state)
         assert_non_null(find(&b->watcher[i], TH_EV_PACKET, TH_CHANNEL_PATH));
     }
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
     assert_int_equal(b->watcher[0].note[b->watcher[0].count - 1].err, TH_OK);
 }
 
@@ -256,10 +256,10 @@ static void answer_carries_the_owner_and_the_tag_of_who_asked(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     ask_channel(b, 0, 1, TH_CHANNEL_SEEK, 4711);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
     const struct note *asked = find(&b->watcher[1], TH_EV_OPENED, TH_CHANNEL_SEEK);
     assert_true(asked && !asked->is_ours && !asked->is_mine);
     struct th_switch_send *send = th_switch_send_new(&b->identity[0].hashname, asked->c, false,
@@ -268,7 +268,7 @@ static void answer_carries_the_owner_and_the_tag_of_who_asked(void **state)
     assert_int_equal(
         th_post(b->host, b->pid[1], (struct th_msg){.kind = &th_switch_msg_send, .body = send}),
         TH_OK);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     const struct note *told = find(&b->watcher[0], TH_EV_PACKET, TH_CHANNEL_SEEK);
     assert_true(told && told->is_ours && told->is_mine && told->end);
@@ -279,12 +279,12 @@ static void reply_to_a_channel_comes_before_its_events(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
     struct watcher *w = &b->watcher[0];
     w->count = 0;
 
     ask_channel(b, 0, 1, TH_CHANNEL_PATH, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     assert_true(w->count >= 2);
     assert_true(w->note[0].is_reply);
@@ -298,12 +298,12 @@ static void silence_on_a_channel_is_told_with_its_tag(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     ask_channel(b, 0, 1, TH_CHANNEL_SEEK, 99);
-    th_host_step_run(b->host, 2900);
+    th_host_sim_run(b->host, 2900);
     assert_null(find(&b->watcher[0], TH_EV_ENDED, TH_CHANNEL_SEEK));
-    th_host_step_run(b->host, 200);
+    th_host_sim_run(b->host, 200);
 
     const struct note *ended = find(&b->watcher[0], TH_EV_ENDED, TH_CHANNEL_SEEK);
     assert_non_null(ended);
@@ -315,11 +315,11 @@ static void lines_and_status_show_what_there_is(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     ask(b, 0, (struct th_msg){.kind = &th_switch_msg_lines});
     ask(b, 0, (struct th_msg){.kind = &th_switch_msg_status});
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     const struct th_switch_lines *lines = b->watcher[0].lines;
     assert_int_equal(lines->count, 1);
@@ -336,11 +336,11 @@ static void channels_show_who_of_us_opened_them(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 20000); /* the `path` channels of the beginning are over */
+    th_host_sim_run(b->host, 20000); /* the `path` channels of the beginning are over */
 
     ask_channel(b, 0, 1, TH_CHANNEL_LINK, 1);
     ask(b, 0, (struct th_msg){.kind = &th_switch_msg_channels});
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     const struct th_switch_channels *channels = b->watcher[0].channels;
     assert_int_equal(channels->count, 1);
@@ -354,10 +354,10 @@ static void switch_that_ends_says_that_its_lines_are_down(void **state)
 {
     struct bench *b = *state;
     ask_open(b, 0, 1);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     th_stop(b->host, b->pid[0], TH_SHUTDOWN);
-    th_host_step_run(b->host, 100);
+    th_host_sim_run(b->host, 100);
 
     assert_int_equal(count_kind(&b->watcher[0], TH_EV_LINE_DOWN), 1);
 }
@@ -368,20 +368,20 @@ static void asking_for_the_impossible_is_an_answer_not_a_crash(void **state)
     struct watcher *w = &b->watcher[0];
 
     ask_channel(b, 0, 1, TH_CHANNEL_SEEK, 1);
-    th_host_step_run(b->host, 10);
+    th_host_sim_run(b->host, 10);
     assert_int_equal(w->note[w->count - 1].err, TH_NO_LINE);
     ask_open(b, 0, 0);
-    th_host_step_run(b->host, 10);
+    th_host_sim_run(b->host, 10);
     assert_int_equal(w->note[w->count - 1].err, TH_INVALID);
     struct th_switch_send *send =
         th_switch_send_new(&b->identity[1].hashname, 5, true, th_bytes_of(""), th_bytes_of(""));
     assert_int_equal(
         th_post(b->host, b->pid[0], (struct th_msg){.kind = &th_switch_msg_send, .body = send}),
         TH_OK);
-    th_host_step_run(b->host, 10);
+    th_host_sim_run(b->host, 10);
 
     ask(b, 0, (struct th_msg){.kind = &th_switch_msg_status});
-    th_host_step_run(b->host, 10);
+    th_host_sim_run(b->host, 10);
     assert_non_null(w->status);
 }
 
