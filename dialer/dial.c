@@ -249,7 +249,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
     const struct th_dial *request = &dial->request;
     bool is_reach = request->mode == TH_DIAL_REACH;
     struct th_lookup_config config = {
-        .self = dialer->config->identity->hashname,
+        .self = dialer->config->identity,
         .target = request->target,
         .ends_at_match = is_reach,
         .rtt = &dialer->rtt,
@@ -258,7 +258,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
 
     dial->has_line = th_contacts_has(&dialer->contacts, &request->target);
     th_lookup_init(&dial->lookup, &config, self->now);
-    if (is_reach && is_target(dial, &config.self))
+    if (is_reach && is_target(dial, &config.self->hashname))
         th_dialing_finish(dial, dialer, self, TH_INVALID);
     else if (!is_reach || request->always_seek)
         begin_lookup(dial, dialer);

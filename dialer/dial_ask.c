@@ -143,7 +143,7 @@ static void ask_peer(struct th_dialing *dial, const struct th_dialer *dialer,
                      const struct th_self *self, const struct th_hashname *node,
                      const struct th_hashname *via)
 {
-    const struct th_public_key *key = &dialer->config->identity->cs3a.pub;
+    const struct th_public_key *key = &dialer->config->identity->keys.pub;
     struct th_ask *ask = ask_new(dial, TH_ASK_PEER, node, via);
     char fields[TH_HASHNAME_HEX + 64];
     struct th_text text = th_text_in(fields, sizeof fields);

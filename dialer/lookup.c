@@ -185,7 +185,7 @@ void th_lookup_clear(struct th_lookup *lookup)
 
 void th_lookup_add(struct th_lookup *lookup, const struct th_hashname *id)
 {
-    if (th_hashname_is_equal(id, &lookup->config.self) || find(lookup, id))
+    if (th_hashname_is_equal(id, &lookup->config.self->hashname) || find(lookup, id))
         return;
     (void)put_in(lookup, id); /* without room there are nearer ones, or it is starved */
 }
@@ -281,13 +281,13 @@ static unsigned learn_all(struct th_lookup *lookup, const struct th_hashname *vi
     for (unsigned i = 0; i < see->count; i++) {
         const struct th_see_entry *entry = &see->entry[i];
 
-        if (th_hashname_is_equal(&entry->id, &lookup->config.self) ||
+        if (th_hashname_is_equal(&entry->id, &lookup->config.self->hashname) ||
             th_hashname_is_equal(&entry->id, via)) {
             th_drop_count(drops, TH_DROP_SEE_SELF);
             continue;
         }
         /* One that is farther than who tells of it is no mistake: the nearest can tell of no other. */
-        if (th_cipher_find(entry->csid) == NULL)
+        if (th_identity_cipher(lookup->config.self, entry->csid) == NULL)
             continue; /* no mistake, but we cannot talk to it */
         usable++;
         learn(lookup, via, hop, entry);

@@ -24,6 +24,7 @@
 #define TH_DIALER_LOOKUP_H
 
 #include "switch/base/clock.h"
+#include "switch/wire/identity.h"
 #include "switch/wire/see.h"
 
 /* A full lookup takes 256 * 200 bytes of nodes and 128 * 80 of steps: 60 KiB. Most ask fewer than 12
@@ -55,7 +56,9 @@ void th_lookup_rtt_add(struct th_lookup_rtt *rtt, th_ms sample);
 th_ms th_lookup_rtt_timeout(const struct th_lookup_rtt *rtt);
 
 struct th_lookup_config {
-    struct th_hashname self; /* never asked, never told */
+    /* Borrowed for its life: never asked, never told; nodes that share no cipher set with it are left
+     * out. */
+    const struct th_identity *self;
     struct th_hashname target;
     bool ends_at_match;        /* done as soon as somebody tells of the target */
     struct th_lookup_rtt *rtt; /* borrowed for its life */

@@ -22,8 +22,8 @@ enum {
 struct th_peer {
     struct th_hashname id;
     struct th_addr addr; /* of its line; family NONE: not known, or relayed */
-    uint8_t csid;
-    bool is_out; /* of the two requests the one that counts was ours */
+    uint8_t csid;        /* of its line */
+    bool is_out;         /* of the two requests the one that counts was ours */
     bool is_seed;
     bool is_kept;     /* the application asked for it: never ended by us */
     uint8_t failures; /* as a spare, before this */
@@ -36,7 +36,7 @@ struct th_peer {
 struct th_spare {
     struct th_hashname id;
     struct th_addr addr; /* as the line or the teller says; family NONE: not known */
-    uint8_t csid;
+    uint8_t csid;        /* of its line, or as the teller says; 0: not known yet */
     bool has_via;
     bool has_line;
     bool is_reaching;       /* a line is being made because we want the link */

@@ -47,6 +47,7 @@ static void configure_router(struct th_node_tree *tree, const struct th_node_con
                              struct th_rng *rng)
 {
     tree->router.self = config->identity->hashname;
+    tree->router.csid = config->identity->cipher->csid;
     tree->router.k = config->k;
     tree->router.links_max = config->links_max;
     tree->router.is_seed = config->is_seed;

@@ -309,7 +309,10 @@ static struct th_routing_config config_of(const struct th_router_config *config)
     unsigned links_max = config->links_max ? config->links_max : TH_LINKS_MAX_DEFAULT;
 
     return (struct th_routing_config){
-        .table = {.self = config->self, .k = k, .links_max = links_max > k ? links_max : k},
+        .table = {.self = config->self,
+                  .csid = config->csid,
+                  .k = k,
+                  .links_max = links_max > k ? links_max : k},
         .is_seed = config->is_seed,
     };
 }

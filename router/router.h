@@ -18,6 +18,7 @@ enum { TH_K_DEFAULT = 8, TH_LINKS_MAX_DEFAULT = 256 };
 
 struct th_router_config {
     struct th_hashname self;
+    uint8_t csid;       /* of our cipher set */
     unsigned k;         /* links wanted in a bucket, 2..64; 0: TH_K_DEFAULT */
     unsigned links_max; /* links in all, k..4096; 0: TH_LINKS_MAX_DEFAULT */
     bool is_seed;       /* what our links say; true for every node that can be reached */

@@ -106,7 +106,7 @@ static enum th_err send_packet(const struct th_router *r, const struct th_self *
 
 static struct th_spare spare_of(const struct th_told *told)
 {
-    struct th_spare spare = {.id = told->id, .csid = TH_CS3A, .has_via = told->has_via};
+    struct th_spare spare = {.id = told->id, .has_via = told->has_via};
 
     spare.via = told->via;
     if (told->has_addr)

@@ -188,7 +188,7 @@ enum th_err th_routing_link(struct th_routing *routing, struct th_now now,
     }
 
     /* Whether there is a line, the switch knows: it is asked, and if there is none the wish waits. */
-    const struct th_spare spare = known ? *known : (struct th_spare){.id = *id, .csid = TH_CS3A};
+    const struct th_spare spare = known ? *known : (struct th_spare){.id = *id};
     enum th_err err = th_routing_ask(routing, &spare);
     return err == TH_OK ? th_routing_fill(routing) : err;
 }

@@ -226,7 +226,7 @@ static enum th_err accept(struct th_routing *routing, const struct th_routing_pa
         .is_kept = th_routing_is_asked(routing, &packet->from),
     };
     const struct th_spare *known = th_table_spare(&routing->table, &packet->from);
-    struct th_spare spare = known ? *known : (struct th_spare){.csid = TH_CS3A};
+    struct th_spare spare = known ? *known : (struct th_spare){0};
     const char *refusal = "leaving";
     struct th_link link;
 

@@ -78,7 +78,7 @@ struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spar
     *peer = (struct th_peer){
         .id = spare->id,
         .addr = spare->addr,
-        .csid = spare->csid,
+        .csid = spare->csid ? spare->csid : table->config.csid,
         .failures = spare->failures,
         .link = *link,
     };

@@ -50,6 +50,7 @@ struct th_avoided {
 
 struct th_table_config {
     struct th_hashname self;
+    uint8_t csid;        /* of our cipher set: taken for a peer's until we are told of its line */
     unsigned k;          /* at least 1 */
     unsigned links_max;  /* at least k */
     bool limits_private; /* rule 5 holds for loopback and private nets too */

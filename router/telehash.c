@@ -343,7 +343,7 @@ enum th_err th_node_seeds_entry(struct th_node *node, char *json, size_t *len)
         return TH_INVALID;
     seed = (struct th_seed){.id = node->identity.hashname,
                             .parts = node->identity.parts,
-                            .key = node->identity.cs3a.pub,
+                            .key = node->identity.keys.pub,
                             .paths = node->paths};
     e = th_seeds_write(&text, &seed, 1);
     if (e == TH_OK)

@@ -324,11 +324,12 @@ static bool is_from_the_future(struct th_switchboard *board, const struct th_ope
            now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
 }
 
-static void learn(struct th_exchange *ex, const struct th_open *open, struct th_now now)
+static void learn(struct th_exchange *ex, const struct th_open *open,
+                  const struct th_identity *self, struct th_now now)
 {
     ex->parts = open->parts;
     ex->key = open->key;
-    ex->cipher = th_cipher_find(open->csid);
+    ex->cipher = th_identity_cipher(self, open->csid);
     ex->used_at = now.mono;
 }
 
@@ -351,7 +352,7 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
 
     struct th_exchange *ex = th_board_meet(board, now, &open.from);
     if (ex)
-        learn(ex, &open, now);
+        learn(ex, &open, board->self, now);
     if (ex == NULL || make_own(board, ex, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
         return;

@@ -53,16 +53,10 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     char fields[TH_FIELDS_MAX];
     struct th_peer_head head;
     struct th_paths paths;
-    struct th_fingerprint fingerprint;
     struct th_text text = th_text_in(fields, sizeof fields);
 
-    if (th_peer_read(&head, packet->head) != TH_DROP_NONE) {
-        refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
-        return;
-    }
-    const struct th_part *part = th_parts_find(&asker->parts, TH_CS3A);
-    th_fingerprint_of(&fingerprint, packet->body.at, packet->body.len);
-    if (part == NULL || memcmp(&part->fingerprint, &fingerprint, sizeof fingerprint) != 0) {
+    if (th_peer_read(&head, packet->head) != TH_DROP_NONE ||
+        !th_parts_have_key(&asker->parts, asker->cipher->csid, packet->body)) {
         refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
         return;
     }

@@ -179,22 +179,21 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
 }
 
 /* Sets what an open needs; a key that its parts do not have is nobody's. */
-static enum th_err set_key(struct th_exchange *ex, const struct th_parts *parts,
-                           const struct th_public_key *key)
+static enum th_err set_key(struct th_exchange *ex, const struct th_identity *self,
+                           const struct th_parts *parts, const struct th_public_key *key)
 {
-    struct th_fingerprint fingerprint;
+    struct th_bytes bytes = {key->b, sizeof key->b};
     struct th_hashname rolled;
-    const struct th_part *part = th_parts_find(parts, TH_CS3A);
+    const struct th_cipher *cipher = th_identity_shared(self, parts);
 
     th_hashname_of(&rolled, parts);
-    th_fingerprint_of(&fingerprint, key->b, sizeof key->b);
-    if (part == NULL || memcmp(&part->fingerprint, &fingerprint, sizeof fingerprint) != 0 ||
+    if (cipher == NULL || !th_parts_have_key(parts, cipher->csid, bytes) ||
         !th_hashname_is_equal(&rolled, &ex->id))
         return TH_INVALID;
     if (ex->cipher == NULL) {
         ex->parts = *parts;
         ex->key = *key;
-        ex->cipher = th_cipher_find(TH_CS3A);
+        ex->cipher = cipher;
     }
     return TH_OK;
 }
@@ -221,7 +220,7 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     if (ex == NULL)
         return TH_LIMIT;
 
-    enum th_err err = has_key ? set_key(ex, parts, key) : TH_OK;
+    enum th_err err = has_key ? set_key(ex, board->self, parts, key) : TH_OK;
     if (err != TH_OK && ex->cipher == NULL && is_idle(ex))
         th_board_forget(board, ex);
     if (err != TH_OK)

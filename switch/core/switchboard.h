@@ -115,7 +115,8 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
  * Makes a node known and opens a line to it when there is none.
  *
  * parts  NULL or empty: only what is known already is used (and the paths are added).
- * key    of CS3a; must belong to parts when they are given.
+ * key    of the cipher set in which we talk to it (th_identity_shared); must belong to parts when they
+ *        are given.
  * Returns TH_OK (a line is up), TH_AGAIN (opens are on their way), TH_NO_PATH, TH_INVALID (ourselves,
  * or a key that does not fit), TH_LIMIT, TH_NO_MEMORY.
  */

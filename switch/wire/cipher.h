@@ -1,8 +1,12 @@
 /*
- * cipher.h - the table of cipher sets. Today it has one row: CS3a (cs3a.c).
+ * cipher.h - what a cipher set is, and the table of ours. Today it has one row: CS3a (cs3a.c).
  *
  * A cipher set knows how to seal and unseal opens and line packets; what is inside is open.h's and
  * line.h's. It draws no randomness: keys come from seeds, nonces are arguments.
+ *
+ * telehash.org v2/cipher_sets.md: the id of a set, its csid, is one byte and its rank; two nodes talk
+ * in the highest that both have. 00 is none; 01 to 0a are left to applications. Such a set needs no
+ * row: a node has the sets of its identity (identity.h), and nobody asks the table what it has.
  *
  * Floor:  1 (wire).
  * Thread: any.
@@ -37,7 +41,7 @@ struct th_line_keys {
 };
 
 struct th_cipher {
-    uint8_t csid;
+    uint8_t csid;         /* never 0 */
     const char *name;     /* "3a" */
     size_t open_overhead; /* bytes an open is longer than its inside */
     size_t line_overhead; /* bytes a line datagram is longer than its inside */
@@ -75,7 +79,7 @@ struct th_cipher {
                                 struct th_bytes datagram);
 };
 
-/* The cipher set of an id; NULL when we do not have it. */
+/* The row of a csid, for who reads keys from a text; NULL when there is none. */
 const struct th_cipher *th_cipher_find(uint8_t csid);
 
 void th_keypair_clear(struct th_keypair *keypair);

@@ -31,6 +31,15 @@ const struct th_part *th_parts_find(const struct th_parts *parts, uint8_t csid)
     return NULL;
 }
 
+bool th_parts_have_key(const struct th_parts *parts, uint8_t csid, struct th_bytes key)
+{
+    const struct th_part *part = th_parts_find(parts, csid);
+    struct th_fingerprint fp;
+
+    th_fingerprint_of(&fp, key.at, key.len);
+    return part && memcmp(&part->fingerprint, &fp, sizeof fp) == 0;
+}
+
 /* roll = SHA256(roll | text), where the first roll is empty. */
 static void roll_up(uint8_t roll[TH_HASHNAME_BYTES], size_t roll_len, const char *text)
 {

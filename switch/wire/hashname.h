@@ -49,6 +49,9 @@ TH_MUST bool th_parts_add(struct th_parts *parts, uint8_t csid, const struct th_
 /* The part of a csid; NULL when there is none. */
 const struct th_part *th_parts_find(const struct th_parts *parts, uint8_t csid);
 
+/* True when there is a part of this csid and it is the fingerprint of this public key. */
+bool th_parts_have_key(const struct th_parts *parts, uint8_t csid, struct th_bytes key);
+
 /* Rolls parts up to the hashname. parts holds at least one. */
 void th_hashname_of(struct th_hashname *out, const struct th_parts *parts);
 

@@ -5,20 +5,38 @@
 #include <sodium.h>
 #include <stdio.h>
 
-static void derive(struct th_identity *id)
+static void derive(struct th_identity *id, const struct th_cipher *cipher)
 {
     struct th_fingerprint fp;
 
-    th_fingerprint_of(&fp, id->cs3a.pub.b, sizeof id->cs3a.pub.b);
+    id->cipher = cipher;
+    th_fingerprint_of(&fp, id->keys.pub.b, sizeof id->keys.pub.b);
     id->parts = (struct th_parts){0};
-    TH_CHECK(th_parts_add(&id->parts, TH_CS3A, &fp));
+    TH_CHECK(th_parts_add(&id->parts, cipher->csid, &fp));
     th_hashname_of(&id->hashname, &id->parts);
 }
 
 void th_identity_make(struct th_identity *out, const uint8_t seed[TH_KEY_BYTES])
 {
-    th_cipher_find(TH_CS3A)->keypair(&out->cs3a, seed);
-    derive(out);
+    th_identity_make_of(out, th_cipher_find(TH_CS3A), seed);
+}
+
+void th_identity_make_of(struct th_identity *out, const struct th_cipher *cipher,
+                         const uint8_t seed[TH_KEY_BYTES])
+{
+    cipher->keypair(&out->keys, seed);
+    derive(out, cipher);
+}
+
+const struct th_cipher *th_identity_cipher(const struct th_identity *id, uint8_t csid)
+{
+    return csid == id->cipher->csid ? id->cipher : NULL;
+}
+
+const struct th_cipher *th_identity_shared(const struct th_identity *id,
+                                           const struct th_parts *parts)
+{
+    return th_parts_find(parts, id->cipher->csid) ? id->cipher : NULL;
 }
 
 /* Returns what is wrong, NULL when nothing is. */
@@ -59,11 +77,11 @@ enum th_err th_identity_read(struct th_identity *out, struct th_bytes text,
         return TH_FORMAT;
     }
 
-    const char *wrong = read_keys(&id.cs3a, json);
+    const char *wrong = read_keys(&id.keys, json);
     wipe_secret(json);
     json_decref(json);
     if (wrong == NULL) {
-        derive(&id);
+        derive(&id, th_cipher_find(TH_CS3A));
         *out = id;
     } else {
         snprintf(complaint, TH_COMPLAINT_MAX, "%s", wrong);
@@ -77,9 +95,10 @@ void th_identity_write(const struct th_identity *id, char text[TH_IDENTITY_TEXT_
     char pub[TH_KEY_TEXT_MAX], secret[TH_KEY_TEXT_MAX];
     struct th_text out = th_text_in(text, TH_IDENTITY_TEXT_MAX);
 
-    th_key_write(pub, id->cs3a.pub.b);
-    th_key_write(secret, id->cs3a.secret);
-    th_text_put(&out, "{\"3a\":\"%s\",\"3a_secret\":\"%s\"}\n", pub, secret);
+    th_key_write(pub, id->keys.pub.b);
+    th_key_write(secret, id->keys.secret);
+    th_text_put(&out, "{\"%s\":\"%s\",\"%s_secret\":\"%s\"}\n", id->cipher->name, pub,
+                id->cipher->name, secret);
     sodium_memzero(secret, sizeof secret);
     TH_CHECK(!out.is_cut);
 }

@@ -22,14 +22,27 @@ enum {
 struct th_identity {
     struct th_hashname hashname;
     struct th_parts parts;
-    struct th_keypair cs3a;
+    const struct th_cipher *cipher; /* the one that we have */
+    struct th_keypair keys;         /* of it */
 };
 
-/* Makes an identity from 32 bytes of randomness. */
+/* Makes an identity of CS3a from 32 bytes of randomness. */
 void th_identity_make(struct th_identity *out, const uint8_t seed[TH_KEY_BYTES]);
 
+/* The same of any cipher set. cipher: borrowed for its life; it needs no row in the table. */
+void th_identity_make_of(struct th_identity *out, const struct th_cipher *cipher,
+                         const uint8_t seed[TH_KEY_BYTES]);
+
+/* Our cipher set of a csid; NULL when we do not have it. */
+const struct th_cipher *th_identity_cipher(const struct th_identity *id, uint8_t csid);
+
+/* The cipher set in which we talk to a node of these parts: the highest that both have; NULL when
+ * there is none. */
+const struct th_cipher *th_identity_shared(const struct th_identity *id,
+                                           const struct th_parts *parts);
+
 /*
- * Reads the text form.
+ * Reads the text form, which has keys of CS3a.
  *
  * complaint  filled on failure with what is wrong and where, for the operator; never key material.
  * Errors: TH_FORMAT (no JSON, a key missing or not base64 of 32 bytes, a public key that does not

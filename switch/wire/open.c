@@ -14,7 +14,7 @@ enum th_err th_open_write(uint8_t *out, size_t cap, size_t *len, const struct th
 {
     char head[TH_OPEN_MAX], to_hex[TH_HASHNAME_HEX + 1], line_hex[2 * TH_LINE_ID_BYTES + 1];
     struct th_text text = th_text_in(head, sizeof head);
-    struct th_bytes body = {self->cs3a.pub.b, sizeof self->cs3a.pub.b};
+    struct th_bytes body = {self->keys.pub.b, sizeof self->keys.pub.b};
     uint8_t inner[TH_OPEN_MAX];
     size_t inner_len;
 
@@ -29,7 +29,7 @@ enum th_err th_open_write(uint8_t *out, size_t cap, size_t *len, const struct th
     enum th_err e = th_packet_write(inner, sizeof inner, &inner_len, th_text_bytes(&text), body);
     if (e != TH_OK)
         return e;
-    return cipher->open_seal(out, cap, len, to_key, &self->cs3a, line_keys,
+    return cipher->open_seal(out, cap, len, to_key, &self->keys, line_keys,
                              (struct th_bytes){inner, inner_len});
 }
 
@@ -48,21 +48,10 @@ static bool read_line_id(struct th_line_id *out, const json_t *value)
     return hex && th_hex_read(out->b, sizeof out->b, hex, strlen(hex));
 }
 
-static bool is_highest_shared(const struct th_open *open, const struct th_identity *self)
-{
-    for (unsigned i = 0; i < open->parts.count; i++) {
-        uint8_t csid = open->parts.part[i].csid;
-        if (csid > open->csid && th_cipher_find(csid) && th_parts_find(&self->parts, csid))
-            return false;
-    }
-    return true;
-}
-
 static enum th_drop check_fields(struct th_open *open, const struct th_identity *self,
                                  const json_t *head, struct th_bytes body)
 {
     struct th_hashname to;
-    struct th_fingerprint fp;
 
     if (!th_json_hashname(&to, json_object_get(head, "to")) ||
         !th_json_parts(&open->parts, json_object_get(head, "from")) ||
@@ -73,11 +62,9 @@ static enum th_drop check_fields(struct th_open *open, const struct th_identity 
         return TH_DROP_OPEN_NOT_US;
 
     memcpy(open->key.b, body.at, body.len);
-    th_fingerprint_of(&fp, body.at, body.len);
-    const struct th_part *part = th_parts_find(&open->parts, open->csid);
-    if (part == NULL || memcmp(&part->fingerprint, &fp, sizeof fp) != 0)
+    if (!th_parts_have_key(&open->parts, open->csid, body))
         return TH_DROP_OPEN_KEY;
-    if (!is_highest_shared(open, self))
+    if (th_identity_shared(self, &open->parts)->csid != open->csid)
         return TH_DROP_OPEN_NOT_HIGHEST;
 
     th_hashname_of(&open->from, &open->parts);
@@ -118,18 +105,18 @@ enum th_drop th_open_read(struct th_open *out, const struct th_identity *self,
     if (outer.kind != TH_PACKET_BINARY)
         return TH_DROP_PACKET_KIND;
 
-    const struct th_cipher *cipher = th_cipher_find(outer.head.at[0]);
+    const struct th_cipher *cipher = th_identity_cipher(self, outer.head.at[0]);
     if (cipher == NULL)
         return TH_DROP_OPEN_CSID;
     if (datagram.len > sizeof inner)
         return TH_DROP_OPEN_INNER;
 
     open.csid = cipher->csid;
-    why = cipher->open_unseal(inner, &inner_len, &open.line_key, &self->cs3a, datagram);
+    why = cipher->open_unseal(inner, &inner_len, &open.line_key, &self->keys, datagram);
     if (why == TH_DROP_NONE)
         why = read_inner(&open, self, (struct th_bytes){inner, inner_len});
     if (why == TH_DROP_NONE)
-        why = cipher->open_verify(&self->cs3a, &open.key, datagram);
+        why = cipher->open_verify(&self->keys, &open.key, datagram);
     sodium_memzero(inner, sizeof inner);
     if (why != TH_DROP_NONE)
         return why;

@@ -27,7 +27,7 @@ struct th_open {
 };
 
 /*
- * Seals our open to one hashname.
+ * Seals our open to one hashname. cipher: one that self has.
  *
  * out   filled, at most cap bytes (TH_OPEN_MAX is enough).
  * Errors: TH_TOO_BIG; TH_INVALID (the receiver's key is of low order).

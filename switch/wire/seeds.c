@@ -9,10 +9,19 @@
 /* 64 of hashname, 8 parts of 73, a key of 44, 8 paths of at most 90, and the names around them. */
 enum { SEED_TEXT_MAX = 2048 };
 
+/* The highest cipher set of a node that has a row in the table; NULL when none has. */
+static const struct th_cipher *cipher_of(const struct th_parts *parts)
+{
+    const struct th_cipher *cipher = NULL;
+
+    for (unsigned i = parts->count; i-- > 0 && cipher == NULL;)
+        cipher = th_cipher_find(parts->part[i].csid);
+    return cipher;
+}
+
 /* Returns what is wrong, NULL when nothing is. */
 static const char *read_seed(struct th_seed *out, const char *hex, const json_t *json)
 {
-    struct th_fingerprint fp;
     struct th_hashname rolled;
 
     if (!th_hashname_read(&out->id, hex, strlen(hex)))
@@ -24,14 +33,14 @@ static const char *read_seed(struct th_seed *out, const char *hex, const json_t 
         return "its parts make another hashname";
 
     const json_t *keys = json_object_get(json, "keys");
-    const struct th_part *part = th_parts_find(&out->parts, TH_CS3A);
-    if (part == NULL || json_object_get(keys, "3a") == NULL)
+    const struct th_cipher *cipher = cipher_of(&out->parts);
+    if (cipher == NULL || json_object_get(keys, cipher->name) == NULL)
         return "no key of cipher set 3a";
-    if (!th_json_key(out->key.b, json_object_get(keys, "3a")))
-        return "key 3a is not base64 of 32 bytes";
-    th_fingerprint_of(&fp, out->key.b, sizeof out->key.b);
-    if (memcmp(&fp, &part->fingerprint, sizeof fp) != 0)
-        return "key 3a does not match its fingerprint";
+    if (!th_json_key(out->key.b, json_object_get(keys, cipher->name)))
+        return "its key is not base64 of 32 bytes";
+    struct th_bytes key = {out->key.b, sizeof out->key.b};
+    if (!th_parts_have_key(&out->parts, cipher->csid, key))
+        return "its key does not match its fingerprint";
 
     if (!th_json_paths(&out->paths, json_object_get(json, "paths")))
         return "\"paths\" is no list";
@@ -121,14 +130,16 @@ enum th_err th_seeds_read(struct th_seeds *out, struct th_bytes text,
 static void put_seed(struct th_text *text, const struct th_seed *seed)
 {
     char hex[TH_HASHNAME_HEX + 1], key[TH_KEY_TEXT_MAX];
+    const struct th_cipher *cipher = cipher_of(&seed->parts);
 
+    TH_CHECK(cipher);
     th_hashname_write(hex, &seed->id);
     th_key_write(key, seed->key.b);
     th_text_put(text, "  \"%s\": {\n    ", hex);
     th_paths_put(text, seed->paths.addr, seed->paths.count);
     th_text_put(text, ",\n    \"parts\":");
     th_parts_put(text, &seed->parts);
-    th_text_put(text, ",\n    \"keys\":{\"3a\":\"%s\"}\n  }", key);
+    th_text_put(text, ",\n    \"keys\":{\"%s\":\"%s\"}\n  }", cipher->name, key);
 }
 
 enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned count)

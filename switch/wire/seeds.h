@@ -18,7 +18,7 @@ enum { TH_SEEDS_MAX = 256 };
 struct th_seed {
     struct th_hashname id;
     struct th_parts parts;
-    struct th_public_key key; /* of CS3a */
+    struct th_public_key key; /* of the highest cipher set of its parts that we have */
     struct th_paths paths;
 };
 
@@ -41,7 +41,7 @@ TH_MUST enum th_err th_seeds_read(struct th_seeds *out, struct th_bytes text,
                                   char complaint[TH_COMPLAINT_MAX]);
 
 /*
- * Writes nodes as a seeds file.
+ * Writes nodes as a seeds file; of each a cipher set has a row in the table (cipher.h).
  * text  filled with memory of th_mem, with a newline and a 0 at its end; the caller frees it.
  * Errors: TH_NO_MEMORY.
  */

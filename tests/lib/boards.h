@@ -181,7 +181,7 @@ static inline enum th_err wire_open(struct wire *w, int from, int to)
     struct th_paths paths = {.count = 1, .addr = {w->addr[to]}};
 
     return th_switchboard_open(w->board[from], w->now, &w->identity[to].hashname,
-                               &w->identity[to].parts, &w->identity[to].cs3a.pub, &paths);
+                               &w->identity[to].parts, &w->identity[to].keys.pub, &paths);
 }
 
 /* Opens a channel with the members given as text. */

@@ -26,7 +26,7 @@ static inline void make_half(struct other_half *half, const struct wire *w, int 
     assert_int_equal(th_open_write(half->bytes, sizeof half->bytes, &half->len,
                                    th_cipher_find(TH_CS3A), &w->identity[as], &half->keys,
                                    &half->id, at, &w->identity[to].hashname,
-                                   &w->identity[to].cs3a.pub),
+                                   &w->identity[to].keys.pub),
                      TH_OK);
 }
 

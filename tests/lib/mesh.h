@@ -171,7 +171,7 @@ static inline void mesh_configure(struct mesh *mesh, unsigned i, const struct me
     node->net = net_mem_add(&mesh->net, (uint8_t)(i + 1));
     node->entry = (struct th_seed){.id = node->id.hashname,
                                    .parts = node->id.parts,
-                                   .key = node->id.cs3a.pub,
+                                   .key = node->id.keys.pub,
                                    .paths = {.count = 1, .addr = {node->net->addr}}};
     if (i != MESH_SEED)
         node->seeds = (struct th_seeds){.count = 1, .seed = &mesh->node[MESH_SEED].entry};

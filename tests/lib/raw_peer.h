@@ -28,7 +28,7 @@ static inline void raw_join(struct raw_peer *raw, struct wire *w, int as, int to
     cipher->keypair(&raw->keys, seed);
     assert_int_equal(th_open_write(bytes, sizeof bytes, &len, cipher, &w->identity[as], &raw->keys,
                                    &raw->own, w->now.wall, &w->identity[to].hashname,
-                                   &w->identity[to].cs3a.pub),
+                                   &w->identity[to].keys.pub),
                      TH_OK);
     w->is_cut[as] = true; /* its own switchboard stays out of it */
     wire_deliver(w, to, &w->addr[as], bytes, len);

@@ -246,6 +246,7 @@ static inline struct world *begin(void)
     assert_non_null(w);
     w->log = (struct th_log){TH_LOG_INFO, note_log, w};
     w->config = (struct th_router_config){.self = id_of(0),
+                                          .csid = TH_CS3A,
                                           .k = 2,
                                           .links_max = 8,
                                           .is_seed = true,

@@ -30,7 +30,8 @@ static inline struct test_bench *test_bench_new(unsigned k, unsigned links_max)
     struct th_routing_config config = {.is_seed = true};
 
     assert_non_null(bench);
-    config.table = (struct th_table_config){.self = test_self(), .k = k, .links_max = links_max};
+    config.table = (struct th_table_config){
+        .self = test_self(), .csid = TH_CS3A, .k = k, .links_max = links_max};
     bench->now = test_now(1000);
     test_rng(&bench->rng, 7);
     th_routing_init(&bench->routing, &config, &bench->rng, bench->now);

@@ -363,7 +363,8 @@ static struct result look_up(struct world *w, unsigned asker, const struct th_ha
                              bool ends_at_match)
 {
     struct run run = {.w = w, .asker = asker, .began = w->mono};
-    struct th_lookup_config config = {w->id[asker], *target, ends_at_match, &w->rtt, &w->drops};
+    const struct th_identity self = {.hashname = w->id[asker], .cipher = th_cipher_find(TH_CS3A)};
+    struct th_lookup_config config = {&self, *target, ends_at_match, &w->rtt, &w->drops};
     th_ms next;
 
     th_lookup_init(&run.lookup, &config, (struct th_now){.mono = w->mono});

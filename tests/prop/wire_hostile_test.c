@@ -200,7 +200,7 @@ static void spoiled_files_are_survived(void **state)
     th_identity_write(&id, identity);
     seed.id = id.hashname;
     seed.parts = id.parts;
-    seed.key = id.cs3a.pub;
+    seed.key = id.keys.pub;
     assert_true(th_addr_read_ip(&seed.paths.addr[0], "192.0.2.1", 5));
     assert_int_equal(th_seeds_write(&seeds, &seed, 1), TH_OK);
     const char *const good[] = {identity, seeds, address};
@@ -231,14 +231,14 @@ static enum th_drop give_open(const struct th_identity *from, const struct th_id
     th_rng_fill(&rng, seed, sizeof seed);
     cipher->keypair(&line_keys, seed);
     assert_int_equal(th_open_write(bytes, sizeof bytes, &len, cipher, from, &line_keys, &line, 5,
-                                   &to->hashname, &to->cs3a.pub),
+                                   &to->hashname, &to->keys.pub),
                      TH_OK);
     if (is_inside) {
-        assert_int_equal(cipher->open_unseal(inner, &inner_len, &line_key, &to->cs3a,
+        assert_int_equal(cipher->open_unseal(inner, &inner_len, &line_key, &to->keys,
                                              (struct th_bytes){bytes, len}),
                          TH_DROP_NONE);
         inner_len = spoil(inner, inner_len, sizeof inner - 100);
-        assert_int_equal(cipher->open_seal(bytes, sizeof bytes, &len, &to->cs3a.pub, &from->cs3a,
+        assert_int_equal(cipher->open_seal(bytes, sizeof bytes, &len, &to->keys.pub, &from->keys,
                                            &line_keys, (struct th_bytes){inner, inner_len}),
                          TH_OK);
     } else {

@@ -300,8 +300,8 @@ static void seeds_and_identities_survive(void **state)
             th_identity_make(&id, seed);
             th_identity_write(&id, identity);
             assert_int_equal(th_identity_read(&again, th_bytes_of(identity), complaint), TH_OK);
-            assert_memory_equal(&again.cs3a, &id.cs3a, sizeof id.cs3a);
-            put[n] = (struct th_seed){.id = id.hashname, .parts = id.parts, .key = id.cs3a.pub};
+            assert_memory_equal(&again.keys, &id.keys, sizeof id.keys);
+            put[n] = (struct th_seed){.id = id.hashname, .parts = id.parts, .key = id.keys.pub};
             put[n].paths.count = peer_addrs(put[n].paths.addr);
         }
 

@@ -90,7 +90,7 @@ static struct th_seed some_peer(uint8_t n)
     return (struct th_seed){
         .id = id.hashname,
         .parts = id.parts,
-        .key = id.cs3a.pub,
+        .key = id.keys.pub,
         .paths = {.count = 1,
                   .addr = {{.ip = {192, 0, 2, n}, .port = 42424, .family = TH_FAMILY_IPV4}}},
     };

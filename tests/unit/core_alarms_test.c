@@ -17,7 +17,7 @@ static void many_nodes_known_but_not_opened_may_all_be_opened_later(void **state
         const uint8_t seed[TH_KEY_BYTES] = {(uint8_t)i, 1};
         th_identity_make(&stranger[i], seed);
         assert_int_equal(th_switchboard_open(w.board[0], w.now, &stranger[i].hashname,
-                                             &stranger[i].parts, &stranger[i].cs3a.pub, NULL),
+                                             &stranger[i].parts, &stranger[i].keys.pub, NULL),
                          TH_NO_PATH);
     }
     assert_true(th_switchboard_deadline(w.board[0]) == TH_NEVER);

@@ -111,7 +111,7 @@ static void addresses_that_only_opens_came_from_push_out_none_that_was_told(void
     wire_init(&w, 3);
     struct th_paths paths = {.count = 2, .addr = {w.addr[1], w.addr[2]}};
     assert_int_equal(th_switchboard_open(w.board[0], w.now, &w.identity[1].hashname,
-                                         &w.identity[1].parts, &w.identity[1].cs3a.pub, &paths),
+                                         &w.identity[1].parts, &w.identity[1].keys.pub, &paths),
                      TH_AGAIN);
     wire_settle(&w);
     assert_true(wire_look(&w, 0, 1).is_up);
@@ -246,7 +246,7 @@ static void same_line_id_with_a_new_line_key_is_dropped(void **state)
     assert_int_equal(th_open_write(other.bytes, sizeof other.bytes, &other.len,
                                    th_cipher_find(TH_CS3A), &w.identity[1], &half.keys, &id,
                                    w.now.wall + 10, &w.identity[0].hashname,
-                                   &w.identity[0].cs3a.pub),
+                                   &w.identity[0].keys.pub),
                      TH_OK);
 
     wire_deliver(&w, 0, &elsewhere, other.bytes, other.len);

@@ -99,14 +99,14 @@ static void without_an_address_the_switch_says_so_and_does_not_search(void **sta
     wire_init(&w, 3);
 
     assert_int_equal(th_switchboard_open(w.board[0], w.now, &w.identity[1].hashname,
-                                         &w.identity[1].parts, &w.identity[1].cs3a.pub, &none),
+                                         &w.identity[1].parts, &w.identity[1].keys.pub, &none),
                      TH_NO_PATH);
     assert_int_equal(
         th_switchboard_open(w.board[0], w.now, &w.identity[2].hashname, NULL, NULL, NULL),
         TH_NO_PATH);
     assert_int_equal(wire_open(&w, 0, 0), TH_INVALID);
     assert_int_equal(th_switchboard_open(w.board[0], w.now, &w.identity[1].hashname,
-                                         &w.identity[1].parts, &w.identity[2].cs3a.pub, &none),
+                                         &w.identity[1].parts, &w.identity[2].keys.pub, &none),
                      TH_INVALID);
     wire_free(&w);
 }

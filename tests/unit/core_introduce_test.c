@@ -31,7 +31,7 @@ static enum th_err ask(struct wire *w, int asker, int middle, const struct th_ha
 
 static enum th_err introduce(struct wire *w, int asker, int middle, int target)
 {
-    return ask(w, asker, middle, &w->identity[target].hashname, &w->identity[asker].cs3a.pub);
+    return ask(w, asker, middle, &w->identity[target].hashname, &w->identity[asker].keys.pub);
 }
 
 /* A3 */
@@ -101,7 +101,7 @@ static void unknown_target_is_told_to_the_asker(void **state)
     struct th_hashname nobody = {{1, 2, 3}};
     star(&w);
 
-    assert_int_equal(ask(&w, 1, 0, &nobody, &w.identity[1].cs3a.pub), TH_OK);
+    assert_int_equal(ask(&w, 1, 0, &nobody, &w.identity[1].keys.pub), TH_OK);
 
     assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_UNKNOWN), 1);
     assert_string_equal(wire_packet(&w, 1, TH_CHANNEL_PEER)->action.packet.err, "not found");
@@ -129,7 +129,7 @@ static void asker_whose_key_is_not_its_own_is_refused(void **state)
     struct wire w;
     star(&w);
 
-    assert_int_equal(ask(&w, 1, 0, &w.identity[2].hashname, &w.identity[2].cs3a.pub), TH_OK);
+    assert_int_equal(ask(&w, 1, 0, &w.identity[2].hashname, &w.identity[2].keys.pub), TH_OK);
 
     assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_BAD), 1);
     assert_null(wire_packet(&w, 2, TH_CHANNEL_CONNECT));
@@ -162,7 +162,7 @@ static void connect_with_a_key_that_is_not_of_its_parts_is_dropped(void **state)
     raw_join(&raw, &w, 1, 0);
     int sent = w.sent[0];
 
-    raw_connect(&raw, &w, 0, w.identity[2].cs3a.pub.b, 1);
+    raw_connect(&raw, &w, 0, w.identity[2].keys.pub.b, 1);
 
     assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_BAD), 1);
     assert_int_equal(w.sent[0], sent + 1); /* our `path` of the new line */
@@ -178,11 +178,11 @@ static void connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute
     wire_init(&w, 4);
     raw_join(&raw, &w, 1, 0);
 
-    raw_connect(&raw, &w, 0, w.identity[3].cs3a.pub.b, 6);
+    raw_connect(&raw, &w, 0, w.identity[3].keys.pub.b, 6);
     assert_int_equal(w.sent[0], 1 + 1 + TH_CONNECT_ADDRS_MAX); /* open, path, four opens */
-    raw_connect(&raw, &w, 1, w.identity[3].cs3a.pub.b, 4);
+    raw_connect(&raw, &w, 1, w.identity[3].keys.pub.b, 4);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_LIMIT), 0);
-    raw_connect(&raw, &w, 2, w.identity[3].cs3a.pub.b, 4);
+    raw_connect(&raw, &w, 2, w.identity[3].keys.pub.b, 4);
 
     assert_int_equal(wire_drops(&w, 0, TH_DROP_CONNECT_LIMIT), 2);
     wire_free(&w);

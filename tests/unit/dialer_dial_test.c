@@ -55,7 +55,7 @@ static void node_without_a_line_is_introduced_by_who_told_of_it(void **state)
     assert_int_equal(bench_times(b, ASKED_OPEN, 50), 1);
     assert_string_equal(peer->fields, wanted);
     assert_int_equal(peer->body_len, TH_KEY_BYTES);
-    assert_memory_equal(peer->body, b->identity.cs3a.pub.b, TH_KEY_BYTES);
+    assert_memory_equal(peer->body, b->identity.keys.pub.b, TH_KEY_BYTES);
     assert_int_equal(bench_times(b, ASKED_SEEK, 50), 0);
 
     bench_line_up(b, 50);

@@ -16,6 +16,7 @@
 enum { SELF = 0xffff, FIRST = 1000 };
 
 struct bench {
+    struct th_identity self;
     struct th_lookup lookup;
     struct th_lookup_rtt rtt;
     struct th_drops drops;
@@ -35,10 +36,11 @@ static struct th_hashname node(unsigned n)
 static void begin(struct bench *b)
 {
     struct th_lookup_config config = {
-        .self = node(SELF), .ends_at_match = true, .rtt = &b->rtt, .drops = &b->drops};
+        .self = &b->self, .ends_at_match = true, .rtt = &b->rtt, .drops = &b->drops};
     struct th_hashname first = node(FIRST);
     struct th_lookup_action action;
 
+    b->self = (struct th_identity){.hashname = node(SELF), .cipher = th_cipher_find(TH_CS3A)};
     b->now.mono = 1000;
     th_lookup_init(&b->lookup, &config, b->now);
     th_lookup_add(&b->lookup, &first);

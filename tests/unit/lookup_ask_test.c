@@ -16,6 +16,7 @@
 enum { SELF = 0xff };
 
 struct bench {
+    struct th_identity self;
     struct th_lookup lookup;
     struct th_lookup_rtt rtt;
     struct th_drops drops;
@@ -34,8 +35,9 @@ static struct th_hashname node(unsigned n)
 static void begin(struct bench *b, bool ends_at_match)
 {
     struct th_lookup_config config = {
-        .self = node(SELF), .ends_at_match = ends_at_match, .rtt = &b->rtt, .drops = &b->drops};
+        .self = &b->self, .ends_at_match = ends_at_match, .rtt = &b->rtt, .drops = &b->drops};
 
+    b->self = (struct th_identity){.hashname = node(SELF), .cipher = th_cipher_find(TH_CS3A)};
     b->now.mono = 1000;
     th_lookup_init(&b->lookup, &config, b->now);
 }

@@ -199,7 +199,7 @@ static void ask_open(struct bench *b, int from, int to)
 
     open->id = b->identity[to].hashname;
     open->parts = b->identity[to].parts;
-    open->key = b->identity[to].cs3a.pub;
+    open->key = b->identity[to].keys.pub;
     open->paths.count = 1;
     open->paths.addr[0] = b->mem.node[to].addr;
     ask(b, from, (struct th_msg){.kind = &th_switch_msg_open, .body = open});

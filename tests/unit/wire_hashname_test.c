@@ -57,6 +57,21 @@ static void a_csid_is_added_once(void **state)
     assert_null(th_parts_find(&parts, 0x1a));
 }
 
+static void a_key_belongs_to_the_part_that_is_its_fingerprint(void **state)
+{
+    (void)state;
+    const struct th_bytes key = th_bytes_of("a key"), other = th_bytes_of("another");
+    struct th_parts parts = {0};
+    struct th_fingerprint fp;
+
+    th_fingerprint_of(&fp, key.at, key.len);
+    assert_true(th_parts_add(&parts, 0x3a, &fp));
+
+    assert_true(th_parts_have_key(&parts, 0x3a, key));
+    assert_false(th_parts_have_key(&parts, 0x3a, other));
+    assert_false(th_parts_have_key(&parts, 0x1a, key));
+}
+
 static void parts_have_a_limit(void **state)
 {
     (void)state;
@@ -225,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_kept_in_the_order_of_their_csids),
         cmocka_unit_test(a_csid_is_added_once),
+        cmocka_unit_test(a_key_belongs_to_the_part_that_is_its_fingerprint),
         cmocka_unit_test(parts_have_a_limit),
         cmocka_unit_test(a_hashname_does_not_depend_on_the_order_of_adding),
         cmocka_unit_test(the_example_of_the_specification_rolls_up),

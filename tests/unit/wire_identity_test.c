@@ -20,7 +20,7 @@ static void the_same_seed_makes_the_same_identity(void **state)
     (void)state;
     struct th_identity one = made(1), two = made(1), other = made(2);
 
-    assert_memory_equal(&one.cs3a, &two.cs3a, sizeof one.cs3a);
+    assert_memory_equal(&one.keys, &two.keys, sizeof one.keys);
     assert_true(th_hashname_is_equal(&one.hashname, &two.hashname));
     assert_false(th_hashname_is_equal(&one.hashname, &other.hashname));
 }
@@ -32,12 +32,29 @@ static void the_hashname_follows_from_the_key(void **state)
     struct th_fingerprint fp;
     struct th_hashname rolled;
 
-    th_fingerprint_of(&fp, id.cs3a.pub.b, sizeof id.cs3a.pub.b);
+    th_fingerprint_of(&fp, id.keys.pub.b, sizeof id.keys.pub.b);
     th_hashname_of(&rolled, &id.parts);
 
     assert_int_equal(id.parts.count, 1);
     assert_memory_equal(&th_parts_find(&id.parts, TH_CS3A)->fingerprint, &fp, sizeof fp);
     assert_true(th_hashname_is_equal(&id.hashname, &rolled));
+}
+
+static void a_node_is_talked_to_in_a_cipher_set_that_it_has_too(void **state)
+{
+    (void)state;
+    struct th_identity id = made(1);
+    struct th_parts theirs = {0};
+    struct th_fingerprint fp = {{1}};
+
+    assert_true(th_parts_add(&theirs, 0x1a, &fp));
+    assert_null(th_identity_shared(&id, &theirs));
+    assert_true(th_parts_add(&theirs, TH_CS3A, &fp));
+    assert_ptr_equal(th_identity_shared(&id, &theirs), th_cipher_find(TH_CS3A));
+
+    assert_ptr_equal(th_identity_cipher(&id, TH_CS3A), id.cipher);
+    assert_null(th_identity_cipher(&id, 0x1a));
+    assert_null(th_identity_cipher(&id, 0));
 }
 
 static void what_is_written_is_read_again(void **state)
@@ -50,7 +67,7 @@ static void what_is_written_is_read_again(void **state)
 
     assert_int_equal(text[strlen(text) - 1], '\n');
     assert_int_equal(th_identity_read(&again, th_bytes_of(text), complaint), TH_OK);
-    assert_memory_equal(&again.cs3a, &id.cs3a, sizeof id.cs3a);
+    assert_memory_equal(&again.keys, &id.keys, sizeof id.keys);
     assert_true(th_hashname_is_equal(&again.hashname, &id.hashname));
 }
 
@@ -59,8 +76,8 @@ static void a_file_of_the_others_is_read(void **state)
     (void)state;
     struct th_identity id = made(1), again;
     char pub[64], secret[64], text[400], complaint[TH_COMPLAINT_MAX];
-    sodium_bin2base64(pub, sizeof pub, id.cs3a.pub.b, 32, sodium_base64_VARIANT_ORIGINAL);
-    sodium_bin2base64(secret, sizeof secret, id.cs3a.secret, 32,
+    sodium_bin2base64(pub, sizeof pub, id.keys.pub.b, 32, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(secret, sizeof secret, id.keys.secret, 32,
                       sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 
     snprintf(text, sizeof text,
@@ -80,7 +97,7 @@ static void refused(const char *text, const char *words)
     assert_int_equal(th_identity_read(&id, th_bytes_of(text), complaint), TH_FORMAT);
     if (strstr(complaint, words) == NULL)
         fail_msg("the complaint is: %s", complaint);
-    assert_memory_equal(&id.cs3a, &before.cs3a, sizeof id.cs3a);
+    assert_memory_equal(&id.keys, &before.keys, sizeof id.keys);
 }
 
 static void a_file_that_is_no_json_is_refused_with_its_place(void **state)
@@ -118,7 +135,7 @@ static void a_public_key_of_another_secret_is_refused(void **state)
     (void)state;
     struct th_identity id = made(1), other = made(2);
     char text[TH_IDENTITY_TEXT_MAX];
-    id.cs3a.pub = other.cs3a.pub;
+    id.keys.pub = other.keys.pub;
 
     th_identity_write(&id, text);
 
@@ -156,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_makes_the_same_identity),
         cmocka_unit_test(the_hashname_follows_from_the_key),
+        cmocka_unit_test(a_node_is_talked_to_in_a_cipher_set_that_it_has_too),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(a_file_of_the_others_is_read),
         cmocka_unit_test(a_file_that_is_no_json_is_refused_with_its_place),

@@ -51,7 +51,7 @@ static enum th_drop give(const struct world *w, const char *head, struct th_byte
 
     assert_int_equal(th_packet_write(inner, sizeof inner, &inner_len, th_bytes_of(head), body),
                      TH_OK);
-    assert_int_equal(w->cipher->open_seal(packet, sizeof packet, &len, &w->b.cs3a.pub, &w->a.cs3a,
+    assert_int_equal(w->cipher->open_seal(packet, sizeof packet, &len, &w->b.keys.pub, &w->a.keys,
                                           &w->line_keys, (struct th_bytes){inner, inner_len}),
                      TH_OK);
     return th_open_read(open, &w->b, (struct th_bytes){packet, len});
@@ -62,7 +62,7 @@ static enum th_drop read_of(const struct world *w)
 {
     char head[TH_OPEN_MAX];
     struct th_open open;
-    struct th_bytes body = w->body.at ? w->body : (struct th_bytes){w->a.cs3a.pub.b, 32};
+    struct th_bytes body = w->body.at ? w->body : (struct th_bytes){w->a.keys.pub.b, 32};
 
     snprintf(head, sizeof head, "{%s,%s,%s,%s}", w->at, w->to, w->from, w->line_text);
     return give(w, head, body, &open);
@@ -73,7 +73,7 @@ static size_t write_open(const struct world *w, uint8_t out[TH_OPEN_MAX], int64_
     size_t len = 0;
 
     assert_int_equal(th_open_write(out, TH_OPEN_MAX, &len, w->cipher, &w->a, &w->line_keys,
-                                   &w->line, at, &w->b.hashname, &w->b.cs3a.pub),
+                                   &w->line, at, &w->b.hashname, &w->b.keys.pub),
                      TH_OK);
     return len;
 }
@@ -92,7 +92,7 @@ static void what_is_written_is_read_by_its_receiver(void **state)
     assert_true(open.at == INT64_MAX);
     assert_true(th_hashname_is_equal(&open.from, &w.a.hashname));
     assert_int_equal(open.parts.count, 1);
-    assert_memory_equal(&open.key, &w.a.cs3a.pub, sizeof open.key);
+    assert_memory_equal(&open.key, &w.a.keys.pub, sizeof open.key);
     assert_memory_equal(&open.line_key, &w.line_keys.pub, sizeof open.line_key);
     assert_memory_equal(&open.line, &w.line, sizeof open.line);
 }
@@ -122,7 +122,7 @@ static void an_open_is_not_written_to_a_key_of_low_order(void **state)
                                    &w.line, 1, &w.b.hashname, &zero),
                      TH_INVALID);
     assert_int_equal(th_open_write(packet, 315, &len, w.cipher, &w.a, &w.line_keys, &w.line,
-                                   1234567890123, &w.b.hashname, &w.b.cs3a.pub),
+                                   1234567890123, &w.b.hashname, &w.b.keys.pub),
                      TH_TOO_BIG);
 }
 
@@ -197,11 +197,11 @@ static void the_body_must_be_the_key_of_from(void **state)
     (void)state;
     struct world w = make_world();
 
-    w.body = (struct th_bytes){w.b.cs3a.pub.b, 32};
+    w.body = (struct th_bytes){w.b.keys.pub.b, 32};
     assert_int_equal(read_of(&w), TH_DROP_OPEN_KEY);
-    w.body = (struct th_bytes){w.a.cs3a.pub.b, 31};
+    w.body = (struct th_bytes){w.a.keys.pub.b, 31};
     assert_int_equal(read_of(&w), TH_DROP_OPEN_INNER);
-    w.body = (struct th_bytes){w.a.cs3a.pub.b, 0};
+    w.body = (struct th_bytes){w.a.keys.pub.b, 0};
     assert_int_equal(read_of(&w), TH_DROP_OPEN_INNER);
 }
 
@@ -225,7 +225,7 @@ static void more_parts_than_we_have_make_another_hashname(void **state)
     snprintf(head, sizeof head, "{%s,%s,\"from\":{\"4a\":\"%s\",\"3a\":\"%s\"},%s}", w.at, w.to,
              hex, hex, w.line_text);
 
-    assert_int_equal(give(&w, head, (struct th_bytes){w.a.cs3a.pub.b, 32}, &open), TH_DROP_NONE);
+    assert_int_equal(give(&w, head, (struct th_bytes){w.a.keys.pub.b, 32}, &open), TH_DROP_NONE);
 
     assert_int_equal(open.parts.count, 2);
     assert_false(th_hashname_is_equal(&open.from, &w.a.hashname));
@@ -263,7 +263,7 @@ static void an_inside_that_is_no_object_is_refused(void **state)
     (void)state;
     struct world w = make_world();
     struct th_open open;
-    struct th_bytes key = {w.a.cs3a.pub.b, 32};
+    struct th_bytes key = {w.a.keys.pub.b, 32};
 
     assert_int_equal(give(&w, "[]", key, &open), TH_DROP_OPEN_INNER);
     assert_int_equal(give(&w, "", key, &open), TH_DROP_OPEN_INNER);
@@ -279,7 +279,7 @@ static void our_own_open_is_refused(void **state)
     struct th_open open;
     size_t len;
     assert_int_equal(th_open_write(packet, sizeof packet, &len, w.cipher, &w.b, &w.line_keys,
-                                   &w.line, 1, &w.b.hashname, &w.b.cs3a.pub),
+                                   &w.line, 1, &w.b.hashname, &w.b.keys.pub),
                      TH_OK);
 
     assert_int_equal(th_open_read(&open, &w.b, (struct th_bytes){packet, len}), TH_DROP_OPEN_SELF);
@@ -295,10 +295,10 @@ static void an_open_in_anothers_name_lacks_the_authenticator(void **state)
     struct th_open open;
     size_t len;
     w.cipher->keypair(&other, seed);
-    memcpy(forger.cs3a.secret, other.secret, sizeof other.secret);
+    memcpy(forger.keys.secret, other.secret, sizeof other.secret);
 
     assert_int_equal(th_open_write(packet, sizeof packet, &len, w.cipher, &forger, &w.line_keys,
-                                   &w.line, 1, &w.b.hashname, &w.b.cs3a.pub),
+                                   &w.line, 1, &w.b.hashname, &w.b.keys.pub),
                      TH_OK);
 
     assert_int_equal(th_open_read(&open, &w.b, (struct th_bytes){packet, len}), TH_DROP_OPEN_MAC);

@@ -17,7 +17,7 @@ static struct th_seed made(uint16_t number)
     th_identity_make(&id, seed_bytes);
     seed.id = id.hashname;
     seed.parts = id.parts;
-    seed.key = id.cs3a.pub;
+    seed.key = id.keys.pub;
     assert_true(th_addr_read_ip(&seed.paths.addr[0], "192.0.2.1", (uint16_t)(number + 1)));
     return seed;
 }

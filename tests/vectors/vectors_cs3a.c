@@ -125,7 +125,7 @@ static void run_open(struct test_run *run, const json_t *json, const struct side
     struct th_public_key line_key;
 
     enum th_err e = th_open_write(own, sizeof own, &len, cipher, &from->id, &from->line_keys,
-                                  &from->line, from->at, &to->id.hashname, &to->id.cs3a.pub);
+                                  &from->line, from->at, &to->id.hashname, &to->id.keys.pub);
     test_expect(run, e == TH_OK, "not written: %s", th_strerror(e));
     test_same(run, "the open that we write", (struct th_bytes){own, len},
               vectors_text(json, "packet"));
@@ -133,11 +133,11 @@ static void run_open(struct test_run *run, const json_t *json, const struct side
                 "packet_length differs");
 
     enum th_drop why =
-        cipher->open_unseal(inner, &len, &line_key, &to->id.cs3a, test_bytes(&packet));
+        cipher->open_unseal(inner, &len, &line_key, &to->id.keys, test_bytes(&packet));
     if (test_expect(run, why == TH_DROP_NONE, "not unsealed: %s", th_drop_name(why)))
         test_same(run, "what we unseal", (struct th_bytes){inner, len},
                   vectors_text(json, "inner"));
-    why = cipher->open_verify(&to->id.cs3a, &from->id.cs3a.pub, test_bytes(&packet));
+    why = cipher->open_verify(&to->id.keys, &from->id.keys.pub, test_bytes(&packet));
     test_expect(run, why == TH_DROP_NONE, "not verified: %s", th_drop_name(why));
     run_open_inside(run, json, &packet);
 
@@ -147,7 +147,7 @@ static void run_open(struct test_run *run, const json_t *json, const struct side
     test_expect(run,
                 open.csid == TH_CS3A && open.at == from->at &&
                     th_hashname_is_equal(&open.from, &from->id.hashname) &&
-                    memcmp(&open.key, &from->id.cs3a.pub, sizeof open.key) == 0 &&
+                    memcmp(&open.key, &from->id.keys.pub, sizeof open.key) == 0 &&
                     memcmp(&open.line_key, &from->line_keys.pub, sizeof open.line_key) == 0 &&
                     memcmp(&open.line, &from->line, sizeof open.line) == 0,
                 "read with another content");

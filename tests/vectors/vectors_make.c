@@ -107,8 +107,8 @@ static void put_sides(json_t *json, const struct side *a, const struct side *b)
     json_t *keys = json_object();
     bool a_is_lower = th_hashname_compare(&a->id.hashname, &b->id.hashname) < 0;
 
-    set(keys, "A_static", keypair_of(&a->id.cs3a));
-    set(keys, "B_static", keypair_of(&b->id.cs3a));
+    set(keys, "A_static", keypair_of(&a->id.keys));
+    set(keys, "B_static", keypair_of(&b->id.keys));
     set(keys, "A_line", keypair_of(&a->line_keys));
     set(keys, "B_line", keypair_of(&b->line_keys));
     set(json, "keys", keys);
@@ -130,7 +130,7 @@ static size_t write_open(uint8_t out[BYTES_MAX], const struct side *from, const 
 
     TH_CHECK(th_open_write(out, BYTES_MAX, &len, th_cipher_find(TH_CS3A), &from->id,
                            &from->line_keys, &from->line, from->at, &to->id.hashname,
-                           &to->id.cs3a.pub) == TH_OK);
+                           &to->id.keys.pub) == TH_OK);
     return len;
 }
 
@@ -143,7 +143,7 @@ static json_t *open_of(const struct side *from, const struct side *to)
     struct th_public_key line;
     struct th_packet in;
 
-    TH_CHECK(th_cipher_find(TH_CS3A)->open_unseal(inner, &inner_len, &line, &to->id.cs3a,
+    TH_CHECK(th_cipher_find(TH_CS3A)->open_unseal(inner, &inner_len, &line, &to->id.keys,
                                                   bytes_of(packet, len)) == TH_DROP_NONE);
     TH_CHECK(th_packet_read(&in, bytes_of(inner, inner_len)) == TH_DROP_NONE);
     set(json, "packet", hex_of(packet, len));
@@ -152,10 +152,10 @@ static json_t *open_of(const struct side *from, const struct side *to)
     set(json, "mac", hex_of(packet + 3, 16));
     set(json, "line_public", hex_of(packet + 19, 32));
     set(json, "ciphertext", hex_of(packet + 51, len - 51));
-    TH_CHECK(crypto_box_beforenm(key, to->id.cs3a.pub.b, from->line_keys.secret) == 0);
+    TH_CHECK(crypto_box_beforenm(key, to->id.keys.pub.b, from->line_keys.secret) == 0);
     set(json, "open_secret", hex_of(key, sizeof key));
     set(json, "open_nonce", hex_of(nonce, sizeof nonce));
-    TH_CHECK(crypto_box_beforenm(key, to->id.cs3a.pub.b, from->id.cs3a.secret) == 0);
+    TH_CHECK(crypto_box_beforenm(key, to->id.keys.pub.b, from->id.keys.secret) == 0);
     set(json, "mac_key", hex_of(key, sizeof key));
     set(json, "inner", hex_of(inner, inner_len));
     set(json, "inner_json", json_stringn((const char *)in.head.at, in.head.len));
@@ -313,8 +313,8 @@ static json_t *give_inside(json_t *cases, const char *name, const struct side *f
     size_t inner_len, len;
 
     TH_CHECK(th_packet_write(inner, sizeof inner, &inner_len, th_bytes_of(head), body) == TH_OK);
-    TH_CHECK(th_cipher_find(TH_CS3A)->open_seal(packet, sizeof packet, &len, &to->id.cs3a.pub,
-                                                &from->id.cs3a, &from->line_keys,
+    TH_CHECK(th_cipher_find(TH_CS3A)->open_seal(packet, sizeof packet, &len, &to->id.keys.pub,
+                                                &from->id.keys, &from->line_keys,
                                                 bytes_of(inner, inner_len)) == TH_OK);
     return give(cases, name, packet, len);
 }
@@ -331,7 +331,7 @@ static const char *head_of(const char *at, const char *to, const char *from, con
 static void give_insides(json_t *cases, const struct side *a, const struct side *b)
 {
     char to[100], from[200], line[100], odd[200], hex[65], a_hex[65];
-    struct th_bytes body = bytes_of(a->id.cs3a.pub.b, TH_KEY_BYTES);
+    struct th_bytes body = bytes_of(a->id.keys.pub.b, TH_KEY_BYTES);
     const char *at = "\"at\":1500000000000", *none = "\"none\":0";
 
     th_hashname_write(hex, &b->id.hashname);
@@ -364,7 +364,7 @@ static void give_insides(json_t *cases, const struct side *a, const struct side 
     GIVE("no body", head_of(at, to, from, line), bytes_of(NULL, 0));
     GIVE("body of 31 bytes", head_of(at, to, from, line), bytes_of(body.at, 31));
     GIVE("body is the key of another", head_of(at, to, from, line),
-         bytes_of(b->id.cs3a.pub.b, TH_KEY_BYTES));
+         bytes_of(b->id.keys.pub.b, TH_KEY_BYTES));
     GIVE("the inside is a list", "[]", body);
     GIVE("the inside has no head", "", body);
     GIVE("the inside is no JSON", "{at}", body);

@@ -58,7 +58,7 @@ enum th_err th_addresses_entry(char **text, const struct th_identity *identity,
 {
     struct th_seed seed = {.id = identity->hashname,
                            .parts = identity->parts,
-                           .key = identity->cs3a.pub,
+                           .key = identity->keys.pub,
                            .paths = *paths};
 
     return th_seeds_write(text, &seed, 1);

@@ -58,7 +58,7 @@ static bool seal(struct open_bench *b, struct sealed *out)
     cipher->keypair(&keys, seed);
     th_rng_fill(&b->rng, &line, sizeof line);
     return th_open_write(out->bytes, sizeof out->bytes, &out->len, cipher, &from, &keys, &line,
-                         start_wall, &b->self.hashname, &b->self.cs3a.pub) == TH_OK;
+                         start_wall, &b->self.hashname, &b->self.keys.pub) == TH_OK;
 }
 
 /* --- rounds --------------------------------------------------------------------------------------- */
