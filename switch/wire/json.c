@@ -1,7 +1,13 @@
 #include "switch/wire/json.h"
+#include "switch/wire/json_hash.h"
 
 #include <sodium.h>
 #include <string.h>
+
+void th_json_fix_hash(void)
+{
+    json_object_seed(1);
+}
 
 json_t *th_json_read(struct th_bytes text, json_error_t *error)
 {

@@ -1,0 +1,59 @@
+/*
+ * faults.h - what goes wrong in a run besides what its scenario does, and what else makes it another
+ * run: numbers with names, as text.
+ *
+ *     loss=50,delay=20,nat=300
+ *
+ * is the last part of a replay token. What is not named has its usual value.
+ *
+ * Floor:  7 (sim).
+ * Thread: any.
+ */
+#ifndef TH_SIM_FAULTS_H
+#define TH_SIM_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TH_FAULTS_TEXT_MAX = 256 };
+
+struct th_faults {
+    uint32_t rtt;     /* ms, median of round trips (80) */
+    uint32_t jitter;  /* percent of the way (5) */
+    uint32_t loss;    /* per mille of datagrams, as the next three (0, as all that follow) */
+    uint32_t dup;     /* sent twice */
+    uint32_t reorder; /* overtaken */
+    uint32_t corrupt; /* damaged */
+    uint32_t rate;    /* bytes a second that a node can send; 0: any */
+    uint32_t delay;   /* ms, longest between a message and the server's turn */
+    uint32_t stall;   /* ms, longest that a server is kept from running, one turn in 1000 */
+    uint32_t nat;     /* per mille of the nodes that are behind a NAT, of all kinds */
+    uint32_t skew;    /* ms, longest by which a clock is wrong, either way */
+    uint32_t seeds;   /* nodes that the others know at first (1) */
+    uint32_t lookups; /* to be made at the end (1000) */
+    uint32_t length;  /* ms of virtual time; 0: the scenario's own */
+};
+
+/* How a fault is called and what it may be; the list ends with name NULL. */
+struct th_fault_kind {
+    const char *name;
+    size_t offset; /* of its uint32_t in struct th_faults */
+    uint32_t usual, max;
+    const char *meaning;
+};
+extern const struct th_fault_kind th_fault_kinds[];
+
+void th_faults_init(struct th_faults *faults);
+
+/* The value of one kind, for loops over all. */
+uint32_t *th_fault_of(struct th_faults *faults, const struct th_fault_kind *kind);
+
+/* Reads "name=number,…" over the usual values; "" is none. False for anything else, with the part
+ * that is wrong copied to wrong (TH_FAULTS_TEXT_MAX). */
+bool th_faults_read(struct th_faults *faults, const char *text, char *wrong);
+
+/* Writes those that are not as usual; "" when all are. */
+void th_faults_write(const struct th_faults *faults, char text[TH_FAULTS_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * scenario.h - what happens in a run: a short C function over a world, and what it reads best with.
+ *
+ *     static void cold(struct th_sim *sim)
+ *     {
+ *         th_sim_add_nodes(sim);
+ *         th_sim_start_all(sim, 0);
+ *         th_sim_wait_ready(sim, 5 * TH_SIM_MINUTE);
+ *         th_sim_run_to(sim, sim->length);
+ *         th_sim_look_up(sim, sim->plan.faults.lookups);
+ *     }
+ *
+ * Its world (sim->world, world.h) is there for all else. Draw from sim->world.rng and from nothing else.
+ *
+ * Floor:  7 (sim).
+ * Thread: one.
+ */
+#ifndef TH_SIM_SCENARIO_H
+#define TH_SIM_SCENARIO_H
+
+#include "tools/sim/world.h"
+
+#define TH_SIM_SECOND ((th_ms)1000)
+#define TH_SIM_MINUTE (60 * TH_SIM_SECOND)
+
+enum { TH_SIM_FAILURES_MAX = 16, TH_SIM_FAILURE_TEXT = 240, TH_SIM_NODES_MAX = 1000000 };
+
+struct th_sim;
+
+struct th_scenario {
+    const char *name;
+    const char *about;  /* one line, for `thsim list` */
+    unsigned nodes;     /* when nothing else is asked for */
+    unsigned nodes_min; /* fewer make no sense */
+    th_ms length;
+    void (*run)(struct th_sim *sim);
+};
+
+/* All there are, in the order of `thsim list`; ends with NULL. A new one is added in scenario.c. */
+extern const struct th_scenario *const th_scenarios[];
+
+/* NULL when there is none of that name. */
+const struct th_scenario *th_scenario_find(const char *name);
+
+/* All that makes a run the run it is: what a replay token says. */
+struct th_sim_plan {
+    const struct th_scenario *scenario;
+    unsigned nodes;
+    uint64_t rng_seed;
+    struct th_faults faults;
+};
+
+/* What came of random lookups. The lists have `told` entries; times include handshakes. */
+struct th_sim_lookups {
+    uint64_t sent, told, found;
+    uint64_t room;
+    uint32_t *hops, *asked, *took_ms; /* of those that were found: `found` entries */
+};
+
+struct th_sim_failure {
+    char check[32];
+    char text[TH_SIM_FAILURE_TEXT];
+};
+
+struct th_sim {
+    struct th_sim_plan plan;
+    th_ms length; /* of this run */
+    struct th_world world;
+    struct th_seeds seeds; /* entries of the first nodes, which the others know */
+    struct th_sim_lookups lookups;
+    th_ms all_ready_at; /* 0: not yet */
+
+    uint64_t checks; /* that were made */
+    unsigned failure_count;
+    struct th_sim_failure failure[TH_SIM_FAILURES_MAX]; /* the first of them */
+    bool is_quiet;                                      /* no progress on stderr */
+    uint64_t began_us, told_us;                         /* wall time */
+    uint64_t told_turns;
+};
+
+/* --- for scenarios --- */
+
+/* Adds plan.nodes nodes; the first plan.faults.seeds know each other, the others know them. */
+void th_sim_add_nodes(struct th_sim *sim);
+
+/* Starts all that are down, at moments drawn from the next `within` ms; the seeds at once. */
+void th_sim_start_all(struct th_sim *sim, th_ms within);
+
+/* Runs until every node that is up is ready: the check "ready", which fails at `limit`. */
+void th_sim_wait_ready(struct th_sim *sim, th_ms limit);
+
+/* Runs to a moment of virtual time; says on stderr now and then how far it is. */
+void th_sim_run_to(struct th_sim *sim, th_ms until);
+
+/* Makes lookups from and to random nodes that are up, and runs until each has been told: the check
+ * "dials", which fails when one is told twice or never. */
+void th_sim_look_up(struct th_sim *sim, unsigned count);
+
+/* --- for checkers and scenarios --- */
+
+/* Notes that something was checked, and, when it does not hold, that the run has failed, with what
+ * was found and the virtual time; name: at most 31 letters. Returns is_so. */
+bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
