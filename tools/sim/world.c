@@ -249,7 +249,7 @@ void th_world_entry(const struct th_world_node *node, struct th_seed *out)
 {
     *out = (struct th_seed){.id = node->id.hashname,
                             .parts = node->id.parts,
-                            .key = node->id.cs3a.pub,
+                            .key = node->id.keys.pub,
                             .paths = {.count = 1, .addr = {th_sim_port_addr(node->port)}}};
 }
 
