@@ -1,5 +1,5 @@
 /* Calls: exactly one outcome, on time, and nothing after it. */
-#include "tests/unit/run_probe.h"
+#include "tests/unit/run_hosts.h"
 
 /* A caller that calls `callee` when it is sent a number. */
 static th_pid spawn_pair(struct stage *stage, struct probe *caller, struct probe *callee)
@@ -32,106 +32,97 @@ static enum th_err dies(struct probe *probe, const struct th_self *self, struct 
 /* C6 */
 static void call_is_answered_on_the_callers_turn(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe caller = {0}, callee = {.on_msg = probe_answers};
-        tell(&stage, spawn_pair(&stage, &caller, &callee), 41);
+    struct stage *stage = *state;
+    struct probe caller = {0}, callee = {.on_msg = probe_answers};
+    tell(stage, spawn_pair(stage, &caller, &callee), 41);
 
-        th_host_sim_run(stage.host, 10);
+    stage_run(stage, 10);
 
-        assert_int_equal(caller.replies, 1);
-        assert_int_equal(caller.why, TH_OK);
-        assert_int_equal(caller.answer, 42);
-        assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
-        th_host_sim_close(stage.host);
-    }
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_OK);
+    assert_int_equal(caller.answer, 42);
+    assert_int_equal(stage_next(stage), TH_NEVER);
+    stage_close(stage);
 }
 
 /* C1 */
 static void reply_with_another_reference_is_not_taken(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
-    th_host_sim_run(stage.host, 1);
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_run(stage, 1);
 
-    th_reply(stage.host, (struct th_from){from.pid, from.ref + 1}, probe_number(13));
-    th_reply(stage.host, (struct th_from){from.pid, 0}, probe_number(13));
-    th_reply(stage.host, (struct th_from){callee.pid, from.ref}, probe_number(13));
-    th_reply(stage.host, (struct th_from){0, from.ref}, probe_number(13));
-    th_reply(stage.host, (struct th_from){UINT64_MAX, from.ref}, probe_number(13));
-    th_host_sim_run(stage.host, 1);
+    th_reply(stage->host, (struct th_from){from.pid, from.ref + 1}, probe_number(13));
+    th_reply(stage->host, (struct th_from){from.pid, 0}, probe_number(13));
+    th_reply(stage->host, (struct th_from){callee.pid, from.ref}, probe_number(13));
+    th_reply(stage->host, (struct th_from){0, from.ref}, probe_number(13));
+    th_reply(stage->host, (struct th_from){UINT64_MAX, from.ref}, probe_number(13));
+    stage_run(stage, 1);
     assert_int_equal(caller.replies, 0);
 
-    th_reply(stage.host, from, probe_number(42));
-    th_host_sim_run(stage.host, 1);
+    th_reply(stage->host, from, probe_number(42));
+    stage_run(stage, 1);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.answer, 42);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* C2 */
 static void call_of_the_dead_or_unregistered_is_told_gone_at_once(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe caller = {0}, callee = {0};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    th_stop(stage.host, caller.other, TH_OK);
-    th_host_sim_run(stage.host, 1);
+    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_stop(stage->host, caller.other, TH_OK);
+    stage_run(stage, 1);
 
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 0);
+    tell(stage, pid, 1);
+    stage_run(stage, 0);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_GONE);
 
-    caller.other = th_whereis(stage.host, 0, "nobody");
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 0);
+    caller.other = th_whereis(stage->host, 0, "nobody");
+    tell(stage, pid, 1);
+    stage_run(stage, 0);
     assert_int_equal(caller.replies, 2);
     assert_int_equal(caller.why, TH_GONE);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* C2, C3 */
 static void callee_that_dies_before_it_replies_is_told_gone_once(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe caller = {0}, callee = {.on_msg = dies};
-        tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+    struct stage *stage = *state;
+    struct probe caller = {0}, callee = {.on_msg = dies};
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
 
-        th_host_sim_run(stage.host, 20000);
+    stage_run(stage, 20000);
 
-        assert_int_equal(caller.replies, 1);
-        assert_int_equal(caller.why, TH_GONE);
-        assert_int_equal(caller.downs, 0);
-        th_host_sim_close(stage.host);
-    }
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_GONE);
+    assert_int_equal(caller.downs, 0);
+    stage_close(stage);
 }
 
 /* C2: the call still waits in the mailbox of a server that is stopped. */
 static void call_that_waits_when_its_callee_is_stopped_is_told_gone(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    assert_int_equal(th_suspend(stage.host, caller.other, 60000), TH_OK);
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 1);
+    th_pid pid = spawn_pair(stage, &caller, &callee);
+    assert_int_equal(th_suspend(stage->host, caller.other, 60000), TH_OK);
+    tell(stage, pid, 1);
+    stage_run(stage, 1);
     assert_int_equal(caller.replies, 0);
 
-    th_stop(stage.host, caller.other, TH_SHUTDOWN);
-    th_host_sim_run(stage.host, 0);
+    th_stop(stage->host, caller.other, TH_SHUTDOWN);
+    stage_run(stage, 0);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_GONE);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static enum th_err answers_and_dies(struct probe *probe, const struct th_self *self,
@@ -144,63 +135,130 @@ static enum th_err answers_and_dies(struct probe *probe, const struct th_self *s
 /* C3 */
 static void death_after_the_reply_is_not_told(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe caller = {0}, callee = {.on_msg = answers_and_dies};
-        tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+    struct stage *stage = *state;
+    struct probe caller = {0}, callee = {.on_msg = answers_and_dies};
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
 
-        th_host_sim_run(stage.host, 20000);
+    stage_run(stage, 20000);
 
-        assert_int_equal(caller.replies, 1);
-        assert_int_equal(caller.why, TH_OK);
-        assert_int_equal(caller.downs, 0);
-        th_host_sim_close(stage.host);
-    }
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_OK);
+    assert_int_equal(caller.downs, 0);
+    stage_close(stage);
 }
 
 /* C4, C3 */
 static void call_times_out_once_and_its_late_reply_is_dropped(void **state)
 {
+    struct stage *stage = *state;
+    struct th_from from = {0};
+    struct probe caller = {.patience_ms = PATIENCE_MS};
+    struct probe callee = {.on_msg = keeps_call, .data = &from};
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+
+    stage_run(stage, 1000);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.why, TH_TIMED_OUT);
+
+    th_reply(stage->host, from, probe_number(42));
+    th_stop(stage->host, caller.other, TH_IO);
+    stage_run(stage, 20000);
+    assert_int_equal(caller.replies, 1);
+    assert_int_equal(caller.downs, 0);
+    stage_close(stage);
+}
+
+/* C4 */
+static void call_times_out_when_its_time_is_over_and_not_before(void **state)
+{
     (void)state;
     struct stage stage = stage_open(0);
-    struct th_from from = {0};
-    struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
+    struct probe caller = {0}, callee = {0};
     tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
 
     th_host_sim_run(stage.host, TH_CALL_MS_DEFAULT - 1);
     assert_int_equal(caller.replies, 0);
     th_host_sim_run(stage.host, 1);
+
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_TIMED_OUT);
+    th_host_sim_close(stage.host);
+}
 
-    th_reply(stage.host, from, probe_number(42));
-    th_stop(stage.host, caller.other, TH_IO);
-    th_host_sim_run(stage.host, 20000);
+/* on_msg and on_alarm: answers when the caller's patience ends. */
+static enum th_err answers_at_the_last_moment(struct probe *probe, const struct th_self *self,
+                                              struct th_msg *msg)
+{
+    probe->alarm_at = self->now.mono + PATIENCE_MS;
+    return keeps_call(probe, self, msg);
+}
+
+static enum th_err answers_kept_call(struct probe *probe, const struct th_self *self)
+{
+    th_reply(self->host, *(struct th_from *)probe->data, probe_number(42));
+    return TH_OK;
+}
+
+/* C2, C3, C4: whichever is first. */
+static void call_whose_reply_time_out_and_death_meet_is_told_one_of_them(void **state)
+{
+    struct stage *stage = *state;
+    struct th_from from = {0};
+    struct probe caller = {.patience_ms = PATIENCE_MS};
+    struct probe callee = {
+        .on_msg = answers_at_the_last_moment, .on_alarm = answers_kept_call, .data = &from};
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+
+    stage_run(stage, PATIENCE_MS - 1);
+    th_stop(stage->host, caller.other, TH_OK);
+    stage_run_a_little(stage, stage->seed % 4);
+    stage_run(stage, 1000);
+
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.downs, 0);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
+}
+
+/* A7, C4: each of two servers has its own, and at its own time. */
+static void time_out_is_told_to_who_called_and_to_nobody_else(void **state)
+{
+    struct stage *stage = *state;
+    struct probe callees[2] = {0};
+    struct probe callers[2] = {{.patience_ms = PATIENCE_MS}, {.patience_ms = 60000}};
+    for (int i = 0; i < 2; i++)
+        tell(stage, spawn_pair(stage, &callers[i], &callees[i]), 1);
+
+    stage_run(stage, 1000);
+    assert_int_equal(callers[0].replies, 1);
+    assert_int_equal(callers[0].why, TH_TIMED_OUT);
+    assert_int_equal(callers[1].replies, 0);
+
+    th_stop(stage->host, callers[1].other, TH_OK);
+    stage_run(stage, 1000);
+    assert_int_equal(callers[0].replies, 1);
+    assert_int_equal(callers[1].replies, 1);
+    assert_int_equal(callers[1].why, TH_GONE);
+    stage_close(stage);
 }
 
 /* C3 */
 static void second_reply_is_dropped(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
-    th_host_sim_run(stage.host, 1);
+    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_run(stage, 1);
 
-    th_reply(stage.host, from, probe_number(42));
-    th_reply(stage.host, from, probe_number(43)); /* before the first was handled */
-    th_host_sim_run(stage.host, 1);
-    th_reply(stage.host, from, probe_number(44)); /* and after */
-    th_host_sim_run(stage.host, 20000);
+    th_reply(stage->host, from, probe_number(42));
+    th_reply(stage->host, from, probe_number(43)); /* before the first was handled */
+    stage_run(stage, 1);
+    th_reply(stage->host, from, probe_number(44)); /* and after */
+    stage_run(stage, 20000);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.answer, 42);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static enum th_err calls_then_cancels(struct probe *probe, const struct th_self *self,
@@ -219,42 +277,40 @@ static enum th_err calls_then_cancels(struct probe *probe, const struct th_self 
 /* C3: also when the reply waits in the mailbox already. */
 static void cancelled_call_is_never_told(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 200; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe caller = {0}, callee = {.on_msg = probe_answers};
-        th_pid pid = spawn_pair(&stage, &caller, &callee);
-        caller.on_msg = calls_then_cancels;
-        tell(&stage, pid, 1);
-        tell(&stage, pid, 0); /* arrives before any reply, which may come before it is handled */
+    struct stage *stage = *state;
+    struct probe caller = {0}, callee = {.on_msg = probe_answers};
+    th_pid pid = spawn_pair(stage, &caller, &callee);
+    caller.on_msg = calls_then_cancels;
+    assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
+    tell(stage, pid, 1);
+    tell(stage, pid, 0); /* arrives before any reply, which may come before it is handled */
+    assert_int_equal(th_resume(stage->host, pid), TH_OK);
 
-        th_host_sim_run(stage.host, 20000);
+    stage_run(stage, 20000);
 
-        assert_int_equal(caller.replies, 0);
-        assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
-        th_host_sim_close(stage.host);
-    }
+    assert_int_equal(caller.replies, 0);
+    assert_int_equal(stage_next(stage), TH_NEVER);
+    stage_close(stage);
 }
 
 /* C3 */
 static void caller_that_dies_leaves_nothing_behind(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 1);
+    th_pid pid = spawn_pair(stage, &caller, &callee);
+    tell(stage, pid, 1);
+    stage_run(stage, 1);
 
-    th_stop(stage.host, pid, TH_OK);
-    th_host_sim_run(stage.host, 1);
-    th_reply(stage.host, from, probe_number(42));
-    th_host_sim_run(stage.host, 20000);
+    th_stop(stage->host, pid, TH_OK);
+    stage_run(stage, 1);
+    th_reply(stage->host, from, probe_number(42));
+    stage_run(stage, 20000);
 
     assert_int_equal(caller.replies, 0);
-    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
-    th_host_sim_close(stage.host);
+    assert_int_equal(stage_next(stage), TH_NEVER);
+    stage_close(stage);
 }
 
 /* --- deadlocks that cannot be --- */
@@ -283,37 +339,34 @@ static enum th_err asks_round(struct probe *probe, const struct th_self *self, s
         th_reply(self->host, from, probe_number(0));
         return TH_OK;
     }
-    return th_call(self, probe->other, probe_number(left - 1), 1000, on_inner_reply,
+    return th_call(self, probe->other, probe_number(left - 1), 60000, on_inner_reply,
                    th_mem_copy(&from, sizeof from), NULL);
 }
 
 /* C5 */
 static void servers_that_call_each_other_in_a_ring_all_get_answers(void **state)
 {
-    (void)state;
     enum { RING_MAX = 5, DEPTH = 12 };
-    for (uint64_t seed = 0; seed < 200; seed++) {
-        unsigned size = 1 + (unsigned)seed % RING_MAX; /* 1: a server that calls itself */
-        struct stage stage = stage_open(seed);
-        struct probe ring[RING_MAX] = {0};
-        th_pid pids[RING_MAX];
-        for (unsigned i = 0; i < size; i++) {
-            ring[i].on_msg = asks_round;
-            pids[i] = stage_spawn(&stage, &ring[i]);
-        }
-        for (unsigned i = 0; i < size; i++)
-            ring[i].other = pids[(i + 1) % size];
-
-        for (unsigned i = 0; i < size; i++) /* all at once, each through the whole ring and more */
-            tell(&stage, pids[i], DEPTH);
-        th_host_sim_run(stage.host, 1);
-
-        for (unsigned i = 0; i < size; i++) {
-            if (ring[i].replies != DEPTH || ring[i].why != TH_OK)
-                fail_msg("seed=%u server=%u replies=%u", (unsigned)seed, i, ring[i].replies);
-        }
-        th_host_sim_close(stage.host);
+    struct stage *stage = *state;
+    unsigned size = 1 + (unsigned)stage->seed % RING_MAX; /* 1: a server that calls itself */
+    struct probe ring[RING_MAX] = {0};
+    th_pid pids[RING_MAX];
+    for (unsigned i = 0; i < size; i++) {
+        ring[i].on_msg = asks_round;
+        pids[i] = stage_spawn(stage, &ring[i]);
     }
+    for (unsigned i = 0; i < size; i++)
+        ring[i].other = pids[(i + 1) % size];
+
+    for (unsigned i = 0; i < size; i++) /* all at once, each through the whole ring and more */
+        tell(stage, pids[i], DEPTH);
+    stage_run(stage, 1);
+
+    for (unsigned i = 0; i < size; i++) {
+        assert_int_equal(ring[i].replies, DEPTH);
+        assert_int_equal(ring[i].why, TH_OK);
+    }
+    stage_close(stage);
 }
 
 static enum th_err calls_and_waits(struct probe *probe, const struct th_self *self,
@@ -329,18 +382,17 @@ static enum th_err calls_and_waits(struct probe *probe, const struct th_self *se
 /* C5 */
 static void blocking_call_from_a_server_is_refused_at_once(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
+    th_pid pid = spawn_pair(stage, &caller, &callee);
     caller.on_msg = calls_and_waits;
 
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 0);
+    tell(stage, pid, 1);
+    stage_run(stage, 0);
 
     assert_int_equal(caller.why, TH_WOULD_DEADLOCK);
     assert_int_equal(callee.msgs, 0);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* C5, C2, C4 */
@@ -392,21 +444,22 @@ static enum th_err runs_errand(struct probe *probe, const struct th_self *self, 
 /* C6 */
 static void reply_may_come_later_and_from_another_server(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = delegates}, helper = {.on_msg = runs_errand};
-    callee.other = stage_spawn(&stage, &helper);
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    assert_int_equal(th_suspend(stage.host, callee.other, 3000), TH_OK);
+    callee.other = stage_spawn(stage, &helper);
+    th_pid pid = spawn_pair(stage, &caller, &callee);
+    assert_int_equal(th_suspend(stage->host, callee.other, 60000), TH_OK);
 
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 2999);
+    tell(stage, pid, 1);
+    stage_run(stage, 1);
     assert_int_equal(caller.replies, 0);
-    th_host_sim_run(stage.host, 1);
+    assert_int_equal(th_resume(stage->host, callee.other), TH_OK);
+    stage_run(stage, 1);
 
+    assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(caller.answer, 42);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static enum th_err calls_without_waiting(struct probe *probe, const struct th_self *self,
@@ -414,26 +467,23 @@ static enum th_err calls_without_waiting(struct probe *probe, const struct th_se
 {
     (void)msg;
     enum th_err err = probe_call(probe, self, 1);
-    probe->answer = probe->replies; /* still none, though the callee is gone */
+    *(unsigned *)probe->data = probe->replies; /* still none, though the callee is gone */
     return err;
 }
 
 static void outcome_never_comes_from_inside_the_call(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    struct probe caller = {.on_msg = calls_without_waiting, .answer = 99};
-    th_pid pid = stage_spawn(&stage, &caller);
+    struct stage *stage = *state;
+    unsigned replies_inside = 99;
+    struct probe caller = {.on_msg = calls_without_waiting, .data = &replies_inside};
+    th_pid pid = stage_spawn(stage, &caller);
 
-    tell(&stage, pid, 1);
-    while (caller.msgs == 0)
-        th_host_sim_once(stage.host);
-    assert_int_equal(caller.answer, 0);
-    assert_int_equal(caller.replies, 0);
-    th_host_sim_run(stage.host, 1);
+    tell(stage, pid, 1);
+    stage_run(stage, 1);
 
+    assert_int_equal(replies_inside, 0);
     assert_int_equal(caller.replies, 1);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* --- limits --- */
@@ -542,21 +592,24 @@ static void nothing_piles_up_however_many_calls_are_made(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(call_is_answered_on_the_callers_turn),
-        cmocka_unit_test(reply_with_another_reference_is_not_taken),
-        cmocka_unit_test(call_of_the_dead_or_unregistered_is_told_gone_at_once),
-        cmocka_unit_test(callee_that_dies_before_it_replies_is_told_gone_once),
-        cmocka_unit_test(call_that_waits_when_its_callee_is_stopped_is_told_gone),
-        cmocka_unit_test(death_after_the_reply_is_not_told),
-        cmocka_unit_test(call_times_out_once_and_its_late_reply_is_dropped),
-        cmocka_unit_test(second_reply_is_dropped),
-        cmocka_unit_test(cancelled_call_is_never_told),
-        cmocka_unit_test(caller_that_dies_leaves_nothing_behind),
-        cmocka_unit_test(servers_that_call_each_other_in_a_ring_all_get_answers),
-        cmocka_unit_test(blocking_call_from_a_server_is_refused_at_once),
+        ON_EVERY_HOST(call_is_answered_on_the_callers_turn),
+        ON_EVERY_HOST(reply_with_another_reference_is_not_taken),
+        ON_EVERY_HOST(call_of_the_dead_or_unregistered_is_told_gone_at_once),
+        ON_EVERY_HOST(callee_that_dies_before_it_replies_is_told_gone_once),
+        ON_EVERY_HOST(call_that_waits_when_its_callee_is_stopped_is_told_gone),
+        ON_EVERY_HOST(death_after_the_reply_is_not_told),
+        ON_EVERY_HOST(call_times_out_once_and_its_late_reply_is_dropped),
+        cmocka_unit_test(call_times_out_when_its_time_is_over_and_not_before),
+        ON_EVERY_HOST(call_whose_reply_time_out_and_death_meet_is_told_one_of_them),
+        ON_EVERY_HOST(time_out_is_told_to_who_called_and_to_nobody_else),
+        ON_EVERY_HOST(second_reply_is_dropped),
+        ON_EVERY_HOST(cancelled_call_is_never_told),
+        ON_EVERY_HOST(caller_that_dies_leaves_nothing_behind),
+        ON_EVERY_HOST(servers_that_call_each_other_in_a_ring_all_get_answers),
+        ON_EVERY_HOST(blocking_call_from_a_server_is_refused_at_once),
         cmocka_unit_test(blocking_call_of_a_plain_thread_has_the_same_outcomes),
-        cmocka_unit_test(reply_may_come_later_and_from_another_server),
-        cmocka_unit_test(outcome_never_comes_from_inside_the_call),
+        ON_EVERY_HOST(reply_may_come_later_and_from_another_server),
+        ON_EVERY_HOST(outcome_never_comes_from_inside_the_call),
         cmocka_unit_test(outstanding_calls_are_limited),
         cmocka_unit_test(call_without_memory_fails_and_is_not_told_later),
         cmocka_unit_test(nothing_piles_up_however_many_calls_are_made),

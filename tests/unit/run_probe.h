@@ -35,6 +35,7 @@ struct probe {
 
     /* For its functions. */
     th_pid other;
+    th_ms patience_ms; /* of its calls; 0: TH_CALL_MS_DEFAULT */
     uint64_t ref;
     void *data;
 
@@ -159,25 +160,40 @@ static inline th_pid probe_spawn(struct th_host *host, struct th_place *place, c
     return pid;
 }
 
-/* --- a stage: one host_sim with one place --- */
+/* --- a stage: one host_sim with one place; run_hosts.h opens others --- */
+
+enum { STAGE_PLACES = 3 };
 
 struct stage {
     struct th_host *host;
-    struct th_place *place;
+    struct th_place *place;                /* the first of them */
+    struct th_place *places[STAGE_PLACES]; /* servers are spread over them */
+    unsigned place_count;
+    unsigned spawned;
+    uint64_t seed;
+    bool has_threads;
+    th_pid ushers[STAGE_PLACES];
 };
 
 static inline struct stage stage_open(uint64_t seed)
 {
-    struct stage stage;
+    struct stage stage = {.seed = seed, .place_count = 1};
 
     assert_int_equal(th_host_sim_new(&stage.host, seed), TH_OK);
-    assert_int_equal(th_host_sim_place(stage.host, "all", &stage.place), TH_OK);
+    assert_int_equal(th_host_sim_place(stage.host, "all", &stage.places[0]), TH_OK);
+    stage.place = stage.places[0];
     return stage;
+}
+
+/* Where the next server is to live. */
+static inline struct th_place *stage_next_place(struct stage *stage)
+{
+    return stage->places[stage->spawned++ % stage->place_count];
 }
 
 static inline th_pid stage_spawn(struct stage *stage, struct probe *probe)
 {
-    return probe_spawn(stage->host, stage->place, NULL, probe);
+    return probe_spawn(stage->host, stage_next_place(stage), NULL, probe);
 }
 
 static inline bool stage_is_alive(struct stage *stage, th_pid pid)
@@ -247,12 +263,14 @@ static inline enum th_err probe_on_reply(void *state, const struct th_self *self
     return TH_OK;
 }
 
-/* Calls probe->other with a number, for 5 s. */
+/* Calls probe->other with a number. */
 static inline enum th_err probe_call(struct probe *probe, const struct th_self *self,
                                      uint64_t number)
 {
-    return th_call(self, probe->other, probe_number(number), TH_CALL_MS_DEFAULT, probe_on_reply,
-                   NULL, &probe->ref);
+    th_ms timeout_ms = probe->patience_ms ? probe->patience_ms : TH_CALL_MS_DEFAULT;
+
+    return th_call(self, probe->other, probe_number(number), timeout_ms, probe_on_reply, NULL,
+                   &probe->ref);
 }
 
 /* on_msg: passes what it gets on to probe->other as a call. */

@@ -275,7 +275,8 @@ static void names_that_change_on_many_threads_are_known_in_the_end(void **state)
     struct th_host *host = open_host();
     struct th_place *places[3] = {open_place(host, "one"), open_place(host, "two"),
                                   open_place(host, "three")};
-    struct stage stage = {.host = host, .place = places[0]};
+    struct stage stage = {
+        .host = host, .place = places[0], .places = {places[0]}, .place_count = 1};
     struct board board = {.stage = stage};
     static struct probe probes[40][5];
     static char called[40][8];
