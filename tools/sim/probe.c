@@ -3,7 +3,7 @@
 #include "switch/base/mem.h"
 
 enum {
-    AGAIN_MS = 100,
+    AGAIN_MS = 1,
     KINDS = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_LINK_UP | TH_EV_LINK_DOWN |
             TH_EV_STATE
 };
@@ -116,15 +116,34 @@ static void report(struct th_world_node *node, const struct th_event *event)
 
 /* --- the server --- */
 
+static enum th_err on_status(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
+{
+    struct probe *probe = state;
+
+    (void)self, (void)ctx;
+    if (why == TH_OK) {
+        const struct th_bootstrap_status *status = reply->body;
+        if (status->state != probe->node->node_state)
+            on_state(probe->node, status->state);
+    }
+    return TH_OK;
+}
+
+/* What was announced before we were told is asked for; a bootstrap that is not there yet will announce. */
 static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
                                  enum th_err why, struct th_msg *reply)
 {
     struct probe *probe = state;
 
     (void)ctx, (void)reply;
-    if (why != TH_OK)
+    if (why != TH_OK) {
         probe->subscribe_at = self->now.mono + AGAIN_MS;
-    return TH_OK;
+        return TH_OK;
+    }
+    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_BOOTSTRAP),
+                   (struct th_msg){.kind = &th_bootstrap_msg_status}, TH_CALL_MS_DEFAULT, on_status,
+                   NULL, NULL);
 }
 
 /* The manager is restarted when it fails; until then there is none. */
