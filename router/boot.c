@@ -168,10 +168,15 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
     return TH_OK;
 }
 
+static bool is_refusal(enum th_err why)
+{
+    return why == TH_EOF || why == TH_REFUSED || why == TH_LIMIT;
+}
+
 static void end_link_of(struct th_boot *boot, struct th_boot_source *source, struct th_now now,
                         enum th_err why)
 {
-    if (why == TH_EOF || why == TH_REFUSED || why == TH_LIMIT) {
+    if (is_refusal(why)) {
         refuse(boot, source, now);
     } else if (source->phase == TH_BOOT_LINKING) {
         fail(boot, source, now);
@@ -197,6 +202,15 @@ static void begin_again(struct th_boot *boot, struct th_now now)
     }
 }
 
+/* Who has no room for us still answers seeks, and so leads to others who have. */
+static void ask_who_refused(struct th_boot *boot, const struct th_boot_source *source,
+                            enum th_err why)
+{
+    if (source && source->is_line_up && is_refusal(why) &&
+        (boot->dial == TH_BOOT_DIAL_NONE || boot->dial == TH_BOOT_DIAL_ENDED))
+        look_for_ourselves(boot);
+}
+
 static void drop_link(struct th_boot *boot, struct th_now now, struct th_hashname id,
                       enum th_err why)
 {
@@ -209,6 +223,8 @@ static void drop_link(struct th_boot *boot, struct th_now now, struct th_hashnam
         end_link_of(boot, source, now, why);
     if (link && boot->link_count == 0)
         begin_again(boot, now);
+    else if (boot->link_count == 0)
+        ask_who_refused(boot, source, why);
 }
 
 /* --- what follows from it all ----------------------------------------------------------------------- */

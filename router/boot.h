@@ -3,7 +3,8 @@
  *
  * Sources are the configured seeds, the peers remembered from the last run, and the peers met in this
  * one. A few are tried at a time. Once a link to a node that seeds is up the node looks for itself,
- * which makes it known to its neighbours, and is ready. When no link is left it begins again.
+ * which makes it known to its neighbours, and is ready. It also looks for itself when the first that it
+ * reaches have no room for a link: they lead to others. When no link is left it begins again.
  *
  *     th_boot_init(&boot, &own_hashname, &rng);
  *     th_boot_add(&boot, &seed, TH_BOOT_CONFIGURED);

@@ -597,6 +597,49 @@ static void no_more_than_three_configured_seeds_are_forced_on_the_table(void **s
     end(&w);
 }
 
+/* Found by the simulator: of 300 nodes with one seed, those that came when it was full stayed alone. */
+static void node_whose_seed_has_no_room_looks_for_others_through_it(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    add(&w, 1, TH_BOOT_CONFIGURED);
+    start(&w);
+    pass(&w, TH_BOOT_START_MS);
+    line_up(&w, 1);
+    assert_int_equal(w.dials, 0);
+
+    link_down(&w, 1, TH_REFUSED);
+    assert_int_equal(w.dials, 1);
+    dialed(&w, TH_OK, 1);
+    assert_int_not_equal(w.boot.state, TH_BOOT_READY);
+    line_up(&w, 2);
+    link_up(&w, 2, true);
+
+    assert_int_equal(w.boot.state, TH_BOOT_READY);
+    end(&w);
+}
+
+static void node_that_is_refused_again_looks_again(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    add(&w, 1, TH_BOOT_CONFIGURED);
+    start(&w);
+    pass(&w, TH_BOOT_START_MS);
+    line_up(&w, 1);
+    link_down(&w, 1, TH_REFUSED);
+    dialed(&w, TH_NOT_FOUND, 1);
+
+    pass(&w, 3000); /* longer than the first pause */
+    assert_int_equal(w.links, 2);
+    link_down(&w, 1, TH_REFUSED);
+
+    assert_int_equal(w.dials, 2);
+    end(&w);
+}
+
 static void search_that_found_nobody_to_ask_is_made_again(void **state)
 {
     struct world w;
@@ -791,6 +834,8 @@ int main(void)
         cmocka_unit_test(seed_that_ended_the_link_is_asked_at_once_when_nobody_else_is_left),
         cmocka_unit_test(seed_that_ended_the_link_and_was_started_anew_is_asked_at_once),
         cmocka_unit_test(no_more_than_three_configured_seeds_are_forced_on_the_table),
+        cmocka_unit_test(node_whose_seed_has_no_room_looks_for_others_through_it),
+        cmocka_unit_test(node_that_is_refused_again_looks_again),
         cmocka_unit_test(search_that_found_nobody_to_ask_is_made_again),
         cmocka_unit_test(answer_to_a_search_from_before_the_links_were_lost_counts_for_nothing),
         cmocka_unit_test(seed_with_a_wrong_key_is_not_tried_again),
