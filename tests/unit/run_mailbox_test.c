@@ -1,5 +1,5 @@
 /* Mailboxes: order, limits, and what becomes of messages that nobody can get. */
-#include "tests/unit/run_probe.h"
+#include "tests/unit/run_hosts.h"
 
 /* on_msg: notes the numbers as letters. */
 static enum th_err notes(struct probe *probe, const struct th_self *self, struct th_msg *msg)
@@ -18,20 +18,17 @@ static void post_text(struct th_host *host, th_pid to, const char *text)
 
 static void messages_of_one_sender_arrive_in_the_order_of_sending(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe probe = {.on_msg = notes};
-        th_pid pid = stage_spawn(&stage, &probe);
+    struct stage *stage = *state;
+    struct probe probe = {.on_msg = notes};
+    th_pid pid = stage_spawn(stage, &probe);
 
-        post_text(stage.host, pid, "abc");
-        th_host_sim_once(stage.host);
-        post_text(stage.host, pid, "def");
-        th_host_sim_run(stage.host, 1);
+    post_text(stage->host, pid, "abc");
+    stage_run_a_little(stage, stage->seed % 5);
+    post_text(stage->host, pid, "def");
+    stage_run(stage, 1);
 
-        assert_string_equal(probe.trace, "abcdef");
-        th_host_sim_close(stage.host);
-    }
+    assert_string_equal(probe.trace, "abcdef");
+    stage_close(stage);
 }
 
 /* on_msg: posts a, replies, posts b: to whom it is asked by. */
@@ -39,9 +36,9 @@ static enum th_err posts_around_a_reply(struct probe *probe, const struct th_sel
                                         struct th_msg *msg)
 {
     (void)probe;
-    assert_int_equal(th_post(self->host, msg->from, probe_number('a')), TH_OK);
+    TH_CHECK(th_post(self->host, msg->from, probe_number('a')) == TH_OK);
     th_reply(self->host, th_from_of(msg), probe_number(1));
-    assert_int_equal(th_post(self->host, msg->from, probe_number('b')), TH_OK);
+    TH_CHECK(th_post(self->host, msg->from, probe_number('b')) == TH_OK);
     return TH_OK;
 }
 
@@ -55,24 +52,21 @@ static enum th_err notes_reply(void *state, const struct th_self *self, void *ct
 
 static enum th_err asks(struct probe *probe, const struct th_self *self)
 {
-    return th_call(self, probe->other, probe_number(0), 1000, notes_reply, NULL, NULL);
+    return th_call(self, probe->other, probe_number(0), 60000, notes_reply, NULL, NULL);
 }
 
 static void reply_keeps_its_place_among_the_messages_of_its_sender(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        struct probe callee = {.on_msg = posts_around_a_reply};
-        struct probe caller = {.init = asks, .on_msg = notes};
+    struct stage *stage = *state;
+    struct probe callee = {.on_msg = posts_around_a_reply};
+    struct probe caller = {.init = asks, .on_msg = notes};
 
-        caller.other = stage_spawn(&stage, &callee);
-        stage_spawn(&stage, &caller);
-        th_host_sim_run(stage.host, 1);
+    caller.other = stage_spawn(stage, &callee);
+    stage_spawn(stage, &caller);
+    stage_run(stage, 1);
 
-        assert_string_equal(caller.trace, "arb");
-        th_host_sim_close(stage.host);
-    }
+    assert_string_equal(caller.trace, "arb");
+    stage_close(stage);
 }
 
 /* C7 */
@@ -108,24 +102,24 @@ static void flood_at_a_suspended_server_is_bounded_refused_and_counted(void **st
 /* C7: a call that finds no room is told so, and does not wait for its time-out. */
 static void call_of_a_full_mailbox_is_told_full(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe full = {.on_msg = probe_answers}, caller = {.on_msg = probe_calls_on};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &full);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &full);
     spec.mailbox_max = 1;
-    assert_int_equal(th_spawn(stage.host, &spec, &caller.other), TH_OK);
-    th_pid pid = stage_spawn(&stage, &caller);
-    assert_int_equal(th_suspend(stage.host, caller.other, 10000), TH_OK);
-    assert_int_equal(th_post(stage.host, caller.other, probe_number(1)), TH_OK);
+    assert_int_equal(th_spawn(stage->host, &spec, &caller.other), TH_OK);
+    th_pid pid = stage_spawn(stage, &caller);
+    assert_int_equal(th_suspend(stage->host, caller.other, 60000), TH_OK);
+    assert_int_equal(th_post(stage->host, caller.other, probe_number(1)), TH_OK);
 
-    assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_sim_run(stage.host, 0);
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK);
+    stage_run(stage, 0);
 
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_FULL);
-    th_host_sim_run(stage.host, 20000);
+    assert_int_equal(th_resume(stage->host, caller.other), TH_OK);
+    stage_run(stage, 20000);
     assert_int_equal(caller.replies, 1);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* on_msg of a server that fills its own mailbox and still gets its reply. */
@@ -140,41 +134,39 @@ static enum th_err fills_itself(struct probe *probe, const struct th_self *self,
 
 static void reply_reaches_a_server_whose_mailbox_is_full(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe callee = {.on_msg = probe_answers}, caller = {.on_msg = fills_itself};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &caller);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &caller);
     th_pid pid;
     spec.mailbox_max = 5;
-    caller.other = stage_spawn(&stage, &callee);
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
+    caller.other = stage_spawn(stage, &callee);
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
 
-    assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
-    th_host_sim_run(stage.host, 1);
+    assert_int_equal(th_post(stage->host, pid, probe_number(0)), TH_OK);
+    stage_run(stage, 1);
 
     assert_int_equal(caller.why, TH_OK);
     assert_int_equal(caller.answer, 2);
     assert_int_equal(caller.msgs, 6);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static void message_to_nobody_or_a_dead_server_is_refused_and_dropped(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe probe = {0};
-    th_pid pid = stage_spawn(&stage, &probe);
-    assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK); /* waits when it ends */
-    th_stop(stage.host, pid, TH_OK);
-    th_host_sim_run(stage.host, 1);
+    th_pid pid = stage_spawn(stage, &probe);
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK); /* waits when it ends */
+    th_stop(stage->host, pid, TH_OK);
+    stage_run(stage, 1);
 
-    assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_GONE);
-    assert_int_equal(th_post(stage.host, 0, probe_number(1)), TH_GONE);
-    assert_int_equal(th_post(stage.host, UINT64_MAX, probe_number(1)), TH_GONE);
-    assert_int_equal(th_post(stage.host, 12345, probe_number(1)), TH_GONE);
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_GONE);
+    assert_int_equal(th_post(stage->host, 0, probe_number(1)), TH_GONE);
+    assert_int_equal(th_post(stage->host, UINT64_MAX, probe_number(1)), TH_GONE);
+    assert_int_equal(th_post(stage->host, 12345, probe_number(1)), TH_GONE);
 
     assert_int_equal(probe.msgs, 0);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static void pid_of_the_dead_never_means_a_newcomer(void **state)
@@ -263,12 +255,12 @@ static void server_with_much_to_do_does_not_hold_up_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_of_one_sender_arrive_in_the_order_of_sending),
-        cmocka_unit_test(reply_keeps_its_place_among_the_messages_of_its_sender),
+        ON_EVERY_HOST(messages_of_one_sender_arrive_in_the_order_of_sending),
+        ON_EVERY_HOST(reply_keeps_its_place_among_the_messages_of_its_sender),
         cmocka_unit_test(flood_at_a_suspended_server_is_bounded_refused_and_counted),
-        cmocka_unit_test(call_of_a_full_mailbox_is_told_full),
-        cmocka_unit_test(reply_reaches_a_server_whose_mailbox_is_full),
-        cmocka_unit_test(message_to_nobody_or_a_dead_server_is_refused_and_dropped),
+        ON_EVERY_HOST(call_of_a_full_mailbox_is_told_full),
+        ON_EVERY_HOST(reply_reaches_a_server_whose_mailbox_is_full),
+        ON_EVERY_HOST(message_to_nobody_or_a_dead_server_is_refused_and_dropped),
         cmocka_unit_test(pid_of_the_dead_never_means_a_newcomer),
         cmocka_unit_test(receiver_may_keep_a_body),
         cmocka_unit_test(post_without_memory_fails_and_drops_the_body),
