@@ -113,13 +113,15 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
     dial->phase = TH_DIAL_OVER;
     dial->told = NULL;
 
-    *told = (struct th_dialed){.target = dial->request.target,
-                               .result = result,
-                               .is_found = dial->lookup.is_found || dial->has_line,
-                               .has_line = dial->has_line,
-                               .took_ms = self->now.mono - dial->began_at,
-                               .asked = dial->lookup.asked,
-                               .hops = dial->lookup.hops};
+    *told = (struct th_dialed){
+        .target = dial->request.target,
+        .result = result,
+        .is_found = dial->lookup.is_found || dial->has_line,
+        .has_line = dial->has_line,
+        .took_ms = self->now.mono - dial->began_at,
+        .found_ms = dial->lookup.found_at ? dial->lookup.found_at - dial->began_at : 0,
+        .asked = dial->lookup.asked,
+        .hops = dial->lookup.hops};
     told->closest_count = th_lookup_closest(&dial->lookup, closest, TH_DIAL_CLOSEST_MAX);
     for (unsigned i = 0; i < told->closest_count; i++)
         told->closest[i] = told_of(closest[i]);

@@ -79,6 +79,7 @@ struct th_dialed {
     bool is_found; /* a node told of the target, or we have a line to it */
     bool has_line;
     th_ms took_ms;
+    th_ms found_ms; /* until a node told of the target; 0: nobody did */
     unsigned asked; /* nodes, also those to which no line came up */
     unsigned hops;  /* answered requests in the chain that first disclosed the target */
     unsigned step_count, closest_count;

@@ -260,8 +260,10 @@ static void learn(struct th_lookup *lookup, const struct th_hashname *via, unsig
         if (node == NULL)
             return;
         node->hop = hop + 1;
-        if (!was_found && lookup->is_found)
+        if (!was_found && lookup->is_found) {
             lookup->hops = node->hop;
+            lookup->found_at = lookup->now;
+        }
     }
     note_via(node, via, entry);
 }

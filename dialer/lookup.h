@@ -114,6 +114,7 @@ struct th_lookup {
     unsigned left_out;              /* nodes that found no room */
     bool is_found;                  /* somebody told of the target, or we began with it */
     unsigned hops;                  /* once found: the target's */
+    th_ms found_at;                 /* once found: when an answer told of it */
     uint64_t progress;              /* how often it came nearer */
     unsigned idle;                  /* answers since then that did not, to requests sent since */
     bool is_starved;                /* no memory: it ends */

@@ -228,6 +228,25 @@ static void target_that_is_found_is_introduced_and_reached(void **state)
     bench_close(b);
 }
 
+static void time_of_finding_is_told_beside_that_of_reaching(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_reach(b, 0);
+    bench_run(b, 7);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), 0);
+    bench_run(b, 10);
+
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->found_ms, 7);
+    assert_int_equal(told->took_ms, 17);
+    bench_close(b);
+}
+
 static void target_that_is_told_of_but_not_reached_has_no_path(void **state)
 {
     (void)state;
@@ -434,6 +453,7 @@ int main(void)
         cmocka_unit_test(time_out_of_a_request_is_a_step_without_an_answer),
         cmocka_unit_test(target_with_a_line_is_reached_without_asking_anybody),
         cmocka_unit_test(target_that_is_found_is_introduced_and_reached),
+        cmocka_unit_test(time_of_finding_is_told_beside_that_of_reaching),
         cmocka_unit_test(target_that_is_told_of_but_not_reached_has_no_path),
         cmocka_unit_test(target_that_all_tellers_refuse_has_no_path_at_once),
         cmocka_unit_test(target_that_nobody_tells_of_is_not_found),

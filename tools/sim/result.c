@@ -2,32 +2,8 @@
 #include "tools/sim/sim.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
-
-static int compare(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The value below which `percent` of them lie; sorts them. */
-static uint32_t percentile(uint32_t *values, uint64_t count, unsigned percent)
-{
-    qsort(values, count, sizeof *values, compare);
-    return values[(count - 1) * percent / 100];
-}
-
-static double mean(const uint32_t *values, uint64_t count)
-{
-    double sum = 0;
-
-    for (uint64_t i = 0; i < count; i++)
-        sum += values[i];
-    return sum / (double)count;
-}
 
 /* As JSON string; texts are our own, but may quote anything. */
 static void write_text(FILE *out, const char *text)
@@ -58,23 +34,19 @@ static void write_failures(const struct th_sim *sim, FILE *out)
     fputs("]", out);
 }
 
-static void write_lookups(const struct th_sim_lookups *lookups, FILE *out)
+static void write_figures(const struct th_sim *sim, FILE *out)
 {
-    fprintf(out, "\"lookups\":{\"sent\":%" PRIu64 ",\"found\":%" PRIu64 ",", lookups->sent,
-            lookups->found);
-    if (lookups->found == 0)
-        fputs("\"hops_mean\":null,\"hops_p99\":null,\"asked_mean\":null,\"asked_p99\":null,"
-              "\"time_ms_p50\":null,\"time_ms_p95\":null}",
-              out);
-    else
-        fprintf(
-            out,
-            "\"hops_mean\":%.3f,\"hops_p99\":%" PRIu32 ",\"asked_mean\":%.3f,\"asked_p99\":%" PRIu32
-            ",\"time_ms_p50\":%" PRIu32 ",\"time_ms_p95\":%" PRIu32 "}",
-            mean(lookups->hops, lookups->found), percentile(lookups->hops, lookups->found, 99),
-            mean(lookups->asked, lookups->found), percentile(lookups->asked, lookups->found, 99),
-            percentile(lookups->took_ms, lookups->found, 50),
-            percentile(lookups->took_ms, lookups->found, 95));
+    fputs("\"figures\":{", out);
+    for (unsigned i = 0; i < sim->figure_count; i++) {
+        const struct th_sim_figure *figure = &sim->figure[i];
+        fprintf(out, "%s\"%s\":{\"value\":%.4g,\"goal\":", i ? "," : "", figure->name,
+                figure->value);
+        if (figure->goal == TH_SIM_NO_GOAL)
+            fputs("null}", out);
+        else
+            fprintf(out, "%.4g}", figure->goal);
+    }
+    fputs("},", out);
 }
 
 static uint64_t wall_ms_since(uint64_t began_us)
@@ -107,6 +79,8 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
         fprintf(out, "%" PRIu64 ",", sim->all_ready_at);
     else
         fputs("null,", out);
-    write_lookups(&sim->lookups, out);
+    write_figures(sim, out);
+    fputs("\"lookups\":", out);
+    th_sim_lookups_write(&sim->lookups, out);
     fputs("}\n", out);
 }

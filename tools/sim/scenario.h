@@ -18,12 +18,19 @@
 #ifndef TH_SIM_SCENARIO_H
 #define TH_SIM_SCENARIO_H
 
+#include "tools/sim/lookups.h"
+#include "tools/sim/mesh.h"
 #include "tools/sim/world.h"
 
 #define TH_SIM_SECOND ((th_ms)1000)
 #define TH_SIM_MINUTE (60 * TH_SIM_SECOND)
 
-enum { TH_SIM_FAILURES_MAX = 16, TH_SIM_FAILURE_TEXT = 240, TH_SIM_NODES_MAX = 1000000 };
+enum {
+    TH_SIM_FAILURES_MAX = 16,
+    TH_SIM_FAILURE_TEXT = 240,
+    TH_SIM_FIGURES_MAX = 24,
+    TH_SIM_NODES_MAX = 1000000
+};
 
 struct th_sim;
 
@@ -50,12 +57,13 @@ struct th_sim_plan {
     struct th_faults faults;
 };
 
-/* What came of random lookups. The lists have `told` entries; times include handshakes. */
-struct th_sim_lookups {
-    uint64_t sent, told, found;
-    uint64_t room;
-    uint32_t *hops, *asked, *took_ms; /* of those that were found: `found` entries */
+/* Something measured, in the unit that its name ends with, and what it is meant to be. */
+struct th_sim_figure {
+    const char *name;
+    double value;
+    double goal; /* TH_SIM_NO_GOAL: none is set */
 };
+#define TH_SIM_NO_GOAL (-1.0)
 
 struct th_sim_failure {
     char check[32];
@@ -66,6 +74,7 @@ struct th_sim {
     struct th_sim_plan plan;
     th_ms length; /* of this run */
     struct th_world world;
+    struct th_sim_mesh mesh;
     struct th_seeds seeds; /* entries of the first nodes, which the others know */
     struct th_sim_lookups lookups;
     th_ms all_ready_at; /* 0: not yet */
@@ -73,8 +82,10 @@ struct th_sim {
     uint64_t checks; /* that were made */
     unsigned failure_count;
     struct th_sim_failure failure[TH_SIM_FAILURES_MAX]; /* the first of them */
-    bool is_quiet;                                      /* no progress on stderr */
-    uint64_t began_us, told_us;                         /* wall time */
+    unsigned figure_count;
+    struct th_sim_figure figure[TH_SIM_FIGURES_MAX];
+    bool is_quiet;              /* no progress on stderr */
+    uint64_t began_us, told_us; /* wall time */
     uint64_t told_turns;
 };
 
@@ -92,8 +103,7 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit);
 /* Runs to a moment of virtual time; says on stderr now and then how far it is. */
 void th_sim_run_to(struct th_sim *sim, th_ms until);
 
-/* Makes lookups from and to random nodes that are up, and runs until each has been told: the check
- * "dials", which fails when one is told twice or never. */
+/* Makes so many lookups, one each 10 ms, into sim->lookups (th_sim_hunt). */
 void th_sim_look_up(struct th_sim *sim, unsigned count);
 
 /* --- for checkers and scenarios --- */
@@ -102,5 +112,8 @@ void th_sim_look_up(struct th_sim *sim, unsigned count);
  * was found and the virtual time; name: at most 31 letters. Returns is_so. */
 bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Adds a figure to the result. name: kept, not copied; its end is the unit (_percent, _ms). */
+void th_sim_figure(struct th_sim *sim, const char *name, double value, double goal);
 
 #endif

@@ -111,6 +111,12 @@ bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *
     return false;
 }
 
+void th_sim_figure(struct th_sim *sim, const char *name, double value, double goal)
+{
+    TH_CHECK(sim->figure_count < TH_SIM_FIGURES_MAX);
+    sim->figure[sim->figure_count++] = (struct th_sim_figure){name, value, goal};
+}
+
 /* --- moving on --- */
 
 enum { PROGRESS_US = 5000000, SLICE_MS = 100 };
@@ -208,61 +214,13 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit)
 
 /* --- lookups --- */
 
-enum { LOOKUP_EACH_MS = 10, LOOKUP_MS = 60000 };
-
-static void on_found(void *data, struct th_world_node *from, enum th_err why,
-                     const struct th_dialed *dialed)
-{
-    struct th_sim_lookups *lookups = data;
-    uint64_t i = lookups->found;
-
-    (void)from;
-    lookups->told++;
-    if (why != TH_OK || !dialed->is_found)
-        return;
-    TH_CHECK(i < lookups->room);
-    lookups->found++;
-    lookups->hops[i] = dialed->hops;
-    lookups->asked[i] = dialed->asked;
-    lookups->took_ms[i] = (uint32_t)dialed->took_ms;
-}
-
-static void *grow(void *memory, uint64_t room)
-{
-    void *grown = th_mem_resize(memory, room, sizeof(uint32_t));
-
-    TH_CHECK(grown != NULL);
-    return grown;
-}
-
-static void make_room(struct th_sim_lookups *lookups, unsigned count)
-{
-    lookups->room = lookups->sent + count;
-    lookups->hops = grow(lookups->hops, lookups->room);
-    lookups->asked = grow(lookups->asked, lookups->room);
-    lookups->took_ms = grow(lookups->took_ms, lookups->room);
-}
+enum { LOOKUP_EACH_MS = 10 };
 
 void th_sim_look_up(struct th_sim *sim, unsigned count)
 {
-    struct th_world *world = &sim->world;
-    struct th_sim_lookups *lookups = &sim->lookups;
-
-    if (count == 0 || world->up_count < 2)
-        return;
-    make_room(lookups, count);
-    for (unsigned i = 0; i < count; i++) {
-        struct th_world_node *from = th_world_any(world), *to = th_world_any(world);
-        while (from == to)
-            to = th_world_any(world);
-        lookups->sent++;
-        th_world_dial(from, &to->id.hashname, TH_DIAL_FIND, 0, on_found, lookups);
-        th_sim_run_to(sim, world->now + LOOKUP_EACH_MS);
-    }
-    for (th_ms until = world->now + LOOKUP_MS; lookups->told < lookups->sent && world->now < until;)
-        th_sim_run_to(sim, world->now + SLICE_MS);
-    th_sim_check(sim, lookups->told == lookups->sent, "dials",
-                 "%" PRIu64 " dials were made and %" PRIu64 " told", lookups->sent, lookups->told);
+    if (count > 0)
+        th_sim_hunt(sim, &sim->lookups, sim->world.now + (th_ms)count * LOOKUP_EACH_MS,
+                    LOOKUP_EACH_MS, NULL);
 }
 
 /* --- the run --- */
@@ -273,6 +231,7 @@ void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
     sim->length = plan->faults.length ? plan->faults.length : plan->scenario->length;
     th_world_init(&sim->world,
                   &(struct th_world_options){.rng_seed = plan->rng_seed, .faults = plan->faults});
+    th_sim_mesh_init(&sim->mesh, &sim->world);
     sim->began_us = wall_us();
     sim->told_us = sim->began_us;
 }
@@ -287,7 +246,6 @@ void th_sim_clear(struct th_sim *sim)
 {
     th_world_clear(&sim->world);
     th_mem_free(sim->seeds.seed);
-    th_mem_free(sim->lookups.hops);
-    th_mem_free(sim->lookups.asked);
-    th_mem_free(sim->lookups.took_ms);
+    th_sim_mesh_clear(&sim->mesh);
+    th_sim_lookups_clear(&sim->lookups);
 }

@@ -1,0 +1,234 @@
+#include "tools/sim/lookups.h"
+
+#include "switch/base/mem.h"
+#include "tools/sim/scenario.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { TOLD_MS = 90000, WAIT_MS = 100, PAIR_TRIES = 64, MILLION = 1000000, HOPS_WALKED_MAX = 64 };
+
+/* One that is on its way. */
+struct hunt {
+    struct th_sim_lookups *lookups;
+    struct th_world_node *from, *to;
+    unsigned from_starts, to_starts;
+    bool is_linked;
+};
+
+/* --- what came of one --- */
+
+static void *grow(void *memory, uint64_t room)
+{
+    void *grown = th_mem_resize(memory, room, sizeof(uint32_t));
+
+    TH_CHECK(grown != NULL);
+    return grown;
+}
+
+static void make_room(struct th_sim_lookups *lookups)
+{
+    if (lookups->found < lookups->room)
+        return;
+    lookups->room = lookups->room ? 2 * lookups->room : 64;
+    lookups->hops = grow(lookups->hops, lookups->room);
+    lookups->asked = grow(lookups->asked, lookups->room);
+    lookups->took_ms = grow(lookups->took_ms, lookups->room);
+    lookups->seek_ms = grow(lookups->seek_ms, lookups->room);
+    lookups->reach_ms = grow(lookups->reach_ms, lookups->room);
+}
+
+static const struct th_dial_step *step_of(const struct th_dialed *dialed,
+                                          const struct th_hashname *id)
+{
+    for (unsigned i = 0; i < dialed->step_count; i++)
+        if (th_hashname_is_equal(&dialed->step[i].asked, id))
+            return &dialed->step[i];
+    return NULL;
+}
+
+/* The round trips of the answers that led to the target, one after the other. */
+static uint32_t chain_ms(const struct th_dialed *dialed)
+{
+    const struct th_told *target = &dialed->closest[0];
+    const struct th_dial_step *step = NULL;
+    uint32_t ms = 0;
+
+    if (dialed->closest_count > 0 && target->has_via &&
+        th_hashname_is_equal(&target->id, &dialed->target))
+        step = step_of(dialed, &target->via);
+    for (unsigned i = 0; step && i < HOPS_WALKED_MAX; i++) {
+        ms += step->rtt_ms;
+        step = step->has_via ? step_of(dialed, &step->via) : NULL;
+    }
+    return ms;
+}
+
+static void count_found(struct th_sim_lookups *lookups, const struct th_dialed *dialed,
+                        bool is_linked)
+{
+    make_room(lookups);
+    uint64_t i = lookups->found++;
+    lookups->linked += is_linked;
+    lookups->hops[i] = is_linked ? 0 : dialed->hops;
+    lookups->asked[i] = is_linked ? 0 : dialed->asked;
+    lookups->took_ms[i] = is_linked ? 0 : (uint32_t)dialed->found_ms;
+    lookups->seek_ms[i] = is_linked ? 0 : chain_ms(dialed);
+    if (dialed->has_line)
+        lookups->reach_ms[lookups->reached++] = (uint32_t)dialed->took_ms;
+}
+
+static bool was_there(const struct th_world_node *node, unsigned starts)
+{
+    return node->state != TH_WORLD_DOWN && node->starts == starts;
+}
+
+static void on_dialed(void *data, struct th_world_node *from, enum th_err why,
+                      const struct th_dialed *dialed)
+{
+    struct hunt *hunt = data;
+    struct th_sim_lookups *lookups = hunt->lookups;
+
+    lookups->told++;
+    if (!was_there(from, hunt->from_starts) || !was_there(hunt->to, hunt->to_starts))
+        lookups->lost++;
+    else if (why == TH_OK && dialed->is_found)
+        count_found(lookups, dialed, hunt->is_linked);
+    else
+        th_sim_trace_say(&lookups->sim->world.trace, lookups->sim->world.now, from->index,
+                         "has not found %.8s: %s", th_hashname_short(&hunt->to->id.hashname).hex,
+                         th_strerror(why == TH_OK ? dialed->result : why));
+    th_mem_free(hunt);
+}
+
+/* --- making them --- */
+
+static bool is_ready(const struct th_world_node *node)
+{
+    return node->state == TH_WORLD_UP && node->node_state == TH_NODE_READY;
+}
+
+static bool draw_pair(struct th_sim *sim, struct hunt *hunt, th_sim_may_fn may)
+{
+    struct th_world *world = &sim->world;
+
+    for (unsigned i = 0; i < PAIR_TRIES; i++) {
+        hunt->from = world->node[th_rng_below(&world->rng, world->count)];
+        hunt->to = world->node[th_rng_below(&world->rng, world->count)];
+        if (hunt->from != hunt->to && is_ready(hunt->from) && is_ready(hunt->to) &&
+            (may == NULL || may(sim, hunt->from, hunt->to)))
+            return true;
+    }
+    return false;
+}
+
+static void make_one(struct th_sim *sim, struct th_sim_lookups *lookups, th_sim_may_fn may)
+{
+    struct hunt drawn = {.lookups = lookups}, *hunt;
+
+    if (!draw_pair(sim, &drawn, may))
+        return;
+    hunt = th_mem_zalloc(1, sizeof *hunt);
+    TH_CHECK(hunt != NULL);
+    *hunt = drawn;
+    hunt->from_starts = hunt->from->starts;
+    hunt->to_starts = hunt->to->starts;
+    hunt->is_linked = th_sim_mesh_is_linked(&sim->mesh, hunt->from, &hunt->to->id.hashname);
+    lookups->sent++;
+    th_world_dial(hunt->from, &hunt->to->id.hashname, TH_DIAL_REACH, 0, on_dialed, hunt);
+}
+
+void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t until,
+                 uint32_t each_ms, th_sim_may_fn may)
+{
+    struct th_world *world = &sim->world;
+
+    lookups->sim = sim;
+    while (world->now < until) {
+        make_one(sim, lookups, may);
+        th_sim_run_to(sim, th_sooner(until, world->now + each_ms));
+    }
+    for (th_ms end = world->now + TOLD_MS; lookups->told < lookups->sent && world->now < end;)
+        th_sim_run_to(sim, world->now + WAIT_MS);
+    th_sim_check(sim, lookups->told == lookups->sent, "dials",
+                 "%" PRIu64 " dials were made and %" PRIu64 " told", lookups->sent, lookups->told);
+}
+
+void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
+                        uint32_t per_million, double goal_percent)
+{
+    uint64_t valid = lookups->told - lookups->lost;
+
+    if (valid > 0)
+        th_sim_figure(sim, name, 100.0 * (double)lookups->found / (double)valid, goal_percent);
+    th_sim_check(sim, lookups->found * MILLION >= valid * per_million, name,
+                 "%" PRIu64 " of %" PRIu64 " lookups found their target", lookups->found, valid);
+}
+
+/* --- telling --- */
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The value below which `percent` of them lie; sorts them. */
+static uint32_t percentile(uint32_t *values, uint64_t count, unsigned percent)
+{
+    qsort(values, count, sizeof *values, compare);
+    return values[(count - 1) * percent / 100];
+}
+
+static void write_percentile(FILE *out, const char *name, uint32_t *values, uint64_t count,
+                             unsigned percent)
+{
+    if (count == 0)
+        fprintf(out, ",\"%s\":null", name);
+    else
+        fprintf(out, ",\"%s\":%" PRIu32, name, percentile(values, count, percent));
+}
+
+static void write_mean(FILE *out, const char *name, const uint32_t *values, uint64_t count)
+{
+    double sum = 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        sum += values[i];
+    if (count == 0)
+        fprintf(out, ",\"%s\":null", name);
+    else
+        fprintf(out, ",\"%s\":%.3f", name, sum / (double)count);
+}
+
+void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out)
+{
+    uint64_t found = lookups->found;
+
+    fprintf(out,
+            "{\"sent\":%" PRIu64 ",\"found\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"linked\":%" PRIu64,
+            lookups->sent, found, lookups->lost, lookups->linked);
+    write_mean(out, "hops_mean", lookups->hops, found);
+    write_percentile(out, "hops_p99", lookups->hops, found, 99);
+    write_mean(out, "asked_mean", lookups->asked, found);
+    write_percentile(out, "asked_p99", lookups->asked, found, 99);
+    write_percentile(out, "time_ms_p50", lookups->took_ms, found, 50);
+    write_percentile(out, "time_ms_p95", lookups->took_ms, found, 95);
+    write_percentile(out, "seek_ms_p50", lookups->seek_ms, found, 50);
+    write_percentile(out, "seek_ms_p95", lookups->seek_ms, found, 95);
+    fprintf(out, ",\"reached\":%" PRIu64, lookups->reached);
+    write_percentile(out, "reach_ms_p50", lookups->reach_ms, lookups->reached, 50);
+    write_percentile(out, "reach_ms_p95", lookups->reach_ms, lookups->reached, 95);
+    fputc('}', out);
+}
+
+void th_sim_lookups_clear(struct th_sim_lookups *lookups)
+{
+    th_mem_free(lookups->hops);
+    th_mem_free(lookups->asked);
+    th_mem_free(lookups->took_ms);
+    th_mem_free(lookups->seek_ms);
+    th_mem_free(lookups->reach_ms);
+    *lookups = (struct th_sim_lookups){0};
+}

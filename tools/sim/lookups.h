@@ -1,0 +1,57 @@
+/*
+ * lookups.h - lookups while a run goes on, and what came of them.
+ *
+ * Counted as the reference model counts (targets.md): a hop is one answered request in the chain that
+ * first told of the target, 0 when it was a link of our own; then nobody was asked and no time went.
+ *
+ * Floor:  7 (sim).
+ * Thread: one.
+ */
+#ifndef TH_SIM_LOOKUPS_H
+#define TH_SIM_LOOKUPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct th_sim;
+struct th_world_node;
+
+/* What came of them; zeroed: none yet. The lists are of those that were found, in order of telling. */
+struct th_sim_lookups {
+    struct th_sim *sim;
+    uint64_t sent, told;
+    uint64_t lost; /* one of the two went down meanwhile: they prove nothing */
+    uint64_t found, linked, reached;
+    uint64_t room;
+    uint32_t *hops, *asked;
+    uint32_t *took_ms;  /* until a node told of the target, with all handshakes on the way */
+    uint32_t *seek_ms;  /* the round trips of the chain alone: as if all lines had been up */
+    uint32_t *reach_ms; /* of those that were reached: `reached` entries */
+};
+
+/* Whether the world should ask `from` for `to`, both of which are up and ready. */
+typedef bool (*th_sim_may_fn)(const struct th_sim *sim, const struct th_world_node *from,
+                              const struct th_world_node *to);
+
+/*
+ * Makes one lookup each each_ms until `until`, from and to random nodes that are up and ready, and
+ * runs the world until all have been told: the check "dials", which fails when one never is. Each goes on
+ * to open a line to what it found.
+ * may     NULL: any two.
+ * lookups adds to it; end with th_sim_lookups_clear.
+ */
+void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t until,
+                 uint32_t each_ms, th_sim_may_fn may);
+
+/* The check `name`: at least so many of a million that prove something were found; and a figure of the
+ * same name, in percent, beside its goal. */
+void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
+                        uint32_t per_million, double goal_percent);
+
+/* Writes them as an object. */
+void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out);
+
+void th_sim_lookups_clear(struct th_sim_lookups *lookups);
+
+#endif
