@@ -121,9 +121,15 @@ enum th_err th_ages_note(struct th_ages *ages, const struct th_hashname *id,
 
 enum th_err th_ages_put(struct th_ages *ages, const struct th_age *age, struct th_now now)
 {
+    struct th_age kept = *age;
+
     if (is_stale(age, now) || find(ages, &age->id) || ages->count == TH_AGES_MAX)
         return TH_OK;
-    return add(ages, age, now);
+    if (kept.first_seen_at > now.wall)
+        kept.first_seen_at = now.wall;
+    if (kept.last_seen_at > now.wall)
+        kept.last_seen_at = now.wall;
+    return add(ages, &kept, now);
 }
 
 void th_ages_clear(struct th_ages *ages)

@@ -12,19 +12,14 @@
 
 #include "switch/base/clock.h"
 #include "switch/base/err.h"
-#include "switch/wire/hashname.h"
+#include "switch/wire/kept.h"
 
 enum {
-    TH_AGES_MAX = 1024 /* 48 bytes each: 48 KiB, four times the links of a default table */
+    TH_AGES_MAX =
+        TH_KEPT_AGES_MAX /* 48 bytes each: 48 KiB, four times the links of a default table */
 };
 
 #define TH_AGES_KEPT_MS ((th_epoch_ms)30 * 24 * 3600 * 1000)
-
-struct th_age {
-    struct th_hashname id;
-    th_epoch_ms first_seen_at;
-    th_epoch_ms last_seen_at;
-};
 
 /* A zeroed one is empty. */
 struct th_ages {
@@ -48,7 +43,8 @@ th_epoch_ms th_ages_first_seen(const struct th_ages *ages, const struct th_hashn
 TH_MUST enum th_err th_ages_note(struct th_ages *ages, const struct th_hashname *id,
                                  th_epoch_ms first_seen_at, struct th_now now);
 
-/* Puts back what was kept somewhere; what is too old, or full, is left out. Errors: TH_NO_MEMORY. */
+/* Puts back what was kept somewhere (switch/wire/kept.h); what is too old, or too much, is left out. What
+ * was seen later than now (a clock that was wrong) was seen now. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_ages_put(struct th_ages *ages, const struct th_age *age, struct th_now now);
 
 void th_ages_clear(struct th_ages *ages);

@@ -108,6 +108,21 @@ static void what_was_iterated_can_be_put_back(void **state)
     th_ages_clear(&again);
 }
 
+/* Else nobody would ever forget it. */
+static void what_was_kept_by_a_clock_that_was_ahead_is_from_now(void **state)
+{
+    struct th_ages ages = {0};
+    struct th_hashname id = test_id(255, 1);
+    const struct th_age kept = {id, on_day(100).wall, on_day(10000).wall};
+    (void)state;
+
+    assert_int_equal(th_ages_put(&ages, &kept, on_day(1)), TH_OK);
+
+    assert_true(ages.age[0].first_seen_at == on_day(1).wall);
+    assert_true(ages.age[0].last_seen_at == on_day(1).wall);
+    th_ages_clear(&ages);
+}
+
 static void refused_memory_leaves_the_list_as_it_was(void **state)
 {
     struct th_ages ages = {0};
@@ -132,6 +147,7 @@ int main(void)
         cmocka_unit_test(flood_of_names_does_not_cost_an_old_friend_its_age),
         cmocka_unit_test(clock_that_was_set_back_makes_nobody_from_the_future),
         cmocka_unit_test(what_was_iterated_can_be_put_back),
+        cmocka_unit_test(what_was_kept_by_a_clock_that_was_ahead_is_from_now),
         cmocka_unit_test(refused_memory_leaves_the_list_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
