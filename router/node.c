@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-enum { EVENTS, SWITCH, DIALER, ROUTER, BOOTSTRAP, CHILDREN };
+enum { EVENTS, SWITCH, DIALER, ROUTER, BOOTSTRAP, KEEPER, CHILDREN };
 
 /* Five failures in ten seconds: when the event manager ends, dialer, router and bootstrap do too. */
 enum { RESTARTS_MAX = 5 * 4 };
@@ -17,6 +17,7 @@ struct th_node_tree {
     struct th_dialer_config dialer;
     struct th_router_config router;
     struct th_bootstrap_config bootstrap;
+    struct th_keeper_config keeper;
     struct th_child child[CHILDREN];
     struct th_supervisor_spec supervisor;
     th_pid pid;
@@ -54,6 +55,8 @@ static void configure_router(struct th_node_tree *tree, const struct th_node_con
     tree->router.events_name = TH_NODE_EVENTS;
     tree->router.switch_name = TH_NODE_SWITCH;
     tree->router.dialer_name = TH_NODE_DIALER;
+    tree->router.ages = config->ages;
+    tree->router.ages_count = config->ages_count;
     th_rng_fill(rng, tree->router.rng_seed, sizeof tree->router.rng_seed);
 }
 
@@ -70,7 +73,15 @@ static void configure_bootstrap(struct th_node_tree *tree, const struct th_node_
     th_rng_fill(rng, tree->bootstrap.rng_seed, sizeof tree->bootstrap.rng_seed);
 }
 
-/* Who is started first is stopped last: the switch still carries what the router says at its end. */
+static void configure_keeper(struct th_node_tree *tree, const struct th_node_config *config)
+{
+    tree->keeper.disk = config->disk;
+    tree->keeper.switch_name = TH_NODE_SWITCH;
+    tree->keeper.router_name = TH_NODE_ROUTER;
+}
+
+/* Who is started first is stopped last: the switch still carries what the router says at its end, and
+ * both still answer the keeper. */
 static void list_children(struct th_node_tree *tree, const struct th_node_config *config)
 {
     const struct th_server_spec specs[CHILDREN] = {
@@ -93,6 +104,10 @@ static void list_children(struct th_node_tree *tree, const struct th_node_config
                        .arg = &tree->bootstrap,
                        .name = TH_NODE_BOOTSTRAP,
                        .place = config->bootstrap_place},
+        [KEEPER] = {.ops = &th_keeper_ops,
+                    .arg = &tree->keeper,
+                    .name = TH_NODE_KEEPER,
+                    .place = config->keeper_place},
     };
 
     for (unsigned i = 0; i < CHILDREN; i++) {
@@ -100,8 +115,9 @@ static void list_children(struct th_node_tree *tree, const struct th_node_config
         tree->child[i].spec.scope = config->scope;
         tree->child[i].spec.log = config->log;
     }
-    tree->supervisor = (struct th_supervisor_spec){
-        .children = tree->child, .count = CHILDREN, .restarts_max = RESTARTS_MAX};
+    tree->supervisor = (struct th_supervisor_spec){.children = tree->child,
+                                                   .count = config->disk ? CHILDREN : KEEPER,
+                                                   .restarts_max = RESTARTS_MAX};
 }
 
 enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,
@@ -118,6 +134,7 @@ enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,
     configure_dialer(made, config);
     configure_router(made, config, &rng);
     configure_bootstrap(made, config, &rng);
+    configure_keeper(made, config);
     th_rng_clear(&rng);
     list_children(made, config);
 

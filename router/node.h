@@ -1,5 +1,6 @@
 /*
- * node.h - one whole node: event manager, switch, dialer, router and bootstrap under a supervisor.
+ * node.h - one whole node: event manager, switch, dialer, router, bootstrap and, with a disk, keeper under
+ * a supervisor.
  *
  * Given a host, places and a net it runs anywhere: in the daemon, in a simulator, in a program of
  * yours (telehash.h is the public face of it).
@@ -10,6 +11,7 @@
 #define TH_ROUTER_NODE_H
 
 #include "router/bootstrap.h"
+#include "router/keeper.h"
 #include "switch/run/supervisor.h"
 
 /* Registered names within the node's scope. */
@@ -18,6 +20,7 @@
 #define TH_NODE_DIALER "dialer"
 #define TH_NODE_ROUTER "router"
 #define TH_NODE_BOOTSTRAP "bootstrap"
+#define TH_NODE_KEEPER "keeper"
 #define TH_NODE_SUPERVISOR "supervisor"
 
 struct th_node_config {
@@ -31,9 +34,14 @@ struct th_node_config {
     bool is_seed;
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];
-    int64_t at_floor;
+    int64_t at_floor;          /* th_keep_floor */
+    const struct th_age *ages; /* of earlier runs; NULL: none */
+    unsigned ages_count;
+    struct th_disk
+        *disk; /* the keeper's, who writes there what the next run should know; NULL: none */
     struct th_place *switch_place, *dialer_place, *router_place, *bootstrap_place,
         *supervisor_place;
+    struct th_place *keeper_place; /* one that may wait for a disk; of use with a disk only */
     uint8_t rng_seed[TH_RNG_SEED_BYTES];
 };
 

@@ -2,8 +2,11 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
 const struct th_msg_kind th_router_msg_link = {"router.link", th_mem_free};
 const struct th_msg_kind th_router_msg_table = {"router.table", th_mem_free};
+const struct th_msg_kind th_router_msg_ages = {"router.ages", th_mem_free};
 const struct th_msg_kind th_router_msg_refresh = {"router.refresh", NULL};
 const struct th_msg_kind th_router_msg_leave = {"router.leave", NULL};
 
@@ -214,6 +217,21 @@ static void answer_table(const struct th_router *r, const struct th_self *self,
              (struct th_msg){.kind = &th_router_msg_table, .body = out});
 }
 
+static void answer_ages(const struct th_router *r, const struct th_self *self,
+                        const struct th_msg *msg)
+{
+    const struct th_ages *ages = &r->routing.ages;
+    struct th_router_ages *out = th_mem_zalloc(1, sizeof *out + ages->count * sizeof out->age[0]);
+
+    if (out == NULL)
+        return; /* as above */
+    out->count = ages->count;
+    if (ages->count > 0)
+        memcpy(out->age, ages->age, ages->count * sizeof out->age[0]);
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_router_msg_ages, .body = out});
+}
+
 static enum th_err begin_refresh(struct th_router *r, const struct th_self *self,
                                  const struct th_msg *msg)
 {
@@ -273,6 +291,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         err = th_routing_link(&r->routing, self->now, msg->body);
     else if (msg->kind == &th_router_msg_table)
         answer_table(r, self, msg);
+    else if (msg->kind == &th_router_msg_ages)
+        answer_ages(r, self, msg);
     else if (msg->kind == &th_router_msg_refresh)
         err = begin_refresh(r, self, msg);
     else if (msg->kind == &th_router_msg_leave)
@@ -317,6 +337,15 @@ static struct th_routing_config config_of(const struct th_router_config *config)
     };
 }
 
+static enum th_err put_ages_back(struct th_router *r, struct th_now now)
+{
+    enum th_err err = TH_OK;
+
+    for (unsigned i = 0; i < r->config->ages_count && err == TH_OK; i++)
+        err = th_ages_put(&r->routing.ages, &r->config->ages[i], now);
+    return err;
+}
+
 static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     const struct th_interest interest = {
@@ -335,9 +364,13 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 
     const struct th_routing_config config = config_of(r->config);
     th_routing_init(&r->routing, &config, &r->rng, self->now);
-    enum th_err err = th_subscribe(self, r->events, interest, on_subscribed, NULL);
-    if (err != TH_OK)
+    enum th_err err = put_ages_back(r, self->now);
+    if (err == TH_OK)
+        err = th_subscribe(self, r->events, interest, on_subscribed, NULL);
+    if (err != TH_OK) {
+        th_routing_clear(&r->routing);
         th_rng_clear(&r->rng);
+    }
     return err;
 }
 

@@ -13,6 +13,7 @@
 #define TH_ROUTER_ROUTER_H
 
 #include "dialer/dialer.h"
+#include "switch/wire/kept.h"
 
 enum { TH_K_DEFAULT = 8, TH_LINKS_MAX_DEFAULT = 256 };
 
@@ -23,6 +24,8 @@ struct th_router_config {
     unsigned links_max; /* links in all, k..4096; 0: TH_LINKS_MAX_DEFAULT */
     bool is_seed;       /* what our links say; true for every node that can be reached */
     const char *events_name, *switch_name, *dialer_name;
+    const struct th_age *ages; /* of earlier runs; borrowed like the names; NULL for none */
+    unsigned ages_count;
     uint8_t rng_seed[TH_RNG_SEED_BYTES];
 };
 
@@ -59,6 +62,13 @@ struct th_router_table {
     struct th_drops drops;
     unsigned count;
     struct th_link_look link[];
+};
+
+/* Call, no body; reply, same kind, body struct th_router_ages: since when we know whom, by hashname. */
+extern const struct th_msg_kind th_router_msg_ages;
+struct th_router_ages {
+    unsigned count;
+    struct th_age age[];
 };
 
 /* Call, no body: refreshes every bucket that is due (the bootstrap's last step); the reply, same kind

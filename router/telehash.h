@@ -68,6 +68,7 @@ enum th_err {
     TH_IN_USE,
     TH_NO_PERMISSION,
     TH_IO,
+    TH_NO_SPACE,
     TH_NO_ENTRY,
     TH_NEWER,
     TH_AGAIN,

@@ -1,8 +1,8 @@
 /*
  * telehashd - a node of the mesh as a daemon.
  *
- * The main thread is no server: it puts the parts together, waits for signals, writes to disk what
- * the next run should know, and takes the parts down again.
+ * The main thread is no server: it puts the parts together, waits for signals, and takes the parts
+ * down again.
  */
 #include "router/node.h"
 #include "switch/base/mem.h"
@@ -12,7 +12,7 @@
 #include "tools/app/config.h"
 #include "tools/app/control.h"
 #include "tools/app/logger.h"
-#include "tools/app/remember.h"
+#include "router/remember.h"
 #include "tools/app/store.h"
 
 #include <errno.h>
@@ -26,13 +26,11 @@
 #include <unistd.h>
 
 enum {
-    SAVE_FIRST_S = 5, /* so that one who joins and is killed knows its peers all the same */
-    SAVE_EVERY_S = 30,
     READY_MS = 5000, /* for all servers to have begun */
-    ASK_MS = 300,    /* at the end: four questions and a farewell fit into the 2 s that we have */
+    SAVE_MS = 900, /* at the end: what is to be kept and a farewell fit into the 2 s that we have */
     LEAVE_MS = 600,
-    END_S = 5,          /* then a server hangs, and the process ends without it */
-    AT_AHEAD_MS = 60000 /* a floor of `at` beyond this is a clock that was wrong */
+    ASK_MS = 300,
+    END_S = 5 /* then a server hangs, and the process ends without it */
 };
 
 enum ending { ENDING_NOT, ENDING_ASKED, ENDING_FAILED };
@@ -43,8 +41,8 @@ struct daemon {
     struct th_log log;
     struct th_store store;
     struct th_identity identity;
-    struct th_seeds seeds, remembered; /* the node's to read, for its life */
-    struct th_seeds known;             /* what the next run should remember */
+    struct th_seeds seeds; /* the node's to read, for its life */
+    struct th_kept kept;   /* the same: what the last run left */
     struct th_paths advertised;
     struct th_control_socket socket;
     struct th_host *host;
@@ -148,18 +146,18 @@ static enum th_err load_named(struct daemon *d, char say[TH_SAY_MAX])
 static enum th_err load_state(struct daemon *d, char say[TH_SAY_MAX])
 {
     char warning[TH_SAY_MAX];
+    struct th_keep keep;
     enum th_err e = d->config.identity ? TH_OK : own_identity(d, say);
 
-    if (e == TH_OK)
-        e = th_store_load(&d->store, &d->remembered, warning, say);
+    if (e == TH_OK) {
+        th_keep_init(&keep, &d->store.disk.disk);
+        e = th_keep_load(&keep, &d->kept, warning, say);
+        th_keep_clear(&keep);
+    }
     if (e == TH_OK && warning[0])
         TH_LOG(&d->log, WARN, "store", "%s", warning);
-    if (e == TH_OK)
-        e = th_remember_copy(&d->known, &d->remembered);
-    if (e == TH_NO_MEMORY)
-        snprintf(say, TH_SAY_MAX, "out of memory");
     th_forget(&d->seeds, &d->identity.hashname);
-    th_forget(&d->remembered, &d->identity.hashname);
+    th_forget(&d->kept.peers, &d->identity.hashname);
     return e;
 }
 
@@ -167,22 +165,31 @@ static enum th_err load_state(struct daemon *d, char say[TH_SAY_MAX])
 static int64_t at_floor(struct daemon *d)
 {
     th_epoch_ms wall = th_host_now(d->host).wall;
+    int64_t floor = th_keep_floor(d->kept.at, wall);
 
-    if (d->store.at <= wall + AT_AHEAD_MS)
-        return d->store.at;
-    TH_LOG(&d->log, WARN, "store",
-           "ignored at=%lld clock=%lld: the clock was ahead once, or is behind",
-           (long long)d->store.at, (long long)wall);
-    return 0;
+    if (floor != d->kept.at)
+        TH_LOG(&d->log, WARN, "store",
+               "ignored at=%lld clock=%lld: the clock was ahead once, or is behind",
+               (long long)d->kept.at, (long long)wall);
+    return floor;
 }
 
 /* --- the node ------------------------------------------------------------------------------------- */
 
-enum { PLACE_SWITCH, PLACE_ROUTER, PLACE_DIALER, PLACE_BOOTSTRAP, PLACE_CONTROL, PLACES };
+enum {
+    PLACE_SWITCH,
+    PLACE_ROUTER,
+    PLACE_DIALER,
+    PLACE_BOOTSTRAP,
+    PLACE_CONTROL,
+    PLACE_KEEPER, /* waits for the disk */
+    PLACES
+};
 
 static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES])
 {
-    static const char *const names[PLACES] = {"switch", "router", "dialer", "bootstrap", "control"};
+    static const char *const names[PLACES] = {"switch",    "router",  "dialer",
+                                              "bootstrap", "control", "keeper"};
 
     for (unsigned i = 0; i < PLACES; i++) {
         enum th_err e = TH_OK;
@@ -220,7 +227,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     struct th_node_config config = {
         .identity = &d->identity,
         .seeds = &d->seeds,
-        .remembered = &d->remembered,
+        .remembered = &d->kept.peers,
         .net = d->net,
         .log = &d->log,
         .k = d->config.k,
@@ -228,11 +235,15 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
         .is_seed = true,
         .advertised_count = d->advertised.count,
         .at_floor = at_floor(d),
+        .ages = d->kept.age,
+        .ages_count = d->kept.ages_count,
+        .disk = &d->store.disk.disk,
         .switch_place = places[PLACE_SWITCH],
         .dialer_place = places[PLACE_DIALER],
         .router_place = places[PLACE_ROUTER],
         .bootstrap_place = places[PLACE_BOOTSTRAP],
         .supervisor_place = places[PLACE_CONTROL],
+        .keeper_place = places[PLACE_KEEPER],
     };
     struct th_msg reply;
 
@@ -401,48 +412,16 @@ static enum th_err ask(struct daemon *d, const char *server, const struct th_msg
                         limit_ms, reply);
 }
 
-/* Writes to disk what the next run should know, as far as it changed. */
-static void save(struct daemon *d, th_ms limit_ms)
-{
-    struct th_msg lines, table, status;
-    char say[TH_SAY_MAX] = "";
-    enum th_err e = TH_OK;
-
-    if (ask(d, TH_NODE_SWITCH, &th_switch_msg_status, limit_ms, &status) == TH_OK)
-        e = th_store_save_at(&d->store, ((const struct th_switch_status *)status.body)->at_highest,
-                             say);
-    if (e == TH_OK && ask(d, TH_NODE_SWITCH, &th_switch_msg_lines, limit_ms, &lines) == TH_OK) {
-        if (ask(d, TH_NODE_ROUTER, &th_router_msg_table, limit_ms, &table) == TH_OK &&
-            th_remember(&d->known, lines.body, table.body) == TH_OK)
-            e = th_store_save_peers(&d->store, &d->known, say);
-        th_msg_drop(&table);
-        th_msg_drop(&lines);
-    }
-    th_msg_drop(&status);
-    if (e != TH_OK)
-        TH_LOG(&d->log, ERROR, "store", "not_saved %s", say);
-}
-
-/* Sleeps until a signal, or a part of ours, ends the run; saves meanwhile. */
+/* Sleeps until a signal, or a part of ours, ends the run. */
 static void wait_for_end(struct daemon *d, const sigset_t *ends)
 {
-    struct timespec pause = {.tv_sec = SAVE_FIRST_S};
+    int signal_number, expected = ENDING_NOT;
 
-    for (;;) {
-        int signal_number = sigtimedwait(ends, NULL, &pause);
-
-        if (signal_number > 0) {
-            int expected = ENDING_NOT;
-
-            atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
-            TH_LOG(&d->log, INFO, "telehashd", "ending signal=%d", signal_number);
-            return;
-        }
-        if (errno == EAGAIN) {
-            save(d, TH_CALL_MS_DEFAULT);
-            pause.tv_sec = SAVE_EVERY_S;
-        }
-    }
+    do
+        signal_number = sigwaitinfo(ends, NULL);
+    while (signal_number < 0);
+    atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
+    TH_LOG(&d->log, INFO, "telehashd", "ending signal=%d", signal_number);
 }
 
 static void on_end_is_late(int signal_number)
@@ -463,11 +442,13 @@ static void hurry(const sigset_t *ends)
     pthread_sigmask(SIG_UNBLOCK, ends, NULL);
 }
 
-/* Tells the others that we go, and gives the switch the time to send that. */
+/* Keeps whom we are linked to, then tells them that we go, and gives the switch the time to send that. */
 static void leave(struct daemon *d)
 {
     struct th_msg reply;
 
+    if (ask(d, TH_NODE_KEEPER, &th_keeper_msg_save, SAVE_MS, &reply) == TH_OK)
+        th_msg_drop(&reply);
     if (ask(d, TH_NODE_ROUTER, &th_router_msg_leave, LEAVE_MS, &reply) == TH_OK)
         th_msg_drop(&reply);
     if (ask(d, TH_NODE_SWITCH, &th_switch_msg_status, ASK_MS, &reply) == TH_OK)
@@ -484,8 +465,7 @@ static void clear(struct daemon *d)
     th_control_unbind(&d->socket);
     th_store_close(&d->store);
     th_seeds_clear(&d->seeds);
-    th_seeds_clear(&d->remembered);
-    th_seeds_clear(&d->known);
+    th_kept_clear(&d->kept);
     th_identity_clear(&d->identity);
 }
 
@@ -506,7 +486,6 @@ static int run(struct daemon *d, const sigset_t *ends)
                      th_strerror((enum th_err)atomic_load(&d->failure)));
             code = complain(say, 1);
         } else {
-            save(d, ASK_MS);
             leave(d);
         }
     }

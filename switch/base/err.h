@@ -31,6 +31,7 @@
     X(IN_USE, "already in use")                                                                    \
     X(NO_PERMISSION, "no permission")                                                              \
     X(IO, "input/output error")                                                                    \
+    X(NO_SPACE, "the disk is full")                                                                \
     X(NO_ENTRY, "no such file")                                                                    \
     X(NEWER, "written by a newer version")                                                         \
     X(AGAIN, "try again later")                                                                    \

@@ -1,5 +1,6 @@
 #include "tools/app/store.h"
 
+#include "router/keep.h"
 #include "switch/base/mem.h"
 #include "tools/app/file.h"
 
@@ -237,6 +238,49 @@ static void an_identity_that_others_can_read_is_refused(void **state)
     th_store_close(&store);
 }
 
+/* --- what the node keeps, on the real disk ----------------------------------------------------------- */
+
+static enum th_err load(struct th_keep *keep, struct th_store *store, struct th_seeds *peers,
+                        char warning[TH_SAY_MAX], char say[TH_SAY_MAX])
+{
+    struct th_kept kept = {0};
+
+    th_keep_init(keep, &store->disk.disk);
+    enum th_err e = th_keep_load(keep, &kept, warning, say);
+    *peers = kept.peers;
+    kept.peers = (struct th_seeds){0};
+    th_kept_clear(&kept);
+    return e;
+}
+
+/* A keep that has read what is there. */
+static struct th_keep loaded_keep(struct th_store *store)
+{
+    char say[TH_SAY_MAX], warning[TH_SAY_MAX];
+    struct th_seeds peers = {0};
+    struct th_keep keep;
+
+    assert_int_equal(load(&keep, store, &peers, warning, say), TH_OK);
+    th_seeds_clear(&peers);
+    return keep;
+}
+
+static void save_peers(struct th_keep *keep, const struct th_seeds *peers)
+{
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(th_keep_put_peers(keep, peers), TH_OK);
+    assert_int_equal(th_keep_write(keep, say), TH_OK);
+}
+
+static void save_at(struct th_keep *keep, int64_t at)
+{
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(th_keep_put_at(keep, at), TH_OK);
+    assert_int_equal(th_keep_write(keep, say), TH_OK);
+}
+
 static void peers_and_date_come_back_in_the_next_run(void **state)
 {
     const struct place *place = *state;
@@ -246,19 +290,22 @@ static void peers_and_date_come_back_in_the_next_run(void **state)
     char say[TH_SAY_MAX], warning[TH_SAY_MAX];
 
     open_store(&store, place);
-    assert_int_equal(th_store_save_peers(&store, &saved, say), TH_OK);
-    assert_int_equal(th_store_save_at(&store, 1795227207580, say), TH_OK);
+    struct th_keep keep = loaded_keep(&store);
+    save_peers(&keep, &saved);
+    save_at(&keep, 1795227207580);
+    th_keep_clear(&keep);
     th_store_close(&store);
     assert_true(says(place, "state.json", "{\"format\":1,\"at\":1795227207580}\n"));
 
     open_store(&store, place);
-    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_OK);
+    assert_int_equal(load(&keep, &store, &loaded, warning, say), TH_OK);
     assert_string_equal(warning, "");
-    assert_int_equal(store.at, 1795227207580);
+    assert_int_equal(keep.at, 1795227207580);
     assert_int_equal(loaded.count, 2);
     assert_true(th_hashname_is_equal(&loaded.seed[1].id, &peers[1].id));
     assert_true(th_addr_is_equal(&loaded.seed[1].paths.addr[0], &peers[1].paths.addr[0]));
     th_seeds_clear(&loaded);
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -271,15 +318,18 @@ static void none_never_replace_some_and_a_date_only_rises(void **state)
     char say[TH_SAY_MAX], warning[TH_SAY_MAX];
 
     open_store(&store, place);
-    assert_int_equal(th_store_save_peers(&store, &some, say), TH_OK);
-    assert_int_equal(th_store_save_peers(&store, &none, say), TH_OK);
-    assert_int_equal(th_store_save_at(&store, 9, say), TH_OK);
-    assert_int_equal(th_store_save_at(&store, 8, say), TH_OK);
+    struct th_keep keep = loaded_keep(&store);
+    save_peers(&keep, &some);
+    save_peers(&keep, &none);
+    save_at(&keep, 9);
+    save_at(&keep, 8);
+    th_keep_clear(&keep);
 
-    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_OK);
+    assert_int_equal(load(&keep, &store, &loaded, warning, say), TH_OK);
     assert_int_equal(loaded.count, 1);
-    assert_int_equal(store.at, 9);
+    assert_int_equal(keep.at, 9);
     th_seeds_clear(&loaded);
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -289,14 +339,35 @@ static void what_did_not_change_is_not_written(void **state)
     struct th_store store;
     struct th_seed peer = some_peer(1);
     struct th_seeds some = {.count = 1, .room = 1, .seed = &peer};
-    char say[TH_SAY_MAX];
 
     open_store(&store, place);
-    assert_int_equal(th_store_save_peers(&store, &some, say), TH_OK);
+    struct th_keep keep = loaded_keep(&store);
+    save_peers(&keep, &some);
     put(place, "peers.json", "a mark");
-    assert_int_equal(th_store_save_peers(&store, &some, say), TH_OK);
+    save_peers(&keep, &some);
 
     assert_true(says(place, "peers.json", "a mark"));
+    th_keep_clear(&keep);
+    th_store_close(&store);
+}
+
+static void what_is_kept_is_for_its_owner_alone(void **state)
+{
+    const struct place *place = *state;
+    struct th_store store;
+    struct stat st;
+    char path[256];
+
+    open_store(&store, place);
+    struct th_keep keep = loaded_keep(&store);
+    save_at(&keep, 1);
+
+    path_of(path, place, "state.json");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    path_of(path, place, "state.json.new");
+    assert_int_not_equal(stat(path, &st), 0);
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -305,6 +376,7 @@ static void broken_files_are_kept_aside_under_free_names(void **state)
     const struct place *place = *state;
     struct th_store store;
     struct th_seeds loaded = {0};
+    struct th_keep keep;
     char say[TH_SAY_MAX], warning[TH_SAY_MAX];
 
     open_store(&store, place);
@@ -312,7 +384,7 @@ static void broken_files_are_kept_aside_under_free_names(void **state)
     put(place, "peers.json", "{\"format\":1,\"peers\":{\"00\":{}}}");
     put(place, "state.json", "[");
 
-    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_OK);
+    assert_int_equal(load(&keep, &store, &loaded, warning, say), TH_OK);
     assert_int_equal(loaded.count, 0);
     assert_non_null(strstr(warning, "peers.json.broken-2"));
     assert_non_null(strstr(warning, "state.json.broken-1"));
@@ -320,6 +392,7 @@ static void broken_files_are_kept_aside_under_free_names(void **state)
     assert_true(says(place, "peers.json.broken-1", "earlier"));
     assert_true(says(place, "peers.json.broken-2", "{\"format\":1,\"peers\":{\"00\":{}}}"));
     assert_true(says(place, "state.json.broken-1", "["));
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -328,14 +401,16 @@ static void files_of_a_newer_version_are_refused_and_left_alone(void **state)
     const struct place *place = *state;
     struct th_store store;
     struct th_seeds loaded = {0};
+    struct th_keep keep;
     char say[TH_SAY_MAX], warning[TH_SAY_MAX];
 
     open_store(&store, place);
     put(place, "state.json", "{\"format\":2}");
 
-    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_NEWER);
+    assert_int_equal(load(&keep, &store, &loaded, warning, say), TH_NEWER);
     assert_non_null(strstr(say, "format 2"));
     assert_true(says(place, "state.json", "{\"format\":2}"));
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -345,16 +420,18 @@ static void a_refused_start_keeps_nothing_aside(void **state)
     const struct place *place = *state;
     struct th_store store;
     struct th_seeds loaded = {0};
+    struct th_keep keep;
     char say[TH_SAY_MAX], warning[TH_SAY_MAX];
 
     open_store(&store, place);
     put(place, "peers.json", "broken");
     put(place, "state.json", "{\"format\":2}");
 
-    assert_int_equal(th_store_load(&store, &loaded, warning, say), TH_NEWER);
+    assert_int_equal(load(&keep, &store, &loaded, warning, say), TH_NEWER);
     assert_string_equal(warning, "");
     assert_true(says(place, "peers.json", "broken"));
     assert_true(says(place, "state.json", "{\"format\":2}"));
+    th_keep_clear(&keep);
     th_store_close(&store);
 }
 
@@ -411,6 +488,7 @@ int main(void)
         IN_PLACE(peers_and_date_come_back_in_the_next_run),
         IN_PLACE(none_never_replace_some_and_a_date_only_rises),
         IN_PLACE(what_did_not_change_is_not_written),
+        IN_PLACE(what_is_kept_is_for_its_owner_alone),
         IN_PLACE(broken_files_are_kept_aside_under_free_names),
         IN_PLACE(files_of_a_newer_version_are_refused_and_left_alone),
         IN_PLACE(a_refused_start_keeps_nothing_aside),

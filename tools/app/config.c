@@ -518,6 +518,7 @@ int th_exit_code(enum th_err e)
     case TH_REFUSED:
     case TH_IN_USE:
     case TH_IO:
+    case TH_NO_SPACE:
     case TH_AGAIN:
     case TH_EOF:
         return 1;

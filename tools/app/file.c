@@ -26,6 +26,10 @@ enum th_err th_file_err(int error_number)
         return TH_INVALID;
     case ENOMEM:
         return TH_NO_MEMORY;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return TH_NO_SPACE;
     case EEXIST:
     case EADDRINUSE:
         return TH_IN_USE;
@@ -94,50 +98,6 @@ enum th_err th_file_read(int dir_fd, const char *name, size_t max, char **text, 
     if (st)
         *st = own;
     return TH_OK;
-}
-
-static enum th_err write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return th_file_err(errno);
-        text += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd) == 0 ? TH_OK : th_file_err(errno);
-}
-
-enum th_err th_file_replace(int dir_fd, const char *name, const char *text, size_t len, bool is_new)
-{
-    char beside[256];
-
-    if (snprintf(beside, sizeof beside, "%s.new", name) >= (int)sizeof beside)
-        return TH_INVALID;
-    /* What a crash left of an earlier attempt. */
-    if (unlinkat(dir_fd, beside, 0) != 0 && errno != ENOENT)
-        return th_file_err(errno);
-
-    int fd = openat(dir_fd, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return th_file_err(errno);
-    enum th_err e = write_all(fd, text, len);
-    if (close(fd) != 0 && e == TH_OK)
-        e = th_file_err(errno);
-
-    /* A link never takes a name that is in use; a rename does. */
-    if (e == TH_OK && is_new && linkat(dir_fd, beside, dir_fd, name, 0) != 0)
-        e = th_file_err(errno);
-    if (e == TH_OK && !is_new && renameat(dir_fd, beside, dir_fd, name) != 0)
-        e = th_file_err(errno);
-    if (e != TH_OK || is_new)
-        unlinkat(dir_fd, beside, 0);
-    if (e == TH_OK && fsync(dir_fd) != 0)
-        e = th_file_err(errno);
-    return e;
 }
 
 enum th_err th_file_make_dir(const char *path, mode_t mode)

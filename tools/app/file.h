@@ -1,5 +1,5 @@
 /*
- * file.h - whole files: read one, replace one so that a crash leaves the old or the new.
+ * file.h - reads whole files, makes directories, and says what errno means.
  *
  * Floor:  7 (app).
  * Thread: one that may block.
@@ -25,15 +25,6 @@
  */
 TH_MUST enum th_err th_file_read(int dir_fd, const char *name, size_t max, char **text, size_t *len,
                                  struct stat *st);
-
-/*
- * Writes a file of mode 0600: beside, synced, then renamed onto its name, the directory synced.
- *
- * is_new  the name must be free: one that is there stays (TH_IN_USE).
- * Errors: TH_IN_USE, TH_NO_PERMISSION, TH_IO.
- */
-TH_MUST enum th_err th_file_replace(int dir_fd, const char *name, const char *text, size_t len,
-                                    bool is_new);
 
 /* Makes a directory and those above it, mode 0700 (the last one: mode). One that is there stays as
  * it is. Errors: TH_NO_PERMISSION, TH_INVALID (something else has that name), TH_IO. */

@@ -1,13 +1,9 @@
 /*
- * store.h - the state directory: identity, remembered peers, the highest `at`.
+ * store.h - the state directory: its lock, the identity, and the disk for what the node keeps.
  *
  *     identity.json   the key pair, in the form of all implementations; 0600; none with --identity
- *     peers.json      {"format":1,"peers":{…a seeds file…}}
- *     state.json      {"format":1,"at":…}
  *     lock            held while a daemon uses the directory; always empty
- *
- * Files are replaced whole: written beside, synced, renamed, the directory synced. What cannot be
- * read is never overwritten.
+ *     peers.json, state.json, ages.json: router/keep.h
  *
  * Floor:  7 (app).
  * Thread: one that may block: files are read and written at once.
@@ -17,14 +13,14 @@
 
 #include "switch/wire/seeds.h"
 #include "tools/app/config.h"
+#include "tools/app/disk_posix.h"
 
-enum { TH_STORE_FORMAT = 1, TH_STORE_FILE_MAX = 1 << 20 };
+enum { TH_STORE_FILE_MAX = 1 << 20 };
 
 struct th_store {
     char dir[TH_FILE_PATH_MAX];
-    int dir_fd, lock_fd; /* -1: not open */
-    char *peers_text;    /* what peers.json says, to write it only when it changes; NULL: nothing */
-    int64_t at;          /* what state.json says */
+    int dir_fd, lock_fd;       /* -1: not open */
+    struct th_disk_posix disk; /* the directory; while it is open */
 };
 
 /*
@@ -56,24 +52,6 @@ TH_MUST enum th_err th_store_peek_identity(struct th_identity *out, const char *
  * Errors: as above, and TH_INVALID (no regular file). */
 TH_MUST enum th_err th_store_read_identity(struct th_identity *out, const char *file,
                                            char say[TH_SAY_MAX]);
-
-/*
- * Reads what the last run remembered.
- *
- * peers    zeroed by the caller; filled; the caller clears it.
- * warning  filled with a line when a broken file was kept aside as FILE.broken-N; else "".
- * Errors:  TH_NEWER (a later version wrote it), TH_NO_PERMISSION, TH_IO, TH_NO_MEMORY.
- */
-TH_MUST enum th_err th_store_load(struct th_store *store, struct th_seeds *peers,
-                                  char warning[TH_SAY_MAX], char say[TH_SAY_MAX]);
-
-/* Writes the peers when they differ from what is there; none never replace some.
- * Errors: TH_IO, TH_NO_PERMISSION, TH_NO_MEMORY. */
-TH_MUST enum th_err th_store_save_peers(struct th_store *store, const struct th_seeds *peers,
-                                        char say[TH_SAY_MAX]);
-
-/* Writes the highest `at` when it rose. Errors: TH_IO, TH_NO_PERMISSION. */
-TH_MUST enum th_err th_store_save_at(struct th_store *store, int64_t at, char say[TH_SAY_MAX]);
 
 /* Lets the lock go. A zeroed store must not be closed; one that failed to open may be. */
 void th_store_close(struct th_store *store);

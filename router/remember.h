@@ -1,11 +1,11 @@
 /*
  * remember.h - which peers the next run should try: those that we are linked to, then those of before.
  *
- * Floor:  7 (app).
+ * Floor:  5.
  * Thread: any.
  */
-#ifndef TH_APP_REMEMBER_H
-#define TH_APP_REMEMBER_H
+#ifndef TH_ROUTER_REMEMBER_H
+#define TH_ROUTER_REMEMBER_H
 
 #include "router/router.h"
 #include "switch/wire/seeds.h"

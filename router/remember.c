@@ -1,4 +1,4 @@
-#include "tools/app/remember.h"
+#include "router/remember.h"
 
 #include "switch/base/mem.h"
 
