@@ -1,85 +1,85 @@
 /* Events for those who are slow, whom others wait for, or for whom there is no memory. */
 #include "tests/unit/run_events.h"
+#include "tests/unit/run_hosts.h"
 
 /* --- too slow --- */
 
 /* C7, A8, B5: the reader is slow; the announcer never notices. */
 static void lost_events_are_counted_and_lost_state_is_told(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
     struct probe slow = {.init = subscribes, .on_msg = notes_kind, .other = manager}, quick = slow;
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &slow);
     th_pid pid;
     spec.mailbox_max = 3;
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    stage_spawn(&stage, &quick);
-    th_host_sim_run(stage.host, 1);
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
+    stage_spawn(stage, &quick);
+    stage_run(stage, 1);
 
-    assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+    assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
     for (int i = 0; i < 5; i++)
-        notify(&stage, manager, 1); /* two are lost, and nothing is said of it */
-    th_host_sim_run(stage.host, 1);
-    assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
-    assert_int_equal(th_notify(stage.host, manager, make_event(2, 0, true)), TH_OK);
-    th_host_sim_run(stage.host, 100);
+        notify(stage, manager, 1); /* two are lost, and nothing is said of it */
+    stage_run(stage, 1);
+    assert_int_equal(th_notify(stage->host, manager, make_event(2, 0, true)), TH_OK);
+    assert_int_equal(th_notify(stage->host, manager, make_event(2, 0, true)), TH_OK);
+    stage_run(stage, 1);
+    assert_int_equal(th_resume(stage->host, pid), TH_OK);
+    stage_run(stage, 1);
 
     assert_string_equal(quick.trace, "aaaaabb");
     assert_string_equal(slow.trace, "aaa!"); /* told once, in its place */
     assert_int_equal(slow.missed, 4);
-    struct th_subscription_list *rows = list(&stage, manager);
-    assert_int_equal(rows->row[0].dropped, 4);
-    assert_int_equal(stage_look(&stage, pid).refused, 4);
-    th_mem_free(rows);
-    th_host_sim_close(stage.host);
+    assert_int_equal(look_at(stage, manager, pid).dropped, 4);
+    assert_int_equal(stage_look(stage, pid).refused, 4);
+    stage_close(stage);
 }
 
 static void lost_state_is_told_anew_after_it_was_told(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
     struct probe slow = {.init = subscribes, .on_msg = notes_kind, .other = manager};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &slow);
     th_pid pid;
     spec.mailbox_max = 1;
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_sim_run(stage.host, 1);
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
+    stage_run(stage, 1);
 
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+        assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
         for (int i = 0; i < 3; i++)
-            assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-        th_host_sim_run(stage.host, 200);
+            assert_int_equal(th_notify(stage->host, manager, make_event(1, 0, true)), TH_OK);
+        stage_run(stage, 1);
+        assert_int_equal(th_resume(stage->host, pid), TH_OK);
+        stage_run(stage, 1);
     }
 
     assert_string_equal(slow.trace, "a!a!a!");
     assert_int_equal(slow.missed, 6);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static void owner_that_dies_with_a_note_of_missed_events_leaves_nothing(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
     struct probe slow = {.init = subscribes, .other = manager};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &slow);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &slow);
     th_pid pid;
     spec.mailbox_max = 1;
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_sim_run(stage.host, 1);
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
+    stage_run(stage, 1);
 
-    assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
+    assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_sim_run(stage.host, 1);
-    th_stop(stage.host, pid, TH_OK);
-    th_host_sim_run(stage.host, 1);
+        assert_int_equal(th_notify(stage->host, manager, make_event(1, 0, true)), TH_OK);
+    stage_run(stage, 1);
+    th_stop(stage->host, pid, TH_OK);
+    stage_run(stage, 1);
 
     assert_int_equal(slow.missed, 0);
-    th_host_sim_close(stage.host); /* the sanitizer looks for the rest */
+    stage_close(stage); /* the sanitizer looks for the rest */
 }
 
 /* --- waiting for all --- */
@@ -88,87 +88,84 @@ static enum th_err notifies_and_waits(struct probe *probe, const struct th_self 
                                       struct th_msg *msg)
 {
     (void)msg;
-    return th_notify_sync(self, probe->other, make_event(1, 0, false), 1000, probe_on_reply, NULL,
-                          NULL);
+    return th_notify_sync(self, probe->other, make_event(1, 0, false), probe->patience_ms,
+                          probe_on_reply, NULL, NULL);
 }
 
 /* B3 */
 static void announcer_is_told_when_all_have_handled_the_event(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 100; seed++) {
-        struct stage stage = stage_open(seed);
-        th_pid manager = spawn_manager(&stage);
-        struct probe readers[3], writer = {.on_msg = notifies_and_waits, .other = manager};
-        struct th_interest others = {2, 0};
-        for (int i = 0; i < 3; i++) {
-            readers[i] = (struct probe){.init = subscribes, .other = manager};
-            stage_spawn(&stage, &readers[i]);
-        }
-        readers[2].data = &others; /* does not read it, so nobody waits for it */
-        th_host_sim_run(stage.host, 1);
-        th_pid pid = stage_spawn(&stage, &writer);
-        assert_int_equal(th_suspend(stage.host, readers[1].pid, 500), TH_OK);
-        assert_int_equal(th_suspend(stage.host, readers[2].pid, 5000), TH_OK);
-        dropped_bodies = 0;
-
-        assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-        th_host_sim_run(stage.host, 499);
-        assert_int_equal(writer.replies, 0);
-        assert_int_equal(readers[0].events, 1);
-        struct th_subscription_list *rows = list(&stage, manager);
-        for (unsigned i = 0; i < rows->count; i++)
-            assert_int_equal(rows->row[i].unhandled, rows->row[i].owner == readers[1].pid);
-        th_mem_free(rows);
-        th_host_sim_run(stage.host, 2);
-
-        assert_int_equal(writer.replies, 1);
-        assert_int_equal(writer.why, TH_OK);
-        assert_int_equal(readers[1].events, 1);
-        assert_int_equal(dropped_bodies, 1);
-        th_host_sim_close(stage.host);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct probe readers[3],
+        writer = {.on_msg = notifies_and_waits, .other = manager, .patience_ms = 60000};
+    struct th_interest others = {2, 0};
+    for (int i = 0; i < 3; i++) {
+        readers[i] = (struct probe){.init = subscribes, .other = manager};
+        if (i == 2)
+            readers[i].data = &others; /* does not read it, so nobody waits for it */
+        stage_spawn(stage, &readers[i]);
     }
+    stage_run(stage, 1);
+    th_pid pid = stage_spawn(stage, &writer);
+    assert_int_equal(th_suspend(stage->host, readers[1].pid, 60000), TH_OK);
+    assert_int_equal(th_suspend(stage->host, readers[2].pid, 60000), TH_OK);
+    dropped_bodies = 0;
+
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK);
+    stage_run(stage, 1);
+    assert_int_equal(writer.replies, 0);
+    assert_int_equal(readers[0].events, 1);
+    struct th_subscription_list *rows = list(stage, manager);
+    for (unsigned i = 0; i < rows->count; i++)
+        assert_int_equal(rows->row[i].unhandled, rows->row[i].owner == readers[1].pid);
+    th_mem_free(rows);
+    assert_int_equal(th_resume(stage->host, readers[1].pid), TH_OK);
+    stage_run(stage, 1);
+
+    assert_int_equal(writer.replies, 1);
+    assert_int_equal(writer.why, TH_OK);
+    assert_int_equal(readers[1].events, 1);
+    assert_int_equal(dropped_bodies, 1);
+    stage_close(stage);
 }
 
 /* B3: nobody who cannot handle it holds the announcer up, but one who does not is named. */
 static void who_ends_or_has_no_room_is_not_waited_for(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
     struct probe dying = {.init = subscribes, .other = manager}, full = dying, slow = dying;
-    struct probe writer = {.on_msg = notifies_and_waits, .other = manager};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &full);
-    th_pid dying_pid = stage_spawn(&stage, &dying), full_pid;
+    struct probe writer = {.on_msg = notifies_and_waits, .other = manager, .patience_ms = 60000};
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &full);
+    th_pid dying_pid = stage_spawn(stage, &dying), full_pid;
     spec.mailbox_max = 1;
-    assert_int_equal(th_spawn(stage.host, &spec, &full_pid), TH_OK);
-    th_pid pid = stage_spawn(&stage, &writer);
-    th_host_sim_run(stage.host, 1);
-    assert_int_equal(th_suspend(stage.host, dying_pid, 60000), TH_OK);
-    assert_int_equal(th_suspend(stage.host, full_pid, 60000), TH_OK);
-    assert_int_equal(th_post(stage.host, full_pid, probe_number(1)), TH_OK);
+    assert_int_equal(th_spawn(stage->host, &spec, &full_pid), TH_OK);
+    th_pid pid = stage_spawn(stage, &writer);
+    stage_run(stage, 1);
+    assert_int_equal(th_suspend(stage->host, dying_pid, 60000), TH_OK);
+    assert_int_equal(th_suspend(stage->host, full_pid, 60000), TH_OK);
+    assert_int_equal(th_post(stage->host, full_pid, probe_number(1)), TH_OK);
 
-    assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_sim_run(stage.host, 10);
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK);
+    stage_run(stage, 10);
     assert_int_equal(writer.replies, 0);
-    th_stop(stage.host, dying_pid, TH_IO);
-    th_host_sim_run(stage.host, 1);
+    th_stop(stage->host, dying_pid, TH_IO);
+    stage_run(stage, 1);
     assert_int_equal(writer.replies, 1);
     assert_int_equal(writer.why, TH_OK);
 
-    th_pid slow_pid = stage_spawn(&stage, &slow);
-    th_host_sim_run(stage.host, 1);
-    assert_int_equal(th_suspend(stage.host, slow_pid, 60000), TH_OK);
-    assert_int_equal(th_post(stage.host, pid, probe_number(1)), TH_OK);
-    th_host_sim_run(stage.host, 1000);
+    th_pid slow_pid = stage_spawn(stage, &slow);
+    stage_run(stage, 1);
+    assert_int_equal(th_suspend(stage->host, slow_pid, 60000), TH_OK);
+    writer.patience_ms = PATIENCE_MS;
+    assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK);
+    stage_run(stage, 1000);
     assert_int_equal(writer.replies, 2);
     assert_int_equal(writer.why, TH_TIMED_OUT);
 
-    struct th_subscription_list *rows = list(&stage, manager);
-    assert_int_equal(rows->row[rows->count - 1].owner, slow_pid);
-    assert_int_equal(rows->row[rows->count - 1].unhandled, 1);
-    th_mem_free(rows);
-    th_host_sim_close(stage.host);
+    assert_int_equal(look_at(stage, manager, slow_pid).unhandled, 1);
+    stage_close(stage);
 }
 
 /* --- no memory --- */
@@ -234,11 +231,11 @@ static void event_that_finds_no_memory_counts_as_missed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lost_events_are_counted_and_lost_state_is_told),
-        cmocka_unit_test(lost_state_is_told_anew_after_it_was_told),
-        cmocka_unit_test(owner_that_dies_with_a_note_of_missed_events_leaves_nothing),
-        cmocka_unit_test(announcer_is_told_when_all_have_handled_the_event),
-        cmocka_unit_test(who_ends_or_has_no_room_is_not_waited_for),
+        ON_EVERY_HOST(lost_events_are_counted_and_lost_state_is_told),
+        ON_EVERY_HOST(lost_state_is_told_anew_after_it_was_told),
+        ON_EVERY_HOST(owner_that_dies_with_a_note_of_missed_events_leaves_nothing),
+        ON_EVERY_HOST(announcer_is_told_when_all_have_handled_the_event),
+        ON_EVERY_HOST(who_ends_or_has_no_room_is_not_waited_for),
         cmocka_unit_test(subscription_without_memory_fails_and_can_be_tried_again),
         cmocka_unit_test(event_that_finds_no_memory_counts_as_missed),
     };

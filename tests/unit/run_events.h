@@ -19,7 +19,7 @@ static inline th_pid spawn_manager(struct stage *stage)
     return pid;
 }
 
-static unsigned dropped_bodies;
+static atomic_uint dropped_bodies;
 
 static inline void count_drop(void *body)
 {
@@ -72,6 +72,20 @@ static inline struct th_subscription_list *list(struct stage *stage, th_pid mana
                      TH_OK);
     assert_ptr_equal(reply.kind, &th_event_list_msg);
     return reply.body;
+}
+
+/* The row of one owner. */
+static inline struct th_subscription_look look_at(struct stage *stage, th_pid manager, th_pid owner)
+{
+    struct th_subscription_list *rows = list(stage, manager);
+    struct th_subscription_look row = {0};
+
+    for (unsigned i = 0; i < rows->count; i++)
+        if (rows->row[i].owner == owner)
+            row = rows->row[i];
+    th_mem_free(rows);
+    assert_int_equal(row.owner, owner);
+    return row;
 }
 
 static inline unsigned count_subscriptions(struct stage *stage, th_pid manager)
