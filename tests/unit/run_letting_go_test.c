@@ -6,10 +6,8 @@
  * a promise were broken, most of them would not fail but hang.
  */
 #include "tests/unit/run_events.h"
+#include "tests/unit/run_hosts.h"
 #include "tests/unit/run_meeting.h"
-#include "tests/unit/run_threads.h"
-
-#include "switch/run/host_core.h"
 
 /* --- servers --- */
 
@@ -55,21 +53,20 @@ static void server_is_removed_by_who_holds_the_lock_that_its_callback_takes(void
 /* E3 */
 static void removal_of_a_server_cannot_be_undone(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct probe probe = {0};
-    th_pid pid = stage_spawn(&stage, &probe);
-    th_host_sim_run(stage.host, 1);
+    th_pid pid = stage_spawn(stage, &probe);
+    stage_run(stage, 1);
 
-    th_stop(stage.host, pid, TH_SHUTDOWN);
-    th_resume(stage.host, pid);
-    th_post(stage.host, pid, probe_number(1));
-    th_host_sim_run(stage.host, 1);
+    th_stop(stage->host, pid, TH_SHUTDOWN);
+    th_resume(stage->host, pid);
+    th_post(stage->host, pid, probe_number(1));
+    stage_run(stage, 1);
 
     assert_int_equal(probe.msgs, 0);
     assert_int_equal(probe.terminates, 1);
-    assert_false(stage_is_alive(&stage, pid));
-    th_host_sim_close(stage.host);
+    assert_false(stage_is_alive(stage, pid));
+    stage_close(stage);
     assert_int_equal(probe.terminates, 1);
 }
 
@@ -101,8 +98,8 @@ static void alarm_that_is_due_does_not_come_once_its_server_is_removed(void **st
 /* init: calls probe->other; the ctx has a finalizer. */
 static enum th_err calls_finally(struct probe *probe, const struct th_self *self)
 {
-    enum th_err err = th_call(self, probe->other, probe_number(1), 1000, probe_on_reply,
-                              probe->data, &probe->ref);
+    enum th_err err = th_call(self, probe->other, probe_number(1), probe->patience_ms,
+                              probe_on_reply, probe->data, &probe->ref);
 
     ((struct meeting *)probe->data)->owner = pthread_self();
     ((struct meeting *)probe->data)->ref = probe->ref;
@@ -111,31 +108,48 @@ static enum th_err calls_finally(struct probe *probe, const struct th_self *self
     return err;
 }
 
+/* The same, and is suspended before any outcome can come. */
+static enum th_err calls_finally_and_is_suspended(struct probe *probe, const struct th_self *self)
+{
+    enum th_err err = calls_finally(probe, self);
+
+    return err == TH_OK ? th_suspend(self->host, self->pid, 60000) : err;
+}
+
 struct call_on_stage {
-    struct stage stage;
+    struct stage *stage;
     struct meeting meeting;
     struct probe callee, caller;
     th_pid callee_pid, pid;
 };
 
-/* A call that waits for its reply, or whose reply waits. */
-static void open_call(struct call_on_stage *on, bool is_answered)
+/* A call that waits for its reply, or whose reply waits; its caller is suspended. */
+static void open_call(struct call_on_stage *on, struct stage *stage, bool is_answered,
+                      th_ms timeout_ms)
 {
-    *on = (struct call_on_stage){.stage = stage_open(0)};
+    *on = (struct call_on_stage){.stage = stage};
     meeting_open(&on->meeting);
     on->meeting.has_left = true;
     on->callee.on_msg = is_answered ? probe_answers : NULL;
-    on->callee_pid = stage_spawn(&on->stage, &on->callee);
-    on->caller =
-        (struct probe){.init = calls_finally, .other = on->callee_pid, .data = &on->meeting};
-    on->pid = stage_spawn(&on->stage, &on->caller);
-    for (unsigned i = 0; i < 3; i++) /* two inits, and the callee has it */
-        assert_true(th_host_sim_once(on->stage.host));
+    on->callee_pid = stage_spawn(stage, &on->callee);
+    on->caller = (struct probe){.init = calls_finally_and_is_suspended,
+                                .other = on->callee_pid,
+                                .patience_ms = timeout_ms,
+                                .data = &on->meeting};
+    on->pid = stage_spawn(stage, &on->caller);
+    stage_run(stage, 1);
+    assert_int_equal(on->meeting.drops, 0);
+}
+
+static void go_on(struct call_on_stage *on)
+{
+    assert_int_equal(th_resume(on->stage->host, on->pid), TH_OK);
+    stage_run(on->stage, 2000);
 }
 
 static void close_call(struct call_on_stage *on)
 {
-    th_host_sim_close(on->stage.host);
+    stage_close(on->stage);
     assert_dropped_well(&on->meeting);
     meeting_close(&on->meeting);
 }
@@ -143,14 +157,13 @@ static void close_call(struct call_on_stage *on)
 /* E2 */
 static void ctx_of_a_call_is_freed_once_after_its_reply(void **state)
 {
-    (void)state;
     struct call_on_stage on;
-    open_call(&on, true);
-    assert_int_equal(on.meeting.drops, 0);
+    open_call(&on, *state, true, 60000);
 
-    th_host_sim_run(on.stage.host, 2000);
+    go_on(&on);
 
     assert_int_equal(on.caller.replies, 1);
+    assert_int_equal(on.caller.why, TH_OK);
     assert_int_equal(on.meeting.drops, 1);
     close_call(&on);
 }
@@ -158,11 +171,10 @@ static void ctx_of_a_call_is_freed_once_after_its_reply(void **state)
 /* E2 */
 static void ctx_of_a_call_is_freed_once_after_its_time(void **state)
 {
-    (void)state;
     struct call_on_stage on;
-    open_call(&on, false);
+    open_call(&on, *state, false, PATIENCE_MS);
 
-    th_host_sim_run(on.stage.host, 2000);
+    go_on(&on);
 
     assert_int_equal(on.caller.replies, 1);
     assert_int_equal(on.caller.why, TH_TIMED_OUT);
@@ -173,12 +185,12 @@ static void ctx_of_a_call_is_freed_once_after_its_time(void **state)
 /* E2 */
 static void ctx_of_a_call_is_freed_when_its_caller_ends(void **state)
 {
-    (void)state;
+    struct stage *stage = *state;
     struct call_on_stage on;
-    open_call(&on, false);
+    open_call(&on, stage, stage->seed / 2 % 2, 60000);
 
-    th_stop(on.stage.host, on.pid, TH_SHUTDOWN);
-    th_host_sim_run(on.stage.host, 1);
+    th_stop(stage->host, on.pid, TH_SHUTDOWN);
+    stage_run(stage, 1);
 
     assert_int_equal(on.caller.replies, 0);
     assert_int_equal(on.meeting.drops, 1);
@@ -195,13 +207,12 @@ static enum th_err cancels(struct probe *probe, const struct th_self *self, stru
 /* E2 E3 */
 static void ctx_of_a_call_is_freed_when_it_is_cancelled(void **state)
 {
-    (void)state;
     struct call_on_stage on;
-    open_call(&on, false);
+    open_call(&on, *state, false, 60000);
     on.caller.on_msg = cancels;
 
-    assert_int_equal(th_post(on.stage.host, on.pid, probe_number(0)), TH_OK);
-    th_host_sim_run(on.stage.host, 2000);
+    assert_int_equal(th_post(on.stage->host, on.pid, probe_number(0)), TH_OK);
+    go_on(&on);
 
     assert_int_equal(on.caller.replies, 0);
     assert_int_equal(on.meeting.drops, 1);
@@ -211,23 +222,37 @@ static void ctx_of_a_call_is_freed_when_it_is_cancelled(void **state)
 /* E1 E2 E3: both while it waits for its reply and when that is in the mailbox already. */
 static void call_that_is_let_go_never_tells(void **state)
 {
-    (void)state;
-    for (int is_answered = 0; is_answered <= 1; is_answered++) {
-        struct call_on_stage on;
-        struct th_account account;
-        open_call(&on, is_answered);
+    struct stage *stage = *state;
+    struct call_on_stage on;
+    open_call(&on, stage, stage->seed / 2 % 2, 60000);
 
-        th_let_go(on.stage.host, on.pid, on.caller.ref);
-        th_let_go(on.stage.host, on.pid, on.caller.ref); /* harmless */
-        assert_int_equal(on.meeting.drops, 0);
-        th_host_sim_run(on.stage.host, 2000);
+    th_let_go(stage->host, on.pid, on.caller.ref);
+    th_let_go(stage->host, on.pid, on.caller.ref); /* harmless */
+    assert_int_equal(on.meeting.drops, 0);
+    go_on(&on);
 
-        assert_int_equal(on.caller.replies, 0);
-        assert_int_equal(on.meeting.drops, 1);
-        th_host_account(on.stage.host, &account);
-        assert_int_equal(account.unaccounted, 0);
-        close_call(&on);
-    }
+    assert_int_equal(on.caller.replies, 0);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
+}
+
+/* E1 E2 E3: while the callee answers, dies or lets the time pass. */
+static void call_that_is_let_go_meanwhile_is_told_once_or_never_and_freed_once(void **state)
+{
+    struct stage *stage = *state;
+    struct call_on_stage on;
+    open_call(&on, stage, stage->seed / 2 % 2, PATIENCE_MS);
+
+    assert_int_equal(th_resume(stage->host, on.pid), TH_OK);
+    if (stage->seed / 4 % 2)
+        th_stop(stage->host, on.callee_pid, TH_IO);
+    stage_run_a_little(stage, stage->seed / 8 % 4);
+    th_let_go(stage->host, on.pid, on.caller.ref);
+    stage_run(stage, 2000);
+
+    assert_true(on.caller.replies <= 1);
+    assert_int_equal(on.meeting.drops, 1);
+    close_call(&on);
 }
 
 static enum th_err meets_in_reply(void *state, const struct th_self *self, void *ctx,
@@ -280,29 +305,34 @@ static enum th_err monitors_other(struct probe *probe, const struct th_self *sel
     return th_monitor(self, probe->other, &probe->ref);
 }
 
+static enum th_err monitors_other_and_is_suspended(struct probe *probe, const struct th_self *self)
+{
+    enum th_err err = monitors_other(probe, self);
+
+    return err == TH_OK ? th_suspend(self->host, self->pid, 60000) : err;
+}
+
 /* E1 E3: both before the server ends and when the down message is in the mailbox already. */
 static void monitor_that_is_let_go_never_tells(void **state)
 {
-    (void)state;
-    for (int is_down = 0; is_down <= 1; is_down++) {
-        struct stage stage = stage_open(0);
-        struct probe target = {0}, probe = {.init = monitors_other};
-        probe.other = stage_spawn(&stage, &target);
-        th_pid pid = stage_spawn(&stage, &probe);
-        th_host_sim_run(stage.host, 1);
+    struct stage *stage = *state;
+    struct probe target = {0}, probe = {.init = monitors_other_and_is_suspended};
+    probe.other = stage_spawn(stage, &target);
+    th_pid pid = stage_spawn(stage, &probe);
+    stage_run(stage, 1);
 
-        if (is_down)
-            th_stop(stage.host, probe.other, TH_IO);
-        if (is_down)
-            assert_true(th_host_sim_once(stage.host));
-        th_let_go(stage.host, pid, probe.ref);
-        th_stop(stage.host, probe.other, TH_IO);
-        th_host_sim_run(stage.host, 1);
-
-        assert_int_equal(target.terminates, 1);
-        assert_int_equal(probe.downs, 0);
-        th_host_sim_close(stage.host);
+    if (stage->seed / 2 % 2) {
+        th_stop(stage->host, probe.other, TH_IO);
+        stage_run(stage, 1);
     }
+    th_let_go(stage->host, pid, probe.ref);
+    th_stop(stage->host, probe.other, TH_IO);
+    assert_int_equal(th_resume(stage->host, pid), TH_OK);
+    stage_run(stage, 1);
+
+    assert_int_equal(target.terminates, 1);
+    assert_int_equal(probe.downs, 0);
+    stage_close(stage);
 }
 
 static enum th_err meets_when_told(struct probe *probe, const struct th_self *self,
@@ -369,63 +399,62 @@ enum ending { UNSUBSCRIBED, LET_GO, MANAGER_ENDED, OWNER_ENDED, ENDINGS };
 /* E1 E2: whatever ends it. */
 static void data_of_a_subscription_are_freed_once_however_it_ends(void **state)
 {
-    (void)state;
-    for (int ending = 0; ending < ENDINGS; ending++) {
-        struct stage stage = stage_open(0);
-        struct meeting meeting;
-        meeting_open(&meeting);
-        meeting.has_left = true;
-        struct probe probe = {.init = subscribes_finally,
-                              .on_msg = unsubscribes,
-                              .other = spawn_manager(&stage),
-                              .data = &meeting};
-        th_pid pid = stage_spawn(&stage, &probe);
-        th_host_sim_run(stage.host, 1);
-        assert_int_equal(meeting.drops, 0);
+    struct stage *stage = *state;
+    int ending = (int)(stage->seed / 2 % ENDINGS);
+    struct meeting meeting;
+    meeting_open(&meeting);
+    meeting.has_left = true;
+    struct probe probe = {.init = subscribes_finally,
+                          .on_msg = unsubscribes,
+                          .other = spawn_manager(stage),
+                          .data = &meeting};
+    th_pid pid = stage_spawn(stage, &probe);
+    stage_run(stage, 1);
+    assert_int_equal(meeting.drops, 0);
 
-        if (ending == UNSUBSCRIBED)
-            assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
-        if (ending == LET_GO)
-            th_let_go(stage.host, pid, meeting.ref);
-        if (ending == MANAGER_ENDED || ending == OWNER_ENDED)
-            th_stop(stage.host, ending == OWNER_ENDED ? pid : probe.other, TH_IO);
-        th_host_sim_run(stage.host, 1);
+    if (ending == UNSUBSCRIBED)
+        assert_int_equal(th_post(stage->host, pid, probe_number(0)), TH_OK);
+    if (ending == LET_GO)
+        th_let_go(stage->host, pid, meeting.ref);
+    if (ending == MANAGER_ENDED || ending == OWNER_ENDED)
+        th_stop(stage->host, ending == OWNER_ENDED ? pid : probe.other, TH_IO);
+    stage_run(stage, 1);
 
-        assert_int_equal(meeting.drops, 1);
-        assert_int_equal(probe.downs, ending == MANAGER_ENDED ? 1 : 0);
-        th_host_sim_close(stage.host);
-        assert_dropped_well(&meeting);
-        meeting_close(&meeting);
-    }
+    assert_int_equal(meeting.drops, 1);
+    assert_int_equal(probe.downs, ending == MANAGER_ENDED ? 1 : 0);
+    stage_close(stage);
+    assert_dropped_well(&meeting);
+    meeting_close(&meeting);
 }
 
 /* E3: neither events that wait, nor a note that some were missed. */
 static void nothing_comes_of_a_subscription_that_was_let_go(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct meeting meeting;
     meeting_open(&meeting);
-    th_pid manager = spawn_manager(&stage);
+    th_pid manager = spawn_manager(stage);
     struct probe probe = {.init = subscribes_finally, .other = manager, .data = &meeting};
-    struct th_server_spec spec = probe_spec(stage.place, NULL, &probe);
+    struct th_server_spec spec = probe_spec(stage_next_place(stage), NULL, &probe);
     th_pid pid;
     spec.mailbox_max = 2;
-    assert_int_equal(th_spawn(stage.host, &spec, &pid), TH_OK);
-    th_host_sim_run(stage.host, 1);
-    assert_int_equal(th_suspend(stage.host, pid, 50), TH_OK);
+    assert_int_equal(th_spawn(stage->host, &spec, &pid), TH_OK);
+    stage_run(stage, 1);
+    assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_sim_run(stage.host, 1);
+        assert_int_equal(th_notify(stage->host, manager, make_event(1, 0, true)), TH_OK);
+    stage_run(stage, 1);
 
-    th_let_go(stage.host, pid, meeting.ref);
-    assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
-    th_host_sim_run(stage.host, 100);
+    th_let_go(stage->host, pid, meeting.ref);
+    assert_int_equal(th_notify(stage->host, manager, make_event(1, 0, true)), TH_OK);
+    stage_run(stage, 1);
+    assert_int_equal(th_resume(stage->host, pid), TH_OK);
+    stage_run(stage, 1);
 
     assert_int_equal(probe.events, 0);
     assert_int_equal(probe.missed, 0);
     assert_int_equal(meeting.drops, 1);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
     meeting_close(&meeting);
 }
 
@@ -441,20 +470,19 @@ static enum th_err subscribes_and_thinks_better_of_it(struct probe *probe,
 /* E2 E3 */
 static void who_unsubscribed_is_not_told_how_the_subscribing_went(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
+    struct stage *stage = *state;
     struct meeting meeting;
     meeting_open(&meeting);
     struct probe probe = {.init = subscribes_and_thinks_better_of_it,
-                          .other = spawn_manager(&stage),
+                          .other = spawn_manager(stage),
                           .data = &meeting};
-    stage_spawn(&stage, &probe);
+    stage_spawn(stage, &probe);
 
-    th_host_sim_run(stage.host, 2 * TH_CALL_MS_DEFAULT);
+    stage_run(stage, 2 * TH_CALL_MS_DEFAULT);
 
     assert_int_equal(probe.replies, 0);
     assert_int_equal(meeting.drops, 1);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
     meeting_close(&meeting);
 }
 
@@ -515,7 +543,8 @@ static void single_thread_removes_from_inside_a_callback_in_any_order(void **sta
         meeting_open(&call);
         meeting_open(&subscription);
         struct probe callee = {.on_msg = probe_answers};
-        struct probe caller = {.init = calls_finally, .on_msg = cancels, .data = &call};
+        struct probe caller = {
+            .init = calls_finally, .on_msg = cancels, .patience_ms = 1000, .data = &call};
         struct probe subscriber = {
             .init = subscribes_finally, .on_msg = unsubscribes, .data = &subscription};
         caller.other = stage_spawn(&stage, &callee);
@@ -540,19 +569,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_is_removed_by_who_holds_the_lock_that_its_callback_takes),
-        cmocka_unit_test(removal_of_a_server_cannot_be_undone),
+        ON_EVERY_HOST(removal_of_a_server_cannot_be_undone),
         cmocka_unit_test(alarm_that_is_due_does_not_come_once_its_server_is_removed),
-        cmocka_unit_test(ctx_of_a_call_is_freed_once_after_its_reply),
-        cmocka_unit_test(ctx_of_a_call_is_freed_once_after_its_time),
-        cmocka_unit_test(ctx_of_a_call_is_freed_when_its_caller_ends),
-        cmocka_unit_test(ctx_of_a_call_is_freed_when_it_is_cancelled),
-        cmocka_unit_test(call_that_is_let_go_never_tells),
+        ON_EVERY_HOST(ctx_of_a_call_is_freed_once_after_its_reply),
+        ON_EVERY_HOST(ctx_of_a_call_is_freed_once_after_its_time),
+        ON_EVERY_HOST(ctx_of_a_call_is_freed_when_its_caller_ends),
+        ON_EVERY_HOST(ctx_of_a_call_is_freed_when_it_is_cancelled),
+        ON_EVERY_HOST(call_that_is_let_go_never_tells),
+        ON_EVERY_HOST(call_that_is_let_go_meanwhile_is_told_once_or_never_and_freed_once),
         cmocka_unit_test(call_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
-        cmocka_unit_test(monitor_that_is_let_go_never_tells),
+        ON_EVERY_HOST(monitor_that_is_let_go_never_tells),
         cmocka_unit_test(monitor_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
-        cmocka_unit_test(data_of_a_subscription_are_freed_once_however_it_ends),
-        cmocka_unit_test(nothing_comes_of_a_subscription_that_was_let_go),
-        cmocka_unit_test(who_unsubscribed_is_not_told_how_the_subscribing_went),
+        ON_EVERY_HOST(data_of_a_subscription_are_freed_once_however_it_ends),
+        ON_EVERY_HOST(nothing_comes_of_a_subscription_that_was_let_go),
+        ON_EVERY_HOST(who_unsubscribed_is_not_told_how_the_subscribing_went),
         cmocka_unit_test(subscription_is_let_go_by_who_holds_the_lock_that_its_callback_takes),
         cmocka_unit_test(single_thread_removes_from_inside_a_callback_in_any_order),
     };
