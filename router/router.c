@@ -385,6 +385,11 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     th_rng_clear(&r->rng);
 }
 
+const struct th_routing *th_router_machine(const void *state)
+{
+    return &((const struct th_router *)state)->routing;
+}
+
 const struct th_server_ops th_router_ops = {
     .name = "router",
     .state_size = sizeof(struct th_router),

@@ -31,6 +31,11 @@ struct th_router_config {
 
 extern const struct th_server_ops th_router_ops;
 
+/* The machine in a router's state, for who watches a host's turns (host_sim.h): from the end of its
+ * init until its terminate begins. Look, but change nothing. Thread: the router's. */
+struct th_routing;
+const struct th_routing *th_router_machine(const void *state);
+
 /* Cast, body struct th_hashname *: link to this node, whatever its bucket holds, as soon as there is a
  * line to it (a bootstrap that has no link yet), and keep the link. The wish lives until the node
  * refuses or ends the link, or leaves our request unanswered on a line that is up; that is announced as

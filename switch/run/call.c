@@ -29,6 +29,10 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
     watch->on_reply = on_reply;
     watch->ctx = ctx;
     th_heap_set(&slot->calls_due, &watch->due, later(self->now.mono, timeout_ms));
+    th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_CALLED,
+                                              .ref = watch->by_ref.key,
+                                              .target = to,
+                                              .due = later(self->now.mono, timeout_ms)});
 
     msg.from = self->pid;
     msg.ref = watch->by_ref.key;

@@ -21,6 +21,7 @@
 #include "switch/run/mailbox.h"
 #include "switch/run/place.h"
 #include "switch/run/thread.h"
+#include "switch/run/trace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -105,6 +106,20 @@ struct th_slot {
     struct th_index_node by_name;
 };
 
+/* What a server is to be told once: how a call ended, or that a server did. */
+enum th_run_wish_what {
+    TH_RUN_CALLED,
+    TH_RUN_MONITORED,
+    TH_RUN_FORGOTTEN, /* cancelled, let go, or told to nobody */
+    TH_RUN_ENDED      /* the owner has ended, and with it all that it wished for */
+};
+struct th_run_wish {
+    enum th_run_wish_what what;
+    uint64_t ref;  /* not of ENDED */
+    th_pid target; /* CALLED, MONITORED */
+    th_ms due;     /* CALLED: timed out then */
+};
+
 /* What a host does its own way. */
 struct th_host_ops {
     struct th_now (*now)(struct th_host *host);
@@ -115,6 +130,14 @@ struct th_host_ops {
 
     /* There are now so many slots. Errors: TH_NO_MEMORY. Under host->lock. NULL: needs no room. */
     enum th_err (*reserve)(struct th_host *host, unsigned slot_count);
+
+    /* A callback begins. msg: NULL for TH_TRACE_OWN; of TH_TRACE_REPLY it has the reference of the
+     * call, and no kind without a reply. The place's thread, no lock held. NULL: not told. */
+    void (*begun)(struct th_slot *slot, const char *doing, enum th_trace_sort sort,
+                  const struct th_msg *msg, struct th_now now);
+
+    /* A server wishes to be told something, or not any more. No lock held. NULL: not told. */
+    void (*wished)(struct th_slot *owner, const struct th_run_wish *wish);
 
     /* A callback has ended, doing what `doing` names. The place's thread, no lock held. NULL: not told. */
     void (*done)(struct th_slot *slot, const char *doing, struct th_now now);
@@ -220,6 +243,13 @@ static inline void th_run_count(atomic_uint_fast64_t *counter, uint64_t by)
 
 /* Counts what was let go by its owner while it was on its way or waited. No lock held. */
 void th_run_count_flushed(struct th_slot *slot);
+
+/* Tells the host, if it wants to know, what a server wishes for. No lock held. */
+static inline void th_run_wished(struct th_slot *owner, const struct th_run_wish *wish)
+{
+    if (owner->host->ops->wished)
+        owner->host->ops->wished(owner, wish);
+}
 
 /* --- spawn.c --- */
 

@@ -21,6 +21,7 @@ struct sim_host {
     struct th_host_sim_pace pace;
     th_host_sim_fn on_turn;
     void *on_turn_data;
+    struct th_host_sim_books books;
     const struct th_slot *running;
 
     /* Ring of the ready. A slot is in it at most once, so that there is room for every slot. */
@@ -86,18 +87,53 @@ static void make_ready(struct th_place *place, struct th_slot *slot)
     *ready_at(sim, sim->count++) = (struct ready){slot, sim->now.mono + delay};
 }
 
+static const char *name_of(const struct th_slot *slot)
+{
+    return slot->spec.name ? slot->spec.name : slot->spec.ops->name;
+}
+
+static void tell_begun(struct th_slot *slot, const char *doing, enum th_trace_sort sort,
+                       const struct th_msg *msg, struct th_now now)
+{
+    const struct th_host_sim_books *books = &sim_of(slot->host)->books;
+
+    if (books->on_given)
+        books->on_given(books->data, &(struct th_host_sim_given){.to = slot->pid,
+                                                                 .name = name_of(slot),
+                                                                 .ops = slot->spec.ops,
+                                                                 .state = slot->state,
+                                                                 .doing = doing,
+                                                                 .sort = sort,
+                                                                 .msg = msg,
+                                                                 .now = now});
+}
+
+static void tell_wished(struct th_slot *owner, const struct th_run_wish *wish)
+{
+    static const enum th_host_sim_wish_kind kinds[] = {[TH_RUN_CALLED] = TH_WISH_CALL,
+                                                       [TH_RUN_MONITORED] = TH_WISH_MONITOR,
+                                                       [TH_RUN_FORGOTTEN] = TH_WISH_NOT,
+                                                       [TH_RUN_ENDED] = TH_WISH_NOT_AT_ALL};
+    const struct th_host_sim_books *books = &sim_of(owner->host)->books;
+
+    if (books->on_wish && owner != &owner->host->outside)
+        books->on_wish(books->data, &(struct th_host_sim_wish){.kind = kinds[wish->what],
+                                                               .owner = owner->pid,
+                                                               .ref = wish->ref,
+                                                               .target = wish->target,
+                                                               .due = wish->due});
+}
+
 static void tell_done(struct th_slot *slot, const char *doing, struct th_now now)
 {
     struct sim_host *sim = sim_of(slot->host);
 
     if (sim->on_turn)
-        sim->on_turn(sim->on_turn_data,
-                     &(struct th_host_sim_turn){.name = slot->spec.name ? slot->spec.name
-                                                                        : slot->spec.ops->name,
-                                                .ops = slot->spec.ops,
-                                                .state = slot->state,
-                                                .doing = doing,
-                                                .now = now});
+        sim->on_turn(sim->on_turn_data, &(struct th_host_sim_turn){.name = name_of(slot),
+                                                                   .ops = slot->spec.ops,
+                                                                   .state = slot->state,
+                                                                   .doing = doing,
+                                                                   .now = now});
 }
 
 static bool is_needed_here(struct th_host *host)
@@ -238,6 +274,8 @@ static const struct th_host_ops sim_ops = {
     .now_us = get_now_us,
     .ready = make_ready,
     .reserve = reserve,
+    .begun = tell_begun,
+    .wished = tell_wished,
     .done = tell_done,
     .is_needed_here = is_needed_here,
     .wait = wait_until,
@@ -267,6 +305,11 @@ void th_host_sim_set_pace(struct th_host *host, const struct th_host_sim_pace *p
     TH_CHECK(sim->is_random);
     sim->pace = *pace;
     sim->is_paced = true; /* for good: some may wait still when it is taken back */
+}
+
+void th_host_sim_keep_books(struct th_host *host, const struct th_host_sim_books *books)
+{
+    sim_of(host)->books = *books;
 }
 
 void th_host_sim_watch(struct th_host *host, th_host_sim_fn on_turn, void *data)

@@ -16,7 +16,7 @@
 #ifndef TH_RUN_HOST_SIM_H
 #define TH_RUN_HOST_SIM_H
 
-#include "switch/run/host.h"
+#include "switch/run/trace.h"
 
 /* rng_seed 0: in order of waking. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_host_sim_new(struct th_host **out, uint64_t rng_seed);
@@ -49,6 +49,44 @@ struct th_host_sim_turn {
 /* Told of every callback that ran; NULL: nobody. It must not call anything that changes the host. */
 typedef void (*th_host_sim_fn)(void *data, const struct th_host_sim_turn *turn);
 void th_host_sim_watch(struct th_host *host, th_host_sim_fn on_turn, void *data);
+
+/* A callback that begins; valid until the watcher returns. */
+struct th_host_sim_given {
+    th_pid to;
+    const char *name; /* the server's */
+    const struct th_server_ops *ops;
+    const void *state; /* as the callback finds it */
+    const char *doing;
+    enum th_trace_sort sort;
+    /* NULL for TH_TRACE_OWN. Of TH_TRACE_REPLY: from whom the outcome was expected, the reference of
+     * the call, and, without a reply, no kind. */
+    const struct th_msg *msg;
+    struct th_now now;
+};
+
+/* What a server wishes to be told once. */
+enum th_host_sim_wish_kind {
+    TH_WISH_CALL,      /* how this call ends */
+    TH_WISH_MONITOR,   /* that a server ended */
+    TH_WISH_NOT,       /* nothing more of this call or monitor (which may be over already) */
+    TH_WISH_NOT_AT_ALL /* the server itself has ended */
+};
+struct th_host_sim_wish {
+    enum th_host_sim_wish_kind kind;
+    th_pid owner;
+    uint64_t ref;  /* of CALL, MONITOR, NOT */
+    th_pid target; /* of CALL, MONITOR */
+    th_ms due;     /* of CALL: it times out then, of the host's mono clock */
+};
+
+/* For who keeps books of what servers send each other; either may be NULL. Both must not call anything
+ * that changes the host. */
+struct th_host_sim_books {
+    void *data;
+    void (*on_given)(void *data, const struct th_host_sim_given *given);
+    void (*on_wish)(void *data, const struct th_host_sim_wish *wish);
+};
+void th_host_sim_keep_books(struct th_host *host, const struct th_host_sim_books *books);
 
 /* Runs one callback of one ready server at the present moment; false when nobody is ready. */
 bool th_host_sim_once(struct th_host *host);

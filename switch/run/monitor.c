@@ -16,6 +16,8 @@ enum th_err th_monitor(const struct th_self *self, th_pid pid, uint64_t *ref)
     if (err != TH_OK)
         return err;
     *ref = watch->by_ref.key;
+    th_run_wished(th_run_self(self),
+                  &(struct th_run_wish){.what = TH_RUN_MONITORED, .ref = *ref, .target = pid});
     if (target) {
         th_run_lock(&target->lock);
         is_alive = target->is_alive && target->pid == pid;

@@ -30,6 +30,8 @@ static void begin_callback(struct turn *turn, const char *doing, enum th_trace_s
 {
     struct th_slot *slot = turn->slot;
 
+    if (slot->host->ops->begun)
+        slot->host->ops->begun(slot, doing, sort, msg, turn->self.now);
     th_run_trace_begun(slot, turn->us, sort, doing, msg);
     atomic_store_explicit(&slot->doing_since_us, turn->us, memory_order_relaxed);
     atomic_store_explicit(&slot->doing, doing, memory_order_release);
@@ -226,14 +228,19 @@ static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th
 {
     struct th_slot *slot = turn->slot;
     struct th_msg *reply = why == TH_OK ? &watch->answer : NULL;
+    const struct th_msg told = {.kind = reply ? reply->kind : NULL,
+                                .body = reply ? reply->body : NULL,
+                                .from = watch->target,
+                                .ref = watch->by_ref.key};
     const char *doing = reply ? reply->kind->name : why == TH_TIMED_OUT ? "timed out" : "gone";
     enum th_err err = TH_OK;
 
     if (watch->on_reply == NULL || is_unwanted(watch)) {
+        th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = told.ref});
         th_run_watch_finish(watch);
         return STEP_DONE;
     }
-    begin_callback(turn, doing, TH_TRACE_REPLY, &(struct th_msg){.from = watch->target});
+    begin_callback(turn, doing, TH_TRACE_REPLY, &told);
     err = watch->on_reply(slot->state, &turn->self, watch->ctx, why, reply);
     th_msg_drop(&watch->answer);
     th_run_watch_finish(watch);

@@ -202,6 +202,8 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
     if (watch)
         is_first = let_go(owner, watch);
     th_run_unlock(&owner->lock);
+    if (watch)
+        th_run_wished(owner, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = ref});
     if (is_first)
         th_run_ready(owner);
 }
@@ -260,6 +262,7 @@ void th_run_watch_cancel(struct th_slot *owner, uint64_t ref, bool is_call)
         take_out(owner, watch);
     th_run_unlock(&owner->lock);
     if (watch) {
+        th_run_wished(owner, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = ref});
         forget(owner, watch);
         th_run_watch_finish(watch);
         th_run_watch_release(watch);
@@ -333,6 +336,7 @@ bool th_run_watch_expire(struct th_slot *owner, struct th_watch *watch)
 
 void th_run_watch_end_all(struct th_slot *owner)
 {
+    th_run_wished(owner, &(struct th_run_wish){.what = TH_RUN_ENDED});
     for (;;) {
         struct th_index_node *node;
         struct th_watch *watch = NULL;

@@ -132,6 +132,63 @@ static void watcher_is_told_of_every_callback_in_order(void **state)
     th_host_sim_close(stage.host);
 }
 
+static void note_given(void *data, const struct th_host_sim_given *given)
+{
+    static const char *sorts[] = {"call", "cast", "event", "reply", "own"};
+    char *seen = data;
+    size_t len = strlen(seen);
+    unsigned ref = given->msg ? (unsigned)given->msg->ref : 0;
+
+    if (given->msg)
+        snprintf(seen + len, 512 - len, "%s gets %s %s/%u; ", given->name, sorts[given->sort],
+                 given->doing, ref);
+}
+
+static void note_wish(void *data, const struct th_host_sim_wish *wish)
+{
+    static const char *kinds[] = {"call", "monitor", "not", "not at all"};
+    char *seen = data;
+    size_t len = strlen(seen);
+
+    snprintf(seen + len, 512 - len, "%s/%u; ", kinds[wish->kind], (unsigned)wish->ref);
+}
+
+static enum th_err call_and_monitor(struct probe *probe, const struct th_self *self,
+                                    struct th_msg *msg)
+{
+    uint64_t first, second;
+
+    if (msg->kind != &probe_msg)
+        return TH_OK;
+    assert_int_equal(th_monitor(self, probe->other, &first), TH_OK);
+    assert_int_equal(th_monitor(self, probe->other, &second), TH_OK);
+    th_demonitor(self, first);
+    return probe_call(probe, self, probe_number_of(msg));
+}
+
+static void books_tell_what_was_wished_for_and_what_was_given(void **state)
+{
+    (void)state;
+    char seen[512] = "";
+    struct stage stage = stage_open(0);
+    struct probe asked = {.on_msg = probe_answers}, asker = {.on_msg = call_and_monitor};
+    asker.other = probe_spawn(stage.host, stage.place, "asked", &asked);
+    probe_spawn(stage.host, stage.place, "asker", &asker);
+    th_host_sim_run(stage.host, 0);
+    th_host_sim_keep_books(stage.host, &(struct th_host_sim_books){seen, note_given, note_wish});
+
+    assert_int_equal(th_post(stage.host, asker.pid, probe_number(1)), TH_OK);
+    th_host_sim_run(stage.host, 0);
+    th_stop(stage.host, asked.pid, TH_OK);
+    th_host_sim_run(stage.host, 0);
+
+    assert_string_equal(seen,
+                        "asker gets cast probe.number/0; monitor/1; monitor/2; not/1; call/3; "
+                        "asked gets call probe.number/3; asker gets reply probe.number/3; "
+                        "not at all/0; asker gets cast down/0; ");
+    th_host_sim_close(stage.host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +198,7 @@ int main(void)
         cmocka_unit_test(alarms_are_delayed_as_messages_are),
         cmocka_unit_test(process_that_was_stopped_finds_its_deadlines_passed),
         cmocka_unit_test(watcher_is_told_of_every_callback_in_order),
+        cmocka_unit_test(books_tell_what_was_wished_for_and_what_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/wire/json_hash.h"
 #include "tools/sim/probe.h"
+#include "tools/sim/watch.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -139,45 +140,6 @@ bool th_world_run_until(struct th_world *world, th_ms until,
     return true;
 }
 
-/* --- what is told --- */
-
-static void note_turn(void *data, const struct th_host_sim_turn *turn)
-{
-    struct th_world_node *node = data;
-    struct th_world *world = node->world;
-
-    world->turns++;
-    th_sim_trace_turn(&world->trace, world->now, node->index, turn->name, turn->doing);
-    for (unsigned i = 0; i < world->hook_count; i++)
-        if (world->hooks[i].on_turn)
-            world->hooks[i].on_turn(world->hooks[i].data, node, turn);
-}
-
-static uint32_t index_of(const struct th_sim_port *port)
-{
-    const struct th_world_node *node = port ? port->owner : NULL;
-
-    return node ? node->index : TH_TRACE_NOBODY;
-}
-
-static void note_fate(void *data, enum th_fate fate, const struct th_sim_port *from,
-                      const struct th_sim_port *to, struct th_bytes bytes)
-{
-    struct th_world *world = data;
-
-    th_sim_trace_datagram(&world->trace, world->now, fate, index_of(from), index_of(to), bytes);
-    for (unsigned i = 0; i < world->hook_count; i++)
-        if (world->hooks[i].on_fate)
-            world->hooks[i].on_fate(world->hooks[i].data, fate, from, to, bytes);
-}
-
-static const struct th_hashname *name_of(const void *data, uint32_t index)
-{
-    const struct th_world *world = data;
-
-    return index < world->count ? &world->node[index]->id.hashname : NULL;
-}
-
 /* Only printed; the hash is the same whether anybody reads along or not. */
 static void print_log(void *data, enum th_log_level level, const char *topic, const char *text)
 {
@@ -186,12 +148,6 @@ static void print_log(void *data, enum th_log_level level, const char *topic, co
 
     th_sim_trace_print(trace, node->world->now, node->index, "%s says %s: %s", topic,
                        th_log_level_name(level), text);
-}
-
-void th_world_watch(struct th_world *world, const struct th_world_hooks *hooks)
-{
-    TH_CHECK(world->hook_count < TH_WORLD_HOOKS_MAX);
-    world->hooks[world->hook_count++] = *hooks;
 }
 
 /* --- a node's life --- */
@@ -280,7 +236,7 @@ static void set_up_host(struct th_world_node *node, uint64_t host_seed)
         th_host_sim_set_pace(node->host, &pace);
     node->behind = world->now - MONO_AT_FIRST; /* wraps, and back when it is added */
     th_host_sim_set_wall(node->host, TH_WORLD_EPOCH + (th_epoch_ms)world->now + node->wall_off);
-    th_host_sim_watch(node->host, note_turn, node);
+    th_world_watch_host(node);
 }
 
 static void start_tree(struct th_world_node *node, const uint8_t seed[TH_RNG_SEED_BYTES])
@@ -368,7 +324,7 @@ void th_world_kill(struct th_world_node *node)
     node->port->receiver = 0;
     node->state = TH_WORLD_DOWN;
     world->up_count--;
-    th_host_sim_watch(node->host, NULL, NULL);
+    th_world_watch_end(node);
     keep_what_is_on_disk(node);
     th_host_sim_close(node->host);
     th_node_tree_free(node->tree);
@@ -562,11 +518,8 @@ void th_world_init(struct th_world *world, const struct th_world_options *option
     th_rng_init(&world->rng, seed);
     th_rng_fork(&world->rng, &world->node_rng);
     th_net_sim_init(&world->net, &net, options->rng_seed);
-    world->net.on_fate = note_fate;
-    world->net.on_fate_data = world;
     th_sim_trace_init(&world->trace);
-    world->trace.name_of = name_of;
-    world->trace.name_data = world;
+    th_world_watch_net(world);
 }
 
 void th_world_clear(struct th_world *world)

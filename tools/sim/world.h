@@ -80,6 +80,8 @@ struct th_world_node {
 struct th_world_hooks {
     void *data;
     void (*on_turn)(void *data, struct th_world_node *node, const struct th_host_sim_turn *turn);
+    void (*on_given)(void *data, struct th_world_node *node, const struct th_host_sim_given *given);
+    void (*on_wish)(void *data, struct th_world_node *node, const struct th_host_sim_wish *wish);
     void (*on_event)(void *data, struct th_world_node *node, const struct th_event *event);
     void (*on_fate)(void *data, enum th_fate fate, const struct th_sim_port *from,
                     const struct th_sim_port *to, struct th_bytes bytes);
