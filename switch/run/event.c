@@ -2,6 +2,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
+#include "switch/run/fact_keep.h"
 #include "switch/run/host_core.h"
 #include "switch/run/stream_sub.h"
 #include "switch/run/trace_hook.h"
@@ -62,6 +63,10 @@ void th_event_release(struct th_event *event)
 {
     if (atomic_fetch_sub_explicit(&event->holders, 1, memory_order_acq_rel) > 1)
         return;
+    if (event->fact) {
+        th_run_fact_event_free(event);
+        return;
+    }
     if (event->body && event->drop)
         event->drop(event->body);
     th_mem_free(event);

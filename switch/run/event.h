@@ -11,7 +11,7 @@
  *
  * Events arrive as th_event_msg, in one order for all subscribers. When the owner's mailbox is full
  * an event is dropped and counted; for a state event the owner gets one th_missed_msg: it should ask
- * for the whole state again.
+ * for the whole state again, which the manager keeps (fact.h).
  *
  * Floor:  1 (run).
  */
@@ -24,6 +24,8 @@
 
 enum { TH_SUBSCRIPTIONS_MAX = 1024 }; /* of one manager; more are answered TH_LIMIT */
 
+struct th_fact;
+
 struct th_interest {
     uint64_t kinds;
     uint64_t topics;
@@ -31,11 +33,13 @@ struct th_interest {
 
 /* Immutable once notified; shared by count. Read it from a th_event_msg with th_event_of. */
 struct th_event {
-    uint64_t seq;   /* of this manager, rising by 1; filled by the manager */
-    uint64_t kind;  /* one bit */
-    uint64_t topic; /* one bit, or 0 */
-    bool is_state;  /* losing it must be told */
-    void *body;     /* what the announcer put there */
+    uint64_t seq;               /* of this manager, rising by 1; filled by the manager */
+    uint64_t kind;              /* one bit */
+    uint64_t topic;             /* one bit, or 0 */
+    bool is_state;              /* losing it must be told */
+    bool is_over;               /* of a fact: it is so no more */
+    const struct th_fact *fact; /* fact.h: of what it tells; NULL: of nothing that is kept */
+    void *body;                 /* what the announcer put there */
     void (*drop)(void *body);
     atomic_uint holders;
 };
@@ -60,7 +64,11 @@ TH_MUST struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_sta
 void th_event_hold(struct th_event *event);
 void th_event_release(struct th_event *event);
 
-/* The manager is a server; its spec's arg is not used. Put it on the place of who notifies most. */
+/* The manager is a server; put it on the place of who notifies most. Its spec's arg may be this, borrowed
+ * for its life; NULL when nobody outside chooses the keys of facts. */
+struct th_event_manager_config {
+    uint8_t hash_secret[16]; /* for the keys of facts */
+};
 extern const struct th_server_ops th_event_manager_ops;
 
 /*
@@ -69,7 +77,7 @@ extern const struct th_server_ops th_event_manager_ops;
  * event  given. On the manager's own place it is forwarded before this returns; from elsewhere it is
  *        posted to the manager.
  * Errors: TH_GONE; TH_FULL, TH_NO_MEMORY (when it had to be posted: from elsewhere, or while the
- *         manager has not begun or is suspended).
+ *         manager has not begun or is suspended, or as the first fact of its announcer).
  * Thread: any. Never waits.
  */
 enum th_err th_notify(struct th_host *host, th_pid manager, struct th_event *event);

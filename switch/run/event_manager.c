@@ -5,6 +5,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/event_sub.h"
+#include "switch/run/fact_keep.h"
 #include "switch/run/host_core.h"
 #include "switch/run/stream_sub.h"
 #include "switch/run/watch.h"
@@ -26,6 +27,7 @@ struct manager {
     unsigned room;
     uint64_t seq;
     unsigned posted_here; /* notices from this place that still wait in the mailbox */
+    struct th_fact_keep keep;
 };
 
 /* --- notices: an event on its way to the manager's mailbox --- */
@@ -84,6 +86,8 @@ static void tell(struct manager *manager, struct th_host *host, th_pid pid, stru
                  struct th_round *round)
 {
     event->seq = ++manager->seq;
+    if (event->fact)
+        th_run_keep_note(&manager->keep, event);
     for (unsigned i = 0; i < manager->count; i++) {
         struct row *row = &manager->rows[i];
         if (!is_wanted(row, event))
@@ -120,15 +124,24 @@ static bool may_tell(const struct manager *manager, struct th_slot *slot)
            (suspended_until == 0 || suspended_until <= th_host_now(slot->host).mono);
 }
 
+/* An announcer of facts is monitored first, which is for the manager's callbacks. */
+static bool is_known(const struct manager *manager, const struct th_event *event)
+{
+    return event->fact == NULL ||
+           th_run_keep_knows(&manager->keep, th_run_fact_of(event)->announcer);
+}
+
 enum th_err th_notify(struct th_host *host, th_pid pid, struct th_event *event)
 {
     struct th_slot *slot = th_run_slot(host, pid);
     struct manager *manager = find_here(slot, pid);
     struct notice *notice;
 
+    if (event->fact)
+        th_run_fact_of(event)->announcer = th_run_sender(host);
     if (manager == NULL)
         return th_post(host, pid, (struct th_msg){.kind = &notify_msg, .body = event});
-    if (may_tell(manager, slot)) {
+    if (may_tell(manager, slot) && is_known(manager, event)) {
         tell(manager, host, pid, event, NULL);
         th_event_release(event);
         return TH_OK;
@@ -148,7 +161,18 @@ enum th_err th_notify_sync(const struct th_self *self, th_pid pid, struct th_eve
 
     if (notice == NULL)
         return TH_NO_MEMORY;
+    if (event->fact)
+        th_run_fact_of(event)->announcer = self->pid;
     return th_call(self, pid, msg, timeout_ms, on_done, ctx, ref);
+}
+
+/* What came through the mailbox. */
+static void tell_posted(struct manager *manager, const struct th_self *self, struct th_event *event,
+                        struct th_round *round)
+{
+    if (event->fact)
+        th_run_keep_admit(&manager->keep, self, th_run_fact_of(event)->announcer);
+    tell(manager, self->host, self->pid, event, round);
 }
 
 static void tell_and_answer(struct manager *manager, const struct th_self *self,
@@ -163,7 +187,7 @@ static void tell_and_answer(struct manager *manager, const struct th_self *self,
     round->host = self->host;
     round->announcer = th_from_of(msg);
     atomic_init(&round->open, 1);
-    tell(manager, self->host, self->pid, ((struct notice *)msg->body)->event, round);
+    tell_posted(manager, self, ((struct notice *)msg->body)->event, round);
     th_run_round_release(round, NULL);
 }
 
@@ -291,11 +315,42 @@ static void list(struct manager *manager, const struct th_self *self, const stru
              (struct th_msg){.kind = &th_event_list_msg, .body = answer});
 }
 
+static void tell_facts(const struct manager *manager, const struct th_self *self,
+                       const struct th_msg *msg)
+{
+    const struct th_interest *interest = msg->body;
+    struct th_facts *facts = th_run_keep_read(&manager->keep, interest->kinds, manager->seq);
+
+    if (facts)
+        th_reply(self->host, th_from_of(msg),
+                 (struct th_msg){.kind = &th_facts_msg, .body = facts});
+    else
+        th_run_answer_error(self->host, th_from_of(msg), TH_NO_MEMORY);
+}
+
+/* A subscriber has ended, or an announcer. */
+static void on_down(struct manager *manager, const struct th_self *self, th_pid pid)
+{
+    struct th_event *end;
+
+    sweep(manager, self, pid);
+    th_run_keep_on_down(&manager->keep, self, pid);
+    while ((end = th_run_keep_take_ended(&manager->keep)) != NULL) {
+        tell(manager, self->host, self->pid, end, NULL);
+        th_event_release(end);
+    }
+}
+
 /* --- the server --- */
 
 static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
-    (void)state, (void)self, (void)arg;
+    const struct th_event_manager_config *config = arg;
+    struct manager *manager = state;
+
+    (void)self;
+    if (config)
+        memcpy(manager->keep.secret, config->hash_secret, sizeof manager->keep.secret);
     return TH_OK;
 }
 
@@ -304,9 +359,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     struct manager *manager = state;
 
     if (msg->kind == &notify_msg)
-        tell(manager, self->host, self->pid, msg->body, NULL);
+        tell_posted(manager, self, msg->body, NULL);
     else if (msg->kind == &notice_msg)
-        tell(manager, self->host, self->pid, ((struct notice *)msg->body)->event, NULL);
+        tell_posted(manager, self, ((struct notice *)msg->body)->event, NULL);
     else if (msg->kind == &sync_msg)
         tell_and_answer(manager, self, msg);
     else if (msg->kind == &th_run_subscribe_msg)
@@ -314,11 +369,13 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     else if (msg->kind == &th_run_unsubscribe_msg)
         sweep(manager, self, 0);
     else if (msg->kind == &th_down_msg)
-        sweep(manager, self, ((const struct th_down *)msg->body)->pid);
+        on_down(manager, self, ((const struct th_down *)msg->body)->pid);
     else if (msg->kind == &th_event_list_msg)
         list(manager, self, msg);
     else if (msg->kind == &th_event_ask_msg)
         ask_one(manager, self, msg);
+    else if (msg->kind == &th_facts_ask_msg)
+        tell_facts(manager, self, msg);
     return TH_OK;
 }
 
@@ -334,6 +391,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
         th_run_sub_release(sub);
     }
     th_mem_free(manager->rows);
+    th_run_keep_clear(&manager->keep);
 }
 
 const struct th_server_ops th_event_manager_ops = {

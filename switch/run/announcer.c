@@ -1,0 +1,93 @@
+#include "switch/run/announcer.h"
+
+#include "switch/run/fact_keep.h"
+
+void th_announcer_clear(struct th_announcer *announcer)
+{
+    struct th_fact_event *made;
+
+    while ((made = announcer->first) != NULL) {
+        announcer->first = made->next;
+        th_event_release(&made->event);
+    }
+    *announcer = (struct th_announcer){0};
+}
+
+/* Forgets what waits of the same fact: it is said anew. */
+static void forget_same(struct th_announcer *announcer, const struct th_fact *fact)
+{
+    struct th_fact_event *before = NULL, *made = announcer->first;
+
+    while (made && !th_fact_is_same(&made->fact, fact)) {
+        before = made;
+        made = made->next;
+    }
+    if (made == NULL)
+        return;
+    *(before ? &before->next : &announcer->first) = made->next;
+    if (announcer->last == made)
+        announcer->last = before;
+    announcer->count--;
+    th_event_release(&made->event);
+}
+
+static void append(struct th_announcer *announcer, struct th_fact_event *made)
+{
+    made->next = NULL;
+    *(announcer->last ? &announcer->last->next : &announcer->first) = made;
+    announcer->last = made;
+    announcer->count++;
+}
+
+/* Announces what waits, as far as there is room. */
+static enum th_err go_on(struct th_announcer *announcer, const struct th_self *self, th_pid manager)
+{
+    while (announcer->first) {
+        struct th_fact_event *made = announcer->first;
+        enum th_err err;
+
+        th_event_hold(&made->event); /* th_notify takes one, whatever it returns */
+        err = th_notify(self->host, manager, &made->event);
+        if (err == TH_GONE) {
+            th_announcer_clear(announcer);
+            return err;
+        }
+        if (err != TH_OK) {
+            announcer->again_at = self->now.mono + TH_ANNOUNCER_AGAIN_MS;
+            return TH_OK;
+        }
+        announcer->first = made->next;
+        announcer->count--;
+        if (announcer->first == NULL)
+            announcer->last = NULL;
+        th_event_release(&made->event);
+    }
+    return TH_OK;
+}
+
+enum th_err th_announce(struct th_announcer *announcer, const struct th_self *self, th_pid manager,
+                        struct th_event *event)
+{
+    struct th_fact_event *made = th_run_fact_of(event);
+
+    forget_same(announcer, &made->fact);
+    if (announcer->count >= TH_ANNOUNCER_WAITING_MAX) {
+        th_event_release(event);
+        return TH_LIMIT;
+    }
+    append(announcer, made);
+    return go_on(announcer, self, manager);
+}
+
+th_ms th_announcer_deadline(const struct th_announcer *announcer)
+{
+    return announcer->first ? announcer->again_at : TH_NEVER;
+}
+
+enum th_err th_announcer_on_alarm(struct th_announcer *announcer, const struct th_self *self,
+                                  th_pid manager)
+{
+    if (th_announcer_deadline(announcer) > self->now.mono)
+        return TH_OK;
+    return go_on(announcer, self, manager);
+}

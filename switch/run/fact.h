@@ -1,0 +1,67 @@
+/*
+ * fact.h - what is so: state that the event manager keeps.
+ *
+ * A fact has a kind and a key, some bytes that mean nothing to the manager ("line up", a hashname). An
+ * event may say that a fact is so, or that it is over; the manager keeps the event that said last that
+ * it is so. Whoever asks gets the events of all facts of his interest and the number of the last event
+ * that they include. It is exact, for the same server forwards and answers: whatever comes after the
+ * answer is newer than it. So who has missed events, or has just begun, asks, takes the answer for the
+ * whole truth, and goes on with events (picture.h does that). State is never lost.
+ *
+ * When the server that announced a fact ends, the manager announces that the fact is over, with the same
+ * body: nothing is left of the dead. So an announcer need not clean up; the next one of its name begins
+ * anew. (announcer.h is for announcers who may find the manager's mailbox full.)
+ *
+ * Floor:  1 (run).
+ * Thread: any; events do not change.
+ */
+#ifndef TH_RUN_FACT_H
+#define TH_RUN_FACT_H
+
+#include "switch/run/event.h"
+
+enum {
+    TH_FACT_KEY_MAX = 40,
+    TH_FACTS_MAX =
+        16384 /* of one manager, some 4 MiB; what finds no room makes answers not whole */
+};
+
+/* Kind and key name it; the rest is of the event that says so. */
+struct th_fact {
+    uint64_t kind;     /* one bit of th_interest.kinds; not always the event's own: a change is of
+                          what is changed */
+    uint64_t end_kind; /* of the event that says that its announcer has ended, and the fact with it;
+                          0: the fact outlives its announcer. Not looked at when it is over */
+    unsigned key_len;
+    uint8_t key[TH_FACT_KEY_MAX];
+};
+
+/*
+ * Makes an event that says something of a fact, with one holder. It is a state event without topic.
+ *
+ * kind     of the event, one bit.
+ * fact     copied.
+ * is_over  it is so no more (whoever said that it was); false: it is so, with this body.
+ * body     given, also on failure; drop frees it (NULL: nothing to free).
+ * Returns NULL without memory.
+ */
+TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact *fact, bool is_over,
+                                           void *body, void (*drop)(void *body));
+
+bool th_fact_is_same(const struct th_fact *a, const struct th_fact *b);
+
+/* The answer: what is so. */
+struct th_facts {
+    uint64_t seq;      /* of the last event that is in it */
+    bool is_whole;     /* false: some found no room; what is not here may be so all the same */
+    uint64_t left_out; /* of this manager so far: what found no room */
+    unsigned count;
+    struct th_event *event[]; /* held; order in which they began to be so */
+};
+
+/* Call the manager with this, body struct th_interest (th_mem_copy'd): the facts whose kind is in its
+ * `kinds`. The reply is a th_facts_msg with a struct th_facts as body. TH_NO_MEMORY. */
+extern const struct th_msg_kind th_facts_ask_msg;
+extern const struct th_msg_kind th_facts_msg;
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * fact_keep.h - the event manager's facts: what is so, and who said so.
+ *
+ * Keys may be chosen by peers, so they are found by a keyed hash. Whoever announces facts is monitored
+ * once, for as long as it lives.
+ *
+ * Floor:  1 (run); private to it.
+ * Thread: the manager's place.
+ */
+#ifndef TH_RUN_FACT_KEEP_H
+#define TH_RUN_FACT_KEEP_H
+
+#include "switch/base/hash.h"
+#include "switch/base/heap.h"
+#include "switch/run/fact.h"
+#include "switch/run/index.h"
+#include "switch/run/server.h"
+
+/* An event that says something of a fact, and the one that may have to say that it is over: made
+ * beforehand, so that it needs no memory. It holds the first, whose body it shares. */
+struct th_fact_event {
+    struct th_event event;
+    struct th_event end;
+    struct th_fact fact;
+    th_pid announcer;           /* filled by th_notify; 0: no server */
+    struct th_fact_event *next; /* while it waits with its announcer */
+};
+
+struct th_fact_event *th_run_fact_of(const struct th_event *event);
+
+/* The last holder has let go of either of the two. */
+void th_run_fact_event_free(struct th_event *event);
+
+struct th_kept;
+
+/* A zeroed one is empty and holds no memory. */
+struct th_fact_keep {
+    uint8_t secret[TH_HASH_SECRET_BYTES];
+    struct th_index index;   /* of what is kept, by hash of kind and key */
+    struct th_index sources; /* announcers, by pid */
+    struct th_kept *first, *last;
+    struct th_kept *ended; /* of an announcer that has ended; to be taken */
+    unsigned count;
+    uint64_t left_out;
+    unsigned left_out_now;       /* announcers that live and of whose facts some are left out */
+    bool is_incomplete_for_good; /* so are some of nobody that could be monitored */
+};
+
+/* Whether facts of this announcer can be kept as they come. */
+bool th_run_keep_knows(const struct th_fact_keep *keep, th_pid announcer);
+
+/* Begins to monitor an announcer, unless that is done. Without memory its facts are left out.
+ * Thread: the manager's callbacks. */
+void th_run_keep_admit(struct th_fact_keep *keep, const struct th_self *self, th_pid announcer);
+
+/* Remembers what an event says. event: of a fact. */
+void th_run_keep_note(struct th_fact_keep *keep, struct th_event *event);
+
+/* An announcer has ended: its facts are no longer kept; th_run_keep_take_ended gives their ends. */
+void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, th_pid announcer);
+
+/* The next event that says that a fact of an announcer that ended is over; NULL: that was all.
+ * The caller gives it back with th_event_release. */
+TH_MUST struct th_event *th_run_keep_take_ended(struct th_fact_keep *keep);
+
+/* What is so, of these kinds. NULL without memory. */
+TH_MUST struct th_facts *th_run_keep_read(const struct th_fact_keep *keep, uint64_t kinds,
+                                          uint64_t seq);
+
+/* Lets go of all. Thread: the manager's callbacks, which ends its monitors by itself. */
+void th_run_keep_clear(struct th_fact_keep *keep);
+
+#endif
