@@ -22,6 +22,7 @@ const struct th_fault_kind th_fault_kinds[] = {
     KIND(stall, 0, 60000, "ms, longest that a server does not run, one turn in 1000"),
     KIND(nat, 0, 1000, "per mille of nodes behind a NAT, of all kinds alike"),
     KIND(skew, 0, 2000000000, "ms, longest by which a clock is wrong, either way"),
+    KIND(null, 0, 1, "1: the cipher set without secrets, for many nodes"),
     KIND(seeds, 1, 16, "nodes that all others know at first"),
     KIND(lookups, 1000, 10000000, "random lookups at the end"),
     KIND(length, 0, 2000000000, "ms that the run lasts; 0: the scenario's own"),

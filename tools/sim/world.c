@@ -2,6 +2,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/wire/json_hash.h"
+#include "tools/sim/cipher_null.h"
 #include "tools/sim/probe.h"
 #include "tools/sim/watch.h"
 
@@ -164,7 +165,10 @@ static void draw_identity(struct th_world_node *node)
     uint8_t seed[TH_KEY_BYTES];
 
     th_rng_fill(&node->world->node_rng, seed, sizeof seed);
-    th_identity_make(&node->id, seed);
+    if (node->world->options.faults.null)
+        th_identity_make_of(&node->id, &th_cipher_null, seed);
+    else
+        th_identity_make(&node->id, seed);
     th_rng_fill(&node->world->node_rng, node->rng_seed, sizeof node->rng_seed);
 }
 
