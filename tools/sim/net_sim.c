@@ -212,7 +212,7 @@ static void carry(struct th_net_sim *net, struct th_sim_port *from, const struct
         tell(net, TH_FATE_NO_MEMORY, from, receiver, bytes);
 }
 
-/* When the last byte leaves; 0 when the queue has no room. */
+/* When the last byte leaves; UINT64_MAX when the queue has no room. */
 static uint64_t leave_us(struct th_sim_port *port, size_t len)
 {
     uint64_t now_us = port->sim->now * 1000;
@@ -224,7 +224,7 @@ static uint64_t leave_us(struct th_sim_port *port, size_t len)
     if (rate == 0)
         return now_us;
     if ((begin - now_us) * rate / 1000000 > queue)
-        return 0;
+        return UINT64_MAX;
     port->sent_until_us = begin + len * 1000000 / rate;
     return port->sent_until_us;
 }
@@ -252,7 +252,7 @@ void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct
     uint64_t left_us = leave_us(port, bytes.len);
     if (port->options.nat != TH_NAT_NONE)
         seen = addr_of(port->public_ip, th_nat_out(&port->nat, net->now, to));
-    if (left_us == 0) {
+    if (left_us == UINT64_MAX) {
         tell(net, TH_FATE_QUEUE, port, receiver, bytes);
     } else if (is_lost(net, port, receiver, &fate)) {
         tell(net, fate, port, receiver, bytes);
