@@ -17,12 +17,13 @@ bool th_sim_read_number(uint64_t *out, const char *text, uint64_t max)
     if (text == NULL || *text == 0)
         return false;
     for (; *text; text++) {
-        if (*text < '0' || *text > '9' || value > (UINT64_MAX - 9) / 10)
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (*text < '0' || *text > '9' || value > (max - digit) / 10)
             return false;
-        value = value * 10 + (uint64_t)(*text - '0');
+        value = value * 10 + digit;
     }
     *out = value;
-    return value <= max;
+    return true;
 }
 
 bool th_sim_read_time(th_ms *out, const char *text)

@@ -18,10 +18,12 @@ struct probe {
 static void tell(struct th_probe_ask *ask, enum th_err why, struct th_msg *reply)
 {
     th_probe_fn on_answer = ask->on_answer;
+    bool is_dead =
+        ask->node->state == TH_WORLD_DOWN; /* what its servers say at their end is not heard */
 
     ask->on_answer = NULL;
     if (on_answer)
-        on_answer(ask->data, ask->node, why, reply);
+        on_answer(ask->data, ask->node, is_dead ? TH_GONE : why, is_dead ? NULL : reply);
 }
 
 static void drop_ask(void *body)

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -38,14 +37,16 @@ static uint64_t peak_bytes(void)
 
 static bool read_number(uint64_t *out, const char *text, size_t len, uint64_t max)
 {
-    char copy[24] = "";
-    char *end;
+    uint64_t value = 0;
 
-    if (len == 0 || len >= sizeof copy || text[0] < '0' || text[0] > '9')
-        return false;
-    memcpy(copy, text, len);
-    *out = strtoull(copy, &end, 10);
-    return *end == 0 && *out <= max;
+    for (size_t i = 0; i < len; i++) {
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        if (text[i] < '0' || text[i] > '9' || value > (max - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return len > 0;
 }
 
 bool th_sim_token_read(struct th_sim_plan *plan, const char *token, char *complaint)
