@@ -112,6 +112,7 @@ static enum th_err on_packet(struct th_router *r, const struct th_self *self,
                                              .c = p->c,
                                              .is_ours = p->is_ours,
                                              .end = p->end || p->err[0] != 0,
+                                             .is_timeout = strcmp(p->err, TH_LINK_ERR_TIMEOUT) == 0,
                                              .head = p->head};
 
     if (p->type == TH_CHANNEL_SEEK)

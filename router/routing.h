@@ -146,12 +146,17 @@ TH_MUST enum th_err th_routing_on_lines(struct th_routing *routing, struct th_no
 
 /* --- packets -------------------------------------------------------------------------------------- */
 
+/* The "err" of who ends a link because it heard nothing on it. Whoever hears that is not refused: the
+ * other way may be open again soon. */
+#define TH_LINK_ERR_TIMEOUT "timeout"
+
 struct th_routing_packet {
     struct th_hashname from;
     struct th_addr addr; /* where it came from; family NONE: relayed */
     uint32_t c;
     bool is_ours;         /* we opened the channel */
     bool end;             /* it is the last, or it has an "err" */
+    bool is_timeout;      /* which is TH_LINK_ERR_TIMEOUT */
     struct th_bytes head; /* JSON text */
 };
 

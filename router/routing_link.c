@@ -124,20 +124,23 @@ enum th_err th_routing_lose(struct th_routing *routing, struct th_peer *peer, en
     return err;
 }
 
-static enum th_err end_channels(struct th_routing *routing, const struct th_peer *peer)
+/* word: NULL, or what is the matter. */
+static enum th_err end_channels(struct th_routing *routing, const struct th_peer *peer,
+                                const char *word)
 {
     enum th_err err = TH_OK;
 
     if (peer->link.ours)
-        err = push_end(routing, &peer->id, peer->link.ours, true, NULL);
+        err = push_end(routing, &peer->id, peer->link.ours, true, word);
     if (err == TH_OK && peer->link.theirs)
-        err = push_end(routing, &peer->id, peer->link.theirs, false, NULL);
+        err = push_end(routing, &peer->id, peer->link.theirs, false, word);
     return err;
 }
 
+/* Who is only not heard learns that it is welcome again, which a plain `end` would not say. */
 enum th_err th_routing_end(struct th_routing *routing, struct th_peer *peer, enum th_err why)
 {
-    enum th_err err = end_channels(routing, peer);
+    enum th_err err = end_channels(routing, peer, why == TH_TIMED_OUT ? TH_LINK_ERR_TIMEOUT : NULL);
 
     return err == TH_OK ? th_routing_lose(routing, peer, why, true) : err;
 }
@@ -271,7 +274,7 @@ static enum th_err come_up(struct th_routing *routing, struct th_peer *peer,
     if (refusal) {
         err = push_end(routing, &peer->id, packet->c, packet->is_ours, NULL);
         if (err == TH_OK && !packet->is_ours)
-            err = end_channels(routing, peer);
+            err = end_channels(routing, peer, NULL);
         return err == TH_OK ? th_routing_lose(routing, peer, TH_LIMIT, true) : err;
     }
     th_link_on_heard(&peer->link, packet->c, packet->is_ours, routing->now, routing->rng);
@@ -389,10 +392,11 @@ static enum th_err hear_end(struct th_routing *routing, struct th_peer *peer,
         return TH_OK;
     }
     is_last = th_link_on_channel_ended(&peer->link, packet->c, packet->is_ours);
-    enum th_err err = is_last ? TH_OK : end_channels(routing, peer);
+    enum th_err err = is_last ? TH_OK : end_channels(routing, peer, NULL);
     if (err != TH_OK)
         return err;
-    return th_routing_lose(routing, peer, peer->link.is_up ? TH_EOF : TH_REFUSED, true);
+    enum th_err why = peer->link.is_up ? TH_EOF : TH_REFUSED;
+    return th_routing_lose(routing, peer, packet->is_timeout ? TH_TIMED_OUT : why, true);
 }
 
 static bool may_adopt(const struct th_routing *routing, const struct th_hashname *from)

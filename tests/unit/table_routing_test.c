@@ -251,6 +251,41 @@ static void silent_link_is_asked_dropped_and_replaced_at_once(void **state)
     test_bench_free(b);
 }
 
+/* Who is heard by nobody for a while was told `end` by all, took that for a refusal, and asked its seed
+ * again an hour later (thsim, one-way). */
+static void who_was_not_heard_is_told_so_and_asks_again_soon(void **state)
+{
+    struct test_bench *b = test_bench_new(2, 8);
+    struct th_routing_packet packet = test_packet(test_id(255, 1), 1, false, "{\"end\":true}");
+    (void)state;
+
+    test_link_in(b, test_id(255, 1), 1);
+    packet.end = true;
+    packet.is_timeout = true;
+    assert_int_equal(th_routing_on_link_packet(&b->routing, b->now, &packet), TH_OK);
+    test_take(b);
+    assert_int_equal(test_only(b, TH_ROUTING_LINK_DOWN)->is.why, TH_TIMED_OUT);
+    test_tick_at(b, 1000 + TH_AVOID_FAILED_MS);
+
+    assert_int_equal(test_only(b, TH_ROUTING_OPEN)->is.id.b[31], 1);
+    test_bench_free(b);
+}
+
+static void silent_link_ends_with_a_word(void **state)
+{
+    struct test_bench *b = test_bench_new(1, 8);
+    (void)state;
+
+    test_link_in(b, test_id(255, 1), 1);
+    while (test_count(b, TH_ROUTING_LINK_DOWN) == 0)
+        test_tick_at(b, th_routing_deadline(&b->routing));
+
+    const struct test_action *last = test_only(b, TH_ROUTING_SEND);
+    assert_true(last->is.end);
+    assert_string_equal(last->is.err, "timeout");
+    test_bench_free(b);
+}
+
 static void link_goes_with_its_line(void **state)
 {
     struct test_bench *b = test_bench_new(2, 8);
@@ -461,6 +496,8 @@ int main(void)
         cmocka_unit_test(links_cannot_be_made_and_ended_as_fast_as_one_can),
         cmocka_unit_test(keepalive_is_answered_when_our_last_is_over_10_s_old),
         cmocka_unit_test(silent_link_is_asked_dropped_and_replaced_at_once),
+        cmocka_unit_test(who_was_not_heard_is_told_so_and_asks_again_soon),
+        cmocka_unit_test(silent_link_ends_with_a_word),
         cmocka_unit_test(link_goes_with_its_line),
         cmocka_unit_test(link_that_the_switch_found_silent_is_asked_for_again),
         cmocka_unit_test(channel_that_came_too_late_is_ended),
