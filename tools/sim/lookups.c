@@ -139,29 +139,43 @@ static void make_one(struct th_sim *sim, struct th_sim_lookups *lookups, th_sim_
 }
 
 void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t until,
-                 uint32_t each_ms, th_sim_may_fn may)
+                 th_sim_may_fn may)
 {
     struct th_world *world = &sim->world;
+    th_ms began_at = world->now, span = until > began_at ? until - began_at : 0;
+    uint64_t count = sim->plan.faults.lookups;
 
     lookups->sim = sim;
-    while (world->now < until) {
+    for (uint64_t i = 1; i <= count; i++) {
         make_one(sim, lookups, may);
-        th_sim_run_to(sim, th_sooner(until, world->now + each_ms));
+        th_sim_run_to(sim, began_at + span * i / count);
     }
+    th_sim_run_to(sim, until);
     for (th_ms end = world->now + TOLD_MS; lookups->told < lookups->sent && world->now < end;)
         th_sim_run_to(sim, world->now + WAIT_MS);
     th_sim_check(sim, lookups->told == lookups->sent, "dials",
                  "%" PRIu64 " dials were made and %" PRIu64 " told", lookups->sent, lookups->told);
 }
 
+/* How many of a million may be missed besides: what is sent again four times is seldom lost, but a
+ * dial has its time, and a small run its bad luck. */
+static uint64_t excused(const struct th_faults *faults)
+{
+    uint64_t lost = faults->loss + faults->corrupt;
+    bool is_rough = lost > 50 || faults->stall > 0 || faults->rate > 0 || faults->rtt > 500;
+
+    return is_rough ? 20000 + 100 * lost : 0;
+}
+
 void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
                         uint32_t per_million, double goal_percent)
 {
-    uint64_t valid = lookups->told - lookups->lost;
+    uint64_t valid = lookups->told - lookups->lost, missed = valid - lookups->found;
+    uint64_t may_miss = valid * (MILLION - per_million + excused(&sim->plan.faults)) / MILLION;
 
     if (valid > 0)
         th_sim_figure(sim, name, 100.0 * (double)lookups->found / (double)valid, goal_percent);
-    th_sim_check(sim, lookups->found * MILLION >= valid * per_million, name,
+    th_sim_check(sim, missed <= may_miss, name,
                  "%" PRIu64 " of %" PRIu64 " lookups found their target", lookups->found, valid);
 }
 

@@ -35,17 +35,17 @@ typedef bool (*th_sim_may_fn)(const struct th_sim *sim, const struct th_world_no
                               const struct th_world_node *to);
 
 /*
- * Makes one lookup each each_ms until `until`, from and to random nodes that are up and ready, and
- * runs the world until all have been told: the check "dials", which fails when one never is. Each goes on
- * to open a line to what it found.
+ * Runs to `until` and makes plan.faults.lookups lookups on the way, one after each equal time, from
+ * and to random nodes that are up and ready; then waits until all have been told: the check "dials",
+ * which fails when one never is. Each goes on to open a line to what it found.
  * may     NULL: any two.
  * lookups adds to it; end with th_sim_lookups_clear.
  */
 void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t until,
-                 uint32_t each_ms, th_sim_may_fn may);
+                 th_sim_may_fn may);
 
-/* The check `name`: at least so many of a million that prove something were found; and a figure of the
- * same name, in percent, beside its goal. */
+/* The check `name`: at least so many of a million that prove something were found, fewer when the plan's
+ * faults make a rough net of it; and a figure of the same name, in percent, beside its goal. */
 void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
                         uint32_t per_million, double goal_percent);
 

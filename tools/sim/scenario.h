@@ -7,7 +7,7 @@
  *         th_sim_start_all(sim, 0);
  *         th_sim_wait_ready(sim, 5 * TH_SIM_MINUTE);
  *         th_sim_run_to(sim, sim->length);
- *         th_sim_look_up(sim, sim->plan.faults.lookups);
+ *         th_sim_look_up(sim);
  *     }
  *
  * Its world (sim->world, world.h) is there for all else. Draw from sim->world.rng and from nothing else.
@@ -76,6 +76,7 @@ struct th_sim {
     struct th_world world;
     struct th_sim_mesh mesh;
     struct th_seeds seeds; /* entries of the first nodes, which the others know */
+    uint8_t *mark; /* of each node of the plan, by its index: the scenario's own, 0 at first */
     struct th_sim_lookups lookups;
     th_ms all_ready_at; /* 0: not yet */
 
@@ -91,7 +92,12 @@ struct th_sim {
 
 /* --- for scenarios --- */
 
-/* Adds plan.nodes nodes; the first plan.faults.seeds know each other, the others know them. */
+/* Adds one node. The first plan.faults.seeds are known to all from the beginning. port: NULL as the
+ * faults say. */
+struct th_world_node *th_sim_add_node(struct th_sim *sim, const struct th_sim_port_options *port);
+
+/* Adds plan.nodes nodes; the first plan.faults.seeds, which are behind no NAT, know each other, the
+ * others know them. */
 void th_sim_add_nodes(struct th_sim *sim);
 
 /* Starts all that are down, at moments drawn from the next `within` ms; the seeds at once. */
@@ -103,8 +109,8 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit);
 /* Runs to a moment of virtual time; says on stderr now and then how far it is. */
 void th_sim_run_to(struct th_sim *sim, th_ms until);
 
-/* Makes so many lookups, one each 10 ms, into sim->lookups (th_sim_hunt). */
-void th_sim_look_up(struct th_sim *sim, unsigned count);
+/* Makes the lookups of the plan, one each 10 ms, into sim->lookups (th_sim_hunt). */
+void th_sim_look_up(struct th_sim *sim);
 
 /* --- for checkers and scenarios --- */
 

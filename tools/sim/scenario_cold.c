@@ -26,7 +26,7 @@ static void cold(struct th_sim *sim)
     th_sim_wait_ready(sim, 5 * TH_SIM_MINUTE);
     th_sim_run_to(sim, sim->length);
     check_load(sim);
-    th_sim_look_up(sim, sim->plan.faults.lookups);
+    th_sim_look_up(sim);
 }
 
 extern const struct th_scenario th_scenario_cold;

@@ -158,17 +158,22 @@ static void know(struct th_sim *sim, const struct th_world_node *node)
     seeds->room = seeds->count;
 }
 
+struct th_world_node *th_sim_add_node(struct th_sim *sim, const struct th_sim_port_options *port)
+{
+    struct th_world_node *node = th_world_add(&sim->world, port);
+
+    node->seeds = &sim->seeds;
+    if (node->index < sim->plan.faults.seeds)
+        know(sim, node);
+    return node;
+}
+
 void th_sim_add_nodes(struct th_sim *sim)
 {
     const struct th_sim_port_options open = {.bytes_per_s = sim->plan.faults.rate};
 
-    for (unsigned i = 0; i < sim->plan.nodes; i++) {
-        bool is_known = i < sim->plan.faults.seeds;
-        struct th_world_node *node = th_world_add(&sim->world, is_known ? &open : NULL);
-        node->seeds = &sim->seeds;
-        if (is_known)
-            know(sim, node);
-    }
+    for (unsigned i = 0; i < sim->plan.nodes; i++)
+        th_sim_add_node(sim, i < sim->plan.faults.seeds ? &open : NULL);
 }
 
 static void start(struct th_world *world, void *data, uint64_t number)
@@ -217,11 +222,11 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit)
 
 enum { LOOKUP_EACH_MS = 10 };
 
-void th_sim_look_up(struct th_sim *sim, unsigned count)
+void th_sim_look_up(struct th_sim *sim)
 {
-    if (count > 0)
-        th_sim_hunt(sim, &sim->lookups, sim->world.now + (th_ms)count * LOOKUP_EACH_MS,
-                    LOOKUP_EACH_MS, NULL);
+    th_ms span = (th_ms)sim->plan.faults.lookups * LOOKUP_EACH_MS;
+
+    th_sim_hunt(sim, &sim->lookups, sim->world.now + span, NULL);
 }
 
 /* --- the run --- */
@@ -233,6 +238,8 @@ void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
     th_world_init(&sim->world,
                   &(struct th_world_options){.rng_seed = plan->rng_seed, .faults = plan->faults});
     th_sim_mesh_init(&sim->mesh, &sim->world);
+    sim->mark = th_mem_zalloc(plan->nodes, sizeof *sim->mark);
+    TH_CHECK(sim->mark != NULL);
     sim->began_us = wall_us();
     sim->told_us = sim->began_us;
 }
@@ -248,5 +255,6 @@ void th_sim_clear(struct th_sim *sim)
     th_world_clear(&sim->world);
     th_mem_free(sim->seeds.seed);
     th_sim_mesh_clear(&sim->mesh);
+    th_mem_free(sim->mark);
     th_sim_lookups_clear(&sim->lookups);
 }
