@@ -12,6 +12,11 @@ static const struct th_sim_command commands[] = {
     {"list", "", "shows the scenarios, and the faults that can be added", th_sim_command_list},
     {"replay", "TOKEN [--trace] [--from T] [--node HEX]",
      "runs what a token says again; with --trace in plain words", th_sim_command_replay},
+    {"swarm",
+     "[--wall T] [--runs N] [--seed S] [--jobs N] [--scenario NAME] [--nodes-max N]\n"
+     "        [--run-wall T] [--no-shrink]",
+     "draws runs at random until the time is over; makes one that fails smaller",
+     th_sim_command_swarm},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
