@@ -25,8 +25,8 @@ struct th_switchboard {
     uint8_t hash_secret[TH_HASH_SECRET_BYTES];
     unsigned exchanges_max;
 
-    struct th_exchange *by_id;  /* every one; order of making */
-    struct th_exchange *by_own; /* those with a half of ours */
+    struct th_exchange *by_id; /* every one; order of making */
+    struct th_line *by_own;
     unsigned count, lines;
     struct th_heap due;
     struct th_outbox outbox;
@@ -75,13 +75,13 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
 TH_MUST enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
                                    struct th_now now);
 
-/* Sends our cached open to every known address that may get one now. */
+/* Sends our open to every known address that may get one now. */
 void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* Announces the line and sends what waited. */
 void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
-/* Ends line, half and channels; the exchange stays with what is known of the node. */
+/* Ends the line, which there is; the exchange stays with what is known of the node. */
 void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
                        struct th_now now);
 

@@ -5,42 +5,95 @@
 #include <sodium.h>
 #include <string.h>
 
-void th_exchange_init(struct th_exchange *ex, const struct th_hashname *self,
-                      const struct th_hashname *id, struct th_now now)
+void th_exchange_init(struct th_exchange *ex, const struct th_hashname *id, struct th_now now)
 {
     memset(ex, 0, sizeof *ex);
     ex->id = *id;
     ex->used_at = now.mono;
-    ex->open_at = TH_NEVER;
     th_exchange_paths_init(&ex->paths);
-    th_channels_init(&ex->channels, th_hashname_compare(self, id) < 0);
 }
 
 void th_exchange_clear(struct th_exchange *ex)
 {
-    th_exchange_forget_pending(ex);
-    th_half_clear(&ex->current);
-    th_channels_clear(&ex->channels);
-    th_kept_free(&ex->waiting);
-    th_mem_free(ex->sealed);
-    th_keypair_clear(&ex->own_keys);
+    th_exchange_free_line(ex);
+    th_exchange_paths_clear(&ex->paths);
+    th_mem_free(ex->parts);
+    th_mem_free(ex->introductions);
+}
+
+enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
+                              const struct th_parts *parts, const struct th_public_key *key)
+{
+    if (ex->cipher)
+        return TH_OK;
+    if (parts->count > 1) {
+        ex->parts = th_mem_copy(parts, sizeof *parts);
+        if (ex->parts == NULL)
+            return TH_NO_MEMORY;
+    }
+    ex->cipher = cipher;
+    ex->key = *key;
+    return TH_OK;
+}
+
+void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts)
+{
+    *parts = (struct th_parts){0};
+    if (ex->parts) {
+        *parts = *ex->parts;
+    } else if (ex->cipher) {
+        parts->count = 1;
+        parts->part[0].csid = ex->cipher->csid;
+        th_fingerprint_of(&parts->part[0].fingerprint, ex->key.b, sizeof ex->key.b);
+    }
+}
+
+enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
+{
+    ex->line = th_mem_zalloc(1, sizeof *ex->line);
+    if (ex->line == NULL)
+        return TH_NO_MEMORY;
+    ex->line->ex = ex;
+    ex->line->open_at = TH_NEVER;
+    th_channels_init(&ex->line->channels, is_lower);
+    return TH_OK;
+}
+
+void th_exchange_free_line(struct th_exchange *ex)
+{
+    struct th_line *line = ex->line;
+
+    if (line == NULL)
+        return;
+    th_line_forget_pending(line);
+    th_half_clear(&line->current);
+    th_channels_clear(&line->channels);
+    th_kept_free(&line->waiting);
+    th_mem_free(line->sealed);
+    th_keypair_clear(&line->own_keys);
+    th_mem_free(line);
+    ex->line = NULL;
+}
+
+static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *ex,
+                           const struct th_open *open)
+{
+    const struct th_line *line = ex->line;
+
+    return ex->cipher->line_keys(keys, &line->own_keys, &open->line_key, &line->own_id,
+                                 &open->line);
 }
 
 enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                         const struct th_open *open, struct th_now now)
 {
     struct th_line_keys keys;
-    enum th_err err =
-        ex->cipher->line_keys(&keys, &ex->own_keys, &open->line_key, &ex->own_id, &open->line);
+    enum th_err err = keys_of(&keys, ex, open);
 
     if (err == TH_OK) {
         th_half_clear(half);
-        *half = (struct th_half){.is_set = true,
-                                 .id = open->line,
-                                 .line_key = open->line_key,
-                                 .at = open->at,
-                                 .keys = keys,
-                                 .since = now.mono};
+        *half = (struct th_half){
+            .is_set = true, .id = open->line, .at = open->at, .keys = keys, .since = now.mono};
     }
     th_line_keys_clear(&keys);
     return err;
@@ -51,6 +104,17 @@ void th_half_clear(struct th_half *half)
     th_replay_clear(&half->replay);
     th_line_keys_clear(&half->keys);
     sodium_memzero(half, sizeof *half);
+}
+
+bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
+                   const struct th_open *open)
+{
+    struct th_line_keys keys;
+    bool is_same =
+        keys_of(&keys, ex, open) == TH_OK && sodium_memcmp(&keys, &half->keys, sizeof keys) == 0;
+
+    th_line_keys_clear(&keys);
+    return is_same;
 }
 
 enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher,
@@ -93,52 +157,57 @@ void th_kept_free(struct th_kept **list)
     }
 }
 
-void th_exchange_forget_pending(struct th_exchange *ex)
+void th_line_forget_pending(struct th_line *line)
 {
-    if (ex->pending == NULL)
+    struct th_pending *pending = line->pending;
+
+    if (pending == NULL)
         return;
-    th_half_clear(&ex->pending->half);
-    th_channels_clear(&ex->pending->channels);
-    th_kept_free(&ex->pending->kept);
-    th_mem_free(ex->pending);
-    ex->pending = NULL;
+    th_half_clear(&pending->half);
+    th_channels_clear(&pending->channels);
+    th_kept_free(&pending->kept);
+    th_mem_free(pending);
+    line->pending = NULL;
 }
 
-bool th_exchange_was_challenged(const struct th_exchange *ex)
+bool th_line_was_challenged(const struct th_line *line)
 {
-    for (unsigned i = 0; i < ex->pending->challenges; i++)
-        if (ex->pending->challenge_id[i] != 0)
+    for (unsigned i = 0; i < line->pending->challenges; i++)
+        if (line->pending->challenge_id[i] != 0)
             return true;
     return false;
 }
 
-th_ms th_exchange_silent_at(const struct th_exchange *ex)
+th_ms th_line_silent_at(const struct th_line *line)
 {
-    th_ms heard =
-        ex->current.rx_at > ex->pending->half.since ? ex->current.rx_at : ex->pending->half.since;
+    th_ms heard = line->current.rx_at > line->pending->half.since ? line->current.rx_at
+                                                                  : line->pending->half.since;
     return heard + TH_CHALLENGE_SILENCE_MS;
 }
 
-static th_ms pending_deadline(const struct th_exchange *ex)
+static th_ms pending_deadline(const struct th_line *line)
 {
-    const struct th_pending *pending = ex->pending;
+    const struct th_pending *pending = line->pending;
     th_ms first = th_sooner(pending->half.since + TH_PENDING_MS, pending->challenge_at);
 
     /* once the new half has spoken, the old line's silence decides */
-    if (pending->half.is_confirmed && th_exchange_was_challenged(ex))
-        first = th_sooner(first, th_exchange_silent_at(ex));
+    if (pending->half.is_confirmed && th_line_was_challenged(line))
+        first = th_sooner(first, th_line_silent_at(line));
     return first;
 }
 
 th_ms th_exchange_deadline(const struct th_exchange *ex)
 {
-    th_ms first = th_sooner(ex->open_at, th_channels_deadline(&ex->channels));
+    const struct th_line *line = ex->line;
 
-    if (ex->pending)
-        first = th_sooner(first, pending_deadline(ex));
-    if (ex->current.is_confirmed)
-        first = th_sooner(first, ex->current.rx_at + TH_LINE_SILENCE_MS);
-    else if (ex->current.is_set)
-        first = th_sooner(first, ex->current.since + TH_LINE_UNPROVEN_MS);
+    if (line == NULL)
+        return TH_NEVER;
+    th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
+    if (line->pending)
+        first = th_sooner(first, pending_deadline(line));
+    if (line->current.is_confirmed)
+        first = th_sooner(first, line->current.rx_at + TH_LINE_SILENCE_MS);
+    else if (line->current.is_set)
+        first = th_sooner(first, line->current.since + TH_LINE_UNPROVEN_MS);
     return first;
 }

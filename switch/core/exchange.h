@@ -1,6 +1,6 @@
 /*
- * exchange.h - one remote hashname: its keys, our half of the handshake, the peer's halves, its
- * addresses, its channels, and what waits for a line.
+ * exchange.h - one remote hashname: its key and addresses, and, once there is one or one is wanted, a
+ * line: our half of the handshake, the peer's halves, the channels, and what waits for it.
  *
  * Rules: protocol.md 3 and 4. We have one half (line id, key pair, sealed open); the peer's current
  * half makes the line. While the line lives, a changed open of the peer is only a pending half: it is
@@ -41,10 +41,9 @@ struct th_half {
     bool is_set;
     bool is_confirmed; /* something decrypted on it */
     struct th_line_id id;
-    struct th_public_key line_key;
-    int64_t at;
     struct th_line_keys keys;
     struct th_replay replay;
+    int64_t at;
     th_ms since; /* when it was accepted */
     th_ms rx_at; /* when something last decrypted on it; 0 never */
 };
@@ -70,64 +69,91 @@ struct th_pending {
     unsigned kept_count;
 };
 
-struct th_exchange {
-    UT_hash_handle by_id;  /* keyed by the hashname, with crypto_shorthash */
-    UT_hash_handle by_own; /* keyed by our line id; only while has_own */
-    struct th_heap_node due;
-
-    struct th_hashname id;
-    struct th_parts parts;
-    struct th_public_key key;
-    const struct th_cipher *cipher;
-    th_ms used_at; /* last time anything happened to it, for eviction */
+/* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
+struct th_line {
+    UT_hash_handle by_own; /* keyed by our line id */
+    struct th_exchange *ex;
 
     /* our half */
-    bool has_own;
     struct th_keypair own_keys;
     struct th_line_id own_id;
-    int64_t own_at;  /* highest ever sent to this peer while we remember it */
-    uint8_t *sealed; /* the cached open */
-    size_t sealed_len;
-    th_ms open_sent_at; /* 0 never */
-    th_ms answered_at;  /* when we last answered a repeated open; 0 never */
+    uint8_t *sealed; /* our open; NULL once the line has proven itself, until it is needed again */
+    uint16_t sealed_len;
 
-    /* opening */
-    bool is_opening; /* we want a line and send opens */
-    unsigned open_tries;
+    uint8_t open_tries;
+    uint8_t waiting_count; /* 0..TH_WAITING_MAX */
+    bool is_opening;       /* we want a line and send opens */
+    bool is_up;            /* announced */
+    bool has_rtt;
+    uint32_t rtt_ms;
+    th_ms open_sent_at;      /* 0 never */
+    th_ms answered_at;       /* when we last answered a repeated open; 0 never */
     th_ms open_at;           /* next try or giving up */
     struct th_kept *waiting; /* channel packets for the line, oldest first */
-    unsigned waiting_count;
 
-    /* the line */
     struct th_half current;
     struct th_pending *pending;
-    bool is_up; /* announced */
     th_ms up_since;
     th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
     th_ms reopened_at;
-    struct th_exchange_paths paths;
     struct th_channels channels;
-    bool has_rtt;
-    uint32_t rtt_ms;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
-
-    /* what others may ask of us for it */
-    struct th_limit introductions; /* addresses it may name in connects */
-    bool has_introductions;
 };
 
-/* Zeroes and sets who it is. Key and parts may come later (cipher NULL until then). */
-void th_exchange_init(struct th_exchange *ex, const struct th_hashname *self,
-                      const struct th_hashname *id, struct th_now now);
+/* What we know of a node, whether there is a line or not. */
+struct th_exchange {
+    UT_hash_handle by_id; /* keyed by the hashname, with crypto_shorthash */
+    struct th_heap_node due;
+
+    struct th_hashname id;
+    struct th_public_key key;
+    const struct th_cipher *cipher; /* NULL until a key is known */
+    struct th_parts *parts;         /* NULL: the one that follows from cipher and key */
+    th_ms used_at;                  /* last time anything happened to it, for eviction */
+    int64_t own_at;                 /* of our opens; highest ever sent to it */
+    struct th_exchange_paths paths;
+    struct th_limit *introductions; /* addresses it may name in connects; NULL: it named none */
+    struct th_line *line;           /* NULL: none, and none in the making */
+};
+
+/* Zeroes and sets who it is. What it can be talked to with may come later. */
+void th_exchange_init(struct th_exchange *ex, const struct th_hashname *id, struct th_now now);
 
 /* Frees everything in it and wipes keys; it must be in no table and no heap. */
 void th_exchange_clear(struct th_exchange *ex);
 
-/* Takes a peer's open as a half: line keys are made. Errors: TH_INVALID, TH_NO_MEMORY; half is then
+/*
+ * Sets in which cipher set it is talked to, its parts and its key of that set. They follow from its
+ * hashname and never change: when they are known already nothing is done.
+ * Errors: TH_NO_MEMORY; nothing is known then.
+ */
+TH_MUST enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
+                                      const struct th_parts *parts,
+                                      const struct th_public_key *key);
+
+/* Its parts; without any as long as nothing was learnt. */
+void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);
+
+/* Makes a line without halves. is_lower: our hashname is the lower one. Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower);
+
+/* Frees its line, which is in no table, and wipes the keys; harmless without one. */
+void th_exchange_free_line(struct th_exchange *ex);
+
+static inline bool th_exchange_is_up(const struct th_exchange *ex)
+{
+    return ex->line && ex->line->is_up;
+}
+
+/* Takes a peer's open as a half of a line: its keys are made. Errors: TH_INVALID; half is then
  * untouched. */
 TH_MUST enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                                 const struct th_open *open, struct th_now now);
 void th_half_clear(struct th_half *half);
+
+/* True when this open, which has the half's id, leads to the half's keys. */
+bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
+                   const struct th_open *open);
 
 /*
  * Decrypts a line datagram on a half and notes its nonce.
@@ -143,13 +169,13 @@ TH_MUST bool th_kept_append(struct th_kept **list, const struct th_addr *from,
 void th_kept_free(struct th_kept **list);
 
 /* Drops a pending half and what was kept for it; harmless without one. */
-void th_exchange_forget_pending(struct th_exchange *ex);
+void th_line_forget_pending(struct th_line *line);
 
 /* True when a challenge of its pending half, which there is, went out on the old line. */
-bool th_exchange_was_challenged(const struct th_exchange *ex);
+bool th_line_was_challenged(const struct th_line *line);
 
 /* When the old line will have been silent long enough for its pending half; there is one. */
-th_ms th_exchange_silent_at(const struct th_exchange *ex);
+th_ms th_line_silent_at(const struct th_line *line);
 
 /* The earliest moment at which something of it is due. */
 th_ms th_exchange_deadline(const struct th_exchange *ex);

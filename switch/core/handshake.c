@@ -7,18 +7,6 @@
 
 /* our half */
 
-static void wipe_own(struct th_switchboard *board, struct th_exchange *ex)
-{
-    if (!ex->has_own)
-        return;
-    HASH_DELETE(by_own, board->by_own, ex);
-    ex->has_own = false;
-    th_keypair_clear(&ex->own_keys);
-    th_mem_free(ex->sealed);
-    ex->sealed = NULL;
-    ex->sealed_len = 0;
-}
-
 /* Newer than anything this peer had from us, and than anything anybody had before a restart. */
 static int64_t next_at(const struct th_switchboard *board, const struct th_exchange *ex,
                        struct th_now now)
@@ -32,41 +20,54 @@ static int64_t next_at(const struct th_switchboard *board, const struct th_excha
     return at;
 }
 
-static bool index_own(struct th_switchboard *board, struct th_exchange *ex)
+/* The same bytes each time, since nothing that goes into them changes while the line lives. */
+static enum th_err seal_open(const struct th_switchboard *board, struct th_exchange *ex)
 {
-    unsigned hash = th_hash(board->hash_secret, &ex->own_id, sizeof ex->own_id);
+    struct th_line *line = ex->line;
+    uint8_t sealed[TH_OPEN_MAX];
+    size_t len;
 
-    HASH_ADD_BYHASHVALUE(by_own, board->by_own, own_id, sizeof ex->own_id, hash, ex);
-    ex->has_own = ex->by_own.tbl != NULL;
-    return ex->has_own;
+    if (line->sealed)
+        return TH_OK;
+    enum th_err err = th_open_write(sealed, sizeof sealed, &len, ex->cipher, board->self,
+                                    &line->own_keys, &line->own_id, ex->own_at, &ex->id, &ex->key);
+    if (err != TH_OK)
+        return err;
+    line->sealed = th_mem_copy(sealed, len);
+    line->sealed_len = (uint16_t)len;
+    return line->sealed ? TH_OK : TH_NO_MEMORY;
+}
+
+static enum th_err index_own(struct th_switchboard *board, struct th_line *line)
+{
+    unsigned hash = th_hash(board->hash_secret, &line->own_id, sizeof line->own_id);
+
+    HASH_ADD_BYHASHVALUE(by_own, board->by_own, own_id, sizeof line->own_id, hash, line);
+    return line->by_own.tbl ? TH_OK : TH_NO_MEMORY;
 }
 
 /* New content means a new id and a new key pair; what is sealed is resent byte for byte. */
 static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    uint8_t seed[TH_KEY_BYTES], sealed[TH_OPEN_MAX];
+    uint8_t seed[TH_KEY_BYTES];
+    bool is_lower = th_hashname_compare(&board->self->hashname, &ex->id) < 0;
 
-    if (ex->has_own)
+    if (ex->line)
         return TH_OK;
-    th_rng_fill(board->rng, &ex->own_id, sizeof ex->own_id);
+    if (th_exchange_make_line(ex, is_lower) != TH_OK)
+        return TH_NO_MEMORY;
+    th_rng_fill(board->rng, &ex->line->own_id, sizeof ex->line->own_id);
     th_rng_fill(board->rng, seed, sizeof seed);
-    ex->cipher->keypair(&ex->own_keys, seed);
+    ex->cipher->keypair(&ex->line->own_keys, seed);
     sodium_memzero(seed, sizeof seed);
     ex->own_at = next_at(board, ex, now);
 
-    size_t len;
-    enum th_err err = th_open_write(sealed, sizeof sealed, &len, ex->cipher, board->self,
-                                    &ex->own_keys, &ex->own_id, ex->own_at, &ex->id, &ex->key);
-    if (err != TH_OK)
+    enum th_err err = seal_open(board, ex);
+    if (err == TH_OK)
+        err = index_own(board, ex->line);
+    if (err != TH_OK) {
+        th_exchange_free_line(ex);
         return err;
-    ex->sealed = th_mem_copy(sealed, len);
-    if (ex->sealed == NULL)
-        return TH_NO_MEMORY;
-    ex->sealed_len = len;
-    if (!index_own(board, ex)) {
-        th_mem_free(ex->sealed);
-        ex->sealed = NULL;
-        return TH_NO_MEMORY;
     }
     if (ex->own_at > board->at_highest)
         board->at_highest = ex->own_at;
@@ -77,19 +78,21 @@ static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex
 static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
                       struct th_exchange_path *path, struct th_now now)
 {
-    if (!th_exchange_path_may_open(path, now))
+    struct th_line *line = ex->line;
+
+    if (!th_exchange_path_may_open(path, now) || seal_open(board, ex) != TH_OK)
         return false;
-    if (!th_exchange_path_may_send(path, ex->sealed_len)) {
+    if (!th_exchange_path_may_send(path, line->sealed_len)) {
         th_drop_count(&board->drops, TH_DROP_UNPROVEN_BUDGET);
         return false;
     }
-    uint8_t *room = th_outbox_room(&board->outbox, ex->sealed_len);
+    uint8_t *room = th_outbox_room(&board->outbox, line->sealed_len);
     if (room == NULL)
         return false;
-    memcpy(room, ex->sealed, ex->sealed_len);
-    th_board_send(board, &path->addr, ex->sealed_len);
+    memcpy(room, line->sealed, line->sealed_len);
+    th_board_send(board, &path->addr, line->sealed_len);
     path->open_sent_at = now.mono;
-    ex->open_sent_at = now.mono;
+    line->open_sent_at = now.mono;
     return true;
 }
 
@@ -119,45 +122,49 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
     if (err != TH_OK)
         return err;
 
-    if (!ex->is_opening) {
-        ex->is_opening = true;
-        ex->open_tries = 1;
-        ex->open_at = now.mono + until_next_try(board, 1);
+    struct th_line *line = ex->line;
+    if (!line->is_opening) {
+        line->is_opening = true;
+        line->open_tries = 1;
+        line->open_at = now.mono + until_next_try(board, 1);
     }
     th_board_send_opens(board, ex, now);
     return TH_OK;
 }
 
-static void stop_opening(struct th_exchange *ex)
+static void stop_opening(struct th_line *line)
 {
-    ex->is_opening = false;
-    ex->open_at = TH_NEVER;
+    line->is_opening = false;
+    line->open_at = TH_NEVER;
 }
 
 static void expire_open(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    if (ex->open_tries < TH_OPEN_TRIES) {
-        ex->open_tries++;
-        ex->open_at = now.mono + until_next_try(board, ex->open_tries);
+    struct th_line *line = ex->line;
+
+    if (line->open_tries < TH_OPEN_TRIES) {
+        line->open_tries++;
+        line->open_at = now.mono + until_next_try(board, line->open_tries);
         th_board_send_opens(board, ex, now);
         return;
     }
-    stop_opening(ex);
-    th_kept_free(&ex->waiting);
-    ex->waiting_count = 0;
+    stop_opening(line);
+    th_kept_free(&line->waiting);
+    line->waiting_count = 0;
     th_board_end_channels(board, ex, TH_NO_LINE, now);
 }
 
 void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_kept *waiting = ex->waiting;
+    struct th_line *line = ex->line;
+    struct th_kept *waiting = line->waiting;
 
-    stop_opening(ex);
-    ex->waiting = NULL;
-    ex->waiting_count = 0;
-    ex->is_up = true;
-    ex->up_since = now.mono;
-    ex->unanswered_since = 0;
+    stop_opening(line);
+    line->waiting = NULL;
+    line->waiting_count = 0;
+    line->is_up = true;
+    line->up_since = now.mono;
+    line->unanswered_since = 0;
     board->lines++;
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
@@ -171,20 +178,13 @@ void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enu
                        struct th_now now)
 {
     th_board_end_channels(board, ex, why, now);
-    if (ex->is_up) {
+    if (ex->line->is_up) {
         board->lines--;
         th_board_tell_line(board, ex, TH_ACTION_LINE_DOWN, why, now);
     }
-    ex->is_up = false;
-    stop_opening(ex);
-    th_kept_free(&ex->waiting);
-    ex->waiting_count = 0;
-    th_exchange_forget_pending(ex);
-    th_half_clear(&ex->current);
-    th_channels_clear(&ex->channels);
-    wipe_own(board, ex);
+    HASH_DELETE(by_own, board->by_own, ex->line);
+    th_exchange_free_line(ex);
     th_exchange_paths_on_end(&ex->paths);
-    ex->answered_at = 0;
 }
 
 /* their opens */
@@ -194,19 +194,16 @@ static bool is_same_half(const struct th_half *half, const struct th_open *open)
     return half->is_set && memcmp(&half->id, &open->line, sizeof half->id) == 0;
 }
 
-static bool is_same_line_key(const struct th_half *half, const struct th_open *open)
-{
-    return memcmp(&half->line_key, &open->line_key, sizeof half->line_key) == 0;
-}
-
-/* Notes where an open came from and that it may be answered there. NULL when it was relayed. */
+/* Notes where an open came from and that it may be answered there. NULL when it was relayed, or
+ * without memory. */
 static struct th_exchange_path *note_address(struct th_exchange *ex, const struct th_addr *from,
                                              size_t len)
 {
     if (from->family == TH_FAMILY_NONE)
         return NULL;
     struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, from);
-    path->rx_bytes += len;
+    if (path)
+        th_exchange_path_on_open(path, len);
     return path;
 }
 
@@ -214,21 +211,22 @@ static struct th_exchange_path *note_address(struct th_exchange *ex, const struc
 static void accept(struct th_switchboard *board, struct th_exchange *ex, const struct th_open *open,
                    struct th_exchange_path *path, struct th_now now)
 {
-    bool we_began = ex->is_opening && ex->open_sent_at != 0;
+    struct th_line *line = ex->line;
+    bool we_began = line->is_opening && line->open_sent_at != 0;
 
-    if (th_half_set(&ex->current, ex, open, now) != TH_OK) {
+    if (th_half_set(&line->current, ex, open, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_CRYPT);
         return;
     }
     if (path) {
-        ex->paths.used = (int)(path - ex->paths.path);
+        ex->paths.used = (int8_t)(path - ex->paths.path);
         send_open(board, ex, path, now);
-        ex->answered_at = now.mono;
+        line->answered_at = now.mono;
     }
-    if (ex->is_up || !we_began)
+    if (line->is_up || !we_began)
         return; /* it is announced when something decrypts on it */
-    ex->rtt_ms = (uint32_t)(now.mono - ex->open_sent_at);
-    ex->has_rtt = true;
+    line->rtt_ms = (uint32_t)(now.mono - line->open_sent_at);
+    line->has_rtt = true;
     th_board_line_up(board, ex, now);
 }
 
@@ -237,20 +235,21 @@ static void answer_repeat(struct th_switchboard *board, struct th_exchange *ex,
                           const struct th_half *half, struct th_exchange_path *path,
                           struct th_now now)
 {
+    struct th_line *line = ex->line;
     bool is_alive = half->rx_at != 0 && now.mono - half->rx_at < TH_ANSWER_QUIET_MS;
-    bool was_answered = ex->answered_at != 0 && now.mono - ex->answered_at < TH_PATH_OPEN_MS;
+    bool was_answered = line->answered_at != 0 && now.mono - line->answered_at < TH_PATH_OPEN_MS;
 
     th_drop_count(&board->drops, TH_DROP_OPEN_REPEAT);
     if (is_alive || was_answered || path == NULL)
         return;
-    ex->answered_at = now.mono;
+    line->answered_at = now.mono;
     send_open(board, ex, path, now);
 }
 
 static void challenge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     static const th_ms until_next[TH_CHALLENGES_MAX] = {500, 1000, TH_NEVER};
-    struct th_pending *pending = ex->pending;
+    struct th_pending *pending = ex->line->pending;
     th_ms pause = until_next[pending->challenges];
 
     pending->challenge_id[pending->challenges++] = th_board_ask_path(board, ex, now, true);
@@ -268,13 +267,13 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
         th_mem_free(pending);
         return;
     }
-    th_channels_init(&pending->channels, ex->channels.is_lower);
-    ex->pending = pending;
+    th_channels_init(&pending->channels, ex->line->channels.is_lower);
+    ex->line->pending = pending;
     if (path) {
         pending->from = path->addr;
         send_open(board, ex, path, now);
     }
-    ex->answered_at = now.mono;
+    ex->line->answered_at = now.mono;
     challenge(board, ex, now);
     th_board_probe_pending(board, ex, now);
 }
@@ -282,8 +281,8 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
 static void judge(struct th_switchboard *board, struct th_exchange *ex, const struct th_open *open,
                   const struct th_addr *from, size_t len, struct th_now now)
 {
-    struct th_half *current = &ex->current;
-    struct th_pending *pending = ex->pending;
+    struct th_half *current = &ex->line->current;
+    struct th_pending *pending = ex->line->pending;
 
     if (is_same_half(current, open) && current->at == open->at) {
         answer_repeat(board, ex, current, note_address(ex, from, len), now);
@@ -293,7 +292,7 @@ static void judge(struct th_switchboard *board, struct th_exchange *ex, const st
         accept(board, ex, open, note_address(ex, from, len), now);
     } else if (open->at <= current->at) {
         th_drop_count(&board->drops, TH_DROP_OPEN_OLD);
-    } else if (is_same_half(current, open) && !is_same_line_key(current, open)) {
+    } else if (is_same_half(current, open) && !th_half_is_of(current, ex, open)) {
         th_drop_count(&board->drops, TH_DROP_OPEN_SAME_ID);
     } else if (is_same_half(current, open)) {
         current->at = open->at; /* the same keys come of it; channels stay */
@@ -324,15 +323,6 @@ static bool is_from_the_future(struct th_switchboard *board, const struct th_ope
            now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
 }
 
-static void learn(struct th_exchange *ex, const struct th_open *open,
-                  const struct th_identity *self, struct th_now now)
-{
-    ex->parts = open->parts;
-    ex->key = open->key;
-    ex->cipher = th_identity_cipher(self, open->csid);
-    ex->used_at = now.mono;
-}
-
 void th_board_on_open(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
                       struct th_bytes bytes)
 {
@@ -351,12 +341,13 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
     }
 
     struct th_exchange *ex = th_board_meet(board, now, &open.from);
-    if (ex)
-        learn(ex, &open, board->self, now);
-    if (ex == NULL || make_own(board, ex, now) != TH_OK) {
+    const struct th_cipher *cipher = th_identity_cipher(board->self, open.csid);
+    if (ex == NULL || th_exchange_learn(ex, cipher, &open.parts, &open.key) != TH_OK ||
+        make_own(board, ex, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
         return;
     }
+    ex->used_at = now.mono;
     judge(board, ex, &open, from, bytes.len, now);
     th_board_reset_alarm(board, ex);
 }
@@ -366,26 +357,27 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
 /* The old line is silent and the new one speaks: the new half takes over line, paths and channels. */
 static void take_over(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_pending *pending = ex->pending;
+    struct th_line *line = ex->line;
+    struct th_pending *pending = line->pending;
     struct th_kept *kept = pending->kept;
     struct th_addr from = pending->from;
 
     th_board_end_channels(board, ex, TH_CANCELLED, now);
-    if (ex->is_up) {
+    if (line->is_up) {
         board->lines--;
         th_board_tell_line(board, ex, TH_ACTION_LINE_DOWN, TH_CANCELLED, now);
     }
-    ex->is_up = false;
+    line->is_up = false;
 
-    th_channels_clear(&ex->channels);
-    th_half_clear(&ex->current);
-    ex->current = pending->half;
-    ex->channels = pending->channels;
+    th_channels_clear(&line->channels);
+    th_half_clear(&line->current);
+    line->current = pending->half;
+    line->channels = pending->channels;
     pending->half = (struct th_half){0};
     pending->channels = (struct th_channels){0};
     pending->kept = NULL;
-    th_exchange_forget_pending(ex);
-    th_exchange_paths_init(&ex->paths);
+    th_line_forget_pending(line);
+    th_exchange_paths_clear(&ex->paths);
     if (from.family != TH_FAMILY_NONE)
         th_exchange_paths_on_proof(&ex->paths, &from, now);
 
@@ -398,22 +390,22 @@ static void take_over(struct th_switchboard *board, struct th_exchange *ex, stru
 void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exchange *ex)
 {
     th_drop_count(&board->drops, TH_DROP_OPEN_FORGED);
-    th_exchange_forget_pending(ex);
+    th_line_forget_pending(ex->line);
 }
 
 static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_pending *pending = ex->pending;
+    struct th_pending *pending = ex->line->pending;
 
     /* silence where nobody was asked says nothing */
-    if (pending->half.is_confirmed && th_exchange_was_challenged(ex) &&
-        now.mono >= th_exchange_silent_at(ex)) {
+    if (pending->half.is_confirmed && th_line_was_challenged(ex->line) &&
+        now.mono >= th_line_silent_at(ex->line)) {
         take_over(board, ex, now);
         return;
     }
     if (now.mono >= pending->half.since + TH_PENDING_MS) {
         th_drop_count(&board->drops, TH_DROP_OPEN_PENDING);
-        th_exchange_forget_pending(ex);
+        th_line_forget_pending(ex->line);
         return;
     }
     if (now.mono >= pending->challenge_at) {
@@ -425,13 +417,17 @@ static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, s
 void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *ex,
                              struct th_now now)
 {
-    if (ex->pending)
+    struct th_line *line = ex->line;
+
+    if (line == NULL)
+        return;
+    if (line->pending)
         tick_pending(board, ex, now);
-    if (now.mono >= ex->open_at)
+    if (now.mono >= line->open_at)
         expire_open(board, ex, now);
-    if (ex->current.is_confirmed && now.mono >= ex->current.rx_at + TH_LINE_SILENCE_MS)
+    if (line->current.is_confirmed && now.mono >= line->current.rx_at + TH_LINE_SILENCE_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
-    else if (ex->current.is_set && !ex->current.is_confirmed &&
-             now.mono >= ex->current.since + TH_LINE_UNPROVEN_MS)
+    else if (line->current.is_set && !line->current.is_confirmed &&
+             now.mono >= line->current.since + TH_LINE_UNPROVEN_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
 }

@@ -1,5 +1,7 @@
 #include "switch/core/board.h"
 
+#include "switch/base/mem.h"
+
 #include <string.h>
 
 enum { TH_INTRODUCE_HEARD_MS = 30000 }; /* we introduce only whom we heard this lately */
@@ -52,23 +54,25 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 {
     char fields[TH_FIELDS_MAX];
     struct th_peer_head head;
+    struct th_parts parts;
     struct th_paths paths;
     struct th_text text = th_text_in(fields, sizeof fields);
 
+    th_exchange_parts(asker, &parts);
     if (th_peer_read(&head, packet->head) != TH_DROP_NONE ||
-        !th_parts_have_key(&asker->parts, asker->cipher->csid, packet->body)) {
+        !th_parts_have_key(&parts, asker->cipher->csid, packet->body)) {
         refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
         return;
     }
     struct th_exchange *target = th_board_find(board, &head.target);
-    if (target == NULL || target == asker || !target->is_up ||
-        now.mono - target->current.rx_at > TH_INTRODUCE_HEARD_MS) {
+    if (target == NULL || target == asker || !th_exchange_is_up(target) ||
+        now.mono - target->line->current.rx_at > TH_INTRODUCE_HEARD_MS) {
         refuse(board, asker, now, channel, TH_DROP_PEER_UNKNOWN);
         return;
     }
 
     gather(&paths, &head.paths, from, target);
-    th_connect_put(&text, &asker->parts, paths.addr, paths.count);
+    th_connect_put(&text, &parts, paths.addr, paths.count);
     struct th_channel_request request = {
         .type = TH_CHANNEL_CONNECT, .fields = th_text_bytes(&text), .body = packet->body};
     struct th_channel *connect;
@@ -80,12 +84,14 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 /* How many addresses of a list this introducer may still name; takes them. */
 static bool may_name(struct th_exchange *middle, struct th_now now)
 {
-    if (!middle->has_introductions) {
+    if (middle->introductions == NULL) {
+        middle->introductions = th_mem_zalloc(1, sizeof *middle->introductions);
+        if (middle->introductions == NULL)
+            return false;
         /* a bucket of whole tokens a second is too fast for 10 a minute: 6 s are one token here */
-        th_limit_init(&middle->introductions, 1, TH_CONNECT_PER_MIN, now.mono / 6);
-        middle->has_introductions = true;
+        th_limit_init(middle->introductions, 1, TH_CONNECT_PER_MIN, now.mono / 6);
     }
-    return th_limit_take(&middle->introductions, now.mono / 6, 1);
+    return th_limit_take(middle->introductions, now.mono / 6, 1);
 }
 
 void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,

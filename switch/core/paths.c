@@ -1,8 +1,16 @@
 #include "switch/core/paths.h"
 
+#include "switch/base/mem.h"
+
 void th_exchange_paths_init(struct th_exchange_paths *paths)
 {
     *paths = (struct th_exchange_paths){.used = -1};
+}
+
+void th_exchange_paths_clear(struct th_exchange_paths *paths)
+{
+    th_mem_free(paths->path);
+    th_exchange_paths_init(paths);
 }
 
 struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
@@ -38,6 +46,18 @@ static unsigned worst_of(const struct th_exchange_paths *paths)
     return worst;
 }
 
+static bool grow(struct th_exchange_paths *paths)
+{
+    unsigned room = paths->room ? 2u * paths->room : 1;
+    struct th_exchange_path *path = th_mem_resize(paths->path, room, sizeof *path);
+
+    if (path == NULL)
+        return false;
+    paths->path = path;
+    paths->room = (uint8_t)room;
+    return true;
+}
+
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
                                                const struct th_addr *addr)
 {
@@ -45,7 +65,9 @@ struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
 
     if (path)
         return path;
-    unsigned place = paths->count < TH_EXCHANGE_PATHS_MAX ? paths->count++ : worst_of(paths);
+    if (paths->count == paths->room && paths->room < TH_EXCHANGE_PATHS_MAX && !grow(paths))
+        return NULL;
+    unsigned place = paths->count < paths->room ? paths->count++ : worst_of(paths);
     path = &paths->path[place];
     *path = (struct th_exchange_path){.addr = *addr};
     return path;
@@ -59,16 +81,18 @@ struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths)
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
                                 struct th_now now)
 {
-    struct th_exchange_path *used = th_exchange_paths_used(paths);
     struct th_exchange_path *path = th_exchange_paths_add(paths, addr);
+    struct th_exchange_path *used = th_exchange_paths_used(paths);
 
+    if (path == NULL)
+        return false;
     path->is_proven = true;
     path->rx_at = now.mono;
     if (path == used)
         return false;
     if (used && used->is_proven && now.mono - used->rx_at < TH_PATH_LOYAL_MS)
         return false;
-    paths->used = (int)(path - paths->path);
+    paths->used = (int8_t)(path - paths->path);
     return true;
 }
 
@@ -80,13 +104,20 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
     }
 }
 
+void th_exchange_path_on_open(struct th_exchange_path *path, size_t len)
+{
+    uint64_t budget = path->budget + (uint64_t)TH_PATH_AMPLIFY * len;
+
+    path->budget = budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
+}
+
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
 {
     if (path->is_proven || path->is_told)
         return true;
-    if (path->tx_bytes + len > TH_PATH_AMPLIFY * path->rx_bytes)
+    if (len > path->budget)
         return false;
-    path->tx_bytes += len;
+    path->budget -= (uint32_t)len;
     return true;
 }
 

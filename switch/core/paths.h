@@ -21,25 +21,30 @@ enum {
 
 struct th_exchange_path {
     struct th_addr addr;
-    bool is_told;                /* by a seeds file, a node or us; else an open came from it */
-    bool is_proven;              /* something decrypted from it */
-    uint64_t rx_bytes, tx_bytes; /* while it is not proven */
-    th_ms rx_at;                 /* 0: never */
-    th_ms open_sent_at;          /* 0: never */
+    uint32_t budget;    /* bytes that may go there while it is neither told nor proven */
+    bool is_told;       /* by a seeds file, a node or us; else an open came from it */
+    bool is_proven;     /* something decrypted from it */
+    th_ms rx_at;        /* 0: never */
+    th_ms open_sent_at; /* 0: never */
 };
 
+/* Holds no memory until the first. */
 struct th_exchange_paths {
-    unsigned count;
-    int used; /* index of the one in use; -1 none */
-    struct th_exchange_path path[TH_EXCHANGE_PATHS_MAX];
+    struct th_exchange_path *path;
+    uint8_t count, room; /* 0..TH_EXCHANGE_PATHS_MAX */
+    int8_t used;         /* index of the one in use; -1 none */
 };
 
 void th_exchange_paths_init(struct th_exchange_paths *paths);
 
+/* Forgets all and frees their memory. */
+void th_exchange_paths_clear(struct th_exchange_paths *paths);
+
 /*
- * The entry of an address, made if need be. When all places are taken, one goes that we were not told
- * of and that has not proven itself, else any; of these the one that was heard least lately, and never
- * the one in use.
+ * The entry of an address, made if need be; those that were handed out before may move. When all
+ * places are taken, one goes that we were not told of and that has not proven itself, else any; of
+ * these the one that was heard least lately, and never the one in use.
+ * Returns NULL without memory.
  */
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
                                                const struct th_addr *addr);
@@ -61,6 +66,9 @@ bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th
 
 /* The line ended: what had proven itself is a place to send opens to, no more. */
 void th_exchange_paths_on_end(struct th_exchange_paths *paths);
+
+/* An open of len bytes came from there: so much the more may go there. */
+void th_exchange_path_on_open(struct th_exchange_path *path, size_t len);
 
 /* True when len more bytes may go there now; notes them if so. */
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len);

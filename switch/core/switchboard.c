@@ -21,8 +21,8 @@ struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_
 void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
 {
     th_heap_set(&board->due, &ex->due, TH_NEVER);
-    if (ex->has_own)
-        HASH_DELETE(by_own, board->by_own, ex);
+    if (ex->line)
+        HASH_DELETE(by_own, board->by_own, ex->line);
     HASH_DELETE(by_id, board->by_id, ex);
     board->count--;
     th_exchange_clear(ex);
@@ -31,7 +31,7 @@ void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
 
 static bool is_idle(const struct th_exchange *ex)
 {
-    return !ex->is_up && !ex->is_opening;
+    return ex->line == NULL || (!ex->line->is_up && !ex->line->is_opening);
 }
 
 /* Makes room by forgetting the node without a line that was of use least lately. */
@@ -59,7 +59,7 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
     ex = th_mem_zalloc(1, sizeof *ex);
     if (ex == NULL)
         return NULL;
-    th_exchange_init(ex, &board->self->hashname, id, now);
+    th_exchange_init(ex, id, now);
     unsigned hash = th_hash(board->hash_secret, id, sizeof *id);
     HASH_ADD_BYHASHVALUE(by_id, board->by_id, id, sizeof ex->id, hash, ex);
     if (ex->by_id.tbl == NULL) {
@@ -90,24 +90,26 @@ void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_
 
 void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th_line_look *look)
 {
+    const struct th_line *line = ex->line;
+
     *look = (struct th_line_look){
         .id = ex->id,
-        .parts = ex->parts,
         .key = ex->key,
-        .csid = ex->cipher ? ex->cipher->csid : 0,
-        .is_up = ex->is_up,
-        .is_pending = ex->pending != NULL,
+        .csid = ex->cipher->csid,
+        .is_up = line->is_up,
+        .is_pending = line->pending != NULL,
         .has_addr = ex->paths.used >= 0,
-        .has_rtt = ex->has_rtt,
-        .rtt_ms = ex->rtt_ms,
-        .channels = ex->channels.count,
-        .up_ms = ex->is_up ? now.mono - ex->up_since : 0,
-        .last_rx_ms = ex->current.rx_at ? now.mono - ex->current.rx_at : 0,
-        .rx_packets = ex->rx_packets,
-        .tx_packets = ex->tx_packets,
-        .rx_bytes = ex->rx_bytes,
-        .tx_bytes = ex->tx_bytes,
+        .has_rtt = line->has_rtt,
+        .rtt_ms = line->rtt_ms,
+        .channels = line->channels.count,
+        .up_ms = line->is_up ? now.mono - line->up_since : 0,
+        .last_rx_ms = line->current.rx_at ? now.mono - line->current.rx_at : 0,
+        .rx_packets = line->rx_packets,
+        .tx_packets = line->tx_packets,
+        .rx_bytes = line->rx_bytes,
+        .tx_bytes = line->tx_bytes,
     };
+    th_exchange_parts(ex, &look->parts);
     if (look->has_addr)
         look->addr = ex->paths.path[ex->paths.used].addr;
 }
@@ -190,18 +192,18 @@ static enum th_err set_key(struct th_exchange *ex, const struct th_identity *sel
     if (cipher == NULL || !th_parts_have_key(parts, cipher->csid, bytes) ||
         !th_hashname_is_equal(&rolled, &ex->id))
         return TH_INVALID;
-    if (ex->cipher == NULL) {
-        ex->parts = *parts;
-        ex->key = *key;
-        ex->cipher = cipher;
-    }
-    return TH_OK;
+    return th_exchange_learn(ex, cipher, parts, key);
 }
 
-static void add_told_paths(struct th_exchange *ex, const struct th_paths *paths)
+static enum th_err add_told_paths(struct th_exchange *ex, const struct th_paths *paths)
 {
-    for (unsigned i = 0; paths && i < paths->count; i++)
-        th_exchange_paths_add(&ex->paths, &paths->addr[i])->is_told = true;
+    for (unsigned i = 0; paths && i < paths->count; i++) {
+        struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, &paths->addr[i]);
+        if (path == NULL)
+            return TH_NO_MEMORY;
+        path->is_told = true;
+    }
+    return TH_OK;
 }
 
 enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
@@ -223,11 +225,12 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     enum th_err err = has_key ? set_key(ex, board->self, parts, key) : TH_OK;
     if (err != TH_OK && ex->cipher == NULL && is_idle(ex))
         th_board_forget(board, ex);
+    if (err == TH_OK)
+        err = add_told_paths(ex, paths);
     if (err != TH_OK)
         return err;
-    add_told_paths(ex, paths);
     ex->used_at = now.mono;
-    if (ex->is_up)
+    if (th_exchange_is_up(ex))
         return TH_OK;
     err = th_board_begin(board, ex, now);
     th_board_reset_alarm(board, ex);
@@ -256,7 +259,8 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
     uint8_t plain[TH_CHANPKT_MAX];
     size_t len;
     struct th_exchange *ex = th_board_find(board, to);
-    struct th_channel *channel = ex ? th_channels_find(&ex->channels, packet->c) : NULL;
+    struct th_channel *channel =
+        ex && ex->line ? th_channels_find(&ex->line->channels, packet->c) : NULL;
 
     if (channel == NULL)
         return TH_NOT_FOUND;
@@ -267,7 +271,7 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
     th_channel_touch(channel, now);
     channel->tx_packets++;
     if (packet->end || (packet->err && packet->err[0]))
-        th_channels_close(&ex->channels, channel);
+        th_channels_close(&ex->line->channels, channel);
     th_board_reset_alarm(board, ex);
     return TH_OK;
 }
@@ -297,7 +301,7 @@ void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
     for (struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
         for (unsigned i = 0; i < ex->paths.count; i++)
             ex->paths.path[i].is_proven = false;
-        if (ex->is_up)
+        if (th_exchange_is_up(ex))
             th_board_ask_path(board, ex, now, true);
         th_board_reset_alarm(board, ex);
     }
@@ -364,12 +368,14 @@ unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct
 {
     unsigned count = 0;
 
-    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next)
-        for (const struct th_channel *ch = ex->channels.first; ch; ch = ch->next) {
+    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+        const struct th_channel *channel = ex->line ? ex->line->channels.first : NULL;
+        for (; channel; channel = channel->next) {
             if (count < max)
-                look_at_channel(ex, ch, now, &rows[count]);
+                look_at_channel(ex, channel, now, &rows[count]);
             count++;
         }
+    }
     return count;
 }
 

@@ -1,5 +1,7 @@
 #include "switch/core/board.h"
 
+#include "switch/base/mem.h"
+
 #include <string.h>
 
 /* sending */
@@ -22,54 +24,58 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
     if (ex->cipher->line_seal(room, len, &len, &half->keys, &half->id, nonce, plain) != TH_OK)
         return false;
     th_board_send(board, &path->addr, len);
-    ex->tx_packets++;
-    ex->tx_bytes += len;
+    ex->line->tx_packets++;
+    ex->line->tx_bytes += len;
     return true;
 }
 
 static th_ms silence(const struct th_exchange *ex, struct th_now now)
 {
-    return now.mono - (ex->current.rx_at ? ex->current.rx_at : ex->current.since);
+    const struct th_half *current = &ex->line->current;
+
+    return now.mono - (current->rx_at ? current->rx_at : current->since);
 }
 
 /* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
 static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
                                struct th_now now)
 {
+    struct th_line *line = ex->line;
     bool is_unanswered =
-        ex->unanswered_since != 0 && now.mono - ex->unanswered_since >= TH_LINE_UNANSWERED_MS;
+        line->unanswered_since != 0 && now.mono - line->unanswered_since >= TH_LINE_UNANSWERED_MS;
 
     if (silence(ex, now) < TH_LINE_STALE_MS && !is_unanswered)
         return;
-    if (now.mono - ex->reopened_at < TH_LINE_REOPEN_MS)
+    if (now.mono - line->reopened_at < TH_LINE_REOPEN_MS)
         return;
-    ex->reopened_at = now.mono;
+    line->reopened_at = now.mono;
     th_board_send_opens(board, ex, now);
 }
 
-static bool keep_waiting(struct th_switchboard *board, struct th_exchange *ex,
-                         struct th_bytes plain)
+static bool keep_waiting(struct th_switchboard *board, struct th_line *line, struct th_bytes plain)
 {
-    if (ex->waiting_count >= TH_WAITING_MAX || !th_kept_append(&ex->waiting, NULL, plain)) {
+    if (line->waiting_count >= TH_WAITING_MAX || !th_kept_append(&line->waiting, NULL, plain)) {
         th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
         return false;
     }
-    ex->waiting_count++;
+    line->waiting_count++;
     return true;
 }
 
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                        struct th_bytes plain)
 {
+    struct th_line *line = ex->line;
+
     ex->used_at = now.mono;
-    if (!ex->is_up)
-        return keep_waiting(board, ex, plain);
+    if (!line->is_up)
+        return keep_waiting(board, line, plain);
 
     reopen_if_doubtful(board, ex, now);
     /* What leaves soon after something came may well be the answer to it. */
-    if (ex->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
-        ex->unanswered_since = now.mono;
-    return th_board_seal_to(board, ex, &ex->current, th_exchange_paths_used(&ex->paths), plain);
+    if (line->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
+        line->unanswered_since = now.mono;
+    return th_board_seal_to(board, ex, &line->current, th_exchange_paths_used(&ex->paths), plain);
 }
 
 /* Who asks to be introduced says where it can be met; only the switch knows that. */
@@ -94,7 +100,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     size_t len;
     th_ms silence =
         request->silence_ms ? request->silence_ms : th_channel_silence_ms(request->type);
-    struct th_channel *channel = th_channels_open(&ex->channels, request->type, silence, now);
+    struct th_channel *channel = th_channels_open(&ex->line->channels, request->type, silence, now);
     char fields[TH_FIELDS_MAX];
 
     if (channel == NULL)
@@ -107,7 +113,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
                                     .fields = add_meeting_places(board, request, fields),
                                     .body = request->body};
     if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
-        th_channels_close(&ex->channels, channel);
+        th_channels_close(&ex->line->channels, channel);
         return TH_TOO_BIG;
     }
     /* one that could not leave is one that was lost: the channel ends by its silence */
@@ -150,7 +156,7 @@ uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex,
                            bool everywhere)
 {
     uint8_t plain[TH_CHANPKT_MAX];
-    struct th_channel *channel = open_path_channel(&ex->channels, now);
+    struct th_channel *channel = open_path_channel(&ex->line->channels, now);
 
     if (channel == NULL)
         return 0;
@@ -160,7 +166,7 @@ uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex,
         /* an address that only an unbelieved open came from learns nothing of the line */
         bool is_theirs = everywhere && (path->is_proven || path->is_told);
         if ((int)i == ex->paths.used || is_theirs)
-            th_board_seal_to(board, ex, &ex->current, path, (struct th_bytes){plain, len});
+            th_board_seal_to(board, ex, &ex->line->current, path, (struct th_bytes){plain, len});
     }
     return channel->id;
 }
@@ -168,7 +174,7 @@ uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex,
 void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     uint8_t plain[TH_CHANPKT_MAX];
-    struct th_pending *pending = ex->pending;
+    struct th_pending *pending = ex->line->pending;
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &pending->from);
 
     if (path == NULL || now.mono < pending->probe_at)
@@ -217,8 +223,10 @@ static void note_observed(struct th_switchboard *board, const struct th_addr *se
 
 static bool is_challenge(const struct th_exchange *ex, uint32_t id)
 {
-    for (unsigned i = 0; ex->pending && i < ex->pending->challenges; i++)
-        if (ex->pending->challenge_id[i] == id && id != 0)
+    const struct th_pending *pending = ex->line->pending;
+
+    for (unsigned i = 0; pending && i < pending->challenges; i++)
+        if (pending->challenge_id[i] == id && id != 0)
             return true;
     return false;
 }
@@ -233,8 +241,8 @@ static void on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
     if (why == TH_DROP_NONE && head.has_seen)
         note_observed(board, &head.seen);
     if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
-        ex->rtt_ms = (uint32_t)(now.mono - channel->tag);
-        ex->has_rtt = true;
+        ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
+        ex->line->has_rtt = true;
     }
     if (is_challenge(ex, channel->id))
         th_board_on_challenge_answered(board, ex);
@@ -247,14 +255,14 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
                                       const struct th_chanpkt *packet, struct th_now now,
                                       bool *is_first)
 {
-    struct th_channel *channel = th_channels_find(&ex->channels, packet->c);
+    struct th_channel *channel = th_channels_find(&ex->line->channels, packet->c);
     enum th_drop why;
 
     *is_first = channel == NULL;
     if (channel)
         return channel;
     enum th_channel_type type = th_channel_type_of(packet->type);
-    if (th_channels_was_used(&ex->channels, packet->c))
+    if (th_channels_was_used(&ex->line->channels, packet->c))
         why = TH_DROP_CHANNEL_CLOSED;
     else if (packet->type[0] == 0)
         why = TH_DROP_CHANNEL_UNKNOWN;
@@ -263,7 +271,7 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
     else if (packet->has_seq)
         why = TH_DROP_CHANNEL_RELIABLE;
     else
-        why = th_channels_accept(&ex->channels, packet->c, type, now, &channel);
+        why = th_channels_accept(&ex->line->channels, packet->c, type, now, &channel);
     th_drop_count(&board->drops, why);
     return channel;
 }
@@ -278,7 +286,7 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
         if (channel->is_ours)
             on_path_answer(board, ex, now, channel, packet);
         else if (is_first)
-            answer_path(board, ex, &ex->current, from, channel->id);
+            answer_path(board, ex, &ex->line->current, from, channel->id);
         break;
     case TH_CHANNEL_PEER:
         if (is_first)
@@ -323,16 +331,16 @@ void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, st
     uint32_t id = channel->id;
     bool is_answered = !channel->is_ours && channel->type == TH_CHANNEL_PATH;
     serve(board, ex, now, from, channel, &packet, is_first);
-    channel = th_channels_find(&ex->channels, id);
+    channel = th_channels_find(&ex->line->channels, id);
     if (channel && (packet.end || packet.err[0] || is_answered))
-        th_channels_close(&ex->channels, channel);
+        th_channels_close(&ex->line->channels, channel);
 }
 
 void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange *ex,
                                 struct th_now now, const struct th_addr *from,
                                 struct th_bytes plain)
 {
-    struct th_pending *pending = ex->pending;
+    struct th_pending *pending = ex->line->pending;
     struct th_chanpkt packet;
     enum th_drop why = th_chanpkt_read(&packet, plain);
 
@@ -363,23 +371,27 @@ void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange
 static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                      const struct th_addr *from)
 {
-    ex->unanswered_since = 0;
+    struct th_line *line = ex->line;
+
+    line->unanswered_since = 0;
+    th_mem_free(line->sealed); /* the peer has it */
+    line->sealed = NULL;
     bool has_moved =
         from->family != TH_FAMILY_NONE && th_exchange_paths_on_proof(&ex->paths, from, now);
 
-    if (!ex->is_up)
+    if (!line->is_up)
         th_board_line_up(board, ex, now);
     else if (has_moved)
         th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
 }
 
-static struct th_exchange *find_by_own(struct th_switchboard *board, const struct th_line_id *id)
+static struct th_line *find_by_own(struct th_switchboard *board, const struct th_line_id *id)
 {
-    struct th_exchange *ex;
+    struct th_line *line;
 
     HASH_FIND_BYHASHVALUE(by_own, board->by_own, id, sizeof *id,
-                          th_hash(board->hash_secret, id, sizeof *id), ex);
-    return ex;
+                          th_hash(board->hash_secret, id, sizeof *id), line);
+    return line;
 }
 
 void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
@@ -389,20 +401,21 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
     size_t len;
     struct th_line_id id;
     enum th_drop why = th_line_read_id(&id, bytes);
-    struct th_exchange *ex = why == TH_DROP_NONE ? find_by_own(board, &id) : NULL;
+    struct th_line *line = why == TH_DROP_NONE ? find_by_own(board, &id) : NULL;
 
-    if (why == TH_DROP_NONE && (ex == NULL || !ex->current.is_set))
+    if (why == TH_DROP_NONE && (line == NULL || !line->current.is_set))
         why = TH_DROP_LINE_UNKNOWN;
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
         return;
     }
 
+    struct th_exchange *ex = line->ex;
     bool is_pending = false;
-    why = th_half_unseal(&ex->current, ex->cipher, bytes, now, plain, &len);
-    if (why == TH_DROP_LINE_CRYPT && ex->pending) {
+    why = th_half_unseal(&line->current, ex->cipher, bytes, now, plain, &len);
+    if (why == TH_DROP_LINE_CRYPT && line->pending) {
         is_pending = true;
-        why = th_half_unseal(&ex->pending->half, ex->cipher, bytes, now, plain, &len);
+        why = th_half_unseal(&line->pending->half, ex->cipher, bytes, now, plain, &len);
     }
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
@@ -410,8 +423,8 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
     }
 
     ex->used_at = now.mono;
-    ex->rx_packets++;
-    ex->rx_bytes += bytes.len;
+    line->rx_packets++;
+    line->rx_bytes += bytes.len;
     if (is_pending) {
         th_board_on_pending_packet(board, ex, now, from, (struct th_bytes){plain, len});
     } else {
@@ -436,18 +449,20 @@ void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex
 {
     struct th_channel *channel;
 
-    while ((channel = th_channels_expired(&ex->channels, now))) {
+    while (ex->line && (channel = th_channels_expired(&ex->line->channels, now))) {
         tell_ended(board, ex, channel, TH_TIMED_OUT);
-        th_channels_close(&ex->channels, channel);
+        th_channels_close(&ex->line->channels, channel);
     }
 }
 
 void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
                            struct th_now now)
 {
+    struct th_channels *channels = &ex->line->channels;
+
     (void)now;
-    while (ex->channels.first) {
-        tell_ended(board, ex, ex->channels.first, why);
-        th_channels_close(&ex->channels, ex->channels.first);
+    while (channels->first) {
+        tell_ended(board, ex, channels->first, why);
+        th_channels_close(channels, channels->first);
     }
 }

@@ -21,19 +21,30 @@ static void grow(struct th_replay *replay)
 
     if (replay->room == TH_REPLAY_REMEMBERED)
         return;
-    uint64_t *seen = th_mem_resize(replay->seen, room, sizeof *seen);
+    uint32_t *seen = th_mem_resize(replay->seen, room, sizeof *seen);
     if (seen == NULL)
         return;
     replay->seen = seen;
-    replay->room = room;
+    replay->room = (uint8_t)room;
+}
+
+/* All of its bytes count: not every implementation draws the first of them. */
+static uint32_t fold(const uint8_t nonce[TH_LINE_NONCE_BYTES])
+{
+    uint32_t folded = 0, word;
+
+    for (size_t i = 0; i < TH_LINE_NONCE_BYTES; i += sizeof word) {
+        memcpy(&word, nonce + i, sizeof word);
+        folded ^= word;
+    }
+    return folded;
 }
 
 bool th_replay_note(struct th_replay *replay, struct th_bytes datagram)
 {
-    uint64_t nonce;
-
     TH_CHECK(datagram.len >= TH_LINE_MIN);
-    memcpy(&nonce, datagram.at + NONCE_AT, sizeof nonce);
+    uint32_t nonce = fold(datagram.at + NONCE_AT);
+
     for (unsigned i = 0; i < replay->count; i++)
         if (replay->seen[i] == nonce)
             return false;

@@ -72,6 +72,29 @@ static void lost_open_is_sent_again_byte_for_byte_after_a_second(void **state)
     wire_free(&w);
 }
 
+static void open_sent_again_on_a_line_that_had_proven_itself_is_the_same(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    w.lose_next = 1;
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    wire_settle(&w);
+    struct flight first = w.last[0];
+    wire_pass(&w, 2000);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 0, 1).rx_packets > 0);
+
+    wire_pass(&w, TH_LINE_STALE_MS);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_PATH, "\"paths\":[]", &c), TH_OK);
+    wire_collect(&w, 0);
+
+    assert_int_equal(w.flight_count, 2);
+    assert_int_equal(w.flight[0].len, first.len);
+    assert_memory_equal(w.flight[0].bytes, first.bytes, first.len);
+    wire_free(&w);
+}
+
 static void opens_stop_after_four_tries_and_what_waited_is_told(void **state)
 {
     (void)state;
@@ -459,6 +482,7 @@ int main(void)
         cmocka_unit_test(each_side_learns_where_the_other_sees_it),
         cmocka_unit_test(both_may_begin_at_once),
         cmocka_unit_test(lost_open_is_sent_again_byte_for_byte_after_a_second),
+        cmocka_unit_test(open_sent_again_on_a_line_that_had_proven_itself_is_the_same),
         cmocka_unit_test(opens_stop_after_four_tries_and_what_waited_is_told),
         cmocka_unit_test(without_an_address_the_switch_says_so_and_does_not_search),
         cmocka_unit_test(packet_that_waits_is_sent_when_the_line_is_up),

@@ -1,19 +1,6 @@
 /* Calls: exactly one outcome, on time, and nothing after it. */
 #include "tests/unit/run_hosts.h"
 
-/* A caller that calls `callee` when it is sent a number. */
-static th_pid spawn_pair(struct stage *stage, struct probe *caller, struct probe *callee)
-{
-    caller->on_msg = probe_calls_on;
-    caller->other = stage_spawn(stage, callee);
-    return stage_spawn(stage, caller);
-}
-
-static void tell(struct stage *stage, th_pid pid, uint64_t number)
-{
-    assert_int_equal(th_post(stage->host, pid, probe_number(number)), TH_OK);
-}
-
 /* on_msg: keeps the call and its reference for later. */
 static enum th_err keeps_call(struct probe *probe, const struct th_self *self, struct th_msg *msg)
 {
@@ -34,7 +21,7 @@ static void call_is_answered_on_the_callers_turn(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    tell(stage, spawn_pair(stage, &caller, &callee), 41);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 41);
 
     stage_run(stage, 10);
 
@@ -51,7 +38,7 @@ static void reply_with_another_reference_is_not_taken(void **state)
     struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
     stage_run(stage, 1);
 
     th_reply(stage->host, (struct th_from){from.pid, from.ref + 1}, probe_number(13));
@@ -74,17 +61,17 @@ static void call_of_the_dead_or_unregistered_is_told_gone_at_once(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {0};
-    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
     th_stop(stage->host, caller.other, TH_OK);
     stage_run(stage, 1);
 
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 0);
     assert_int_equal(caller.replies, 1);
     assert_int_equal(caller.why, TH_GONE);
 
     caller.other = th_whereis(stage->host, 0, "nobody");
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 0);
     assert_int_equal(caller.replies, 2);
     assert_int_equal(caller.why, TH_GONE);
@@ -96,7 +83,7 @@ static void callee_that_dies_before_it_replies_is_told_gone_once(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = dies};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
 
     stage_run(stage, 20000);
 
@@ -111,9 +98,9 @@ static void call_that_waits_when_its_callee_is_stopped_is_told_gone(void **state
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
     assert_int_equal(th_suspend(stage->host, caller.other, 60000), TH_OK);
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 1);
     assert_int_equal(caller.replies, 0);
 
@@ -137,7 +124,7 @@ static void death_after_the_reply_is_not_told(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = answers_and_dies};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
 
     stage_run(stage, 20000);
 
@@ -154,7 +141,7 @@ static void call_times_out_once_and_its_late_reply_is_dropped(void **state)
     struct th_from from = {0};
     struct probe caller = {.patience_ms = PATIENCE_MS};
     struct probe callee = {.on_msg = keeps_call, .data = &from};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
 
     stage_run(stage, 1000);
     assert_int_equal(caller.replies, 1);
@@ -174,7 +161,7 @@ static void call_times_out_when_its_time_is_over_and_not_before(void **state)
     (void)state;
     struct stage stage = stage_open(0);
     struct probe caller = {0}, callee = {0};
-    tell(&stage, spawn_pair(&stage, &caller, &callee), 1);
+    stage_tell(&stage, stage_spawn_pair(&stage, &caller, &callee), 1);
 
     th_host_sim_run(stage.host, TH_CALL_MS_DEFAULT - 1);
     assert_int_equal(caller.replies, 0);
@@ -207,7 +194,7 @@ static void call_whose_reply_time_out_and_death_meet_is_told_one_of_them(void **
     struct probe caller = {.patience_ms = PATIENCE_MS};
     struct probe callee = {
         .on_msg = answers_at_the_last_moment, .on_alarm = answers_kept_call, .data = &from};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
 
     stage_run(stage, PATIENCE_MS - 1);
     th_stop(stage->host, caller.other, TH_OK);
@@ -226,7 +213,7 @@ static void time_out_is_told_to_who_called_and_to_nobody_else(void **state)
     struct probe callees[2] = {0};
     struct probe callers[2] = {{.patience_ms = PATIENCE_MS}, {.patience_ms = 60000}};
     for (int i = 0; i < 2; i++)
-        tell(stage, spawn_pair(stage, &callers[i], &callees[i]), 1);
+        stage_tell(stage, stage_spawn_pair(stage, &callers[i], &callees[i]), 1);
 
     stage_run(stage, 1000);
     assert_int_equal(callers[0].replies, 1);
@@ -247,7 +234,7 @@ static void second_reply_is_dropped(void **state)
     struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    tell(stage, spawn_pair(stage, &caller, &callee), 1);
+    stage_tell(stage, stage_spawn_pair(stage, &caller, &callee), 1);
     stage_run(stage, 1);
 
     th_reply(stage->host, from, probe_number(42));
@@ -279,11 +266,11 @@ static void cancelled_call_is_never_told(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
     caller.on_msg = calls_then_cancels;
     assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
-    tell(stage, pid, 1);
-    tell(stage, pid, 0); /* arrives before any reply, which may come before it is handled */
+    stage_tell(stage, pid, 1);
+    stage_tell(stage, pid, 0); /* arrives before any reply, which may come before it is handled */
     assert_int_equal(th_resume(stage->host, pid), TH_OK);
 
     stage_run(stage, 20000);
@@ -299,8 +286,8 @@ static void caller_that_dies_leaves_nothing_behind(void **state)
     struct stage *stage = *state;
     struct th_from from = {0};
     struct probe caller = {0}, callee = {.on_msg = keeps_call, .data = &from};
-    th_pid pid = spawn_pair(stage, &caller, &callee);
-    tell(stage, pid, 1);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 1);
 
     th_stop(stage->host, pid, TH_OK);
@@ -359,7 +346,7 @@ static void servers_that_call_each_other_in_a_ring_all_get_answers(void **state)
         ring[i].other = pids[(i + 1) % size];
 
     for (unsigned i = 0; i < size; i++) /* all at once, each through the whole ring and more */
-        tell(stage, pids[i], DEPTH);
+        stage_tell(stage, pids[i], DEPTH);
     stage_run(stage, 1);
 
     for (unsigned i = 0; i < size; i++) {
@@ -384,10 +371,10 @@ static void blocking_call_from_a_server_is_refused_at_once(void **state)
 {
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
     caller.on_msg = calls_and_waits;
 
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 0);
 
     assert_int_equal(caller.why, TH_WOULD_DEADLOCK);
@@ -447,10 +434,10 @@ static void reply_may_come_later_and_from_another_server(void **state)
     struct stage *stage = *state;
     struct probe caller = {0}, callee = {.on_msg = delegates}, helper = {.on_msg = runs_errand};
     callee.other = stage_spawn(stage, &helper);
-    th_pid pid = spawn_pair(stage, &caller, &callee);
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
     assert_int_equal(th_suspend(stage->host, callee.other, 60000), TH_OK);
 
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 1);
     assert_int_equal(caller.replies, 0);
     assert_int_equal(th_resume(stage->host, callee.other), TH_OK);
@@ -478,115 +465,12 @@ static void outcome_never_comes_from_inside_the_call(void **state)
     struct probe caller = {.on_msg = calls_without_waiting, .data = &replies_inside};
     th_pid pid = stage_spawn(stage, &caller);
 
-    tell(stage, pid, 1);
+    stage_tell(stage, pid, 1);
     stage_run(stage, 1);
 
     assert_int_equal(replies_inside, 0);
     assert_int_equal(caller.replies, 1);
     stage_close(stage);
-}
-
-/* --- limits --- */
-
-static enum th_err calls_until_refused(struct probe *probe, const struct th_self *self,
-                                       struct th_msg *msg)
-{
-    unsigned made = 0;
-
-    (void)msg;
-    while ((probe->why = probe_call(probe, self, made)) == TH_OK)
-        made++;
-    probe->answer = made;
-    return TH_OK;
-}
-
-static void outstanding_calls_are_limited(void **state)
-{
-    (void)state;
-    struct stage stage = stage_open(0);
-    struct probe caller = {0}, callee = {0};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    caller.on_msg = calls_until_refused;
-
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 1);
-
-    assert_int_equal(caller.why, TH_LIMIT);
-    assert_int_equal(caller.answer, TH_CALLS_MAX);
-    assert_int_equal(caller.replies, 0);
-    th_host_sim_run(stage.host, TH_CALL_MS_DEFAULT);
-    assert_int_equal(caller.replies, TH_CALLS_MAX);
-    th_host_sim_close(stage.host);
-}
-
-static enum th_err calls_and_notes_failure(struct probe *probe, const struct th_self *self,
-                                           struct th_msg *msg)
-{
-    uint64_t nth = probe_number_of(msg);
-    struct th_msg body = probe_number(1);
-
-    th_mem_refuse(nth);
-    probe->why = th_call(self, probe->other, body, 1000, probe_on_reply, NULL, NULL);
-    th_mem_refuse(0);
-    probe->ref = probe->why == TH_OK;
-    return TH_OK;
-}
-
-static void call_without_memory_fails_and_is_not_told_later(void **state)
-{
-    (void)state;
-    bool has_worked = false;
-    for (uint64_t nth = 1; !has_worked; nth++) {
-        struct stage stage = stage_open(0);
-        struct probe caller = {0}, callee = {.on_msg = probe_answers};
-        th_pid pid = spawn_pair(&stage, &caller, &callee);
-        caller.on_msg = calls_and_notes_failure;
-
-        tell(&stage, pid, nth);
-        th_host_sim_run(stage.host, 20000);
-
-        has_worked = caller.ref;
-        if (!has_worked)
-            assert_int_equal(caller.why, TH_NO_MEMORY);
-        assert_int_equal(caller.replies, has_worked ? 1 : 0);
-        assert_true(nth < 20);
-        th_host_sim_close(stage.host);
-    }
-}
-
-static enum th_err calls_again(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                               struct th_msg *reply)
-{
-    struct probe *probe = ((struct probe_state *)state)->probe;
-
-    probe_on_reply(state, self, ctx, why, reply);
-    if (probe->replies == 100000)
-        return TH_OK;
-    return th_call(self, probe->other, probe_number(1), 1000, calls_again, NULL, NULL);
-}
-
-static enum th_err begins_calls(struct probe *probe, const struct th_self *self, struct th_msg *msg)
-{
-    (void)msg;
-    return th_call(self, probe->other, probe_number(1), 1000, calls_again, NULL, NULL);
-}
-
-/* C3 */
-static void nothing_piles_up_however_many_calls_are_made(void **state)
-{
-    (void)state;
-    struct stage stage = stage_open(0);
-    struct probe caller = {0}, callee = {.on_msg = probe_answers};
-    th_pid pid = spawn_pair(&stage, &caller, &callee);
-    caller.on_msg = begins_calls;
-
-    tell(&stage, pid, 1);
-    th_host_sim_run(stage.host, 1);
-
-    assert_int_equal(caller.replies, 100000);
-    assert_int_equal(th_host_sim_next(stage.host), TH_NEVER);
-    assert_int_equal(stage_look(&stage, caller.other).mailbox_peak, 1);
-    th_host_sim_close(stage.host);
 }
 
 int main(void)
@@ -610,9 +494,6 @@ int main(void)
         cmocka_unit_test(blocking_call_of_a_plain_thread_has_the_same_outcomes),
         ON_EVERY_HOST(reply_may_come_later_and_from_another_server),
         ON_EVERY_HOST(outcome_never_comes_from_inside_the_call),
-        cmocka_unit_test(outstanding_calls_are_limited),
-        cmocka_unit_test(call_without_memory_fails_and_is_not_told_later),
-        cmocka_unit_test(nothing_piles_up_however_many_calls_are_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@ enum {
     SEEDS = 1000,
     SEEDS_SANITIZED = 200, /* which is slow, and one thread alone has no races */
     ROUNDS_ON_THREADS = 30,
+    ROUNDS_THAT_TAKE_TIME = 3,
     PATIENCE_MS = 5 /* for what shall time out: it passes by the real clock too */
 };
 
@@ -203,6 +204,7 @@ static inline void stage_close(struct stage *stage)
 
 struct play {
     void (*scenario)(void **state);
+    unsigned rounds; /* on threads */
 };
 
 /* What is played; a copy, for a failed assertion leaves the stage itself behind. */
@@ -268,7 +270,7 @@ static inline void play_in_every_order(void **state)
 
 static inline void play_on_threads(void **state)
 {
-    play_all(state, ROUNDS_ON_THREADS, stage_open_on_threads);
+    play_all(state, ((const struct play *)*state)->rounds, stage_open_on_threads);
 }
 
 static inline int end_play(void **state)
@@ -279,14 +281,20 @@ static inline int end_play(void **state)
     return 0;
 }
 
+static inline struct CMUnitTest test_of(const char *name, CMUnitTestFunction play_it,
+                                        struct play *play)
+{
+    return (struct CMUnitTest){name, play_it, NULL, end_play, play};
+}
+
+#define PLAYED(scenario, rounds)                                                                   \
+    test_of(#scenario " (host_sim)", play_in_every_order, &(struct play){scenario, rounds}),       \
+        test_of(#scenario " (host_uv)", play_on_threads, &(struct play){scenario, rounds})
+
 /* Two entries of a list of tests. */
-#define ON_EVERY_HOST(scenario)                                                                    \
-    {#scenario " (host_sim)", play_in_every_order, NULL, end_play, &(struct play){scenario}},      \
-    {                                                                                              \
-#scenario " (host_uv)", play_on_threads, NULL, end_play, &(struct play)                    \
-        {                                                                                          \
-            scenario                                                                               \
-        }                                                                                          \
-    }
+#define ON_EVERY_HOST(scenario) PLAYED(scenario, ROUNDS_ON_THREADS)
+
+/* The same for one in which time has to pass that no test can shorten. */
+#define ON_EVERY_HOST_IN_TIME(scenario) PLAYED(scenario, ROUNDS_THAT_TAKE_TIME)
 
 #endif

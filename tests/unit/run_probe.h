@@ -280,4 +280,18 @@ static inline enum th_err probe_calls_on(struct probe *probe, const struct th_se
     return msg->kind == &probe_msg ? probe_call(probe, self, probe_number_of(msg)) : TH_OK;
 }
 
+/* A caller that calls `callee` when it is sent a number. */
+static inline th_pid stage_spawn_pair(struct stage *stage, struct probe *caller,
+                                      struct probe *callee)
+{
+    caller->on_msg = probe_calls_on;
+    caller->other = stage_spawn(stage, callee);
+    return stage_spawn(stage, caller);
+}
+
+static inline void stage_tell(struct stage *stage, th_pid pid, uint64_t number)
+{
+    assert_int_equal(th_post(stage->host, pid, probe_number(number)), TH_OK);
+}
+
 #endif

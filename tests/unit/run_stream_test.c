@@ -1,5 +1,6 @@
 /* Streams: events one by one, in a buffer of their own; and asking the manager about one subscriber. */
 #include "tests/unit/run_events.h"
+#include "tests/unit/run_hosts.h"
 
 #include "switch/run/stream.h"
 
@@ -33,52 +34,49 @@ static enum th_err take_all(struct th_event_stream *stream, struct probe *story)
 /* B5 */
 static void plain_program_takes_events_one_by_one(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        th_pid manager = spawn_manager(&stage);
-        struct th_event_stream *stream = open_stream(&stage, manager, 8);
-        struct th_event_stream_item item;
-        dropped_bodies = 0;
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct th_event_stream *stream = open_stream(stage, manager, 8);
+    struct th_event_stream_item item;
+    dropped_bodies = 0;
 
-        for (int i = 0; i < 3; i++)
-            notify(&stage, manager, UINT64_C(1) << i);
-        for (int i = 0; i < 3; i++) {
-            assert_int_equal(th_event_stream_take_wait(stream, 1000, &item), TH_OK);
-            assert_int_equal(item.event->kind, UINT64_C(1) << i);
-            th_event_release(item.event);
-        }
-
-        assert_int_equal(th_event_stream_take(stream, &item), TH_AGAIN);
-        assert_int_equal(dropped_bodies, 3);
-        th_event_stream_free(stream);
-        th_host_sim_close(stage.host);
+    for (int i = 0; i < 3; i++)
+        notify(stage, manager, UINT64_C(1) << i);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(th_event_stream_take_wait(stream, 60000, &item), TH_OK);
+        assert_int_equal(item.event->kind, UINT64_C(1) << i);
+        th_event_release(item.event);
     }
+
+    assert_int_equal(th_event_stream_take(stream, &item), TH_AGAIN);
+    stage_run(stage, 1);
+    assert_int_equal(dropped_bodies, 3);
+    th_event_stream_free(stream);
+    stage_close(stage);
 }
 
 /* B5: what does not fit is counted where it is missing, and the announcer notices nothing. */
 static void consumer_that_lags_is_told_how_many_are_missing_where(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
-    struct th_event_stream *stream = open_stream(&stage, manager, 2);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct th_event_stream *stream = open_stream(stage, manager, 2);
     struct th_event_stream_item item;
     struct probe story = {0};
 
     for (int i = 0; i < 5; i++)
-        notify(&stage, manager, UINT64_C(1) << i); /* a b, and 3 that are missing */
-    th_host_sim_run(stage.host, 1);
+        notify(stage, manager, UINT64_C(1) << i); /* a b, and 3 that are missing */
+    stage_run(stage, 1);
     assert_int_equal(th_event_stream_take(stream, &item), TH_OK);
     assert_int_equal(item.event->kind, 1);
     th_event_release(item.event);
-    notify(&stage, manager, UINT64_C(1) << 5); /* has room, after the gap */
-    notify(&stage, manager, UINT64_C(1) << 6);
-    th_host_sim_run(stage.host, 1);
+    notify(stage, manager, UINT64_C(1) << 5); /* has room, after the gap */
+    notify(stage, manager, UINT64_C(1) << 6);
+    stage_run(stage, 1);
     assert_int_equal(take_all(stream, &story), TH_AGAIN);
 
     assert_string_equal(story.trace, "b3f1");
-    struct th_subscription_list *rows = list(&stage, manager);
+    struct th_subscription_list *rows = list(stage, manager);
     assert_int_equal(rows->count, 1);
     assert_true(rows->row[0].is_stream);
     assert_int_equal(rows->row[0].owner, 0);
@@ -86,7 +84,7 @@ static void consumer_that_lags_is_told_how_many_are_missing_where(void **state)
     assert_int_equal(rows->row[0].dropped, 4);
     th_mem_free(rows);
     th_event_stream_free(stream);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 static void waiting_ends_after_its_time(void **state)
@@ -139,68 +137,63 @@ static void waiting_is_refused_on_a_servers_thread(void **state)
 /* A9, B5 */
 static void end_of_the_manager_comes_after_what_waits(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        th_pid manager = spawn_manager(&stage);
-        struct th_event_stream *stream = open_stream(&stage, manager, 2);
-        struct probe story = {0};
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct th_event_stream *stream = open_stream(stage, manager, 2);
+    struct probe story = {0};
 
-        for (int i = 0; i < 4; i++)
-            notify(&stage, manager, UINT64_C(1) << i);
-        th_host_sim_run(stage.host, 1);
-        th_stop(stage.host, manager, TH_IO);
-        th_host_sim_run(stage.host, 1);
+    for (int i = 0; i < 4; i++)
+        notify(stage, manager, UINT64_C(1) << i);
+    stage_run(stage, 1);
+    th_stop(stage->host, manager, TH_IO);
+    stage_run(stage, 1);
 
-        assert_int_equal(take_all(stream, &story), TH_GONE);
-        assert_string_equal(story.trace, "ab2");
-        th_host_sim_close(stage.host);
-        th_event_stream_free(stream); /* it may outlive the host then */
-    }
+    assert_int_equal(take_all(stream, &story), TH_GONE);
+    assert_string_equal(story.trace, "ab2");
+    stage_close(stage);
+    th_event_stream_free(stream); /* it may outlive the host then */
 }
 
 /* E1, E3 */
 static void ended_stream_lets_nothing_more_in(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
-    struct th_event_stream *stream = open_stream(&stage, manager, 8);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct th_event_stream *stream = open_stream(stage, manager, 8);
     struct probe story = {0};
-    notify(&stage, manager, 1);
-    th_host_sim_run(stage.host, 1);
+    notify(stage, manager, 1);
+    stage_run(stage, 1);
 
     th_event_stream_end(stream);
-    notify(&stage, manager, 2);
-    th_host_sim_run(stage.host, 1);
+    notify(stage, manager, 2);
+    stage_run(stage, 1);
 
     assert_int_equal(take_all(stream, &story), TH_CANCELLED);
     assert_string_equal(story.trace, "a");
-    assert_int_equal(count_subscriptions(&stage, manager), 0);
+    assert_int_equal(count_subscriptions(stage, manager), 0);
     th_event_stream_free(stream);
-    th_host_sim_close(stage.host);
+    stage_close(stage);
 }
 
 /* E2 */
 static void freed_stream_gives_back_what_nobody_took(void **state)
 {
-    (void)state;
-    struct stage stage = stage_open(0);
-    th_pid manager = spawn_manager(&stage);
-    struct th_event_stream *stream = open_stream(&stage, manager, 8);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct th_event_stream *stream = open_stream(stage, manager, 8);
     dropped_bodies = 0;
     for (int i = 0; i < 12; i++)
-        notify(&stage, manager, 1);
-    th_host_sim_run(stage.host, 1);
+        notify(stage, manager, 1);
+    stage_run(stage, 1);
 
     th_event_stream_free(stream);
     assert_int_equal(dropped_bodies, 12);
-    notify(&stage, manager, 1);
-    th_host_sim_run(stage.host, 1);
+    notify(stage, manager, 1);
+    stage_run(stage, 1);
 
     assert_int_equal(dropped_bodies, 13);
-    assert_int_equal(count_subscriptions(&stage, manager), 0);
-    th_host_sim_close(stage.host);
+    assert_int_equal(count_subscriptions(stage, manager), 0);
+    stage_close(stage);
 }
 
 static void stream_without_manager_or_memory_is_not_opened(void **state)
@@ -266,7 +259,7 @@ static enum th_err reads(struct probe *probe, const struct th_self *self, struct
     (void)self;
     if (msg->kind != &th_event_stream_msg)
         return TH_OK;
-    assert_ptr_equal(msg->body, reader->stream);
+    TH_CHECK(msg->body == reader->stream);
     reader->notes++;
     probe->why = take_all(reader->stream, &reader->story);
     return TH_OK;
@@ -282,58 +275,53 @@ static th_pid spawn_reader(struct stage *stage, th_pid manager, struct reader *r
 /* B5, C7: while it is away one note waits, however much comes. */
 static void server_gets_one_note_for_any_number_of_events(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        th_pid manager = spawn_manager(&stage);
-        struct reader reader = {0};
-        th_pid pid = spawn_reader(&stage, manager, &reader);
-        th_host_sim_run(stage.host, 1);
-        assert_int_equal(reader.probe.why, TH_OK);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct reader reader = {0};
+    th_pid pid = spawn_reader(stage, manager, &reader);
+    stage_run(stage, 1);
+    assert_int_equal(reader.probe.why, TH_OK);
 
-        assert_int_equal(th_suspend(stage.host, pid, 100), TH_OK);
-        for (int i = 0; i < 9; i++)
-            notify(&stage, manager, UINT64_C(1) << i);
-        th_host_sim_run(stage.host, 50);
-        assert_int_equal(stage_look(&stage, pid).mailbox, 0);
-        th_host_sim_run(stage.host, 100);
+    assert_int_equal(th_suspend(stage->host, pid, 60000), TH_OK);
+    for (int i = 0; i < 9; i++)
+        notify(stage, manager, UINT64_C(1) << i);
+    stage_run(stage, 1);
+    assert_int_equal(stage_look(stage, pid).mailbox, 0);
+    assert_int_equal(th_resume(stage->host, pid), TH_OK);
+    stage_run(stage, 1);
 
-        assert_int_equal(reader.notes, 1);
-        assert_string_equal(reader.story.trace, "abcd5");
-        notify(&stage, manager, 1);
-        th_host_sim_run(stage.host, 1);
-        assert_int_equal(reader.notes, 2);
-        assert_string_equal(reader.story.trace, "abcd5a");
-        assert_accounted(&stage);
-        th_host_sim_close(stage.host);
-    }
+    assert_int_equal(reader.notes, 1);
+    assert_string_equal(reader.story.trace, "abcd5");
+    notify(stage, manager, 1);
+    stage_run(stage, 1);
+    assert_int_equal(reader.notes, 2);
+    assert_string_equal(reader.story.trace, "abcd5a");
+    assert_accounted(stage);
+    stage_close(stage);
 }
 
 /* A9, B4 */
 static void server_and_manager_are_told_of_each_others_end(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
-        struct stage stage = stage_open(seed);
-        th_pid manager = spawn_manager(&stage);
-        struct reader first = {0}, second = {0};
-        th_pid pid = spawn_reader(&stage, manager, &first);
-        spawn_reader(&stage, manager, &second);
-        th_host_sim_run(stage.host, 1);
-        assert_int_equal(count_subscriptions(&stage, manager), 2);
+    struct stage *stage = *state;
+    th_pid manager = spawn_manager(stage);
+    struct reader first = {0}, second = {0};
+    th_pid pid = spawn_reader(stage, manager, &first);
+    spawn_reader(stage, manager, &second);
+    stage_run(stage, 1);
+    assert_int_equal(count_subscriptions(stage, manager), 2);
 
-        notify(&stage, manager, 1); /* its note may be in the mailbox that dies */
-        th_stop(stage.host, pid, TH_IO);
-        th_host_sim_run(stage.host, 1);
-        assert_int_equal(count_subscriptions(&stage, manager), 1);
-        th_stop(stage.host, manager, TH_IO);
-        th_host_sim_run(stage.host, 1);
+    notify(stage, manager, 1); /* its note may be in the mailbox that dies */
+    th_stop(stage->host, pid, TH_IO);
+    stage_run(stage, 1);
+    assert_int_equal(count_subscriptions(stage, manager), 1);
+    th_stop(stage->host, manager, TH_IO);
+    stage_run(stage, 1);
 
-        assert_accounted(&stage);
-        assert_string_equal(second.story.trace, "a");
-        assert_int_equal(second.probe.why, TH_GONE);
-        th_host_sim_close(stage.host);
-    }
+    assert_accounted(stage);
+    assert_string_equal(second.story.trace, "a");
+    assert_int_equal(second.probe.why, TH_GONE);
+    stage_close(stage);
 }
 
 /* --- asking about one --- */
@@ -385,16 +373,16 @@ static void manager_can_be_asked_about_one_subscriber(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_program_takes_events_one_by_one),
-        cmocka_unit_test(consumer_that_lags_is_told_how_many_are_missing_where),
+        ON_EVERY_HOST(plain_program_takes_events_one_by_one),
+        ON_EVERY_HOST(consumer_that_lags_is_told_how_many_are_missing_where),
         cmocka_unit_test(waiting_ends_after_its_time),
         cmocka_unit_test(waiting_is_refused_on_a_servers_thread),
-        cmocka_unit_test(end_of_the_manager_comes_after_what_waits),
-        cmocka_unit_test(ended_stream_lets_nothing_more_in),
-        cmocka_unit_test(freed_stream_gives_back_what_nobody_took),
+        ON_EVERY_HOST(end_of_the_manager_comes_after_what_waits),
+        ON_EVERY_HOST(ended_stream_lets_nothing_more_in),
+        ON_EVERY_HOST(freed_stream_gives_back_what_nobody_took),
         cmocka_unit_test(stream_without_manager_or_memory_is_not_opened),
-        cmocka_unit_test(server_gets_one_note_for_any_number_of_events),
-        cmocka_unit_test(server_and_manager_are_told_of_each_others_end),
+        ON_EVERY_HOST(server_gets_one_note_for_any_number_of_events),
+        ON_EVERY_HOST(server_and_manager_are_told_of_each_others_end),
         cmocka_unit_test(manager_can_be_asked_about_one_subscriber),
     };
 

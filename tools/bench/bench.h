@@ -48,6 +48,7 @@ bool th_bench_server(struct th_bench *bench);
 
 /* memory */
 bool th_bench_rss(struct th_bench *bench);
+bool th_bench_line(struct th_bench *bench);
 bool th_bench_size(struct th_bench *bench);
 
 #endif
