@@ -246,6 +246,15 @@ enum th_err th_dialing_new(struct th_dialing **out, uint32_t id, const struct th
     return TH_OK;
 }
 
+/* Who looks for neighbours has enough with those for a bucket. Who looks for one node asks some more
+ * before it is said to be nowhere: near it there may be few who know it. */
+static unsigned width_of(const struct th_dialer *dialer, bool is_reach)
+{
+    unsigned k = dialer->config->k;
+
+    return is_reach && k < TH_LOOKUP_WIDTH_DEFAULT ? TH_LOOKUP_WIDTH_DEFAULT : k;
+}
+
 static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
 {
     const struct th_dial *request = &dial->request;
@@ -256,6 +265,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
         .ends_at_match = is_reach,
         .rtt = &dialer->rtt,
         .drops = &dialer->status.drops,
+        .width = width_of(dialer, is_reach),
     };
 
     dial->has_line = th_contacts_has(&dialer->contacts, &request->target);

@@ -27,13 +27,14 @@ enum {
 struct th_dialer_config {
     const struct th_identity *identity;
     const char *events_name, *switch_name; /* registered names in the same scope */
+    unsigned k; /* the router's, and the width of FIND's lookups; 0: TH_LOOKUP_WIDTH_DEFAULT */
 };
 
 extern const struct th_server_ops th_dialer_ops;
 
 enum th_dial_mode {
-    TH_DIAL_FIND, /* only the nodes nearest to it; done when the lookup ends */
-    TH_DIAL_REACH /* a line to it */
+    TH_DIAL_FIND, /* only the nodes nearest to it; done when k of them have answered */
+    TH_DIAL_REACH /* a line to it; looked up at least TH_LOOKUP_WIDTH_DEFAULT wide */
 };
 
 /* A node somebody told us of, and who that was. */

@@ -174,6 +174,10 @@ void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *con
                     struct th_now now)
 {
     *lookup = (struct th_lookup){.config = *config, .now = now.mono};
+    if (config->width == 0)
+        lookup->config.width = TH_LOOKUP_WIDTH_DEFAULT;
+    if (config->width > TH_LOOKUP_WIDTH_MAX)
+        lookup->config.width = TH_LOOKUP_WIDTH_MAX;
 }
 
 void th_lookup_clear(struct th_lookup *lookup)
@@ -380,15 +384,15 @@ static bool tell(struct th_lookup_action *action, enum th_lookup_action_kind kin
     return true;
 }
 
-/* The nearest node to ask: only among the nearest TH_LOOKUP_WIDTH that are not out, because with their
- * answers the lookup ends. NULL when there is none; is_complete: all of them have answered. */
+/* The nearest node to ask: only among the `width` nearest that are not out, because with their answers
+ * the lookup ends. NULL when there is none; is_complete: all of them have answered. */
 static struct th_lookup_node *choose(const struct th_lookup *lookup, bool *is_complete)
 {
     struct th_lookup_node *chosen = NULL;
     unsigned looked_at = 0;
 
     *is_complete = true;
-    for (unsigned i = 0; i < lookup->count && looked_at < TH_LOOKUP_WIDTH; i++) {
+    for (unsigned i = 0; i < lookup->count && looked_at < lookup->config.width; i++) {
         struct th_lookup_node *node = &lookup->node[i];
 
         if (is_out(node))
@@ -399,7 +403,7 @@ static struct th_lookup_node *choose(const struct th_lookup *lookup, bool *is_co
         if (node->state == TH_LOOKUP_FRESH && chosen == NULL)
             chosen = node;
     }
-    if (looked_at < TH_LOOKUP_WIDTH)
+    if (looked_at < lookup->config.width)
         *is_complete = false;
     return chosen;
 }

@@ -12,10 +12,10 @@
  * that takes too long for either frees its place for the next, no more: a line or an answer that
  * comes late still counts.
  *
- * It ends at the match, if that is what is wanted; or when the TH_LOOKUP_WIDTH nearest that have not
- * timed out have answered; or after TH_LOOKUP_IDLE_MAX answers in a row, to requests sent since the
- * last progress, that made none (progress: a node nearer than all known before); or when nobody is
- * left to ask.
+ * It ends at the match, if that is what is wanted; or when the `width` nearest that have not timed out
+ * have answered (as in section 2.3 of the Kademlia paper, k); or after TH_LOOKUP_IDLE_MAX answers in
+ * a row, to requests sent since the last progress, that made none (progress: a node nearer than all
+ * known before); or when nobody is left to ask.
  *
  * Floor:  2 (lookup), sans-I/O.
  * Thread: the owner's.
@@ -31,7 +31,8 @@
  * and know fewer than 64. */
 enum {
     TH_LOOKUP_ALPHA = 3,
-    TH_LOOKUP_WIDTH = 8,
+    TH_LOOKUP_WIDTH_DEFAULT = 8,
+    TH_LOOKUP_WIDTH_MAX = 64,
     TH_LOOKUP_IDLE_MAX = 9,
     TH_LOOKUP_VIAS_MAX = 3,    /* tellers kept of one node */
     TH_LOOKUP_NODES_MAX = 256, /* then the farthest that was not asked goes */
@@ -63,6 +64,7 @@ struct th_lookup_config {
     bool ends_at_match;        /* done as soon as somebody tells of the target */
     struct th_lookup_rtt *rtt; /* borrowed for its life */
     struct th_drops *drops;    /* borrowed for its life; counts SEE_BAD, _SELF, _LONG, _FAR */
+    unsigned width;            /* cut to TH_LOOKUP_WIDTH_MAX; 0: TH_LOOKUP_WIDTH_DEFAULT */
 };
 
 enum th_lookup_state {

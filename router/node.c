@@ -42,6 +42,7 @@ static void configure_dialer(struct th_node_tree *tree, const struct th_node_con
     tree->dialer.identity = config->identity;
     tree->dialer.events_name = TH_NODE_EVENTS;
     tree->dialer.switch_name = TH_NODE_SWITCH;
+    tree->dialer.k = config->k;
 }
 
 static void configure_router(struct th_node_tree *tree, const struct th_node_config *config,

@@ -30,7 +30,7 @@ struct th_node_config {
     struct th_net *net;
     const struct th_log *log;
     uint32_t scope;
-    unsigned k, links_max; /* 0: the defaults */
+    unsigned k, links_max; /* 0: the defaults; k is the width of searches for neighbours too */
     bool is_seed;
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];

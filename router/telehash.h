@@ -126,7 +126,7 @@ struct th_node_options {
     size_t listen_count;          /* 0: both families on port 42424, at most 8 */
     const char *const *advertise; /* addresses to tell others instead of those of this machine */
     size_t advertise_count;       /* at most 8 */
-    unsigned k;                   /* links wanted at each distance; 0: 8 */
+    unsigned k;                   /* links at each distance, width of searches for them; 0: 8 */
     unsigned links_max;           /* links in all; 0: 256 */
     int is_seed; /* 1 (as it is filled): others may join through us and be answered by us */
     int log_level;

@@ -41,7 +41,7 @@ struct faults {
 
 struct world {
     struct th_rng rng;
-    unsigned n;
+    unsigned n, k;
     struct th_hashname *id; /* ascending */
     struct table *table;
     struct faults faults;
@@ -104,7 +104,7 @@ static void link_both(struct world *w, unsigned a, unsigned b)
     of_b->link[of_b->count++] = (uint16_t)a;
 }
 
-/* Links to nodes of a bucket until it has K or all that exist there; the others accept. */
+/* Links to nodes of a bucket until it has k or all that exist there; the others accept. */
 static void fill_bucket(struct world *w, unsigned node, int bucket)
 {
     const struct table *table = &w->table[node];
@@ -117,21 +117,22 @@ static void fill_bucket(struct world *w, unsigned node, int bucket)
         to++;
     for (unsigned i = 0; i < table->count; i++)
         linked += table->link[i] >= from && table->link[i] < to;
-    if (to - from <= K)
+    if (to - from <= w->k)
         for (unsigned i = from; i < to; i++)
             link_both(w, node, i);
-    for (unsigned draws = 0; to - from > K && linked < K && draws < 1000; draws++) {
+    for (unsigned draws = 0; to - from > w->k && linked < w->k && draws < 1000; draws++) {
         unsigned drawn = from + (unsigned)th_rng_below(&w->rng, to - from), before = table->count;
         link_both(w, node, drawn);
         linked += table->count - before;
     }
 }
 
-static void make_world(struct world *w, unsigned n)
+static void make_world_of(struct world *w, unsigned n, unsigned k)
 {
     memset(w, 0, sizeof *w);
     test_seed(&w->rng);
     w->n = n;
+    w->k = k;
     w->mono = 1000;
     w->id = th_mem_zalloc(n, sizeof *w->id);
     w->table = th_mem_zalloc(n, sizeof *w->table);
@@ -144,6 +145,11 @@ static void make_world(struct world *w, unsigned n)
     for (unsigned i = 0, node = 0; i < n; i++, node = (node + 6997) % n)
         for (int bucket = 255; bucket > 255 - 24; bucket--)
             fill_bucket(w, node, bucket);
+}
+
+static void make_world(struct world *w, unsigned n)
+{
+    make_world_of(w, n, K);
 }
 
 static void free_world(struct world *w)
@@ -364,7 +370,7 @@ static struct result look_up(struct world *w, unsigned asker, const struct th_ha
 {
     struct run run = {.w = w, .asker = asker, .began = w->mono};
     const struct th_identity self = {.hashname = w->id[asker], .cipher = th_cipher_find(TH_CS3A)};
-    struct th_lookup_config config = {&self, *target, ends_at_match, &w->rtt, &w->drops};
+    struct th_lookup_config config = {&self, *target, ends_at_match, &w->rtt, &w->drops, w->k};
     th_ms next;
 
     th_lookup_init(&run.lookup, &config, (struct th_now){.mono = w->mono});
@@ -441,6 +447,19 @@ static void without_faults_every_node_of_a_small_network_is_found(void **state)
     struct world w;
     (void)state;
     make_world(&w, NODES_SMALL);
+
+    look_up_many(&w, 4000, &sums);
+
+    assert_int_equal(sums.found, 4000);
+    free_world(&w);
+}
+
+/* Two in a bucket are few, but a lookup that asks the two nearest loses nothing by it. */
+static void lookups_as_narrow_as_the_tables_find_every_node_too(void **state)
+{
+    struct world w;
+    (void)state;
+    make_world_of(&w, NODES_SMALL, 2);
 
     look_up_many(&w, 4000, &sums);
 
@@ -525,6 +544,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults_every_node_of_a_small_network_is_found),
+        cmocka_unit_test(lookups_as_narrow_as_the_tables_find_every_node_too),
         cmocka_unit_test(without_faults_a_large_network_is_as_quick_as_the_model),
         cmocka_unit_test(one_answer_of_twenty_lost_loses_no_lookup),
         cmocka_unit_test(a_fifth_of_nodes_dead_loses_no_lookup),

@@ -26,6 +26,23 @@ static void find_asks_linked_nodes_and_tells_the_nearest(void **state)
     bench_close(b);
 }
 
+static void search_for_neighbours_is_as_wide_as_a_bucket(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    b->config.k = 2;
+    for (unsigned n = 100; n <= 400; n += 100)
+        bench_link_up(b, n);
+    unsigned dial = bench_find(b, 0);
+
+    bench_answer(b, bench_asked(b, ASKED_SEEK, 100), (int[]){300, -1});
+    bench_answer(b, bench_asked(b, ASKED_SEEK, 200), (int[]){400, -1});
+    bench_run(b, 0);
+
+    assert_int_equal(bench_told(b, dial, TH_OK)->asked, 2);
+    bench_close(b);
+}
+
 static void seek_carries_the_matching_bytes_and_one_more(void **state)
 {
     (void)state;
@@ -296,6 +313,24 @@ static void target_that_nobody_tells_of_is_not_found(void **state)
     bench_close(b);
 }
 
+static void target_is_not_given_up_because_few_are_wanted_in_a_bucket(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    b->config.k = 2;
+    for (unsigned n = 100; n <= 400; n += 100)
+        bench_link_up(b, n);
+    unsigned dial = bench_reach(b, 1);
+    for (unsigned n = 100; n <= 400; n += 100) {
+        bench_not_told(b, dial);
+        bench_answer(b, bench_asked(b, ASKED_SEEK, n), (int[]){-1});
+        bench_run(b, 0);
+    }
+
+    bench_told(b, dial, TH_NOT_FOUND);
+    bench_close(b);
+}
+
 static void without_anybody_to_ask_nothing_is_found(void **state)
 {
     (void)state;
@@ -442,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(find_asks_linked_nodes_and_tells_the_nearest),
+        cmocka_unit_test(search_for_neighbours_is_as_wide_as_a_bucket),
         cmocka_unit_test(seek_carries_the_matching_bytes_and_one_more),
         cmocka_unit_test(node_without_a_line_is_introduced_by_who_told_of_it),
         cmocka_unit_test(node_that_the_switch_can_open_is_not_introduced),
@@ -457,6 +493,7 @@ int main(void)
         cmocka_unit_test(target_that_is_told_of_but_not_reached_has_no_path),
         cmocka_unit_test(target_that_all_tellers_refuse_has_no_path_at_once),
         cmocka_unit_test(target_that_nobody_tells_of_is_not_found),
+        cmocka_unit_test(target_is_not_given_up_because_few_are_wanted_in_a_bucket),
         cmocka_unit_test(without_anybody_to_ask_nothing_is_found),
         cmocka_unit_test(a_teller_that_answers_late_introduces_too),
         cmocka_unit_test(hints_are_tried_before_a_lookup),

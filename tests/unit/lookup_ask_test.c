@@ -32,14 +32,20 @@ static struct th_hashname node(unsigned n)
     return id;
 }
 
-static void begin(struct bench *b, bool ends_at_match)
+static void begin_wide(struct bench *b, bool ends_at_match, unsigned width)
 {
     struct th_lookup_config config = {
         .self = &b->self, .ends_at_match = ends_at_match, .rtt = &b->rtt, .drops = &b->drops};
 
+    config.width = width;
     b->self = (struct th_identity){.hashname = node(SELF), .cipher = th_cipher_find(TH_CS3A)};
     b->now.mono = 1000;
     th_lookup_init(&b->lookup, &config, b->now);
+}
+
+static void begin(struct bench *b, bool ends_at_match)
+{
+    begin_wide(b, ends_at_match, 0);
 }
 
 static void add(struct bench *b, unsigned n)
@@ -423,6 +429,43 @@ static void without_a_wish_for_a_match_it_goes_on_to_the_eight_nearest(void **st
     end(&b);
 }
 
+static void a_narrow_one_ends_with_the_two_nearest(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin_wide(&b, false, 2);
+    for (unsigned n = 60; n > 0; n -= 10)
+        add(&b, n);
+
+    ask(&b, 10);
+    ask(&b, 20);
+    expect_nothing(&b); /* not 30: a third place is free, but with these two it ends */
+    ANSWER(&b, 20, 5, 30);
+    ask(&b, 5);
+    ANSWER(&b, 5, 20, 60);
+    expect_nothing(&b); /* 10 is among the two nearest still */
+    ANSWER(&b, 10, 50);
+
+    expect_done(&b, TH_OK);
+    end(&b);
+}
+
+static void a_wide_one_ends_after_nine_answers_without_progress(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin_wide(&b, false, 64);
+    for (unsigned n = 1; n <= 12; n++)
+        add(&b, n);
+    for (unsigned n = 1; n <= 9; n++) {
+        ask(&b, n);
+        ANSWER(&b, n, 200);
+    }
+
+    expect_done(&b, TH_OK);
+    end(&b);
+}
+
 static void nodes_that_timed_out_are_not_among_the_eight(void **state)
 {
     struct bench b = {0};
@@ -544,6 +587,8 @@ int main(void)
         cmocka_unit_test(match_ends_it_and_tells_by_whom),
         cmocka_unit_test(answers_after_the_match_add_to_the_vias_of_the_target),
         cmocka_unit_test(without_a_wish_for_a_match_it_goes_on_to_the_eight_nearest),
+        cmocka_unit_test(a_narrow_one_ends_with_the_two_nearest),
+        cmocka_unit_test(a_wide_one_ends_after_nine_answers_without_progress),
         cmocka_unit_test(nodes_that_timed_out_are_not_among_the_eight),
         cmocka_unit_test(nine_answers_without_progress_end_it),
         cmocka_unit_test(time_outs_are_not_answers_without_progress),

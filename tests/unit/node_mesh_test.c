@@ -47,6 +47,33 @@ static void nodes_with_few_links_reach_each_other_too(void **state)
     mesh_end(mesh);
 }
 
+/* How many nodes it asks to find those nearest to a name that nobody has. */
+static unsigned asked_by_a_search(unsigned k)
+{
+    struct mesh *mesh = mesh_begin(&(struct mesh_plan){.count = NODES, .rng_seed = 13, .k = k});
+    struct th_dial *dial = th_mem_zalloc(1, sizeof *dial);
+
+    assert_in_range(mesh_seconds_until_ready(mesh, 30), 0, 5);
+    assert_non_null(dial);
+    dial->target.b[0] = 0x5a;
+    dial->mode = TH_DIAL_FIND;
+    struct th_msg reply = mesh_call(mesh, 1, TH_NODE_DIALER,
+                                    (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
+                                    TH_DIAL_MS_DEFAULT + 1000);
+    unsigned asked = ((struct th_dialed *)reply.body)->asked;
+    th_msg_drop(&reply);
+    mesh_end(mesh);
+    return asked;
+}
+
+static void search_asks_as_many_as_are_wanted_in_a_bucket(void **state)
+{
+    (void)state;
+
+    assert_in_range(asked_by_a_search(2), 2, 4); /* and who was asked before these were known */
+    assert_in_range(asked_by_a_search(0), 8, NODES - 1);
+}
+
 static void quiet_mesh_keeps_its_links(void **state)
 {
     struct mesh *mesh = mesh_of(4);
@@ -174,6 +201,7 @@ int main(void)
         cmocka_unit_test(ten_nodes_that_know_one_seed_are_ready_in_five_seconds),
         cmocka_unit_test(every_node_reaches_every_other),
         cmocka_unit_test(nodes_with_few_links_reach_each_other_too),
+        cmocka_unit_test(search_asks_as_many_as_are_wanted_in_a_bucket),
         cmocka_unit_test(quiet_mesh_keeps_its_links),
         cmocka_unit_test(mesh_without_its_seed_goes_on),
         cmocka_unit_test(seed_that_restarts_at_once_is_linked_again_within_45_s),
