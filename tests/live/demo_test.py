@@ -50,6 +50,13 @@ class Folder:
         check(os.listdir(self.path) == [], "files are left: %s" % os.listdir(self.path))
 
 
+def part(shown, heading):
+    """What is shown below the one heading that has these words in it."""
+    parts = [text for text in re.split(r"^== ", shown, flags=re.M) if heading in text.split("\n")[0]]
+    check(len(parts) == 1, "%d headings with %r in:\n%s" % (len(parts), heading, shown))
+    return parts[0]
+
+
 # A11
 @test
 def it_shows_a_mesh_a_lookup_and_a_ping_and_cleans_up():
@@ -60,6 +67,24 @@ def it_shows_a_mesh_a_lookup_and_a_ping_and_cleans_up():
                      "3 sent, 3 received, 0 % lost", "Nothing is left behind"):
             check(word in result.stdout, "no %r in:\n%s" % (word, result.stdout))
         folder.check_empty()
+
+
+# A11
+@test
+def it_looks_for_a_node_that_is_not_among_the_shown_peers_by_asking_others():
+    with Folder() as folder:
+        shown = folder.run().stdout
+        peers = re.findall(r"^([0-9a-f]{64}) ", part(shown, "thctl peers"), re.M)
+        seek = part(shown, "thctl seek")
+        sought = re.search(r"^seeking ([0-9a-f]{64})$", seek, re.M).group(1)
+        found = re.search(r"^found after asking (\d+) .*, (\d+) hops? away: ([0-9a-f]{64}) told", seek, re.M)
+
+        check(peers and sought not in peers, "it is among the peers:\n%s" % shown)
+        check(found and int(found.group(1)) > 0 and int(found.group(2)) > 0, "nobody was asked:\n%s" % shown)
+        answers = re.findall(r"^ +\d+  ([0-9a-f]{64}) +\d+ +(?:< )?\d+ m?s ", seek, re.M)
+        check(found.group(3) in answers, "who told of it has not answered:\n%s" % shown)
+        check("a line to it is up" in seek, shown)
+        check("answer from %s" % sought in part(shown, "thctl ping"), shown)
 
 
 @test
