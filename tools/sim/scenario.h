@@ -50,11 +50,14 @@ extern const struct th_scenario *const th_scenarios[];
 const struct th_scenario *th_scenario_find(const char *name);
 
 /* All that makes a run the run it is: what a replay token says. */
+struct th_checks;
+
 struct th_sim_plan {
     const struct th_scenario *scenario;
     unsigned nodes;
     uint64_t rng_seed;
     struct th_faults faults;
+    bool is_unchecked; /* without the checkers (check.h): only to show that the run is the same */
 };
 
 /* Something measured, in the unit that its name ends with, and what it is meant to be. */
@@ -80,7 +83,9 @@ struct th_sim {
     struct th_sim_lookups lookups;
     th_ms all_ready_at; /* 0: not yet */
 
-    uint64_t checks; /* that were made */
+    struct th_checks *checking; /* NULL: nobody checks */
+    bool has_rested;            /* what must hold at rest was checked */
+    uint64_t checks;            /* that were made */
     unsigned failure_count;
     struct th_sim_failure failure[TH_SIM_FAILURES_MAX]; /* the first of them */
     unsigned figure_count;
@@ -111,6 +116,11 @@ void th_sim_run_to(struct th_sim *sim, th_ms until);
 
 /* Makes the lookups of the plan, one each 10 ms, into sim->lookups (th_sim_hunt). */
 void th_sim_look_up(struct th_sim *sim);
+
+/* Mends the network for good, lets so much time pass in which nothing fails, and as much more, up to
+ * an hour and a bit, as tables need to fill; then checks what must hold at rest (check.h). Done at the
+ * end of each run, unless its scenario has done so. */
+void th_sim_rest(struct th_sim *sim, th_ms for_ms);
 
 /* --- for checkers and scenarios --- */
 

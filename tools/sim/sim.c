@@ -1,6 +1,7 @@
 #include "tools/sim/sim.h"
 
 #include "switch/base/mem.h"
+#include "tools/sim/check.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -231,6 +232,9 @@ void th_sim_look_up(struct th_sim *sim)
 
 /* --- the run --- */
 
+/* A link ends after a minute of silence, and what failed is tried again after another. */
+enum { REST_MS = 120000 };
+
 void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
 {
     *sim = (struct th_sim){.plan = *plan};
@@ -240,6 +244,7 @@ void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
     th_sim_mesh_init(&sim->mesh, &sim->world);
     sim->mark = th_mem_zalloc(plan->nodes, sizeof *sim->mark);
     TH_CHECK(sim->mark != NULL);
+    sim->checking = plan->is_unchecked ? NULL : th_checks_new(sim);
     sim->began_us = wall_us();
     sim->told_us = sim->began_us;
 }
@@ -247,12 +252,16 @@ void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
 bool th_sim_run(struct th_sim *sim)
 {
     sim->plan.scenario->run(sim);
+    if (!sim->has_rested)
+        th_sim_rest(sim, REST_MS);
     return sim->failure_count == 0;
 }
 
 void th_sim_clear(struct th_sim *sim)
 {
     th_world_clear(&sim->world);
+    if (sim->checking)
+        th_checks_free(sim->checking);
     th_mem_free(sim->seeds.seed);
     th_sim_mesh_clear(&sim->mesh);
     th_mem_free(sim->mark);

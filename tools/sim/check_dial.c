@@ -1,0 +1,145 @@
+/* Dials: each is told once (as every call is: check_run.c), in its time, and of its own target. */
+#include "tools/sim/check.h"
+
+#include "switch/base/hash.h"
+
+#include <inttypes.h>
+
+#define CHECK "dial"
+
+enum { MARGIN_MS = 2000 };
+
+static const uint8_t secret[TH_HASH_SECRET_BYTES] = "books of dials"; /* nobody attacks it */
+
+/* A dial that a dialer has begun. */
+struct dial {
+    struct dial_key {
+        uint64_t node;
+        th_pid asker;
+        uint64_t ref;
+    } key;
+    struct th_hashname target;
+    th_ms began_at, for_ms;
+    UT_hash_handle hh;
+};
+
+struct dials {
+    struct th_sim *sim;
+    struct dial *running;
+};
+
+static struct dial *find(struct dials *dials, const struct dial_key *key)
+{
+    struct dial *dial;
+
+    HASH_FIND_BYHASHVALUE(hh, dials->running, key, sizeof *key, th_hash(secret, key, sizeof *key),
+                          dial);
+    return dial;
+}
+
+static void forget(struct dials *dials, struct dial *dial)
+{
+    HASH_DEL(dials->running, dial);
+    th_mem_free(dial);
+}
+
+static void note_begun(struct dials *dials, const struct dial_key *key, const struct th_dial *asked,
+                       th_ms now)
+{
+    struct dial *dial = th_check_alloc(1, sizeof *dial);
+    unsigned hash = th_hash(secret, key, sizeof *key);
+
+    *dial = (struct dial){.key = *key,
+                          .target = asked->target,
+                          .began_at = now,
+                          .for_ms = asked->timeout_ms ? asked->timeout_ms : TH_DIAL_MS_DEFAULT};
+    HASH_ADD_BYHASHVALUE(hh, dials->running, key, sizeof dial->key, hash, dial);
+    TH_CHECK(dial->hh.tbl != NULL);
+}
+
+static void check_outcome(struct dials *dials, const struct th_world_node *node,
+                          const struct dial *dial, const struct th_dialed *dialed, th_ms now)
+{
+    th_ms took = now - dial->began_at;
+    th_ms limit = dial->for_ms + MARGIN_MS + 2 * th_check_patience(dials->sim);
+
+    if (!th_check_holds(dials->sim, th_hashname_is_equal(&dialed->target, &dial->target)))
+        th_check_fail(dials->sim, node, CHECK,
+                      "a dial of %.16s was told the outcome of one of %.16s",
+                      th_hashname_short(&dial->target).hex, th_hashname_short(&dialed->target).hex);
+    if (!th_check_holds(dials->sim, took <= limit))
+        th_check_fail(dials->sim, node, CHECK,
+                      "a dial was told after %" PRIu64 " ms, %" PRIu64 " were expected at most",
+                      took, limit);
+}
+
+static void on_given(void *data, struct th_world_node *node, const struct th_host_sim_given *given)
+{
+    struct dials *dials = data;
+    const struct th_msg *msg = given->msg;
+    struct dial *dial;
+
+    if (given->sort == TH_TRACE_CALL && msg->kind == &th_dialer_msg_dial) {
+        note_begun(dials, &(struct dial_key){node->index, msg->from, msg->ref}, msg->body,
+                   given->now.mono);
+    } else if (given->sort == TH_TRACE_REPLY) {
+        dial = find(dials, &(struct dial_key){node->index, given->to, msg->ref});
+        if (dial && msg->kind == &th_dialer_msg_dialed && msg->body)
+            check_outcome(dials, node, dial, msg->body, given->now.mono);
+        if (dial)
+            forget(dials, dial);
+    }
+}
+
+static void forget_of(struct dials *dials, uint64_t node, th_pid asker, uint64_t ref)
+{
+    struct dial *dial, *next;
+
+    HASH_ITER (hh, dials->running, dial, next)
+        if (dial->key.node == node && (asker == 0 || dial->key.asker == asker) &&
+            (ref == 0 || dial->key.ref == ref))
+            forget(dials, dial);
+}
+
+static void on_wish(void *data, struct th_world_node *node, const struct th_host_sim_wish *wish)
+{
+    struct dials *dials = data;
+    struct dial *dial;
+
+    if (wish->kind == TH_WISH_NOT_AT_ALL) {
+        forget_of(dials, node->index, wish->owner, 0);
+    } else if (wish->kind == TH_WISH_NOT) {
+        dial = find(dials, &(struct dial_key){node->index, wish->owner, wish->ref});
+        if (dial)
+            forget(dials, dial);
+    }
+}
+
+static void on_down(void *data, struct th_world_node *node)
+{
+    forget_of(data, node->index, 0, 0);
+}
+
+static void *begin(struct th_sim *sim)
+{
+    struct dials *dials = th_check_alloc(1, sizeof *dials);
+
+    dials->sim = sim;
+    th_world_watch(&sim->world, &(struct th_world_hooks){.data = dials,
+                                                         .on_given = on_given,
+                                                         .on_wish = on_wish,
+                                                         .on_down = on_down});
+    return dials;
+}
+
+static void end(void *data)
+{
+    struct dials *dials = data;
+    struct dial *dial, *next;
+
+    HASH_ITER (hh, dials->running, dial, next)
+        forget(dials, dial);
+    th_mem_free(dials);
+}
+
+const struct th_checker th_check_dial = {.name = CHECK, .begin = begin, .end = end};

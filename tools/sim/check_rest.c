@@ -1,0 +1,196 @@
+/*
+ * At rest, once nothing has failed for a while: rule 1 of the table against who there really is, timers
+ * that belong to nobody, and memory.
+ */
+#include "tools/sim/check.h"
+
+#include "router/routing.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+
+#define CHECK "rest"
+
+enum {
+    LOOKED_AT_MAX = 1000, /* nodes whose tables are compared with all there are */
+    NODE_KIB_MAX = 256,   /* of memory, for each node that is up: all of the process, divided */
+    FIXED_KIB_MAX = 16384,
+    LATE_MS = 1000,
+    SKEW_MS_MAX = 60000 /* two clocks this wrong still accept each other's opens */
+};
+
+struct rest {
+    struct th_sim *sim;
+    struct th_check_books routers; /* struct router by node */
+};
+
+struct router {
+    const struct th_routing *machine; /* NULL: it does not run */
+};
+
+/* --- who runs --------------------------------------------------------------------------------------- */
+
+static void on_turn(void *data, struct th_world_node *node, const struct th_host_sim_turn *turn)
+{
+    struct rest *rest = data;
+
+    if (turn->ops != &th_router_ops)
+        return;
+    struct router *router = th_check_book(&rest->routers, node->index, sizeof *router);
+    router->machine = strcmp(turn->doing, "terminate") == 0 ? NULL : th_router_machine(turn->state);
+}
+
+static void on_down(void *data, struct th_world_node *node)
+{
+    struct rest *rest = data;
+
+    ((struct router *)th_check_book(&rest->routers, node->index, sizeof(struct router)))->machine =
+        NULL;
+}
+
+static const struct th_routing *machine_of(const struct rest *rest, uint32_t index)
+{
+    const struct router *router = index < rest->routers.room ? rest->routers.of[index] : NULL;
+
+    return router ? router->machine : NULL;
+}
+
+/* --- rule 1 ----------------------------------------------------------------------------------------- */
+
+/* True for a node that others must have links to, when they have room and it is in a bucket of theirs
+ * that has not k. */
+static bool is_wanted(const struct rest *rest, const struct th_world_node *node)
+{
+    const struct th_routing *machine = machine_of(rest, node->index);
+
+    return th_check_is_running(node) && node->node_state == TH_NODE_READY && machine &&
+           !machine->is_leaving && node->port->options.nat == TH_NAT_NONE &&
+           machine->table.up_count < machine->table.config.links_max;
+}
+
+/* How many links a bucket lacks: to k, or to all that there are. */
+static void count_lacking(const struct rest *rest, const struct th_world_node *node,
+                          unsigned lacking[TH_BUCKETS])
+{
+    const struct th_world *world = &rest->sim->world;
+    const struct th_table *table = &machine_of(rest, node->index)->table;
+
+    for (unsigned i = 0; i < TH_BUCKETS; i++)
+        lacking[i] = 0;
+    for (unsigned i = 0; i < world->count; i++) {
+        const struct th_world_node *other = world->node[i];
+        int bucket = th_hashname_bucket(&node->id.hashname, &other->id.hashname);
+        if (bucket >= 0 && lacking[bucket] < table->config.k && is_wanted(rest, other))
+            lacking[bucket]++;
+    }
+    for (unsigned i = 0; i < TH_BUCKETS; i++) {
+        unsigned linked = table->bucket[i] ? table->bucket[i]->up_count : 0;
+        lacking[i] = lacking[i] > linked ? lacking[i] - linked : 0;
+    }
+}
+
+/* Looks at one node in so many, and calls poor for each bucket that has too few. */
+static unsigned count_poor(const struct rest *rest,
+                           void (*poor)(const struct rest *rest, const struct th_world_node *node,
+                                        unsigned bucket, unsigned lacking))
+{
+    const struct th_world *world = &rest->sim->world;
+    unsigned step = world->count / LOOKED_AT_MAX + 1, count = 0;
+    unsigned lacking[TH_BUCKETS];
+
+    if (rest->sim->plan.faults.skew > SKEW_MS_MAX)
+        return 0;
+    for (unsigned i = 0; i < world->count; i += step) {
+        if (!is_wanted(rest, world->node[i]))
+            continue;
+        count_lacking(rest, world->node[i], lacking);
+        for (unsigned b = 0; b < TH_BUCKETS; b++) {
+            if (lacking[b] == 0)
+                continue;
+            count++;
+            if (poor)
+                poor(rest, world->node[i], b, lacking[b]);
+        }
+    }
+    return count;
+}
+
+static bool is_at_rest(const void *data)
+{
+    return count_poor(data, NULL) == 0;
+}
+
+static void tell_poor(const struct rest *rest, const struct th_world_node *node, unsigned bucket,
+                      unsigned lacking)
+{
+    const struct th_table *table = &machine_of(rest, node->index)->table;
+
+    th_check_fail(rest->sim, node, CHECK,
+                  "rule 1: bucket %u has %u links and lacks %u; k is %u and the others are there",
+                  bucket, table->bucket[bucket] ? table->bucket[bucket]->up_count : 0, lacking,
+                  table->config.k);
+}
+
+/* --- timers and memory ------------------------------------------------------------------------------ */
+
+static void check_timers(struct rest *rest, const struct th_world_node *node)
+{
+    const struct th_routing *machine = machine_of(rest, node->index);
+    th_ms now = th_host_now(node->host).mono;
+    th_ms next = th_host_sim_next(node->host);
+    th_ms late = LATE_MS + th_check_patience(rest->sim);
+
+    if (!th_check_holds(rest->sim, next >= now || now - next <= late))
+        th_check_fail(rest->sim, node, CHECK, "somebody was due %" PRIu64 " ms ago", now - next);
+    if (machine && !th_check_holds(rest->sim, machine->due.count == machine->table.linked_count))
+        th_check_fail(rest->sim, node, CHECK,
+                      "%zu timers of links are set, %u links are there to own them",
+                      machine->due.count, machine->table.linked_count);
+}
+
+static void check_memory(struct rest *rest)
+{
+    uint64_t kib = (uint64_t)mallinfo2().uordblks / 1024;
+    uint64_t most = FIXED_KIB_MAX + (uint64_t)NODE_KIB_MAX * rest->sim->world.count;
+
+    if (!th_check_holds(rest->sim, kib <= most))
+        th_check_fail(rest->sim, NULL, CHECK,
+                      "%u nodes take %" PRIu64 " KiB, %" PRIu64 " were expected at most",
+                      rest->sim->world.count, kib, most);
+}
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+static void at_rest(void *data)
+{
+    struct rest *rest = data;
+    const struct th_world *world = &rest->sim->world;
+
+    rest->sim->checks += count_poor(rest, tell_poor) == 0;
+    for (unsigned i = 0; i < world->count; i++)
+        if (th_check_is_running(world->node[i]))
+            check_timers(rest, world->node[i]);
+    check_memory(rest);
+}
+
+static void *begin(struct th_sim *sim)
+{
+    struct rest *rest = th_check_alloc(1, sizeof *rest);
+
+    rest->sim = sim;
+    th_world_watch(&sim->world,
+                   &(struct th_world_hooks){.data = rest, .on_turn = on_turn, .on_down = on_down});
+    return rest;
+}
+
+static void end(void *data)
+{
+    struct rest *rest = data;
+
+    th_check_books_clear(&rest->routers);
+    th_mem_free(rest);
+}
+
+const struct th_checker th_check_rest = {
+    .name = CHECK, .begin = begin, .is_at_rest = is_at_rest, .at_rest = at_rest, .end = end};
