@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { LOOKUPS = 60, SEEDS_MAX = 4, LENGTH_MAX_MS = 600000 };
+enum { LOOKUPS = 40, SEEDS_MAX = 4, LENGTH_MAX_MS = 300000 };
 
 /* One fault in four is there, and of any size up to what a node has to bear. */
 static const struct {
@@ -35,6 +35,7 @@ static void draw_faults(struct th_faults *faults, struct th_rng *rng)
         if (is_there)
             *fault_of(faults, ranges[i].name) = (uint32_t)value;
     }
+    faults->null = th_rng_below(rng, 4) > 0;
     faults->lookups = LOOKUPS;
     faults->seeds = (uint32_t)th_rng_between(rng, 1, SEEDS_MAX);
 }
