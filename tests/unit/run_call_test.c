@@ -206,6 +206,77 @@ static void call_whose_reply_time_out_and_death_meet_is_told_one_of_them(void **
     stage_close(stage);
 }
 
+enum { MANY = 64 };
+
+/* What many calls of one server at one other came to. */
+struct many {
+    struct th_from kept[MANY]; /* the callee's */
+    unsigned kept_count;
+    unsigned told[MANY]; /* the caller's */
+};
+
+static enum th_err notes_that_it_is_told(void *state, const struct th_self *self, void *ctx,
+                                         enum th_err why, struct th_msg *reply)
+{
+    (void)state, (void)self, (void)why, (void)reply;
+    ++*(unsigned *)ctx;
+    return TH_OK;
+}
+
+/* on_msg: makes many calls whose times end one after the other. */
+static enum th_err makes_many_calls(struct probe *probe, const struct th_self *self,
+                                    struct th_msg *msg)
+{
+    struct many *many = probe->data;
+    enum th_err err = TH_OK;
+
+    (void)msg;
+    for (unsigned i = 0; i < MANY && err == TH_OK; i++)
+        err = th_call(self, probe->other, probe_number(i), 1 + i % PATIENCE_MS,
+                      notes_that_it_is_told, &many->told[i], NULL);
+    return err;
+}
+
+/* on_msg and on_alarm: keeps calls, and answers them all at once, in the middle of that. */
+static enum th_err keeps_many_calls(struct probe *probe, const struct th_self *self,
+                                    struct th_msg *msg)
+{
+    struct many *many = probe->data;
+
+    if (many->kept_count == 0)
+        probe->alarm_at = self->now.mono + PATIENCE_MS / 2;
+    many->kept[many->kept_count++] = th_from_of(msg);
+    return TH_OK;
+}
+
+static enum th_err answers_many_calls(struct probe *probe, const struct th_self *self)
+{
+    struct many *many = probe->data;
+
+    for (unsigned i = 0; i < many->kept_count; i++)
+        th_reply(self->host, many->kept[i], probe_number(42));
+    return TH_OK;
+}
+
+/* C1, C3, C4 */
+static void each_of_many_calls_is_told_once_though_replies_come_as_times_end(void **state)
+{
+    struct stage *stage = *state;
+    struct many many = {0};
+    struct probe callee = {
+        .on_msg = keeps_many_calls, .on_alarm = answers_many_calls, .data = &many};
+    struct probe caller = {.data = &many};
+    th_pid pid = stage_spawn_pair(stage, &caller, &callee);
+    caller.on_msg = makes_many_calls;
+
+    stage_tell(stage, pid, 1);
+    stage_run(stage, 1000);
+
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(many.told[i], 1);
+    stage_close(stage);
+}
+
 /* A7, C4: each of two servers has its own, and at its own time. */
 static void time_out_is_told_to_who_called_and_to_nobody_else(void **state)
 {
@@ -485,6 +556,7 @@ int main(void)
         ON_EVERY_HOST(call_times_out_once_and_its_late_reply_is_dropped),
         cmocka_unit_test(call_times_out_when_its_time_is_over_and_not_before),
         ON_EVERY_HOST(call_whose_reply_time_out_and_death_meet_is_told_one_of_them),
+        ON_EVERY_HOST(each_of_many_calls_is_told_once_though_replies_come_as_times_end),
         ON_EVERY_HOST(time_out_is_told_to_who_called_and_to_nobody_else),
         ON_EVERY_HOST(second_reply_is_dropped),
         ON_EVERY_HOST(cancelled_call_is_never_told),
