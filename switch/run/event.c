@@ -59,9 +59,11 @@ void th_event_hold(struct th_event *event)
     atomic_fetch_add_explicit(&event->holders, 1, memory_order_relaxed);
 }
 
-void th_event_release(struct th_event *event)
+void th_run_event_release(struct th_event *event, unsigned holds)
 {
-    if (atomic_fetch_sub_explicit(&event->holders, 1, memory_order_acq_rel) > 1)
+    /* Who has the only holds left need not count them down. */
+    if (atomic_load_explicit(&event->holders, memory_order_acquire) != holds &&
+        atomic_fetch_sub_explicit(&event->holders, holds, memory_order_acq_rel) > holds)
         return;
     if (event->fact) {
         th_run_fact_event_free(event);
@@ -70,6 +72,11 @@ void th_event_release(struct th_event *event)
     if (event->body && event->drop)
         event->drop(event->body);
     th_mem_free(event);
+}
+
+void th_event_release(struct th_event *event)
+{
+    th_run_event_release(event, 1);
 }
 
 const struct th_event *th_event_of(const struct th_msg *msg)
@@ -149,10 +156,9 @@ bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager
 
     if (sub->stream)
         return th_run_stream_put(sub->stream, event);
-    th_event_hold(event);
     if (round) {
         struct th_mail *mail = make_sync_mail(msg, round, sub);
-        err = mail ? th_run_deliver_mail(host, sub->owner, mail, NULL) : TH_NO_MEMORY;
+        err = mail ? th_run_deliver_mail(host, sub->owner, mail) : TH_NO_MEMORY;
         if (mail == NULL)
             atomic_fetch_add(&host->missed_nowhere, 1);
     } else {

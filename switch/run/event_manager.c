@@ -74,45 +74,48 @@ static struct notice *make_notice(struct th_event *event, struct manager *manage
 
 /* --- telling --- */
 
-static bool is_wanted(const struct row *row, const struct th_event *event)
+static bool is_of_interest(const struct row *row, const struct th_event *event)
 {
     return (row->interest.kinds & event->kind) != 0 &&
-           (event->topic == 0 || (row->interest.topics & event->topic) != 0) &&
-           !atomic_load_explicit(&row->sub->is_closed, memory_order_relaxed);
+           (event->topic == 0 || (row->interest.topics & event->topic) != 0);
 }
 
-/* Runs no foreign code: it only puts the event into mailboxes. */
+/* Runs no foreign code: it only puts the event into mailboxes. The holds of all who may get it are
+ * taken at once, and those that were not needed given back. */
 static void tell(struct manager *manager, struct th_host *host, th_pid pid, struct th_event *event,
                  struct th_round *round)
 {
+    unsigned holds = 0;
+
     event->seq = ++manager->seq;
     if (event->fact)
         th_run_keep_note(&manager->keep, event);
+    for (unsigned i = 0; i < manager->count; i++)
+        holds += is_of_interest(&manager->rows[i], event);
+    if (holds == 0)
+        return;
+    atomic_fetch_add_explicit(&event->holders, holds, memory_order_relaxed);
     for (unsigned i = 0; i < manager->count; i++) {
         struct row *row = &manager->rows[i];
-        if (!is_wanted(row, event))
+        if (!is_of_interest(row, event) ||
+            atomic_load_explicit(&row->sub->is_closed, memory_order_relaxed))
             continue;
+        holds--;
         if (th_run_sub_forward(host, row->sub, pid, event, round))
             row->forwarded++;
         else
             row->dropped++;
     }
+    if (holds > 0)
+        th_run_event_release(event, holds);
 }
 
 /* The manager, when this thread runs its place: then it lives and is in no callback now. */
 static struct manager *find_here(struct th_slot *slot, th_pid pid)
 {
-    const struct th_place *here = th_run_here();
-    struct manager *manager = NULL;
-
-    if (slot == NULL || here == NULL || here->host != slot->host)
+    if (slot == NULL || !th_run_lives_here(slot, pid) || slot->spec.ops != &th_event_manager_ops)
         return NULL;
-    th_run_lock(&slot->lock);
-    if (slot->is_alive && slot->pid == pid && slot->spec.place == here &&
-        slot->spec.ops == &th_event_manager_ops)
-        manager = slot->state;
-    th_run_unlock(&slot->lock);
-    return manager;
+    return slot->state;
 }
 
 static bool may_tell(const struct manager *manager, struct th_slot *slot)

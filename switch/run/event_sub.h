@@ -43,11 +43,15 @@ void th_run_sub_release(struct th_sub *sub); /* no lock held */
 
 /*
  * Forwards an event; returns false when it was dropped instead.
+ * event   one hold of it is given; the caller has another.
  * round   NULL: nobody waits.
  * Thread: the manager's, no lock held.
  */
 TH_MUST bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
                                 struct th_event *event, struct th_round *round);
+
+/* Gives back so many holds. No lock held. */
+void th_run_event_release(struct th_event *event, unsigned holds);
 
 /* What the public functions send to the manager. */
 extern const struct th_msg_kind th_run_subscribe_msg;   /* body: struct th_subscribe_ask */

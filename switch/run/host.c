@@ -32,6 +32,15 @@ bool th_run_is_alive(struct th_host *host, th_pid pid)
     return is_alive;
 }
 
+bool th_run_lives_here(struct th_slot *slot, th_pid pid)
+{
+    const struct th_place *here = th_run_here();
+
+    /* Asked again at the end: then the place was this server's, and not a newcomer's in its slot. */
+    return here && atomic_load(&slot->living) == pid && atomic_load(&slot->place) == here &&
+           atomic_load(&slot->living) == pid;
+}
+
 static struct th_slot *running_here(const struct th_host *host)
 {
     const struct th_place *place = th_run_here();
@@ -131,7 +140,7 @@ static void fill_row(struct th_slot *slot, struct th_server_look *row)
     row->state = state_of(slot, row, now_us / 1000);
     row->messages = atomic_load(&slot->messages);
     row->refused = slot->refused;
-    row->mailbox = atomic_load(&slot->depth);
+    row->mailbox = th_run_depth(slot);
     row->mailbox_peak = slot->depth_peak;
     row->mailbox_max = slot->mailbox_max;
     row->longest_callback_us = slot->longest_us;
@@ -171,8 +180,8 @@ void th_run_host_init(struct th_host *host, const struct th_host_ops *ops)
 {
     host->ops = ops;
     host->outside.host = host;
-    TH_CHECK(pthread_mutex_init(&host->outside.lock, NULL) == 0);
-    TH_CHECK(pthread_mutex_init(&host->lock, NULL) == 0);
+    th_run_lock_init(&host->outside.lock);
+    th_run_lock_init(&host->lock);
     th_run_cond_init(&host->progress);
     host->watch_limit = WATCH_LIMIT_MS_DEFAULT;
 }

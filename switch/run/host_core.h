@@ -41,10 +41,13 @@ struct th_tally {
     uint64_t discarded;
 };
 
+/* Senders and the place's thread write at the same time, each to its own: a gap of a cache line keeps
+ * them from taking the line from each other with every message. */
+#define TH_SLOT_GAP(name) char name[64]
+
 struct th_slot {
     struct th_host *host; /* does not change */
     uint32_t index;       /* does not change */
-    pthread_mutex_t lock;
 
     /* Set by th_spawn; do not change while the server lives. Read them alive and under lock, or on
      * the place's thread. */
@@ -55,13 +58,36 @@ struct th_slot {
     uint64_t started; /* rising by 1 in the host */
     void *state;
 
+    /* For who is at its place and wants no lock: th_run_lives_here. Written under lock. */
+    _Atomic th_pid living; /* pid while it lives, else 0 */
+    _Atomic(struct th_place *) place;
+
+    /* Written under lock or by the place's thread, seldom; read by anybody. */
+    atomic_bool is_stop_asked;
+    atomic_uint_fast64_t suspended_until;
+    atomic_bool has_init;
+    _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
+
+    /* Under the host's lock. */
+    struct th_slot *live_previous; /* in order of start */
+    struct th_slot *live_next;
+    struct th_slot *free_next;
+    struct th_index_node by_name;
+
+    TH_SLOT_GAP(before_senders);
+    pthread_mutex_t lock;
+
     /* Under lock. */
     th_pid pid;
     bool is_alive;
     bool is_queued;
     struct th_mail_list mail;
-    struct th_tally tally;
+    uint64_t came;      /* calls, casts and events; those that wait: came - went */
+    uint64_t went_seen; /* went, when it was last looked at */
     unsigned depth_peak;
+    struct th_mail_list spare; /* empty mail for what will come, so that it need not be allocated */
+    unsigned spare_count;
+    struct th_tally tally;
     uint64_t refused;
     struct th_watch *watchers_first; /* calls and monitors that wait for this server */
     struct th_watch *watchers_last;
@@ -74,16 +100,15 @@ struct th_slot {
     uint64_t longest_us;
     const char *longest;
 
-    /* Written under lock or by the place's thread; read by anybody. */
-    atomic_uint depth; /* calls, casts and events that wait */
-    atomic_bool is_stop_asked;
-    atomic_uint_fast64_t suspended_until;
+    struct th_slot *ready_next; /* the host's, while queued */
+    TH_SLOT_GAP(before_place);
+
+    /* Written by the place's thread, read by anybody. */
+    atomic_uint_fast64_t went; /* calls, casts and events that were handled */
     _Atomic(const char *) doing;
     atomic_uint_fast64_t doing_since_us;
     atomic_uint_fast64_t messages;
     atomic_uint_fast64_t callbacks;
-    atomic_bool has_init;
-    _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
 
     /* Never reset, as the tally; written by one thread at a time: the place's, or under lock. */
     atomic_uint_fast64_t taken; /* out of the mailbox */
@@ -91,19 +116,13 @@ struct th_slot {
 
     /* The place's thread. */
     struct th_mail_list batch; /* taken from mail */
+    struct th_mail_list used;  /* handled, to become spare */
+    unsigned used_count;
     struct th_heap calls_due;
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */
     struct th_subscribed *subscribed;
-
-    struct th_heap_node due;    /* under the place's lock */
-    struct th_slot *ready_next; /* the host's, while queued */
-
-    /* Under the host's lock. */
-    struct th_slot *live_previous; /* in order of start */
-    struct th_slot *live_next;
-    struct th_slot *free_next;
-    struct th_index_node by_name;
+    struct th_heap_node due; /* under the place's lock */
 };
 
 /* What a server is to be told once: how a call ended, or that a server did. */
@@ -124,6 +143,10 @@ struct th_run_wish {
 struct th_host_ops {
     struct th_now (*now)(struct th_host *host);
     uint64_t (*now_us)(struct th_host *host);
+
+    /* Brings place->now and place->us up to date: exactly, or so that they are late by a few
+     * microseconds at most. The place's thread. */
+    void (*read_clock)(struct th_place *place, bool is_exact);
 
     /* A slot became queued: give it a turn at its place, soon. Any thread, no lock held. */
     void (*ready)(struct th_place *place, struct th_slot *slot);
@@ -218,6 +241,10 @@ struct th_slot *th_run_slot(struct th_host *host, th_pid pid);
 
 bool th_run_is_alive(struct th_host *host, th_pid pid);
 
+/* Whether the server lives at the place that this thread runs: then it goes on living until this thread
+ * gives it a turn. */
+bool th_run_lives_here(struct th_slot *slot, th_pid pid);
+
 /* Fills a row with what can be seen of a server now; false when the slot has none. */
 bool th_run_look(struct th_slot *slot, struct th_server_look *row);
 
@@ -240,6 +267,9 @@ static inline void th_run_count(atomic_uint_fast64_t *counter, uint64_t by)
 
     atomic_store_explicit(counter, now + by, memory_order_relaxed);
 }
+
+/* How many calls, casts and events wait; notes it for depth_peak. Under lock. */
+unsigned th_run_depth(struct th_slot *slot);
 
 /* Counts what was let go by its owner while it was on its way or waited. No lock held. */
 void th_run_count_flushed(struct th_slot *slot);
@@ -272,7 +302,7 @@ void th_run_host_uv_close(struct th_host *host, th_ms limit);
 /* --- turn.c --- */
 
 /*
- * Gives a queued slot a turn of at most `callbacks` callbacks.
+ * Gives a queued slot a turn: what waits for it now, in at most `callbacks` callbacks (at least 1).
  * Returns false when it had nothing to do. Thread: the place's, with th_run_here set.
  */
 bool th_run_turn(struct th_slot *slot, unsigned callbacks);

@@ -48,6 +48,13 @@ static uint64_t get_now_us(struct th_host *host)
     return sim_of(host)->now.mono * 1000;
 }
 
+static void read_clock(struct th_place *place, bool is_exact)
+{
+    (void)is_exact;
+    place->now = sim_of(place->host)->now;
+    place->us = get_now_us(place->host);
+}
+
 static struct ready *ready_at(const struct sim_host *sim, size_t i)
 {
     return &sim->ready[(sim->head + i) % sim->room];
@@ -272,6 +279,7 @@ void th_host_sim_set_wall(struct th_host *host, th_epoch_ms wall)
 static const struct th_host_ops sim_ops = {
     .now = get_now,
     .now_us = get_now_us,
+    .read_clock = read_clock,
     .ready = make_ready,
     .reserve = reserve,
     .begun = tell_begun,

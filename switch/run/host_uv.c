@@ -1,39 +1,12 @@
 #include "switch/run/host_uv.h"
 
 #include "switch/base/mem.h"
-#include "switch/run/host_core.h"
+#include "switch/run/uv_place.h"
 #include "switch/run/watchdog.h"
 
 enum {
-    ROUNDS_MAX = 4, /* turns of each ready server before the loop looks at its descriptors again */
     SLICE_MS = 5,   /* a close that runs a caller's loop itself looks again so often */
     CLOSE_MS = 5000 /* th_host_uv_close */
-};
-
-struct uv_place {
-    struct th_place base;
-    struct th_slot *ready_first; /* under base.lock */
-    struct th_slot *ready_last;
-    bool is_awake;    /* under base.lock: somebody has seen to it that the place runs again */
-    bool is_quitting; /* under base.lock */
-
-    bool is_own;               /* a thread and a loop of ours; else a loop of the caller's */
-    pthread_t own_thread;      /* for who joins it */
-    _Atomic(pthread_t) thread; /* that runs the loop */
-    atomic_bool has_thread;    /* it is known: the loop has run */
-    atomic_flag is_running;    /* somebody drains it */
-    atomic_bool has_slept;     /* the timer is to be set anew */
-    atomic_bool is_done;       /* does nothing with the host any more */
-
-    /* The loop's thread. */
-    uv_loop_t *loop;
-    uv_async_t wake;
-    uv_timer_t timer;
-    uv_idle_t again;       /* there is more to do: the loop does not sleep */
-    unsigned open_handles; /* whose close callback has not come */
-    bool is_closed;
-    th_ms armed; /* what timer is set to; TH_NEVER: it is not */
-    uv_loop_t own_loop;
 };
 
 struct uv_host {
@@ -49,165 +22,12 @@ static struct uv_host *uv_of(struct th_host *host)
     return (struct uv_host *)host; /* the first member */
 }
 
-static struct uv_place *place_of(struct th_place *place)
-{
-    return (struct uv_place *)place; /* the first member */
-}
-
-/* --- running servers: the loop's thread --- */
-
-static bool is_mine(struct uv_place *place)
-{
-    return atomic_load(&place->has_thread) &&
-           pthread_equal(atomic_load(&place->thread), pthread_self());
-}
-
-static void make_mine(struct uv_place *place)
-{
-    atomic_store(&place->thread, pthread_self());
-    atomic_store(&place->has_thread, true);
-}
-
-static void on_timer(uv_timer_t *timer);
-static void on_again(uv_idle_t *again);
-
-/* Any thread. */
-static void make_ready(struct th_place *base, struct th_slot *slot)
-{
-    struct uv_place *place = place_of(base);
-
-    th_run_lock(&base->lock);
-    slot->ready_next = NULL;
-    *(place->ready_last ? &place->ready_last->ready_next : &place->ready_first) = slot;
-    place->ready_last = slot;
-    if (!place->is_awake) {
-        place->is_awake = true;
-        /* Under the lock, so that the handle is there: the place cannot have run the slot yet. */
-        if (is_mine(place))
-            uv_idle_start(&place->again, on_again);
-        else
-            uv_async_send(&place->wake);
-    }
-    th_run_unlock(&base->lock);
-}
-
-static struct th_slot *take_ready(struct uv_place *place)
-{
-    struct th_slot *first;
-
-    th_run_lock(&place->base.lock);
-    first = place->ready_first;
-    place->ready_first = NULL;
-    place->ready_last = NULL;
-    th_run_unlock(&place->base.lock);
-    return first;
-}
-
-/* Gives each ready server some turns. Returns whether there was one. */
-static bool run_rounds(struct uv_place *place)
-{
-    bool has_run = false;
-
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        struct th_slot *slot = take_ready(place);
-        if (slot == NULL)
-            break;
-        has_run = true;
-        while (slot) {
-            struct th_slot *next = slot->ready_next;
-            th_run_turn(slot, TH_BATCH_MAX);
-            slot = next;
-        }
-    }
-    return has_run;
-}
-
-static void set_timer(struct uv_place *place)
-{
-    th_ms next = th_run_place_next(&place->base);
-    th_ms now;
-
-    if (atomic_exchange(&place->has_slept, false))
-        place->armed = TH_NEVER;
-    if (next == place->armed)
-        return;
-    place->armed = next;
-    if (next == TH_NEVER) {
-        uv_timer_stop(&place->timer);
-        return;
-    }
-    uv_update_time(place->loop);
-    now = th_run_boot_us(NULL) / 1000;
-    uv_timer_start(&place->timer, on_timer, next > now ? next - now : 0, 0);
-}
-
-/* What keeps the loop from sleeping, or wakes it. */
-static void settle(struct uv_place *place)
-{
-    bool is_awake;
-
-    th_run_lock(&place->base.lock);
-    is_awake = place->ready_first != NULL;
-    place->is_awake = is_awake;
-    th_run_unlock(&place->base.lock);
-    if (is_awake)
-        uv_idle_start(&place->again, on_again);
-    else
-        uv_idle_stop(&place->again);
-    set_timer(place);
-}
-
-/* Runs what is ready and due, for a bounded time. Returns whether there was anything. */
-static bool drain(struct uv_place *place)
-{
-    struct th_place *outer = th_run_here();
-    bool has_run;
-
-    if (place->is_closed || atomic_flag_test_and_set(&place->is_running))
-        return false;
-    if (!is_mine(place))
-        make_mine(place);
-    th_run_set_here(&place->base);
-    th_run_place_collect(&place->base, th_run_boot_us(NULL) / 1000);
-    has_run = run_rounds(place);
-    th_run_set_here(outer);
-    settle(place);
-    atomic_flag_clear(&place->is_running);
-    return has_run;
-}
-
-static bool quit_if_told(struct uv_place *place);
-
-static void on_wake(uv_async_t *wake)
-{
-    struct uv_place *place = wake->data;
-
-    drain(place);
-    quit_if_told(place);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct uv_place *place = timer->data;
-
-    place->armed = TH_NEVER; /* it has fired; if a little early, it is set again */
-    drain(place);
-}
-
-static void on_again(uv_idle_t *again)
-{
-    struct uv_place *place = again->data;
-
-    drain(place);
-    quit_if_told(place);
-}
-
 /* --- the end of a place --- */
 
 static void free_host(struct uv_host *uv);
 
 /* The last that a place does with its host. */
-static void be_done(struct uv_place *place)
+static void be_done(struct th_uv_place *place)
 {
     struct th_host *host = place->base.host;
     struct uv_host *uv = uv_of(host);
@@ -230,7 +50,7 @@ static void be_done(struct uv_place *place)
         free_host(uv);
 }
 
-static void free_place(struct uv_place *place)
+static void free_place(struct th_uv_place *place)
 {
     th_run_place_clear(&place->base);
     th_mem_free(place);
@@ -238,24 +58,16 @@ static void free_place(struct uv_place *place)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct uv_place *place = handle->data;
+    struct th_uv_place *place = handle->data;
 
     if (--place->open_handles == 0 && !place->is_own)
         free_place(place);
 }
 
-static void close_handles(struct uv_place *place)
-{
-    place->is_closed = true;
-    uv_close((uv_handle_t *)&place->wake, on_closed);
-    uv_close((uv_handle_t *)&place->timer, on_closed);
-    uv_close((uv_handle_t *)&place->again, on_closed);
-}
-
 /* A handle that its server has not closed must not keep the thread for ever. */
 static void close_left(uv_handle_t *handle, void *arg)
 {
-    struct uv_place *place = arg;
+    struct th_uv_place *place = arg;
 
     if (uv_is_closing(handle))
         return;
@@ -264,7 +76,7 @@ static void close_left(uv_handle_t *handle, void *arg)
     uv_close(handle, NULL);
 }
 
-static bool quit_if_told(struct uv_place *place)
+static bool quit_if_told(struct th_uv_place *place)
 {
     bool is_told;
 
@@ -274,7 +86,7 @@ static bool quit_if_told(struct uv_place *place)
     th_run_unlock(&place->base.lock);
     if (!is_told)
         return false;
-    close_handles(place);
+    th_run_uv_place_close(place, on_closed);
     if (place->is_own)
         uv_walk(place->loop, close_left, place); /* its thread is done when uv_run returns */
     else
@@ -282,11 +94,16 @@ static bool quit_if_told(struct uv_place *place)
     return true;
 }
 
+static void after_drain(struct th_uv_place *place)
+{
+    quit_if_told(place);
+}
+
 static void *run_thread(void *arg)
 {
-    struct uv_place *place = arg;
+    struct th_uv_place *place = arg;
 
-    make_mine(place);
+    th_run_uv_make_mine(place);
     th_run_set_here(&place->base);
     uv_run(place->loop, UV_RUN_DEFAULT);
     th_run_set_here(NULL);
@@ -303,15 +120,15 @@ static bool is_needed_here(struct th_host *host)
 
     th_run_lock(&host->lock);
     for (struct th_place *place = host->places; place && !is_needed; place = place->next)
-        is_needed = is_mine(place_of(place));
+        is_needed = th_run_uv_is_mine(th_run_uv_place_of(place));
     th_run_unlock(&host->lock);
     return is_needed;
 }
 
 /* A caller's loop that this thread runs, as far as one can tell. */
-static bool is_callers_here(struct uv_place *place)
+static bool is_callers_here(struct th_uv_place *place)
 {
-    return !place->is_own && (is_mine(place) || !atomic_load(&place->has_thread));
+    return !place->is_own && (th_run_uv_is_mine(place) || !atomic_load(&place->has_thread));
 }
 
 /* Runs the places on loops of this thread, for nobody else does while it closes the host.
@@ -321,11 +138,11 @@ static bool run_callers_places(struct th_host *host)
     bool is_there = false;
 
     for (struct th_place *base = host->places; base; base = base->next) {
-        struct uv_place *place = place_of(base);
+        struct th_uv_place *place = th_run_uv_place_of(base);
         if (!is_callers_here(place))
             continue;
         is_there = true;
-        while (drain(place))
+        while (th_run_uv_drain(place))
             continue;
     }
     return is_there;
@@ -357,7 +174,8 @@ static void wait_until(struct th_host *host, bool (*is_over)(struct th_host *hos
 static const struct th_host_ops uv_ops = {
     .now = th_run_boot_now,
     .now_us = th_run_boot_us,
-    .ready = make_ready,
+    .read_clock = th_run_uv_read_clock,
+    .ready = th_run_uv_ready,
     .is_needed_here = is_needed_here,
     .wait = wait_until,
 };
@@ -367,7 +185,7 @@ static void on_resumed(struct th_host *host)
 {
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base; base = base->next) {
-        struct uv_place *place = place_of(base);
+        struct th_uv_place *place = th_run_uv_place_of(base);
         atomic_store(&place->has_slept, true);
         uv_async_send(&place->wake);
     }
@@ -394,33 +212,19 @@ enum th_err th_host_uv_new(struct th_host **out)
     return err;
 }
 
-static enum th_err open_handles(struct uv_place *place, uv_loop_t *loop)
+static struct th_uv_place *make_place(struct th_host *host, const char *name)
 {
-    place->loop = loop;
-    place->armed = TH_NEVER;
-    place->wake.data = place;
-    place->timer.data = place;
-    place->again.data = place;
-    if (uv_async_init(loop, &place->wake, on_wake) != 0)
-        return TH_LIMIT;
-    uv_timer_init(loop, &place->timer);
-    uv_idle_init(loop, &place->again);
-    place->open_handles = 3;
-    return TH_OK;
-}
-
-static struct uv_place *make_place(struct th_host *host, const char *name)
-{
-    struct uv_place *place = th_mem_zalloc(1, sizeof *place);
+    struct th_uv_place *place = th_mem_zalloc(1, sizeof *place);
 
     if (place == NULL)
         return NULL;
     atomic_flag_clear(&place->is_running);
+    place->after = after_drain;
     th_run_place_init(&place->base, host, name);
     return place;
 }
 
-static void add_place(struct uv_place *place)
+static void add_place(struct th_uv_place *place)
 {
     struct th_host *host = place->base.host;
 
@@ -431,10 +235,10 @@ static void add_place(struct uv_place *place)
 }
 
 /* The loop runs on this thread once more, to let go of the handles. */
-static void undo_loop(struct uv_place *place)
+static void undo_loop(struct th_uv_place *place)
 {
     if (place->open_handles > 0) {
-        close_handles(place);
+        th_run_uv_place_close(place, on_closed);
         uv_run(&place->own_loop, UV_RUN_DEFAULT);
     }
     TH_CHECK(uv_loop_close(&place->own_loop) == 0);
@@ -442,7 +246,7 @@ static void undo_loop(struct uv_place *place)
 
 enum th_err th_host_uv_place(struct th_host *host, const char *name, struct th_place **out)
 {
-    struct uv_place *place = make_place(host, name);
+    struct th_uv_place *place = make_place(host, name);
     enum th_err err;
 
     if (place == NULL)
@@ -452,7 +256,7 @@ enum th_err th_host_uv_place(struct th_host *host, const char *name, struct th_p
         free_place(place);
         return TH_LIMIT;
     }
-    err = open_handles(place, &place->own_loop);
+    err = th_run_uv_place_open(place, &place->own_loop);
     if (err == TH_OK)
         err = th_run_thread(&place->own_thread, place->base.name, run_thread, place);
     if (err != TH_OK) {
@@ -468,12 +272,12 @@ enum th_err th_host_uv_place(struct th_host *host, const char *name, struct th_p
 enum th_err th_host_uv_place_on(struct th_host *host, const char *name, uv_loop_t *loop,
                                 struct th_place **out)
 {
-    struct uv_place *place = make_place(host, name);
+    struct th_uv_place *place = make_place(host, name);
     enum th_err err;
 
     if (place == NULL)
         return TH_NO_MEMORY;
-    err = open_handles(place, loop);
+    err = th_run_uv_place_open(place, loop);
     if (err == TH_OK) {
         add_place(place);
         *out = &place->base;
@@ -485,7 +289,7 @@ enum th_err th_host_uv_place_on(struct th_host *host, const char *name, uv_loop_
 
 uv_loop_t *th_host_uv_loop(struct th_place *place)
 {
-    return place_of(place)->loop;
+    return th_run_uv_place_of(place)->loop;
 }
 
 /* --- closing --- */
@@ -495,7 +299,7 @@ static void tell_to_quit(struct th_host *host)
 {
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base; base = base->next) {
-        struct uv_place *place = place_of(base);
+        struct th_uv_place *place = th_run_uv_place_of(base);
         th_run_lock(&base->lock);
         place->is_quitting = true;
         uv_async_send(&place->wake);
@@ -504,24 +308,24 @@ static void tell_to_quit(struct th_host *host)
     th_run_unlock(&host->lock);
 }
 
-static struct uv_place *find_callers_here(struct th_host *host)
+static struct th_uv_place *find_callers_here(struct th_host *host)
 {
-    struct uv_place *found = NULL;
+    struct th_uv_place *found = NULL;
 
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base && !found; base = base->next)
-        if (is_callers_here(place_of(base)))
-            found = place_of(base);
+        if (is_callers_here(th_run_uv_place_of(base)))
+            found = th_run_uv_place_of(base);
     th_run_unlock(&host->lock);
     return found;
 }
 
 static void quit_callers_here(struct th_host *host)
 {
-    struct uv_place *place;
+    struct th_uv_place *place;
 
     while ((place = find_callers_here(host)) != NULL) {
-        while (drain(place))
+        while (th_run_uv_drain(place))
             continue;
         if (!quit_if_told(place)) /* which takes it out of the list */
             break;
@@ -538,7 +342,7 @@ static void join_threads(struct th_host *host)
 {
     th_run_lock(&host->lock);
     for (struct th_place *base = host->places; base; base = base->next) {
-        struct uv_place *place = place_of(base);
+        struct th_uv_place *place = th_run_uv_place_of(base);
         if (!place->is_own)
             continue;
         if (atomic_load(&place->is_done)) /* it takes no lock of ours any more */
@@ -552,7 +356,7 @@ static void join_threads(struct th_host *host)
 static void free_host(struct uv_host *uv)
 {
     while (uv->core.places) {
-        struct uv_place *place = place_of(uv->core.places);
+        struct th_uv_place *place = th_run_uv_place_of(uv->core.places);
         uv->core.places = place->base.next;
         free_place(place);
     }

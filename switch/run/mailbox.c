@@ -97,19 +97,53 @@ bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
     return th_run_mark_queued(slot);
 }
 
-/* Counts one more waiting message, or refuses it. */
-static bool has_room(struct th_slot *slot)
-{
-    unsigned depth = atomic_load_explicit(&slot->depth, memory_order_relaxed);
+/* --- mail that goes round --- */
 
-    if (depth >= slot->mailbox_max) {
-        slot->refused++;
-        return false;
-    }
-    depth = atomic_fetch_add_explicit(&slot->depth, 1, memory_order_relaxed) + 1;
+void th_run_mail_used(struct th_slot *slot, struct th_mail *mail)
+{
+    mail->msg = (struct th_msg){0};
+    th_run_mail_push(&slot->used, mail);
+    slot->used_count++;
+}
+
+struct th_mail_list th_run_mail_reuse(struct th_slot *slot, unsigned keep_max)
+{
+    struct th_mail_list rest = {0};
+
+    th_run_mail_move(&slot->spare, &slot->used);
+    slot->spare_count += slot->used_count;
+    slot->used_count = 0;
+    for (; slot->spare_count > keep_max; slot->spare_count--)
+        th_run_mail_push(&rest, th_run_mail_pop(&slot->spare));
+    return rest;
+}
+
+static struct th_mail *take_spare(struct th_slot *slot)
+{
+    if (slot->spare_count == 0)
+        return th_mem_zalloc(1, sizeof(struct th_mail));
+    slot->spare_count--;
+    return th_run_mail_pop(&slot->spare);
+}
+
+/* --- delivering --- */
+
+unsigned th_run_depth(struct th_slot *slot)
+{
+    unsigned depth;
+
+    slot->went_seen = atomic_load_explicit(&slot->went, memory_order_relaxed);
+    depth = (unsigned)(slot->came - slot->went_seen);
     if (depth > slot->depth_peak)
         slot->depth_peak = depth;
-    return true;
+    return depth;
+}
+
+/* What was seen last is enough as long as there is room. */
+static bool is_full(struct th_slot *slot)
+{
+    return slot->came - slot->went_seen >= slot->mailbox_max &&
+           th_run_depth(slot) >= slot->mailbox_max;
 }
 
 /* An event without room is told later, as missed; of all else the sender hears at once. */
@@ -125,27 +159,42 @@ static void count_nowhere(struct th_host *host, enum th_mail_class class, enum t
                               1, memory_order_relaxed);
 }
 
-enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail,
-                                struct th_watch *watch)
+/* Under the slot's lock: puts mail into the mailbox. mail: NULL to have it made of msg. Returns whether
+ * the caller must call th_run_ready; err: filled. */
+static bool put(struct th_slot *slot, th_pid to, enum th_mail_class class, struct th_mail *mail,
+                const struct th_msg *msg, enum th_err *err)
+{
+    *err = TH_OK;
+    slot->tally.sent++;
+    if (!slot->is_alive || slot->pid != to)
+        *err = TH_GONE;
+    else if (is_full(slot))
+        *err = TH_FULL;
+    else if (mail == NULL && (mail = take_spare(slot)) == NULL)
+        *err = TH_NO_MEMORY;
+    if (*err == TH_FULL)
+        slot->refused++;
+    if (*err != TH_OK) {
+        ++*(is_missed(class, *err) ? &slot->tally.missed : &slot->tally.refused);
+        return false;
+    }
+    if (msg) {
+        mail->class = class;
+        mail->msg = *msg;
+    }
+    slot->came++;
+    return th_run_queue(slot, mail);
+}
+
+enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail)
 {
     struct th_slot *slot = th_run_slot(host, to);
-    enum th_err err = slot ? TH_OK : TH_GONE;
+    enum th_err err = TH_GONE;
     bool is_first = false;
 
     if (slot) {
         th_run_lock(&slot->lock);
-        if (!slot->is_alive || slot->pid != to)
-            err = TH_GONE;
-        else if (!has_room(slot))
-            err = TH_FULL;
-        slot->tally.sent++;
-        if (err != TH_OK)
-            ++*(is_missed(mail->class, err) ? &slot->tally.missed : &slot->tally.refused);
-        if (err == TH_OK) {
-            if (watch)
-                th_run_watch_link(slot, watch);
-            is_first = th_run_queue(slot, mail);
-        }
+        is_first = put(slot, to, mail->class, mail, NULL, &err);
         th_run_unlock(&slot->lock);
     } else {
         count_nowhere(host, mail->class, err);
@@ -160,18 +209,24 @@ enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail 
 enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
                            struct th_msg msg, struct th_watch *watch)
 {
-    struct th_mail *mail = to ? th_mem_zalloc(1, sizeof *mail) : NULL;
+    struct th_slot *slot = th_run_slot(host, to);
+    enum th_err err = TH_GONE;
+    bool is_first = false;
 
-    if (mail == NULL) {
-        enum th_err err = to ? TH_NO_MEMORY : TH_GONE;
-
+    if (slot) {
+        th_run_lock(&slot->lock);
+        is_first = put(slot, to, class, NULL, &msg, &err);
+        if (watch && err == TH_OK)
+            th_run_watch_link(slot, watch);
+        th_run_unlock(&slot->lock);
+    } else {
         count_nowhere(host, class, err);
-        th_msg_drop(&msg);
-        return err;
     }
-    mail->class = class;
-    mail->msg = msg;
-    return th_run_deliver_mail(host, to, mail, watch);
+    if (err != TH_OK)
+        th_msg_drop(&msg);
+    if (is_first)
+        th_run_ready(slot);
+    return err;
 }
 
 enum th_err th_post(struct th_host *host, th_pid to, struct th_msg msg)

@@ -20,7 +20,7 @@ void th_run_place_init(struct th_place *place, struct th_host *host, const char 
 {
     place->host = host;
     snprintf(place->name, sizeof place->name, "%s", name);
-    TH_CHECK(pthread_mutex_init(&place->lock, NULL) == 0);
+    th_run_lock_init(&place->lock);
 }
 
 void th_run_place_list(struct th_place *place)

@@ -20,6 +20,10 @@ struct th_place {
     _Atomic(struct th_slot *) running; /* whose callback runs; NULL between turns */
     struct th_place *next;             /* in the host's list; under the host's lock */
 
+    /* The place's thread: the clocks, as read_clock left them. */
+    struct th_now now;
+    uint64_t us; /* of the mono clock */
+
     uint64_t named_since_us; /* the watchdog's: the callback that it named last */
 
     pthread_mutex_t lock;

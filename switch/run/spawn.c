@@ -66,7 +66,7 @@ static enum th_err add_chunk(struct th_host *host)
     for (unsigned i = 0; i < added; i++) {
         chunk[i].host = host;
         chunk[i].index = count + i;
-        TH_CHECK(pthread_mutex_init(&chunk[i].lock, NULL) == 0);
+        th_run_lock_init(&chunk[i].lock);
         chunk[i].free_next = i + 1 < added ? &chunk[i + 1] : NULL;
     }
     host->free_first = &chunk[0];
@@ -141,7 +141,9 @@ static void begin(struct th_slot *slot, void *state)
     slot->is_stopped_now = false;
     slot->longest_us = 0;
     slot->longest = NULL;
-    atomic_store(&slot->depth, 0);
+    slot->came = 0;
+    slot->went_seen = 0;
+    atomic_store(&slot->went, 0);
     atomic_store(&slot->is_stop_asked, false);
     atomic_store(&slot->suspended_until, 0);
     atomic_store(&slot->doing, NULL);
@@ -150,6 +152,8 @@ static void begin(struct th_slot *slot, void *state)
     slot->alarm_at = TH_NEVER;
     slot->was_alarm = false;
     slot->is_alive = true;
+    atomic_store(&slot->place, slot->spec.place);
+    atomic_store(&slot->living, slot->pid);
     slot->is_queued = true; /* its first turn is init */
 }
 

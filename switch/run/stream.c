@@ -79,7 +79,7 @@ static struct th_event_stream *make(struct th_host *host, th_pid owner, th_pid m
     stream->mail.class = TH_MAIL_STREAM;
     stream->room = room;
     atomic_init(&stream->holders, 2);
-    TH_CHECK(pthread_mutex_init(&stream->lock, NULL) == 0);
+    th_run_lock_init(&stream->lock);
     return stream;
 }
 
@@ -151,7 +151,6 @@ bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event)
     has_room = stream->why == TH_OK && stream->count < stream->room;
     if (has_room) {
         struct entry *entry = &stream->ring[(stream->head + stream->count++) % stream->room];
-        th_event_hold(event);
         *entry = (struct entry){.event = event, .lagged = stream->lagged};
         stream->lagged = 0;
         note_has_some(stream);
@@ -161,6 +160,8 @@ bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event)
     th_run_unlock(&stream->lock);
     if (has_room)
         wake(stream);
+    else
+        th_event_release(event);
     return has_room;
 }
 

@@ -20,14 +20,14 @@ enum th_err th_run_thread(pthread_t *thread, const char *name, void *(*run)(void
     return TH_OK;
 }
 
-void th_run_lock(pthread_mutex_t *lock)
+void th_run_lock_init(pthread_mutex_t *lock)
 {
-    TH_CHECK(pthread_mutex_lock(lock) == 0);
-}
+    pthread_mutexattr_t attributes;
 
-void th_run_unlock(pthread_mutex_t *lock)
-{
-    TH_CHECK(pthread_mutex_unlock(lock) == 0);
+    TH_CHECK(pthread_mutexattr_init(&attributes) == 0);
+    TH_CHECK(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP) == 0);
+    TH_CHECK(pthread_mutex_init(lock, &attributes) == 0);
+    pthread_mutexattr_destroy(&attributes);
 }
 
 void th_run_cond_init(pthread_cond_t *condition)

@@ -18,9 +18,20 @@
 TH_MUST enum th_err th_run_thread(pthread_t *thread, const char *name, void *(*run)(void *arg),
                                   void *arg);
 
-/* Mutexes and conditions that cannot fail but by a mistake of ours. */
-void th_run_lock(pthread_mutex_t *lock);
-void th_run_unlock(pthread_mutex_t *lock);
+/* Mutexes and conditions that cannot fail but by a mistake of ours. All our locks are held for moments
+ * only, so who finds one taken tries for a moment before it lets the system wake it. */
+void th_run_lock_init(pthread_mutex_t *lock);
+
+static inline void th_run_lock(pthread_mutex_t *lock)
+{
+    TH_CHECK(pthread_mutex_lock(lock) == 0);
+}
+
+static inline void th_run_unlock(pthread_mutex_t *lock)
+{
+    TH_CHECK(pthread_mutex_unlock(lock) == 0);
+}
+
 void th_run_cond_init(pthread_cond_t *condition); /* waits by CLOCK_MONOTONIC */
 
 struct timespec th_run_clock(clockid_t clock);

@@ -20,20 +20,30 @@ enum step { STEP_DONE, STEP_NOTHING_TO_DO, STEP_ENDED };
 struct turn {
     struct th_slot *slot;
     struct th_self self;
-    uint64_t us; /* when the last callback ended */
 };
 
 /* --- around a callback --- */
+
+/* When it is traced, exactly; else within a few microseconds, for reading a clock can take longer than
+ * a callback. */
+static uint64_t read_us(struct th_slot *slot)
+{
+    struct th_place *place = slot->spec.place;
+
+    slot->host->ops->read_clock(place, th_run_is_traced(slot));
+    return place->us;
+}
 
 static void begin_callback(struct turn *turn, const char *doing, enum th_trace_sort sort,
                            const struct th_msg *msg)
 {
     struct th_slot *slot = turn->slot;
+    uint64_t us = slot->spec.place->us; /* when the last one ended */
 
     if (slot->host->ops->begun)
         slot->host->ops->begun(slot, doing, sort, msg, turn->self.now);
-    th_run_trace_begun(slot, turn->us, sort, doing, msg);
-    atomic_store_explicit(&slot->doing_since_us, turn->us, memory_order_relaxed);
+    th_run_trace_begun(slot, us, sort, doing, msg);
+    atomic_store_explicit(&slot->doing_since_us, us, memory_order_relaxed);
     atomic_store_explicit(&slot->doing, doing, memory_order_release);
 }
 
@@ -51,15 +61,15 @@ static void end_callback(struct turn *turn, const char *doing)
 {
     struct th_slot *slot = turn->slot;
     const struct th_server_ops *ops = slot->spec.ops;
-    uint64_t us;
+    uint64_t began_us = slot->spec.place->us;
+    uint64_t took_us;
 
     slot->alarm_at = ops->deadline && ops->on_alarm ? ops->deadline(slot->state) : TH_NEVER;
-    us = slot->host->ops->now_us(slot->host);
-    note_longest(slot, doing, us - turn->us);
-    th_run_trace_ended(slot, us - turn->us);
-    turn->us = us;
+    took_us = read_us(slot) - began_us;
+    note_longest(slot, doing, took_us);
+    th_run_trace_ended(slot, took_us);
     atomic_store_explicit(&slot->doing, NULL, memory_order_release);
-    atomic_fetch_add_explicit(&slot->callbacks, 1, memory_order_relaxed);
+    th_run_count(&slot->callbacks, 1);
     if (slot->host->ops->done)
         slot->host->ops->done(slot, doing, turn->self.now);
 }
@@ -67,7 +77,8 @@ static void end_callback(struct turn *turn, const char *doing)
 /* --- the end --- */
 
 /* No message, watch or name leads to the server after this; what did is handed out. */
-static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail)
+static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail,
+                                   struct th_mail_list *spare)
 {
     struct th_watch *watchers;
     uint64_t discarded;
@@ -75,10 +86,12 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
     th_run_slot_bury(slot, why);
     th_run_lock(&slot->lock);
     slot->is_alive = false;
+    atomic_store(&slot->living, 0);
     slot->is_queued = false;
     th_run_mail_move(mail, &slot->batch);
     th_run_mail_move(mail, &slot->mail);
     discarded = th_run_mail_count(mail);
+    *spare = th_run_mail_reuse(slot, 0);
     slot->tally.discarded += discarded;
     th_run_count(&slot->taken, discarded);
     watchers = slot->watchers_first;
@@ -86,7 +99,7 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
         watch->is_linked = false; /* the list is ours now, and so are its holds */
     slot->watchers_first = NULL;
     slot->watchers_last = NULL;
-    atomic_store(&slot->depth, 0);
+    atomic_store(&slot->went, slot->came);
     th_run_unlock(&slot->lock);
     return watchers;
 }
@@ -113,22 +126,25 @@ static enum step end(struct turn *turn, enum th_err why)
 {
     struct th_slot *slot = turn->slot;
     struct th_place *place = slot->spec.place;
-    struct th_mail_list mail = {0};
+    struct th_mail_list mail = {0}, spare;
     struct th_watch *watchers;
 
     if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
+        uint64_t began_us = place->us;
+
         begin_callback(turn, "terminate", TH_TRACE_OWN, NULL);
         slot->spec.ops->terminate(slot->state, &turn->self, why);
-        th_run_trace_ended(slot, slot->host->ops->now_us(slot->host) - turn->us);
+        th_run_trace_ended(slot, read_us(slot) - began_us);
         if (slot->host->ops->done)
             slot->host->ops->done(slot, "terminate", turn->self.now);
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
-    watchers = close_slot(slot, why, &mail);
+    watchers = close_slot(slot, why, &mail, &spare);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
     th_run_mail_discard(&mail);
+    th_run_mail_discard(&spare);
 
     th_run_index_clear(&slot->watches);
     th_heap_clear(&slot->calls_due);
@@ -290,7 +306,8 @@ static enum step hand_watch(struct turn *turn, struct th_watch *watch)
             th_run_subscribed_forget(slot, watch->by_ref.key);
             step = hand(turn, &watch->answer);
         }
-        th_run_watch_release(watch); /* the table's hold */
+        th_run_watch_release_many(watch, 2); /* the table's hold and the mailbox's */
+        return step;
     }
     th_run_watch_release(watch); /* the mailbox's */
     return step;
@@ -340,8 +357,8 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
 
     mail->msg.body = NULL; /* from here on it is the receiver's */
     if (mail->class != TH_MAIL_SYNC)
-        th_run_mail_free(mail);
-    atomic_fetch_sub_explicit(&slot->depth, 1, memory_order_relaxed);
+        th_run_mail_used(slot, mail);
+    th_run_count(&slot->went, 1);
     if (!is_wanted) {
         th_msg_drop(&msg);
         th_run_count_flushed(slot);
@@ -371,7 +388,7 @@ static enum step hand_mail(struct turn *turn)
 
     slot->was_alarm = false;
     th_run_count(&slot->taken, 1);
-    atomic_fetch_add_explicit(&slot->messages, 1, memory_order_relaxed);
+    th_run_count(&slot->messages, 1);
     switch (mail->class) {
     case TH_MAIL_MSG:
     case TH_MAIL_EVENT:
@@ -390,14 +407,11 @@ static enum step hand_mail(struct turn *turn)
 
 /* --- the turn --- */
 
-static bool has_mail(struct th_slot *slot)
+/* Moves what has come to what is in hand. Under lock. */
+static void fetch(struct th_slot *slot)
 {
-    if (slot->batch.first == NULL) {
-        th_run_lock(&slot->lock);
-        th_run_mail_move(&slot->batch, &slot->mail);
-        th_run_unlock(&slot->lock);
-    }
-    return slot->batch.first != NULL;
+    th_run_depth(slot); /* for its peak */
+    th_run_mail_move(&slot->batch, &slot->mail);
 }
 
 /* One callback, by order of urgency; an alarm that is always due does not keep messages waiting. */
@@ -405,6 +419,7 @@ static enum step take_step(struct turn *turn)
 {
     struct th_slot *slot = turn->slot;
     th_ms now = turn->self.now.mono;
+    bool has_mail = slot->batch.first != NULL;
 
     if (atomic_load(&slot->is_stop_asked))
         return obey_stop(turn);
@@ -414,60 +429,73 @@ static enum step take_step(struct turn *turn)
         return run_init(turn);
     if (th_heap_next(&slot->calls_due) <= now)
         return expire_call(turn);
-    if (slot->alarm_at <= now && !(slot->was_alarm && has_mail(slot)))
+    if (slot->alarm_at <= now && !(slot->was_alarm && has_mail))
         return run_alarm(turn);
-    return has_mail(slot) ? hand_mail(turn) : STEP_NOTHING_TO_DO;
+    return has_mail ? hand_mail(turn) : STEP_NOTHING_TO_DO;
 }
 
-/* Goes idle until the next message or deadline, or back into the queue. */
-static void settle(struct turn *turn)
+/* Under the slot's lock. due: filled with the next moment at which there is something to do. */
+static bool has_something_to_do(struct turn *turn, th_ms *due)
 {
     struct th_slot *slot = turn->slot;
     th_ms now = turn->self.now.mono;
-    th_ms suspended_until;
-    th_ms due = th_sooner(slot->alarm_at, th_heap_next(&slot->calls_due));
+    th_ms suspended_until = atomic_load(&slot->suspended_until);
+
+    *due = th_sooner(slot->alarm_at, th_heap_next(&slot->calls_due));
+    if (suspended_until > now)
+        *due = suspended_until;
+    return atomic_load(&slot->is_stop_asked) || *due <= now ||
+           (suspended_until <= now && (slot->batch.first || !atomic_load(&slot->has_init)));
+}
+
+/* Fetches what has come meanwhile; goes idle when there is nothing to do, and then returns false. */
+static bool stays_busy(struct turn *turn)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_mail_list rest;
     bool is_busy;
+    th_ms due;
 
     th_run_lock(&slot->lock);
-    suspended_until = atomic_load(&slot->suspended_until);
-    if (suspended_until > now)
-        due = suspended_until;
-    is_busy = atomic_load(&slot->is_stop_asked) || due <= now ||
-              (suspended_until <= now &&
-               (slot->batch.first || slot->mail.first || !atomic_load(&slot->has_init)));
+    fetch(slot);
+    is_busy = has_something_to_do(turn, &due);
     if (!is_busy)
         slot->is_queued = false;
+    rest = th_run_mail_reuse(slot, is_busy ? TH_MAIL_SPARE_MAX : TH_MAIL_SPARE_IDLE);
     th_run_unlock(&slot->lock);
-
+    th_run_mail_discard(&rest);
     th_run_place_move(slot->spec.place, slot,
                       is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
-    atomic_store(&slot->spec.place->running, NULL);
-    if (is_busy)
-        th_run_ready(slot);
+    return is_busy;
 }
 
 bool th_run_turn(struct th_slot *slot, unsigned callbacks)
 {
-    struct th_host *host = slot->host;
-    struct turn turn = {
-        .slot = slot,
-        .self = {.host = host,
-                 .pid = slot->pid,
-                 .now = host->ops->now(host),
-                 .log = slot->spec.log,
-                 .name = slot->spec.name ? slot->spec.name : slot->spec.ops->name,
-                 .scope = slot->spec.scope},
-        .us = host->ops->now_us(host),
-    };
-    enum step step = STEP_DONE;
-    bool has_done = false;
+    struct th_place *place = slot->spec.place;
+    struct turn turn = {.slot = slot};
+    enum step step;
+    bool has_done = false, is_busy;
 
-    atomic_store(&slot->spec.place->running, slot);
-    while (callbacks-- > 0 && step == STEP_DONE) {
+    read_us(slot);
+    turn.self = (struct th_self){.host = slot->host,
+                                 .pid = slot->pid,
+                                 .now = place->now,
+                                 .log = slot->spec.log,
+                                 .name = slot->spec.name ? slot->spec.name : slot->spec.ops->name,
+                                 .scope = slot->spec.scope};
+    atomic_store_explicit(&place->running, slot, memory_order_release);
+    th_run_lock(&slot->lock);
+    fetch(slot);
+    th_run_unlock(&slot->lock);
+    do {
         step = take_step(&turn);
         has_done = has_done || step != STEP_NOTHING_TO_DO;
-    }
-    if (step != STEP_ENDED)
-        settle(&turn);
+    } while (step == STEP_DONE && slot->batch.first && --callbacks > 0);
+    if (step == STEP_ENDED)
+        return true;
+    is_busy = stays_busy(&turn); /* what came meanwhile has its time after the others' */
+    atomic_store_explicit(&place->running, NULL, memory_order_release);
+    if (is_busy)
+        th_run_ready(slot);
     return has_done;
 }

@@ -78,7 +78,14 @@ void th_run_watch_hold(struct th_watch *watch)
 
 void th_run_watch_release(struct th_watch *watch)
 {
-    if (atomic_fetch_sub_explicit(&watch->holders, 1, memory_order_acq_rel) > 1)
+    th_run_watch_release_many(watch, 1);
+}
+
+void th_run_watch_release_many(struct th_watch *watch, unsigned holds)
+{
+    /* Who has the only holds left need not count them down. */
+    if (atomic_load_explicit(&watch->holders, memory_order_acquire) != holds &&
+        atomic_fetch_sub_explicit(&watch->holders, holds, memory_order_acq_rel) > holds)
         return;
     th_msg_drop(&watch->answer);
     if (watch->sub)
@@ -90,7 +97,7 @@ void th_run_watch_release(struct th_watch *watch)
 
 void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
 {
-    th_run_watch_hold(watch);
+    atomic_store_explicit(&watch->holders, 2, memory_order_relaxed); /* nobody else knows it yet */
     watch->is_linked = true;
     watch->next = NULL;
     watch->previous = target->watchers_last;

@@ -63,8 +63,9 @@ TH_MUST enum th_err th_run_watch_new(struct th_slot *owner, bool is_call, th_pid
                                      struct th_watch **out);
 void th_run_watch_hold(struct th_watch *watch);
 void th_run_watch_release(struct th_watch *watch); /* no lock held */
+void th_run_watch_release_many(struct th_watch *watch, unsigned holds);
 
-/* Puts it in the target's list; under the target's lock, the target being alive. */
+/* Puts a new one in the target's list; under the target's lock, the target being alive. */
 void th_run_watch_link(struct th_slot *target, struct th_watch *watch);
 
 /* Takes it out of the target's list, if it is still there. Thread: any, no lock held. */

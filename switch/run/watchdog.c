@@ -122,7 +122,7 @@ enum th_err th_run_watchdog_start(struct th_watchdog *watchdog, struct th_host *
     watchdog->host = host;
     watchdog->on_resumed = on_resumed;
     watchdog->is_over = false;
-    TH_CHECK(pthread_mutex_init(&watchdog->lock, NULL) == 0);
+    th_run_lock_init(&watchdog->lock);
     th_run_cond_init(&watchdog->change);
     err = th_run_thread(&watchdog->thread, "watchdog", run, watchdog);
     if (err != TH_OK) {
