@@ -5,6 +5,7 @@
 #include "tools/sim/cipher_null.h"
 #include "tools/sim/probe.h"
 #include "tools/sim/watch.h"
+#include "tools/sim/world_disk.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -262,6 +263,8 @@ static void start_tree(struct th_world_node *node, const uint8_t seed[TH_RNG_SEE
                                     .supervisor_place = node->rest_place};
 
     memcpy(config.rng_seed, seed, sizeof config.rng_seed);
+    if (node->disk)
+        th_world_read_disk(node, &config);
     TH_CHECK(th_node_tree_start(&node->tree, node->host, &config) == TH_OK);
 }
 
@@ -304,7 +307,7 @@ void th_world_start(struct th_world_node *node)
 }
 
 /* Its host is alone by now, so that nobody notices if its clock goes on. */
-static void keep_what_is_on_disk(struct th_world_node *node)
+static void keep_at(struct th_world_node *node)
 {
     struct th_msg reply = {0};
     th_pid pid = th_whereis(node->host, TH_WORLD_SCOPE, TH_NODE_SWITCH);
@@ -329,8 +332,13 @@ void th_world_kill(struct th_world_node *node)
     node->state = TH_WORLD_DOWN;
     world->up_count--;
     th_world_watch_end(node);
-    keep_what_is_on_disk(node);
+    if (node->disk)
+        th_disk_sim_halt(&node->disk->sim);
+    else
+        keep_at(node);
     th_host_sim_close(node->host);
+    if (node->disk)
+        th_disk_sim_resume(&node->disk->sim);
     th_node_tree_free(node->tree);
     node->host = NULL;
     node->tree = NULL;
@@ -343,6 +351,8 @@ void th_world_forget(struct th_world_node *node)
     TH_CHECK(node->state == TH_WORLD_DOWN);
     th_sim_trace_say(&node->world->trace, node->world->now, node->index, "loses its disk");
     node->at_floor = 0;
+    if (node->disk)
+        th_world_lose_disk(node);
     draw_identity(node);
 }
 
@@ -533,6 +543,7 @@ void th_world_clear(struct th_world *world)
     th_net_sim_clear(&world->net);
     for (unsigned i = 0; i < world->count; i++) {
         th_identity_clear(&world->node[i]->id);
+        th_world_free_disk(world->node[i]);
         th_mem_free(world->node[i]);
     }
     th_mem_free(world->node);

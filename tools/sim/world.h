@@ -30,6 +30,7 @@ enum {
 };
 
 struct th_world;
+struct th_world_disk;
 struct th_world_node;
 
 enum th_world_state {
@@ -47,6 +48,7 @@ struct th_world_node {
     struct th_sim_port *port;
     const struct th_seeds *seeds;      /* borrowed; NULL: none */
     const struct th_seeds *remembered; /* borrowed; NULL: none */
+    struct th_world_disk *disk;        /* world_disk.h; NULL: it only keeps at_floor */
     unsigned k, links_max;             /* 0: the defaults */
     bool is_not_seed;                  /* its links say that it does not answer for others */
     bool is_bare;                      /* th_world_start makes the host and nothing more */
@@ -62,7 +64,7 @@ struct th_world_node {
     bool is_clock_stopped;
     unsigned backlog;
     th_epoch_ms wall_off; /* its wall clock less the world's */
-    int64_t at_floor;     /* as its disk keeps it */
+    int64_t at_floor;     /* kept without a disk */
     uint8_t rng_seed[TH_RNG_SEED_BYTES];
     unsigned starts;
 
