@@ -75,16 +75,21 @@ void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at)
 {
     if (node->place != 0 && node->at == at)
         return;
-    if (node->place != 0)
-        take_out(heap, node);
-    node->at = at;
-    if (at == TH_NEVER)
+    if (at == TH_NEVER) {
+        if (node->place != 0)
+            take_out(heap, node);
+        node->at = at;
         return;
+    }
 
-    TH_CHECK(heap->count < heap->room);
+    node->at = at;
     node->order = heap->orders++;
-    put(heap, heap->count++, node);
+    if (node->place == 0) {
+        TH_CHECK(heap->count < heap->room);
+        put(heap, heap->count++, node);
+    }
     rise(heap, node);
+    sink(heap, node);
 }
 
 th_ms th_heap_next(const struct th_heap *heap)
