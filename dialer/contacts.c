@@ -80,25 +80,34 @@ void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname 
         contact->is_seed = is_seed;
 }
 
-enum th_err th_contacts_on_lines(struct th_contacts *contacts, const struct th_switch_lines *lines)
+/* A link is noted with its line, so lines come first. */
+static enum th_err add_facts(struct th_contacts *contacts, const struct th_facts *facts)
+{
+    enum th_err err = TH_OK;
+
+    for (unsigned i = 0; i < facts->count && err == TH_OK; i++)
+        if (facts->event[i]->fact->kind == TH_EV_LINE_UP)
+            err = th_contacts_on_line_up(contacts, &th_ev_line_of(facts->event[i])->id);
+    for (unsigned i = 0; i < facts->count && err == TH_OK; i++)
+        if (facts->event[i]->fact->kind == TH_EV_LINK_UP) {
+            const struct th_ev_link *link = th_ev_link_of(facts->event[i]);
+            th_contacts_on_link(contacts, &link->id, link->is_seed);
+        }
+    return err;
+}
+
+enum th_err th_contacts_on_facts(struct th_contacts *contacts, const struct th_facts *facts)
 {
     struct th_contacts fresh = {.left_out = contacts->left_out};
+    enum th_err err;
 
-    for (unsigned i = 0; i < lines->count; i++) {
-        const struct th_line_look *line = &lines->line[i];
-        const struct th_contact *known = find(contacts, &line->id);
-
-        if (!line->is_up)
-            continue;
-        if (th_contacts_on_line_up(&fresh, &line->id) != TH_OK) {
-            th_contacts_clear(&fresh);
-            return TH_NO_MEMORY;
-        }
-        th_contacts_on_link(&fresh, &line->id, known && known->is_seed);
-    }
-    th_contacts_clear(contacts);
-    *contacts = fresh;
-    return TH_OK;
+    if (!facts->is_whole)
+        return add_facts(contacts, facts);
+    err = add_facts(&fresh, facts);
+    th_contacts_clear(err == TH_OK ? contacts : &fresh);
+    if (err == TH_OK)
+        *contacts = fresh;
+    return err;
 }
 
 /* Puts a contact among the best so far, which are sorted. */

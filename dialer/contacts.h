@@ -37,10 +37,10 @@ void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hash
 /* A link up or down, or one that does not seed (is_seed false). Without a line it is ignored. */
 void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname *id, bool is_seed);
 
-/* The whole truth about lines: nodes that are not in it are taken out, what is known of the links of
- * the others stays. Errors: TH_NO_MEMORY. */
-TH_MUST enum th_err th_contacts_on_lines(struct th_contacts *contacts,
-                                         const struct th_switch_lines *lines);
+/* What is so of lines and links (facts of other kinds are not looked at): what is not in it is
+ * forgotten, if it is whole. Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_contacts_on_facts(struct th_contacts *contacts,
+                                         const struct th_facts *facts);
 
 bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id);
 

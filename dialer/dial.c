@@ -303,8 +303,8 @@ void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *
         dial->has_line = false;
 }
 
-void th_dialing_on_lines(struct th_dialing *dial, const struct th_dialer *dialer,
-                         const struct th_self *self)
+void th_dialing_on_contacts(struct th_dialing *dial, const struct th_dialer *dialer,
+                            const struct th_self *self)
 {
     struct th_dial_want *next;
 
@@ -444,9 +444,9 @@ static bool do_one(struct th_dialing *dial, struct th_dialer *dialer, const stru
     if (dial->phase == TH_DIAL_OVER)
         return false;
     if (dial->phase == TH_DIAL_WAITING) {
-        if (dialer->has_lines)
+        if (dialer->has_contacts)
             begin(dial, dialer, self);
-        return dialer->has_lines;
+        return dialer->has_contacts;
     }
     if (!is_reached(dial))
         return reach_one(dial, dialer, self) || look_one(dial, dialer, self);

@@ -21,6 +21,7 @@
 #include "dialer/dialer.h"
 #include "dialer/lookup.h"
 #include "dialer/reach.h"
+#include "switch/run/picture.h"
 
 enum {
     TH_DIAL_START_MAX = 8,     /* nodes that a lookup begins with */
@@ -83,15 +84,13 @@ struct th_dialer {
     const struct th_dialer_config *config;
     th_pid events;
     struct th_contacts contacts;
-    bool has_lines; /* contacts are what the switch has */
+    struct th_picture picture; /* of lines and links */
+    bool has_contacts;         /* it came once: contacts are what there is */
     struct th_lookup_rtt rtt;
     struct th_dialer_status status;
     unsigned count;
     struct th_dialing *dialing[TH_DIALS_MAX]; /* in order of their start */
     uint32_t last_id;
-    th_pid monitored_switch;
-    uint64_t lines_call; /* outstanding; 0 none */
-    th_ms lines_at;      /* when to ask for the lines again; TH_NEVER */
 };
 
 /*
@@ -106,9 +105,9 @@ void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dial
                            const struct th_self *self, const struct th_hashname *id,
                            bool is_direct);
 void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *id);
-/* The dialer has asked for all lines: some may be up that nobody told of. */
-void th_dialing_on_lines(struct th_dialing *dial, const struct th_dialer *dialer,
-                         const struct th_self *self);
+/* The contacts are new: some lines may be up that nobody told of. */
+void th_dialing_on_contacts(struct th_dialing *dial, const struct th_dialer *dialer,
+                            const struct th_self *self);
 /* The switch opens a line to a node, or cannot. */
 void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *dialer,
                           const struct th_self *self, const struct th_hashname *node,

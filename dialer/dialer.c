@@ -2,11 +2,6 @@
 
 #include "switch/base/mem.h"
 
-enum {
-    LINES_RETRY_MS = 250, /* the switch is being restarted */
-    LINES_CALL_MS = 2000
-};
-
 const struct th_msg_kind th_dialer_msg_dial = {"dialer.dial", th_mem_free};
 const struct th_msg_kind th_dialer_msg_dialed = {"dialer.dialed", th_mem_free};
 const struct th_msg_kind th_dialer_msg_status = {"dialer.status", th_mem_free};
@@ -90,59 +85,19 @@ static struct th_dialing *dial_of(const struct th_dialer *dialer, const struct t
     return NULL;
 }
 
-/* --- what nodes have lines --- */
+/* --- what nodes have lines, and are linked --- */
 
-static enum th_err on_lines(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                            struct th_msg *reply)
+static enum th_err take_facts(void *state, const struct th_self *self, const struct th_facts *facts)
 {
     struct th_dialer *dialer = state;
+    enum th_err err = th_contacts_on_facts(&dialer->contacts, facts);
 
-    (void)ctx;
-    dialer->lines_call = 0;
-    if (why != TH_OK) {
-        dialer->lines_at = self->now.mono + LINES_RETRY_MS;
-        return TH_OK;
-    }
-    enum th_err err = th_contacts_on_lines(&dialer->contacts, reply->body);
     if (err != TH_OK)
         return err;
-    dialer->has_lines = true;
+    dialer->has_contacts = true;
     for (unsigned i = 0; i < dialer->count; i++)
-        th_dialing_on_lines(dialer->dialing[i], dialer, self);
+        th_dialing_on_contacts(dialer->dialing[i], dialer, self);
     th_dialer_settle(dialer, self);
-    return TH_OK;
-}
-
-/* Asks the switch for all lines, once more if that was asked already: the answer may be too old. */
-static void ask_lines(struct th_dialer *dialer, const struct th_self *self)
-{
-    th_pid the_switch = th_whereis(self->host, self->scope, dialer->config->switch_name);
-    struct th_msg msg = {.kind = &th_switch_msg_lines};
-    uint64_t ref;
-
-    if (dialer->lines_call)
-        th_cancel(self, dialer->lines_call);
-    dialer->lines_call = 0;
-    dialer->lines_at = self->now.mono + LINES_RETRY_MS;
-    if (the_switch == 0)
-        return;
-    if (the_switch != dialer->monitored_switch) {
-        if (th_monitor(self, the_switch, &ref) != TH_OK)
-            return;
-        dialer->monitored_switch = the_switch;
-    }
-    if (th_call(self, the_switch, msg, LINES_CALL_MS, on_lines, NULL, &dialer->lines_call) == TH_OK)
-        dialer->lines_at = TH_NEVER;
-}
-
-static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
-                                 enum th_err why, struct th_msg *reply)
-{
-    (void)ctx;
-    (void)reply;
-    if (why != TH_OK)
-        return why;
-    ask_lines(state, self);
     return TH_OK;
 }
 
@@ -201,18 +156,10 @@ static enum th_err on_event(struct th_dialer *dialer, const struct th_self *self
     return TH_OK;
 }
 
-static enum th_err on_down(struct th_dialer *dialer, const struct th_self *self,
-                           const struct th_down *down)
+/* Whoever starts us again starts with a new subscription. */
+static enum th_err on_down(const struct th_dialer *dialer, const struct th_down *down)
 {
-    if (down->pid == dialer->events)
-        return TH_GONE; /* whoever starts us again starts with a new subscription */
-    if (down->pid == dialer->monitored_switch) {
-        th_contacts_clear(&dialer->contacts);
-        dialer->has_lines = false;
-        dialer->monitored_switch = 0;
-        ask_lines(dialer, self);
-    }
-    return TH_OK;
+    return down->pid == dialer->events ? TH_GONE : TH_OK;
 }
 
 /* --- the server --- */
@@ -240,9 +187,8 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     };
 
     dialer->config = arg;
-    dialer->lines_at = TH_NEVER;
     dialer->events = th_whereis(self->host, self->scope, dialer->config->events_name);
-    return th_subscribe(self, dialer->events, interest, on_subscribed, NULL);
+    return th_picture_begin(&dialer->picture, self, dialer->events, interest, take_facts);
 }
 
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
@@ -255,9 +201,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     else if (msg->kind == &th_dialer_msg_dial)
         err = on_dial(dialer, self, msg);
     else if (msg->kind == &th_missed_msg)
-        ask_lines(dialer, self);
+        th_picture_ask(&dialer->picture, self);
     else if (msg->kind == &th_down_msg)
-        err = on_down(dialer, self, msg->body);
+        err = on_down(dialer, msg->body);
     else if (msg->kind == &th_dialer_msg_status)
         on_status(dialer, self, msg);
     th_dialer_settle(dialer, self);
@@ -268,16 +214,16 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct th_dialer *dialer = state;
 
-    if (dialer->lines_at <= self->now.mono)
-        ask_lines(dialer, self);
+    enum th_err err = th_picture_on_alarm(&dialer->picture, self);
+
     th_dialer_settle(dialer, self);
-    return TH_OK;
+    return err;
 }
 
 static th_ms deadline(const void *state)
 {
     const struct th_dialer *dialer = state;
-    th_ms soonest = dialer->lines_at;
+    th_ms soonest = th_picture_deadline(&dialer->picture);
 
     for (unsigned i = 0; i < dialer->count; i++)
         soonest = th_sooner(soonest, dialer->dialing[i]->due_at);

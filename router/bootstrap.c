@@ -2,24 +2,18 @@
 
 #include "router/boot.h"
 #include "switch/base/mem.h"
+#include "switch/run/announcer.h"
+#include "switch/run/picture.h"
 
 const struct th_msg_kind th_bootstrap_msg_status = {"bootstrap.status", th_mem_free};
-
-enum {
-    PICTURE_MS = 2000,   /* for an answer that lists lines or links */
-    LOOK_AGAIN_MS = 500, /* after a neighbour ended: its supervisor is starting it anew */
-    TELL_AGAIN_MS = 100  /* after the event manager had no room */
-};
 
 struct bootstrap {
     const struct th_bootstrap_config *config;
     struct th_rng rng;
     struct th_boot boot;
     th_pid events;
-    uint64_t switch_ref, router_ref; /* monitors; 0 none */
-    unsigned pictures;               /* asked for and not yet there */
-    th_ms look_at;                   /* when to ask for the next ones */
-    th_ms tell_at;                   /* when to announce the state; TH_NEVER: it is told */
+    struct th_picture picture;     /* of lines and links */
+    struct th_announcer announcer; /* of the state */
     th_ms state_since;
 };
 
@@ -147,23 +141,26 @@ static enum th_err refresh(const struct bootstrap *b, const struct th_self *self
                    NULL);
 }
 
-/* The state is announced until the event manager takes it. */
-static void tell(struct bootstrap *b, const struct th_self *self)
+static enum th_err tell(struct bootstrap *b, const struct th_self *self)
 {
     struct th_ev_state body = {node_state(b->boot.state)};
-    enum th_err e = th_ev_announce(self->host, b->events, TH_EV_STATE, &body, sizeof body);
+    struct th_event *event = th_ev_new(TH_EV_STATE, &body, sizeof body);
 
-    b->tell_at = e == TH_OK ? TH_NEVER : self->now.mono + TELL_AGAIN_MS;
+    if (event == NULL)
+        return TH_NO_MEMORY;
+    enum th_err e = th_announce(&b->announcer, self, b->events, event);
+    return e == TH_GONE ? TH_OK : e; /* its down message ends us */
 }
 
-static void change_state(struct bootstrap *b, const struct th_self *self, enum th_boot_state state)
+static enum th_err change_state(struct bootstrap *b, const struct th_self *self,
+                                enum th_boot_state state)
 {
     unsigned reached, sources = th_boot_count_sources(&b->boot, &reached);
 
     b->state_since = self->now.mono;
     TH_LOG(self->log, INFO, "bootstrap", "state is=%s links=%u sources=%u reached=%u",
            th_node_state_name(node_state(state)), b->boot.link_count, sources, reached);
-    tell(b, self);
+    return tell(b, self);
 }
 
 static enum th_err carry_out_one(struct bootstrap *b, const struct th_self *self,
@@ -179,8 +176,7 @@ static enum th_err carry_out_one(struct bootstrap *b, const struct th_self *self
     case TH_BOOT_REFRESH:
         return refresh(b, self);
     case TH_BOOT_STATE:
-        change_state(b, self, action->state);
-        return TH_OK;
+        return change_state(b, self, action->state);
     }
     return TH_OK;
 }
@@ -197,7 +193,7 @@ static enum th_err carry_out(struct bootstrap *b, const struct th_self *self)
     return TH_OK;
 }
 
-/* --- pictures: what was there before we listened ----------------------------------------------------- */
+/* --- lines and links -------------------------------------------------------------------------------- */
 
 static struct th_seed seed_of(const struct th_hashname *id, const struct th_parts *parts,
                               const struct th_public_key *key, const struct th_addr *addr)
@@ -211,122 +207,18 @@ static struct th_seed seed_of(const struct th_hashname *id, const struct th_part
     return seed;
 }
 
-static enum th_err take_lines(struct bootstrap *b, const struct th_self *self,
-                              const struct th_switch_lines *lines)
+static struct th_seed peer_of(const struct th_ev_line *line)
 {
-    struct th_seed *peers = lines->count ? th_mem_zalloc(lines->count, sizeof *peers) : NULL;
-    unsigned count = 0;
-
-    if (lines->count > 0 && peers == NULL)
-        return TH_NO_MEMORY;
-    for (unsigned i = 0; i < lines->count; i++) {
-        const struct th_line_look *l = &lines->line[i];
-        if (l->is_up)
-            peers[count++] = seed_of(&l->id, &l->parts, &l->key, l->has_addr ? &l->addr : NULL);
-    }
-    th_boot_on_lines(&b->boot, self->now, peers, count);
-    th_mem_free(peers);
-    return TH_OK;
+    return seed_of(&line->id, &line->parts, &line->key, line->has_addr ? &line->addr : NULL);
 }
-
-static enum th_err take_table(struct bootstrap *b, const struct th_self *self,
-                              const struct th_router_table *table)
-{
-    struct th_boot_link *links = table->count ? th_mem_zalloc(table->count, sizeof *links) : NULL;
-    unsigned count = 0;
-
-    if (table->count > 0 && links == NULL)
-        return TH_NO_MEMORY;
-    for (unsigned i = 0; i < table->count; i++)
-        if (table->link[i].is_up)
-            links[count++] = (struct th_boot_link){table->link[i].id, table->link[i].is_seed};
-    enum th_err e = th_boot_on_links(&b->boot, self->now, links, count);
-    th_mem_free(links);
-    return e;
-}
-
-/* A server that ended is looked for again when its monitor tells; one that is slow, now. */
-static enum th_err picture_came(struct bootstrap *b, const struct th_self *self, enum th_err why)
-{
-    if (why == TH_FULL || why == TH_TIMED_OUT)
-        b->look_at = self->now.mono + LOOK_AGAIN_MS;
-    if (--b->pictures == 0 && !b->boot.is_started)
-        th_boot_start(&b->boot, self->now);
-    return carry_out(b, self);
-}
-
-static enum th_err on_lines(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                            struct th_msg *reply)
-{
-    struct bootstrap *b = state;
-    (void)ctx;
-
-    if (why == TH_OK) {
-        enum th_err e = take_lines(b, self, reply->body);
-        if (e != TH_OK)
-            return e;
-    }
-    return picture_came(b, self, why);
-}
-
-static enum th_err on_table(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                            struct th_msg *reply)
-{
-    struct bootstrap *b = state;
-    (void)ctx;
-
-    if (why == TH_OK) {
-        enum th_err e = take_table(b, self, reply->body);
-        if (e != TH_OK)
-            return e;
-    }
-    return picture_came(b, self, why);
-}
-
-static enum th_err watch(const struct th_self *self, th_pid pid, uint64_t *ref)
-{
-    return *ref == 0 ? th_monitor(self, pid, ref) : TH_OK;
-}
-
-static enum th_err look(struct bootstrap *b, const struct th_self *self)
-{
-    th_pid sw = find(self, b->config->switch_name), router = find(self, b->config->router_name);
-    enum th_err e = watch(self, sw, &b->switch_ref);
-
-    b->look_at = TH_NEVER;
-    if (e == TH_OK)
-        e = watch(self, router, &b->router_ref);
-    if (e == TH_OK)
-        e = th_call(self, sw, (struct th_msg){.kind = &th_switch_msg_lines}, PICTURE_MS, on_lines,
-                    NULL, NULL);
-    if (e != TH_OK)
-        return e;
-    b->pictures++;
-    e = th_call(self, router, (struct th_msg){.kind = &th_router_msg_table}, PICTURE_MS, on_table,
-                NULL, NULL);
-    if (e == TH_OK)
-        b->pictures++;
-    return e;
-}
-
-static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
-                                 enum th_err why, struct th_msg *reply)
-{
-    (void)ctx;
-    (void)reply;
-    return why == TH_OK ? look(state, self) : why;
-}
-
-/* --- messages --------------------------------------------------------------------------------------- */
 
 static enum th_err on_event(struct bootstrap *b, const struct th_self *self,
                             const struct th_event *event)
 {
     enum th_err e = TH_OK;
 
-    if (event->kind == TH_EV_LINE_UP) {
-        const struct th_ev_line *l = th_ev_line_of(event);
-        struct th_seed peer = seed_of(&l->id, &l->parts, &l->key, l->has_addr ? &l->addr : NULL);
+    if (event->kind == TH_EV_LINE_UP || event->kind == TH_EV_PATH_CHANGED) {
+        struct th_seed peer = peer_of(th_ev_line_of(event));
         th_boot_on_line_up(&b->boot, self->now, &peer);
     } else if (event->kind == TH_EV_LINE_DOWN) {
         th_boot_on_line_down(&b->boot, self->now, &th_ev_line_of(event)->id);
@@ -340,21 +232,62 @@ static enum th_err on_event(struct bootstrap *b, const struct th_self *self,
     return e;
 }
 
-/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it.
- * Switch and router come back alone, without the lines and links that they had. */
-static enum th_err on_down(struct bootstrap *b, const struct th_self *self,
-                           const struct th_down *down)
+static enum th_err add_all_lines_and_links(struct bootstrap *b, const struct th_self *self,
+                                           const struct th_facts *facts)
 {
-    if (down->pid == b->events)
-        return TH_GONE;
-    if (down->ref == b->switch_ref)
-        b->switch_ref = 0;
-    else if (down->ref == b->router_ref)
-        b->router_ref = 0;
-    else
-        return TH_OK;
-    b->look_at = self->now.mono + LOOK_AGAIN_MS;
-    return TH_OK;
+    enum th_err e = TH_OK;
+
+    for (unsigned i = 0; i < facts->count && e == TH_OK; i++)
+        e = on_event(b, self, facts->event[i]);
+    return e;
+}
+
+/* Of all facts: those that are lines, and those that are links. */
+static enum th_err replace_lines_and_links(struct bootstrap *b, const struct th_self *self,
+                                           const struct th_facts *facts)
+{
+    struct th_seed *peers = th_mem_zalloc(facts->count + 1, sizeof *peers);
+    struct th_boot_link *links = th_mem_zalloc(facts->count + 1, sizeof *links);
+    unsigned line_count = 0, link_count = 0;
+    enum th_err e = TH_NO_MEMORY;
+
+    for (unsigned i = 0; peers && links && i < facts->count; i++) {
+        const struct th_event *event = facts->event[i];
+        if (event->fact->kind == TH_EV_LINE_UP) {
+            peers[line_count++] = peer_of(th_ev_line_of(event));
+        } else {
+            const struct th_ev_link *link = th_ev_link_of(event);
+            links[link_count++] = (struct th_boot_link){link->id, link->is_seed};
+        }
+    }
+    if (peers && links) {
+        th_boot_on_lines(&b->boot, self->now, peers, line_count);
+        e = th_boot_on_links(&b->boot, self->now, links, link_count);
+    }
+    th_mem_free(peers);
+    th_mem_free(links);
+    return e;
+}
+
+static enum th_err take_facts(void *state, const struct th_self *self, const struct th_facts *facts)
+{
+    struct bootstrap *b = state;
+    enum th_err e = facts->is_whole ? replace_lines_and_links(b, self, facts)
+                                    : add_all_lines_and_links(b, self, facts);
+
+    if (e != TH_OK)
+        return e;
+    if (!b->boot.is_started)
+        th_boot_start(&b->boot, self->now);
+    return carry_out(b, self);
+}
+
+/* --- messages --------------------------------------------------------------------------------------- */
+
+/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it. */
+static enum th_err on_down(const struct bootstrap *b, const struct th_down *down)
+{
+    return down->pid == b->events ? TH_GONE : TH_OK;
 }
 
 static void answer_status(const struct bootstrap *b, const struct th_self *self,
@@ -380,9 +313,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     if (msg->kind == &th_event_msg)
         e = on_event(b, self, th_event_of(msg));
     else if (msg->kind == &th_missed_msg)
-        e = look(b, self);
+        th_picture_ask(&b->picture, self);
     else if (msg->kind == &th_down_msg)
-        e = on_down(b, self, msg->body);
+        e = on_down(b, msg->body);
     else if (msg->kind == &th_bootstrap_msg_status)
         answer_status(b, self, msg);
     return e == TH_OK ? carry_out(b, self) : e;
@@ -391,12 +324,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct bootstrap *b = state;
-    enum th_err e = TH_OK;
+    enum th_err e = th_picture_on_alarm(&b->picture, self);
 
-    if (b->look_at <= self->now.mono)
-        e = look(b, self);
-    if (b->tell_at <= self->now.mono)
-        tell(b, self);
+    th_announcer_on_alarm(&b->announcer, self, b->events);
     th_boot_tick(&b->boot, self->now);
     return e == TH_OK ? carry_out(b, self) : e;
 }
@@ -405,7 +335,8 @@ static th_ms deadline(const void *state)
 {
     const struct bootstrap *b = state;
 
-    return th_sooner(th_boot_deadline(&b->boot), th_sooner(b->look_at, b->tell_at));
+    return th_sooner(th_boot_deadline(&b->boot), th_sooner(th_picture_deadline(&b->picture),
+                                                           th_announcer_deadline(&b->announcer)));
 }
 
 /* --- beginning and end ------------------------------------------------------------------------------- */
@@ -429,7 +360,7 @@ static enum th_err prepare(struct bootstrap *b, const struct th_self *self)
     if (e == TH_OK)
         e = add_all(&b->boot, b->config->remembered, TH_BOOT_REMEMBERED);
     if (e == TH_OK)
-        e = th_subscribe(self, b->events, interest, on_subscribed, NULL);
+        e = th_picture_begin(&b->picture, self, b->events, interest, take_facts);
     return e;
 }
 
@@ -438,7 +369,6 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     struct bootstrap *b = state;
 
     b->config = arg;
-    b->look_at = b->tell_at = TH_NEVER;
     b->state_since = self->now.mono;
     b->events = find(self, b->config->events_name);
     th_rng_init(&b->rng, b->config->rng_seed);
@@ -458,6 +388,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     (void)self;
     (void)why;
 
+    th_announcer_clear(&b->announcer);
     th_boot_clear(&b->boot);
     th_rng_clear(&b->rng);
 }

@@ -11,89 +11,12 @@ const struct th_msg_kind th_router_msg_refresh = {"router.refresh", NULL};
 const struct th_msg_kind th_router_msg_leave = {"router.leave", NULL};
 
 enum {
-    PICTURE_MS = 2000,   /* for the switch's answer that lists its lines */
-    LOOK_AGAIN_MS = 500, /* after the switch ended: its supervisor is starting it anew */
-    LEAVE_MS = 1000      /* for the switch to send our last packets */
+    LEAVE_MS = 1000, /* for the switch to send our last packets */
+    SLACK_MS =
+        1000 /* a batch of ours may have begun before the switch's, and take its time from then */
 };
 
-/* --- the switch's lines, as a picture --------------------------------------------------------------- */
-
-static enum th_err look(struct th_router *r, const struct th_self *self);
-
-/* When it took the picture we do not know, but it was after we asked: a line is that young at most. */
-static th_ms up_at(const struct th_router *r, const struct th_line_look *line)
-{
-    return r->looked_at > line->up_ms ? r->looked_at - line->up_ms : 0;
-}
-
-static enum th_err take_lines(struct th_router *r, const struct th_self *self,
-                              const struct th_switch_lines *picture)
-{
-    struct th_routing_line *lines =
-        picture->count ? th_mem_zalloc(picture->count, sizeof *lines) : NULL;
-    unsigned count = 0;
-
-    if (picture->count > 0 && lines == NULL)
-        return TH_NO_MEMORY;
-    for (unsigned i = 0; i < picture->count; i++) {
-        const struct th_line_look *look_at = &picture->line[i];
-        if (!look_at->is_up)
-            continue;
-        struct th_routing_line *line = &lines[count++];
-        line->id = look_at->id;
-        line->csid = look_at->csid;
-        line->up_at = up_at(r, look_at);
-        if (look_at->has_addr)
-            line->addr = look_at->addr;
-    }
-    enum th_err err = th_routing_on_lines(&r->routing, self->now, lines, count);
-    th_mem_free(lines);
-    return err;
-}
-
-static enum th_err on_lines(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                            struct th_msg *reply)
-{
-    struct th_router *r = state;
-    enum th_err err = TH_OK;
-
-    (void)ctx;
-    r->is_looking = false;
-    if (why == TH_OK)
-        err = take_lines(r, self, reply->body);
-    else
-        r->look_at = self->now.mono + LOOK_AGAIN_MS;
-    if (err == TH_OK && r->looks_again)
-        err = look(r, self);
-    return err == TH_OK ? th_router_carry_out(r, self) : err;
-}
-
-static enum th_err look(struct th_router *r, const struct th_self *self)
-{
-    th_pid pid = th_router_find(self, r->config->switch_name);
-
-    r->look_at = TH_NEVER;
-    r->looks_again = r->is_looking;
-    if (r->is_looking)
-        return TH_OK;
-    enum th_err err = pid && r->switch_ref == 0 ? th_monitor(self, pid, &r->switch_ref) : TH_OK;
-    if (err == TH_OK)
-        err = th_call(self, pid, (struct th_msg){.kind = &th_switch_msg_lines}, PICTURE_MS,
-                      on_lines, NULL, NULL);
-    r->is_looking = err == TH_OK;
-    r->looked_at = self->now.mono;
-    return err;
-}
-
-static enum th_err on_subscribed(void *state, const struct th_self *self, void *ctx,
-                                 enum th_err why, struct th_msg *reply)
-{
-    (void)ctx;
-    (void)reply;
-    return why == TH_OK ? look(state, self) : why;
-}
-
-/* --- events ----------------------------------------------------------------------------------------- */
+/* --- lines that are up ------------------------------------------------------------------------------ */
 
 static struct th_routing_line line_of(const struct th_ev_line *line)
 {
@@ -103,6 +26,38 @@ static struct th_routing_line line_of(const struct th_ev_line *line)
         out.addr = line->addr;
     return out;
 }
+
+static enum th_err add_lines(struct th_router *r, const struct th_self *self,
+                             const struct th_routing_line *lines, unsigned count)
+{
+    enum th_err err = TH_OK;
+
+    for (unsigned i = 0; i < count && err == TH_OK; i++)
+        err = th_routing_on_line_up(&r->routing, self->now, &lines[i]);
+    return err;
+}
+
+static enum th_err take_lines(void *state, const struct th_self *self, const struct th_facts *facts)
+{
+    struct th_router *r = state;
+    struct th_routing_line *lines =
+        facts->count ? th_mem_zalloc(facts->count, sizeof *lines) : NULL;
+
+    if (facts->count > 0 && lines == NULL)
+        return TH_NO_MEMORY;
+    for (unsigned i = 0; i < facts->count; i++) {
+        const struct th_ev_line *line = th_ev_line_of(facts->event[i]);
+        lines[i] = line_of(line);
+        lines[i].up_at = line->up_at > SLACK_MS ? line->up_at - SLACK_MS : 0;
+    }
+    enum th_err err = facts->is_whole
+                          ? th_routing_on_lines(&r->routing, self->now, lines, facts->count)
+                          : add_lines(r, self, lines, facts->count);
+    th_mem_free(lines);
+    return err == TH_OK ? th_router_carry_out(r, self) : err;
+}
+
+/* --- events ----------------------------------------------------------------------------------------- */
 
 static enum th_err on_packet(struct th_router *r, const struct th_self *self,
                              const struct th_ev_packet *p, bool is_first)
@@ -156,18 +111,10 @@ static enum th_err on_event(struct th_router *r, const struct th_self *self,
     return TH_OK;
 }
 
-/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it.
- * The switch comes back alone, without the lines that it had. */
-static enum th_err on_down(struct th_router *r, const struct th_self *self,
-                           const struct th_down *down)
+/* Without the event manager there is nothing to go by: a new one of us starts with a new one of it. */
+static enum th_err on_down(const struct th_router *r, const struct th_down *down)
 {
-    if (down->pid == r->events)
-        return TH_GONE;
-    if (down->ref != r->switch_ref)
-        return TH_OK;
-    r->switch_ref = 0;
-    r->look_at = self->now.mono + LOOK_AGAIN_MS;
-    return th_routing_on_lines(&r->routing, self->now, NULL, 0);
+    return down->pid == r->events ? TH_GONE : TH_OK;
 }
 
 /* --- requests --------------------------------------------------------------------------------------- */
@@ -285,9 +232,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     if (msg->kind == &th_event_msg)
         err = on_event(r, self, th_event_of(msg));
     else if (msg->kind == &th_missed_msg)
-        err = look(r, self);
+        th_picture_ask(&r->picture, self);
     else if (msg->kind == &th_down_msg)
-        err = on_down(r, self, msg->body);
+        err = on_down(r, msg->body);
     else if (msg->kind == &th_router_msg_link)
         err = th_routing_link(&r->routing, self->now, msg->body);
     else if (msg->kind == &th_router_msg_table)
@@ -304,12 +251,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct th_router *r = state;
-    enum th_err err = TH_OK;
+    enum th_err err = th_picture_on_alarm(&r->picture, self);
 
-    if (r->look_at <= self->now.mono)
-        err = look(r, self);
-    if (r->tell_at <= self->now.mono)
-        th_router_tell(r, self);
+    th_announcer_on_alarm(&r->announcer, self, r->events);
     if (err == TH_OK)
         err = th_routing_tick(&r->routing, self->now);
     return err == TH_OK ? th_router_carry_out(r, self) : err;
@@ -319,7 +263,9 @@ static th_ms deadline(const void *state)
 {
     const struct th_router *r = state;
 
-    return th_sooner(th_routing_deadline(&r->routing), th_sooner(r->look_at, r->tell_at));
+    return th_sooner(
+        th_routing_deadline(&r->routing),
+        th_sooner(th_picture_deadline(&r->picture), th_announcer_deadline(&r->announcer)));
 }
 
 /* --- beginning and end ------------------------------------------------------------------------------ */
@@ -358,8 +304,6 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     struct th_router *r = state;
 
     r->config = arg;
-    r->look_at = r->tell_at = TH_NEVER;
-    r->news_end = &r->news;
     r->events = th_router_find(self, r->config->events_name);
     th_rng_init(&r->rng, r->config->rng_seed);
 
@@ -367,7 +311,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     th_routing_init(&r->routing, &config, &r->rng, self->now);
     enum th_err err = put_ages_back(r, self->now);
     if (err == TH_OK)
-        err = th_subscribe(self, r->events, interest, on_subscribed, NULL);
+        err = th_picture_begin(&r->picture, self, r->events, interest, take_lines);
     if (err != TH_OK) {
         th_routing_clear(&r->routing);
         th_rng_clear(&r->rng);

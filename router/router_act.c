@@ -5,7 +5,6 @@
 #include <string.h>
 
 enum {
-    TELL_AGAIN_MS = 100,    /* after the event manager had no room */
     OPEN_MS = 5000,         /* for the switch to open a channel */
     REACH_MS = 6000,        /* opens leave at 0, 1 and 3 s */
     DIAL_MARGIN_MS = 2000,  /* the dialer's own time-out comes first */
@@ -199,41 +198,16 @@ static enum th_err dial(const struct th_router *r, const struct th_self *self,
 
 /* --- what the machine wants: news ------------------------------------------------------------------- */
 
-/* Who listens keeps lists: what found no room is told later, in order. */
-void th_router_tell(struct th_router *r, const struct th_self *self)
-{
-    r->tell_at = TH_NEVER;
-    while (r->news) {
-        struct th_router_news *news = r->news;
-        enum th_err err =
-            th_ev_announce(self->host, r->events, news->kind, &news->link, sizeof news->link);
-        if (err == TH_FULL || err == TH_NO_MEMORY) {
-            r->tell_at = self->now.mono + TELL_AGAIN_MS;
-            return;
-        }
-        r->news = news->next;
-        r->news_count--;
-        th_mem_free(news);
-    }
-    r->news_end = &r->news;
-}
-
 static enum th_err announce(struct th_router *r, const struct th_self *self,
                             const struct th_routing_action *action)
 {
+    const struct th_ev_link link = {action->id, action->is_seed, action->is_out, action->why};
     bool is_up = action->kind == TH_ROUTING_LINK_UP;
-    struct th_router_news *news =
-        r->news_count < TH_ROUTER_NEWS_MAX ? th_mem_zalloc(1, sizeof *news) : NULL;
+    struct th_event *event = th_ev_new(is_up ? TH_EV_LINK_UP : TH_EV_LINK_DOWN, &link, sizeof link);
     char hex[TH_HASHNAME_HEX + 1];
 
-    if (news == NULL)
+    if (event == NULL)
         return TH_NO_MEMORY;
-    news->kind = is_up ? TH_EV_LINK_UP : TH_EV_LINK_DOWN;
-    news->link = (struct th_ev_link){action->id, action->is_seed, action->is_out, action->why};
-    *r->news_end = news;
-    r->news_end = &news->next;
-    r->news_count++;
-
     th_hashname_write(hex, &action->id);
     if (is_up)
         TH_LOG(self->log, INFO, "router", "link_up peer=%s direction=%s seed=%s", hex,
@@ -241,8 +215,8 @@ static enum th_err announce(struct th_router *r, const struct th_self *self,
     else
         TH_LOG(self->log, INFO, "router", "link_down peer=%s why=\"%s\"", hex,
                th_strerror(action->why));
-    th_router_tell(r, self);
-    return TH_OK;
+    enum th_err err = th_announce(&r->announcer, self, r->events, event);
+    return err == TH_GONE ? TH_OK : err; /* its down message ends us */
 }
 
 static void refresh_ended(struct th_router *r, const struct th_self *self)
@@ -290,9 +264,5 @@ void th_router_drop_all(struct th_router *r)
 {
     while (r->asks)
         ask_end(r->asks);
-    while (r->news) {
-        struct th_router_news *news = r->news;
-        r->news = news->next;
-        th_mem_free(news);
-    }
+    th_announcer_clear(&r->announcer);
 }

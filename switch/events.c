@@ -55,14 +55,64 @@ const struct th_ev_state *th_ev_state_of(const struct th_event *event)
     return event->body;
 }
 
+static void set_key(struct th_fact *fact, const struct th_hashname *id)
+{
+    fact->key_len = sizeof id->b;
+    memcpy(fact->key, id->b, sizeof id->b);
+}
+
+/* Says of which fact a kind of event tells; false: of none. */
+static bool fact_of(struct th_fact *fact, enum th_ev_kind kind, void *body)
+{
+    switch (kind) {
+    case TH_EV_LINE_UP:
+    case TH_EV_LINE_DOWN:
+    case TH_EV_PATH_CHANGED: {
+        struct th_ev_line *line = body;
+        *fact = (struct th_fact){.kind = TH_EV_LINE_UP, .end_kind = TH_EV_LINE_DOWN};
+        set_key(fact, &line->id);
+        if (kind != TH_EV_LINE_DOWN)
+            line->why = TH_GONE;
+        return true;
+    }
+    case TH_EV_LINK_UP:
+    case TH_EV_LINK_DOWN: {
+        struct th_ev_link *link = body;
+        *fact = (struct th_fact){.kind = TH_EV_LINK_UP, .end_kind = TH_EV_LINK_DOWN};
+        set_key(fact, &link->id);
+        if (kind == TH_EV_LINK_UP)
+            link->why = TH_GONE;
+        return true;
+    }
+    case TH_EV_STATE:
+        *fact = (struct th_fact){.kind = TH_EV_STATE};
+        return true;
+    case TH_EV_OPENED:
+    case TH_EV_PACKET:
+    case TH_EV_ENDED:
+    case TH_EV_DIALED:
+        return false;
+    }
+    return false;
+}
+
+struct th_event *th_ev_new(enum th_ev_kind kind, const void *body, size_t size)
+{
+    bool is_over = kind == TH_EV_LINE_DOWN || kind == TH_EV_LINK_DOWN;
+    void *copy = th_mem_copy(body, size);
+    struct th_fact fact;
+
+    if (copy == NULL)
+        return NULL;
+    if (fact_of(&fact, kind, copy))
+        return th_fact_event_new(kind, &fact, is_over, copy, th_mem_free);
+    return th_event_new(kind, 0, false, copy, th_mem_free);
+}
+
 enum th_err th_ev_announce(struct th_host *host, th_pid manager, enum th_ev_kind kind,
                            const void *body, size_t size)
 {
-    bool is_state = kind != TH_EV_DIALED;
-    void *copy = th_mem_copy(body, size);
+    struct th_event *event = th_ev_new(kind, body, size);
 
-    if (copy == NULL)
-        return TH_NO_MEMORY;
-    struct th_event *event = th_event_new(kind, 0, is_state, copy, th_mem_free);
     return event ? th_notify(host, manager, event) : TH_NO_MEMORY;
 }

@@ -6,6 +6,9 @@
  * own. An event that belongs to one server's request carries that server's pid and tag; others leave
  * it alone.
  *
+ * Lines, links and the node's state are facts (fact.h): the manager keeps what is so, and says that a
+ * line or a link is down when the switch or the router has ended.
+ *
  * Floor:  3.
  * Thread: any; events do not change.
  */
@@ -13,22 +16,22 @@
 #define TH_SWITCH_EVENTS_H
 
 #include "switch/core/channel.h"
-#include "switch/run/event.h"
+#include "switch/run/fact.h"
 #include "switch/wire/cipher.h"
 #include "switch/wire/hashname.h"
 #include "switch/wire/path.h"
 
 enum th_ev_kind {
-    TH_EV_LINE_UP = 1 << 0,      /* state; struct th_ev_line: the switch */
-    TH_EV_LINE_DOWN = 1 << 1,    /* state; struct th_ev_line: the switch */
-    TH_EV_PATH_CHANGED = 1 << 2, /* state; struct th_ev_line: another address is in use */
+    TH_EV_LINE_UP = 1 << 0,      /* fact; struct th_ev_line: the switch */
+    TH_EV_LINE_DOWN = 1 << 1,    /* its end */
+    TH_EV_PATH_CHANGED = 1 << 2, /* fact LINE_UP, changed: another address is in use */
     TH_EV_OPENED = 1 << 3,       /* struct th_ev_packet: first packet of a channel of theirs */
     TH_EV_PACKET = 1 << 4,    /* struct th_ev_packet: any later packet, of either side's channels */
     TH_EV_ENDED = 1 << 5,     /* struct th_ev_ended: a channel ended without a packet saying so */
-    TH_EV_LINK_UP = 1 << 6,   /* state; struct th_ev_link: the router */
-    TH_EV_LINK_DOWN = 1 << 7, /* state; struct th_ev_link: the router */
+    TH_EV_LINK_UP = 1 << 6,   /* fact; struct th_ev_link: the router */
+    TH_EV_LINK_DOWN = 1 << 7, /* its end; also of a link that never was up */
     TH_EV_DIALED = 1 << 8,    /* struct th_ev_dialed: the dialer */
-    TH_EV_STATE = 1 << 9      /* state; struct th_ev_state: the bootstrap */
+    TH_EV_STATE = 1 << 9 /* fact; struct th_ev_state: the bootstrap, or the last that there was */
 };
 
 /* The topic bit of a channel type and side. is_ours: we opened the channel. */
@@ -44,8 +47,10 @@ struct th_ev_line {
     uint8_t csid;
     bool has_addr; /* false: nothing is known of where it is (a relay) */
     struct th_addr addr;
+    th_ms up_at; /* when it came up; 0 of LINE_DOWN */
     enum th_err
-        why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_SHUTDOWN … */
+        why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_GONE (the
+                        switch has ended) … */
 };
 
 /* head and body lie behind the struct in the same memory. */
@@ -79,7 +84,8 @@ struct th_ev_link {
     bool is_seed;
     bool is_out; /* we opened it */
     enum th_err
-        why; /* of LINK_DOWN: TH_TIMED_OUT, TH_EOF (they ended it), TH_REFUSED, TH_LIMIT (we did) … */
+        why; /* of LINK_DOWN: TH_TIMED_OUT, TH_EOF (they ended it), TH_REFUSED, TH_LIMIT (we did),
+                TH_GONE (the router has ended) … */
 };
 
 struct th_ev_dialed {
@@ -106,7 +112,14 @@ const struct th_ev_dialed *th_ev_dialed_of(const struct th_event *event);
 const struct th_ev_state *th_ev_state_of(const struct th_event *event);
 
 /*
- * Announces a copy of body (size bytes) on the manager; for the small bodies above.
+ * Makes an event with a copy of body (size bytes); for the small bodies above. `why` of a LINE_UP or
+ * LINK_UP is set: it is told should its announcer end.
+ * Returns NULL without memory.
+ */
+TH_MUST struct th_event *th_ev_new(enum th_ev_kind kind, const void *body, size_t size);
+
+/*
+ * Announces it on the manager, once.
  * Errors: TH_NO_MEMORY, and those of th_notify. Thread: any.
  */
 enum th_err th_ev_announce(struct th_host *host, th_pid manager, enum th_ev_kind kind,

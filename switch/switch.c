@@ -1,6 +1,7 @@
 #include "switch/switch.h"
 
 #include "switch/base/mem.h"
+#include "switch/run/announcer.h"
 
 #include <string.h>
 
@@ -14,40 +15,85 @@ const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_fre
 const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
 
+enum { LOOK_AGAIN_MS = 20 }; /* for an event manager that is being started anew */
+
 struct carrier {
     struct th_switch_config *config;
     struct th_switchboard *board;
-    th_pid events;
-    bool is_open; /* the net is */
+    th_pid events; /* monitored; 0: there is none, and nobody to tell */
+    th_ms look_at; /* when to look for one; TH_NEVER */
+    struct th_announcer announcer;
+    enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
 
 /* announcing */
 
 static void announce(struct carrier *sw, const struct th_self *self, struct th_event *event)
 {
-    if (event == NULL)
-        return;
-    if (sw->events == 0)
-        sw->events = th_whereis(self->host, self->scope, sw->config->events_name);
-    if (th_notify(self->host, sw->events, event) == TH_GONE)
-        sw->events = 0; /* its owners are restarted and ask for the lines again */
+    if (event && sw->events)
+        th_notify(self->host, sw->events, event);
+    else if (event)
+        th_event_release(event);
 }
 
 static void announce_line(struct carrier *sw, const struct th_self *self, enum th_ev_kind kind,
                           const struct th_line_look *look, enum th_err why)
 {
-    struct th_ev_line *line = th_mem_zalloc(1, sizeof *line);
+    const struct th_ev_line line = {.id = look->id,
+                                    .parts = look->parts,
+                                    .key = look->key,
+                                    .csid = look->csid,
+                                    .has_addr = look->has_addr,
+                                    .addr = look->addr,
+                                    .up_at = look->is_up ? self->now.mono - look->up_ms : 0,
+                                    .why = why};
 
-    if (line == NULL)
+    if (sw->events == 0)
         return;
-    *line = (struct th_ev_line){.id = look->id,
-                                .parts = look->parts,
-                                .key = look->key,
-                                .csid = look->csid,
-                                .has_addr = look->has_addr,
-                                .addr = look->addr,
-                                .why = why};
-    announce(sw, self, th_event_new(kind, 0, true, line, th_mem_free));
+    struct th_event *event = th_ev_new(kind, &line, sizeof line);
+    enum th_err err = event ? th_announce(&sw->announcer, self, sw->events, event) : TH_NO_MEMORY;
+    if (err != TH_OK && err != TH_GONE) /* that comes as a down message too */
+        sw->failed = err;
+}
+
+static void announce_all_lines(struct carrier *sw, const struct th_self *self)
+{
+    unsigned count = th_switchboard_look(sw->board, self->now, NULL, 0);
+    struct th_line_look *rows = count ? th_mem_zalloc(count, sizeof *rows) : NULL;
+
+    if (count > 0 && rows == NULL)
+        sw->failed = TH_NO_MEMORY;
+    if (rows == NULL)
+        return;
+    th_switchboard_look(sw->board, self->now, rows, count);
+    for (unsigned i = 0; i < count; i++)
+        if (rows[i].is_up)
+            announce_line(sw, self, TH_EV_LINE_UP, &rows[i], TH_OK);
+    th_mem_free(rows);
+}
+
+/* Looks for the event manager. One that was started anew knows of no line. */
+static enum th_err find_events(struct carrier *sw, const struct th_self *self)
+{
+    uint64_t ref;
+    enum th_err err = TH_OK;
+
+    sw->events = th_whereis(self->host, self->scope, sw->config->events_name);
+    sw->look_at = sw->events ? TH_NEVER : self->now.mono + LOOK_AGAIN_MS;
+    if (sw->events)
+        err = th_monitor(self, sw->events, &ref);
+    if (sw->events && err == TH_OK)
+        announce_all_lines(sw, self);
+    return err;
+}
+
+static void on_down(struct carrier *sw, const struct th_self *self, const struct th_down *down)
+{
+    if (down->pid != sw->events)
+        return;
+    sw->events = 0;
+    sw->look_at = self->now.mono + LOOK_AGAIN_MS;
+    th_announcer_clear(&sw->announcer);
 }
 
 static void log_line(const struct th_self *self, const struct th_action *action)
@@ -297,7 +343,12 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         unsigned count = net->ops->addrs(net, addrs, TH_PATHS_MAX);
         th_switchboard_advertise(sw->board, addrs, count);
     }
-    return TH_OK;
+    err = find_events(sw, self);
+    if (err != TH_OK) {
+        net->ops->close(net);
+        th_switchboard_free(sw->board);
+    }
+    return err;
 }
 
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
@@ -320,39 +371,31 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_status(sw, self, msg);
     else if (msg->kind == &th_switch_msg_punch)
         th_switchboard_punch(sw->board, self->now, msg->body);
+    else if (msg->kind == &th_down_msg)
+        on_down(sw, self, msg->body);
     carry_out(sw, self);
-    return TH_OK;
+    return sw->failed;
 }
 
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct carrier *sw = state;
+    enum th_err err = TH_OK;
 
+    if (sw->look_at <= self->now.mono)
+        err = find_events(sw, self);
+    th_announcer_on_alarm(&sw->announcer, self, sw->events);
     th_switchboard_tick(sw->board, self->now);
     carry_out(sw, self);
-    return TH_OK;
+    return err == TH_OK ? sw->failed : err;
 }
 
 static th_ms deadline(const void *state)
 {
     const struct carrier *sw = state;
 
-    return th_switchboard_deadline(sw->board);
-}
-
-/* A switch that ends takes its lines along: whoever counts on them is told. */
-static void announce_all_down(struct carrier *sw, const struct th_self *self)
-{
-    unsigned count = th_switchboard_look(sw->board, self->now, NULL, 0);
-    struct th_line_look *rows = count ? th_mem_zalloc(count, sizeof *rows) : NULL;
-
-    if (rows == NULL)
-        return;
-    th_switchboard_look(sw->board, self->now, rows, count);
-    for (unsigned i = 0; i < count; i++)
-        if (rows[i].is_up)
-            announce_line(sw, self, TH_EV_LINE_DOWN, &rows[i], TH_SHUTDOWN);
-    th_mem_free(rows);
+    return th_sooner(th_switchboard_deadline(sw->board),
+                     th_sooner(sw->look_at, th_announcer_deadline(&sw->announcer)));
 }
 
 static void terminate(void *state, const struct th_self *self, enum th_err why)
@@ -361,8 +404,8 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     struct th_net *net = sw->config->net;
     struct th_switchboard_totals totals;
 
-    (void)why;
-    announce_all_down(sw, self);
+    (void)self, (void)why; /* the event manager says that its lines are down */
+    th_announcer_clear(&sw->announcer);
     net->ops->close(net);
     th_switchboard_totals(sw->board, &totals);
     sw->config->board.at_floor = totals.at_highest;

@@ -43,9 +43,9 @@ TH_MUST enum th_err th_announce(struct th_announcer *announcer, const struct th_
 /* TH_NEVER when nothing waits. */
 th_ms th_announcer_deadline(const struct th_announcer *announcer);
 
-/* Tries again what is due. Errors: TH_GONE, as above. */
-TH_MUST enum th_err th_announcer_on_alarm(struct th_announcer *announcer,
-                                          const struct th_self *self, th_pid manager);
+/* Tries again what is due. Errors: TH_GONE, as above; who monitors the manager need not look. */
+enum th_err th_announcer_on_alarm(struct th_announcer *announcer, const struct th_self *self,
+                                  th_pid manager);
 
 /* Forgets what waits. */
 void th_announcer_clear(struct th_announcer *announcer);

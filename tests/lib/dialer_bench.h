@@ -58,7 +58,6 @@ struct bench {
     struct th_hashname line[BENCH_LINES_MAX];
     unsigned line_count;
     struct th_hashname opening; /* the one of which the switch knows where it is: TH_AGAIN */
-    unsigned lines_asked;
     uint32_t channels;
     unsigned count;
     struct bench_request request[BENCH_REQUESTS_MAX];
@@ -142,23 +141,13 @@ static inline void bench_on_channel(struct bench *b, const struct th_self *self,
     bench_reply(self, msg, bench_has_line(b, &channel->to) ? TH_OK : TH_NO_LINE, request->c);
 }
 
-static inline void bench_on_lines(struct bench *b, const struct th_self *self,
-                                  const struct th_msg *msg)
+/* Lines and links are announced by the switch, so that they end with it. Body: struct th_event. */
+static inline void bench_drop_event(void *event)
 {
-    struct th_switch_lines *lines =
-        th_mem_zalloc(1, sizeof *lines + b->line_count * sizeof lines->line[0]);
-
-    b->lines_asked++;
-    if (lines == NULL)
-        return;
-    lines->count = b->line_count;
-    for (unsigned i = 0; i < b->line_count; i++) {
-        lines->line[i].id = b->line[i];
-        lines->line[i].is_up = true;
-    }
-    th_reply(self->host, th_from_of(msg),
-             (struct th_msg){.kind = &th_switch_msg_lines, .body = lines});
+    th_event_release(event);
 }
+
+static const struct th_msg_kind bench_msg_announce = {"bench.announce", bench_drop_event};
 
 struct bench_server {
     struct bench *b;
@@ -180,8 +169,9 @@ static inline enum th_err bench_switch_on_msg(void *state, const struct th_self 
         bench_on_open(b, self, msg);
     } else if (msg->kind == &th_switch_msg_channel) {
         bench_on_channel(b, self, msg);
-    } else if (msg->kind == &th_switch_msg_lines) {
-        bench_on_lines(b, self, msg);
+    } else if (msg->kind == &bench_msg_announce) {
+        th_event_hold(msg->body);
+        assert_int_equal(th_notify(self->host, b->events, msg->body), TH_OK);
     } else if (msg->kind == &th_switch_msg_send) {
         const struct th_switch_send *send = msg->body;
         assert_true(send->end && send->is_ours);
@@ -319,7 +309,10 @@ static inline void bench_close(struct bench *b)
 static inline void bench_announce(struct bench *b, enum th_ev_kind kind, const void *body,
                                   size_t size)
 {
-    assert_int_equal(th_ev_announce(b->host, b->events, kind, body, size), TH_OK);
+    struct th_msg msg = {.kind = &bench_msg_announce, .body = th_ev_new(kind, body, size)};
+
+    assert_non_null(msg.body);
+    assert_int_equal(th_post(b->host, b->the_switch, msg), TH_OK);
     bench_run(b, 0);
 }
 

@@ -108,23 +108,73 @@ static void ended_link_leaves_the_line(void **state)
     th_contacts_clear(&contacts);
 }
 
-static void picture_of_all_lines_replaces_them_and_keeps_what_is_known_of_links(void **state)
+static struct th_event *line_fact(enum th_ev_kind kind, unsigned n)
+{
+    const struct th_ev_line line = {.id = node(n)};
+    struct th_event *event = th_ev_new(kind, &line, sizeof line);
+
+    assert_non_null(event);
+    return event;
+}
+
+static struct th_event *link_fact(unsigned n, bool is_seed)
+{
+    const struct th_ev_link link = {.id = node(n), .is_seed = is_seed};
+    struct th_event *event = th_ev_new(TH_EV_LINK_UP, &link, sizeof link);
+
+    assert_non_null(event);
+    return event;
+}
+
+/* Of four events; NULL ends them. */
+static struct th_facts *facts_of(bool is_whole, struct th_event *const events[4])
+{
+    struct th_facts *facts = th_mem_zalloc(1, sizeof *facts + 4 * sizeof facts->event[0]);
+
+    assert_non_null(facts);
+    facts->is_whole = is_whole;
+    for (; facts->count < 4 && events[facts->count]; facts->count++)
+        facts->event[facts->count] = events[facts->count];
+    return facts;
+}
+
+static void drop(struct th_facts *facts)
+{
+    struct th_msg msg = {.kind = &th_facts_msg, .body = facts};
+
+    th_msg_drop(&msg);
+}
+
+static void facts_replace_what_is_known_of_lines_and_links(void **state)
 {
     (void)state;
     struct th_contacts contacts = {0};
-    struct th_switch_lines *lines = th_mem_zalloc(1, sizeof *lines + 3 * sizeof lines->line[0]);
-    assert_non_null(lines);
-    link_up(&contacts, 200);
+    struct th_facts *facts =
+        facts_of(true, (struct th_event *[4]){link_fact(200, true), link_fact(20, false),
+                                              line_fact(TH_EV_LINE_UP, 20),
+                                              line_fact(TH_EV_PATH_CHANGED, 200)});
+    link_up(&contacts, 20);
     line_up(&contacts, 10);
-    lines->count = 3;
-    lines->line[0] = (struct th_line_look){.id = node(200), .is_up = true};
-    lines->line[1] = (struct th_line_look){.id = node(20), .is_up = true};
-    lines->line[2] = (struct th_line_look){.id = node(30)};
 
-    assert_int_equal(th_contacts_on_lines(&contacts, lines), TH_OK);
+    assert_int_equal(th_contacts_on_facts(&contacts, facts), TH_OK);
 
     NEAREST(&contacts, 200, 20);
-    th_mem_free(lines);
+    drop(facts);
+    th_contacts_clear(&contacts);
+}
+
+static void facts_that_are_not_whole_only_add(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_facts *facts = facts_of(false, (struct th_event *[4]){line_fact(TH_EV_LINE_UP, 20)});
+    link_up(&contacts, 200);
+    line_up(&contacts, 10);
+
+    assert_int_equal(th_contacts_on_facts(&contacts, facts), TH_OK);
+
+    NEAREST(&contacts, 200, 10, 20);
+    drop(facts);
     th_contacts_clear(&contacts);
 }
 
@@ -145,21 +195,18 @@ static void refused_memory_changes_nothing(void **state)
     (void)state;
     struct th_contacts contacts = {0};
     struct th_hashname id = node(7);
-    struct th_switch_lines *lines = th_mem_zalloc(1, sizeof *lines + sizeof lines->line[0]);
-    assert_non_null(lines);
-    lines->count = 1;
-    lines->line[0] = (struct th_line_look){.id = node(1), .is_up = true};
+    struct th_facts *facts = facts_of(true, (struct th_event *[4]){line_fact(TH_EV_LINE_UP, 1)});
 
     th_mem_refuse(1);
     assert_int_equal(th_contacts_on_line_up(&contacts, &id), TH_NO_MEMORY);
     th_mem_refuse(0);
     line_up(&contacts, 5);
     th_mem_refuse(1);
-    assert_int_equal(th_contacts_on_lines(&contacts, lines), TH_NO_MEMORY);
+    assert_int_equal(th_contacts_on_facts(&contacts, facts), TH_NO_MEMORY);
     th_mem_refuse(0);
 
     NEAREST(&contacts, 5);
-    th_mem_free(lines);
+    drop(facts);
     th_contacts_clear(&contacts);
 }
 
@@ -171,7 +218,8 @@ int main(void)
         cmocka_unit_test(target_itself_is_left_out),
         cmocka_unit_test(link_goes_with_its_line),
         cmocka_unit_test(ended_link_leaves_the_line),
-        cmocka_unit_test(picture_of_all_lines_replaces_them_and_keeps_what_is_known_of_links),
+        cmocka_unit_test(facts_replace_what_is_known_of_lines_and_links),
+        cmocka_unit_test(facts_that_are_not_whole_only_add),
         cmocka_unit_test(lines_over_the_limit_are_left_out_and_counted),
         cmocka_unit_test(refused_memory_changes_nothing),
     };

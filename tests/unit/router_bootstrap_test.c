@@ -20,13 +20,11 @@ struct world {
     /* the switch's script */
     bool is_mute;            /* answers nothing */
     enum th_err open_result; /* TH_OK and TH_AGAIN announce a line too */
-    unsigned line_count;     /* what it tells of its lines: nodes 1..line_count */
-    unsigned opens, pictures;
+    unsigned opens;
     struct th_switch_open opened; /* the latest */
 
     /* the router's */
     enum th_err link_result; /* TH_OK announces a link, TH_AGAIN says nothing */
-    unsigned link_count;     /* what it tells of its links: nodes 1..link_count */
     unsigned links, refreshes;
 
     /* the dialer's */
@@ -85,16 +83,6 @@ static enum th_err switch_on_msg(void *state, const struct th_self *self, struct
                  (struct th_msg){.kind = &th_switch_msg_result, .body = result});
         if (w->open_result == TH_OK || w->open_result == TH_AGAIN)
             announce_line(w, TH_EV_LINE_UP, w->opened.id.b[0]);
-    } else if (msg->kind == &th_switch_msg_lines) {
-        struct th_switch_lines *lines =
-            th_mem_zalloc(1, sizeof *lines + NODES_MAX * sizeof lines->line[0]);
-        w->pictures++;
-        for (; lines->count < w->line_count; lines->count++) {
-            lines->line[lines->count].id = id_of((uint8_t)(lines->count + 1));
-            lines->line[lines->count].parts.count = 1;
-            lines->line[lines->count].is_up = true;
-        }
-        th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind, .body = lines});
     }
     return TH_OK;
 }
@@ -113,13 +101,6 @@ static enum th_err router_on_msg(void *state, const struct th_self *self, struct
     } else if (msg->kind == &th_router_msg_refresh) {
         w->refreshes++;
         th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind});
-    } else if (msg->kind == &th_router_msg_table) {
-        struct th_router_table *table =
-            th_mem_zalloc(1, sizeof *table + NODES_MAX * sizeof table->link[0]);
-        for (; table->count < w->link_count; table->count++)
-            table->link[table->count] = (struct th_link_look){
-                .id = id_of((uint8_t)(table->count + 1)), .is_up = true, .is_seed = true};
-        th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind, .body = table});
     }
     return TH_OK;
 }
@@ -308,7 +289,8 @@ static void bootstrap_started_anew_finds_the_lines_and_links_that_are_there(void
     struct world w;
     (void)state;
     begin(&w);
-    w.line_count = w.link_count = 1;
+    announce_line(&w, TH_EV_LINE_UP, 1);
+    announce_link(&w, TH_EV_LINK_UP, 1, TH_OK);
 
     start(&w, 1);
 
@@ -325,7 +307,7 @@ static void silent_switch_does_not_keep_the_bootstrap_from_starting(void **state
     begin(&w);
     w.is_mute = true;
     start(&w, 1);
-    assert_int_equal(status(&w).state, TH_NODE_STARTING);
+    assert_int_equal(status(&w).state, TH_NODE_JOINING);
 
     th_host_sim_run(w.host, 2000);
     w.is_mute = false;
@@ -380,7 +362,6 @@ static void router_that_was_started_anew_is_asked_to_link_again(void **state)
     start(&w, 1);
     assert_int_equal(w.links, 1);
 
-    w.line_count = 1; /* the line is still there */
     th_stop(w.host, w.router, TH_SHUTDOWN);
     th_host_sim_run(w.host, 1);
     w.router = spawn(&w, &router_ops, "router", &w);
@@ -392,7 +373,7 @@ static void router_that_was_started_anew_is_asked_to_link_again(void **state)
     end(&w);
 }
 
-static void switch_that_was_started_anew_is_asked_for_its_lines(void **state)
+static void lines_go_with_the_switch(void **state)
 {
     struct world w;
     (void)state;
@@ -407,7 +388,6 @@ static void switch_that_was_started_anew_is_asked_for_its_lines(void **state)
     w.sw = spawn(&w, &switch_ops, "switch", &w);
     th_host_sim_run(w.host, 3000);
 
-    assert_in_range(w.pictures, 2, 3);
     assert_int_equal(status(&w).reached, 0);
     end(&w);
 }
@@ -461,7 +441,7 @@ int main(void)
         cmocka_unit_test(stuck_dialer_does_not_keep_a_node_from_being_ready_for_ever),
         cmocka_unit_test(node_begins_again_when_its_last_link_ends),
         cmocka_unit_test(router_that_was_started_anew_is_asked_to_link_again),
-        cmocka_unit_test(switch_that_was_started_anew_is_asked_for_its_lines),
+        cmocka_unit_test(lines_go_with_the_switch),
         cmocka_unit_test(bootstrap_ends_when_its_event_manager_does),
         cmocka_unit_test(missed_events_are_made_good_by_a_new_picture),
     };
