@@ -330,7 +330,7 @@ static void note_line(struct th_boot *boot, struct th_now now, const struct th_s
     if (source == NULL)
         return;
     if (source->kind != TH_BOOT_CONFIGURED && peer->paths.count > 0)
-        source->seed.paths = peer->paths;
+        th_boot_source_move(source, &peer->paths);
     reach(boot, source, now);
 }
 
@@ -379,7 +379,7 @@ void th_boot_on_lines(struct th_boot *boot, struct th_now now, const struct th_s
         struct th_boot_source *s = &boot->sources.source[i];
         bool is_up = false;
         for (unsigned k = 0; k < count; k++)
-            is_up |= th_hashname_is_equal(&peers[k].id, &s->seed.id);
+            is_up |= th_hashname_is_equal(&peers[k].id, &s->id);
         if (!is_up)
             drop_line(boot, s, now);
     }
@@ -470,8 +470,8 @@ static bool next_of_sources(struct th_boot *boot, struct th_boot_action *action)
         s->is_asking = false;
         *action = (struct th_boot_action){.kind = s->phase == TH_BOOT_OPENING ? TH_BOOT_OPEN
                                                                               : TH_BOOT_LINK,
-                                          .attempt = s->attempt,
-                                          .seed = &s->seed};
+                                          .attempt = s->attempt};
+        th_boot_source_seed(s, &action->seed);
         return true;
     }
     return false;

@@ -90,9 +90,9 @@ enum th_boot_action_kind {
 
 struct th_boot_action {
     enum th_boot_action_kind kind;
-    uint32_t attempt;           /* OPEN, DIAL */
-    const struct th_seed *seed; /* OPEN, LINK; valid until the next call of the machine */
-    enum th_boot_state state;   /* STATE */
+    uint32_t attempt;         /* OPEN, DIAL */
+    struct th_seed seed;      /* OPEN, LINK */
+    enum th_boot_state state; /* STATE */
 };
 
 /* rng: borrowed for its life. */

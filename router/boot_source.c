@@ -2,11 +2,13 @@
 
 #include "switch/base/mem.h"
 
+enum { ROOM_STEP = 8 };
+
 struct th_boot_source *th_boot_sources_find(const struct th_boot_sources *sources,
                                             const struct th_hashname *id)
 {
     for (unsigned i = 0; i < sources->count; i++)
-        if (th_hashname_is_equal(&sources->source[i].seed.id, id))
+        if (th_hashname_is_equal(&sources->source[i].id, id))
             return &sources->source[i];
     return NULL;
 }
@@ -27,23 +29,91 @@ static void add_paths(struct th_paths *to, const struct th_paths *from)
     }
 }
 
+/* --- what is known of one, in as little memory as it takes: there may be hundreds --- */
+
+void th_boot_source_seed(const struct th_boot_source *source, struct th_seed *out)
+{
+    *out = (struct th_seed){.id = source->id,
+                            .key = source->key,
+                            .parts.count = source->part_count,
+                            .paths.count = source->path_count};
+    for (unsigned i = 0; i < source->part_count; i++)
+        out->parts.part[i] = source->part[i];
+    for (unsigned i = 0; i < source->path_count; i++)
+        out->paths.addr[i] = source->addr[i];
+}
+
+/* Takes over what a seeds entry says; what was known before is freed. */
+static enum th_err learn(struct th_boot_source *source, const struct th_seed *seed)
+{
+    size_t addrs = seed->paths.count * sizeof *source->addr;
+    size_t parts = seed->parts.count * sizeof *source->part;
+    struct th_addr *addr = th_mem_zalloc(1, addrs + parts + 1);
+
+    if (addr == NULL)
+        return TH_NO_MEMORY;
+    th_mem_free(source->addr);
+    source->id = seed->id;
+    source->key = seed->key;
+    source->part_count = seed->parts.count;
+    source->path_count = seed->paths.count;
+    source->addr = addr;
+    source->part = (struct th_part *)(addr + seed->paths.count);
+    for (unsigned i = 0; i < source->path_count; i++)
+        source->addr[i] = seed->paths.addr[i];
+    for (unsigned i = 0; i < source->part_count; i++)
+        source->part[i] = seed->parts.part[i];
+    return TH_OK;
+}
+
+void th_boot_source_move(struct th_boot_source *source, const struct th_paths *paths)
+{
+    struct th_seed seed;
+
+    th_boot_source_seed(source, &seed);
+    seed.paths = *paths;
+    if (learn(source, &seed) != TH_OK)
+        return; /* it is looked for where it was */
+}
+
+static enum th_err learn_paths(struct th_boot_source *source, const struct th_paths *paths)
+{
+    struct th_seed seed;
+
+    th_boot_source_seed(source, &seed);
+    add_paths(&seed.paths, paths);
+    return learn(source, &seed);
+}
+
+/* --- the list --- */
+
+/* Makes room for one more; the list is short, and its memory stays as small as it is. */
 static struct th_boot_source *append(struct th_boot_sources *sources)
 {
     if (sources->count == sources->room) {
-        unsigned room = sources->room ? 2 * sources->room : 4;
+        unsigned room = sources->room + ROOM_STEP;
         void *more = th_mem_resize(sources->source, room, sizeof *sources->source);
         if (more == NULL)
             return NULL;
         sources->source = more;
         sources->room = room;
     }
+    sources->source[sources->count] = (struct th_boot_source){0};
     return &sources->source[sources->count++];
 }
 
-static void fill(struct th_boot_sources *sources, struct th_boot_source *source,
-                 const struct th_seed *seed, enum th_boot_kind kind)
+/* Begins anew with another node. */
+static enum th_err fill(struct th_boot_sources *sources, struct th_boot_source *source,
+                        const struct th_seed *seed, enum th_boot_kind kind)
 {
-    *source = (struct th_boot_source){.seed = *seed, .kind = kind, .order = sources->orders++};
+    struct th_boot_source fresh = {.kind = kind, .order = sources->orders};
+
+    if (learn(&fresh, seed) != TH_OK)
+        return TH_NO_MEMORY;
+    sources->orders++;
+    th_mem_free(source->addr);
+    *source = fresh;
+    return TH_OK;
 }
 
 enum th_err th_boot_sources_add(struct th_boot_sources *sources, const struct th_seed *seed,
@@ -52,16 +122,17 @@ enum th_err th_boot_sources_add(struct th_boot_sources *sources, const struct th
     struct th_boot_source *source = th_boot_sources_find(sources, &seed->id);
 
     if (source) {
-        add_paths(&source->seed.paths, &seed->paths);
         if (kind < source->kind)
             source->kind = kind;
-        return TH_OK;
+        return learn_paths(source, &seed->paths);
     }
     source = append(sources);
     if (source == NULL)
         return TH_NO_MEMORY;
-    fill(sources, source, seed, kind);
-    return TH_OK;
+    enum th_err err = fill(sources, source, seed, kind);
+    if (err != TH_OK)
+        sources->count--;
+    return err;
 }
 
 /* The one to forget for somebody newly met: never linked before linked once, old before new. */
@@ -89,9 +160,12 @@ struct th_boot_source *th_boot_sources_meet(struct th_boot_sources *sources,
     for (unsigned i = 0; i < sources->count; i++)
         met += sources->source[i].kind == TH_BOOT_MET;
     /* Without memory it is forgotten too: all this is only for coming back. */
-    source = met < TH_BOOT_MET_MAX ? append(sources) : least_useful(sources);
-    if (source)
-        fill(sources, source, peer, TH_BOOT_MET);
+    bool is_new = met < TH_BOOT_MET_MAX;
+    source = is_new ? append(sources) : least_useful(sources);
+    if (source && fill(sources, source, peer, TH_BOOT_MET) != TH_OK) {
+        sources->count -= is_new;
+        return NULL;
+    }
     return source;
 }
 
@@ -110,6 +184,8 @@ th_ms th_boot_source_pause(const struct th_boot_source *source, struct th_now no
 
 void th_boot_sources_clear(struct th_boot_sources *sources)
 {
+    for (unsigned i = 0; i < sources->count; i++)
+        th_mem_free(sources->source[i].addr);
     th_mem_free(sources->source);
     *sources = (struct th_boot_sources){0};
 }

@@ -20,7 +20,7 @@ enum {
     TH_BOOT_TRIES = 3,              /* of a source that nobody configured, in a row … */
     TH_BOOT_PAUSE_LEFT_MS = 600000, /* … then this pause, which matters only to who has no link */
 
-    TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 600 bytes each */
+    TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 200 bytes each */
 };
 
 enum th_boot_kind {
@@ -32,7 +32,11 @@ enum th_boot_kind {
 enum th_boot_phase { TH_BOOT_IDLE, TH_BOOT_OPENING, TH_BOOT_LINKING, TH_BOOT_LINKED };
 
 struct th_boot_source {
-    struct th_seed seed;
+    struct th_hashname id;
+    struct th_public_key key;
+    unsigned part_count, path_count;
+    struct th_part *part; /* in one piece with the addresses, as few as there are */
+    struct th_addr *addr;
     enum th_boot_kind kind;
     enum th_boot_phase phase;
     bool is_asking; /* its action was not yet taken by th_boot_next */
@@ -70,6 +74,12 @@ TH_MUST enum th_err th_boot_sources_add(struct th_boot_sources *sources, const s
  */
 struct th_boot_source *th_boot_sources_meet(struct th_boot_sources *sources,
                                             const struct th_seed *peer);
+
+/* What is known of it, as a seeds entry. */
+void th_boot_source_seed(const struct th_boot_source *source, struct th_seed *out);
+
+/* Sets where it was seen. Without memory it keeps what it had. */
+void th_boot_source_move(struct th_boot_source *source, const struct th_paths *paths);
 
 /* True for a node that may be asked. Of those that were only met these are the ones whom we had a
  * link with: they know us, and others. */

@@ -66,7 +66,7 @@ static enum th_err on_opened(void *state, const struct th_self *self, void *ctx,
 static enum th_err open_line(const struct bootstrap *b, const struct th_self *self,
                              const struct th_boot_action *action)
 {
-    const struct th_seed *seed = action->seed;
+    const struct th_seed *seed = &action->seed;
     struct th_switch_open *open = th_mem_zalloc(1, sizeof *open);
 
     if (open == NULL)
@@ -80,7 +80,7 @@ static enum th_err open_line(const struct bootstrap *b, const struct th_self *se
 static enum th_err ask_for_link(const struct bootstrap *b, const struct th_self *self,
                                 const struct th_boot_action *action)
 {
-    struct th_hashname *id = th_mem_copy(&action->seed->id, sizeof *id);
+    struct th_hashname *id = th_mem_copy(&action->seed.id, sizeof *id);
 
     if (id == NULL)
         return TH_NO_MEMORY;

@@ -61,11 +61,11 @@ static void take(struct world *w)
         case TH_BOOT_OPEN:
             w->opens++;
             w->attempt = action.attempt;
-            w->asked = action.seed->id;
+            w->asked = action.seed.id;
             break;
         case TH_BOOT_LINK:
             w->links++;
-            w->linked = action.seed->id;
+            w->linked = action.seed.id;
             break;
         case TH_BOOT_DIAL:
             w->dials++;
@@ -726,7 +726,7 @@ static void same_node_configured_and_remembered_is_one_source_with_all_addresses
 
     assert_int_equal(w.boot.sources.count, 1);
     assert_int_equal(w.boot.sources.source[0].kind, TH_BOOT_CONFIGURED);
-    assert_int_equal(w.boot.sources.source[0].seed.paths.count, 2);
+    assert_int_equal(w.boot.sources.source[0].path_count, 2);
     end(&w);
 }
 
