@@ -5,7 +5,7 @@
  *     TH_SEED=7 build/dev/tests/prop/run_order_test
  */
 #include "tests/lib/test_seed.h"
-#include "tests/unit/run_threads.h"
+#include "tests/unit/run_hosts.h"
 
 #include "switch/run/stream.h"
 
@@ -219,7 +219,7 @@ static void order_is_one_and_gaps_are_told_under_every_seed(void **state)
     struct th_rng rng;
     uint64_t told = 0;
     test_seed(&rng);
-    for (unsigned round = 0; round < 200; round++) {
+    for (unsigned round = 0; round < count_seeds(); round++) {
         struct scene scene;
         set_scene(&scene, th_rng_u64(&rng) | 1);
 

@@ -238,6 +238,12 @@ static inline void say_which_at_abort(int signal_number)
 /* The sanitizers' runtimes have it. */
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
+/* How many seeds there is time for. */
+static inline unsigned count_seeds(void)
+{
+    return __sanitizer_set_death_callback ? SEEDS_SANITIZED : SEEDS;
+}
+
 static inline void play_once(const struct play *play, struct stage stage)
 {
     void *state = &stage;
@@ -265,7 +271,7 @@ static inline void play_all(void **state, unsigned count, struct stage (*open)(u
 
 static inline void play_in_every_order(void **state)
 {
-    play_all(state, __sanitizer_set_death_callback ? SEEDS_SANITIZED : SEEDS, stage_open_spread);
+    play_all(state, count_seeds(), stage_open_spread);
 }
 
 static inline void play_on_threads(void **state)
