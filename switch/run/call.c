@@ -29,10 +29,6 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
     watch->on_reply = on_reply;
     watch->ctx = ctx;
     th_heap_set(&slot->calls_due, &watch->due, later(self->now.mono, timeout_ms));
-    th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_CALLED,
-                                              .ref = watch->by_ref.key,
-                                              .target = to,
-                                              .due = later(self->now.mono, timeout_ms)});
 
     msg.from = self->pid;
     msg.ref = watch->by_ref.key;
@@ -44,6 +40,10 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
         th_run_watch_cancel(slot, watch->by_ref.key, true);
         return err;
     }
+    th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_CALLED,
+                                              .ref = watch->by_ref.key,
+                                              .target = to,
+                                              .due = later(self->now.mono, timeout_ms)});
     if (err != TH_OK)
         th_run_watch_decide(self->host, watch, err);
     return TH_OK;
@@ -51,6 +51,7 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
 
 void th_cancel(const struct th_self *self, uint64_t ref)
 {
+    th_run_wished(th_run_self(self), &(struct th_run_wish){.what = TH_RUN_CANCELLED, .ref = ref});
     th_run_watch_cancel(th_run_self(self), ref, true);
 }
 

@@ -314,6 +314,8 @@ void th_unsubscribe(const struct th_self *self, th_pid manager)
     sub = subscribed->sub;
     th_run_sub_hold(sub);
     atomic_store(&sub->is_let_go, true);
+    th_run_wished(owner,
+                  &(struct th_run_wish){.what = TH_RUN_DEMONITORED, .ref = subscribed->monitor});
     th_run_subscribed_forget(owner, subscribed->monitor);
     /* It is closed already; this only lets the manager forget it sooner, so it may be refused. */
     th_post(self->host, manager, (struct th_msg){.kind = &th_run_unsubscribe_msg, .body = sub});

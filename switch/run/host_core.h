@@ -129,8 +129,9 @@ struct th_slot {
 enum th_run_wish_what {
     TH_RUN_CALLED,
     TH_RUN_MONITORED,
-    TH_RUN_FORGOTTEN, /* cancelled, let go, or told to nobody */
-    TH_RUN_ENDED      /* the owner has ended, and with it all that it wished for */
+    TH_RUN_CANCELLED,   /* the call: by its owner, let go, or told to nobody */
+    TH_RUN_DEMONITORED, /* the monitor: likewise */
+    TH_RUN_ENDED        /* the owner has ended, and with it all that it wished for */
 };
 struct th_run_wish {
     enum th_run_wish_what what;

@@ -119,8 +119,9 @@ static void tell_wished(struct th_slot *owner, const struct th_run_wish *wish)
 {
     static const enum th_host_sim_wish_kind kinds[] = {[TH_RUN_CALLED] = TH_WISH_CALL,
                                                        [TH_RUN_MONITORED] = TH_WISH_MONITOR,
-                                                       [TH_RUN_FORGOTTEN] = TH_WISH_NOT,
-                                                       [TH_RUN_ENDED] = TH_WISH_NOT_AT_ALL};
+                                                       [TH_RUN_CANCELLED] = TH_WISH_NO_CALL,
+                                                       [TH_RUN_DEMONITORED] = TH_WISH_NO_MONITOR,
+                                                       [TH_RUN_ENDED] = TH_WISH_NOTHING};
     const struct th_host_sim_books *books = &sim_of(owner->host)->books;
 
     if (books->on_wish && owner != &owner->host->outside)

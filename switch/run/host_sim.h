@@ -66,15 +66,16 @@ struct th_host_sim_given {
 
 /* What a server wishes to be told once. */
 enum th_host_sim_wish_kind {
-    TH_WISH_CALL,      /* how this call ends */
-    TH_WISH_MONITOR,   /* that a server ended */
-    TH_WISH_NOT,       /* nothing more of this call or monitor (which may be over already) */
-    TH_WISH_NOT_AT_ALL /* the server itself has ended */
+    TH_WISH_CALL,       /* how this call ends */
+    TH_WISH_MONITOR,    /* that a server ended */
+    TH_WISH_NO_CALL,    /* nothing more of this call, which may be over already */
+    TH_WISH_NO_MONITOR, /* nor of this monitor */
+    TH_WISH_NOTHING     /* the server itself has ended */
 };
 struct th_host_sim_wish {
     enum th_host_sim_wish_kind kind;
     th_pid owner;
-    uint64_t ref;  /* of CALL, MONITOR, NOT */
+    uint64_t ref;  /* of all but NOTHING */
     th_pid target; /* of CALL, MONITOR */
     th_ms due;     /* of CALL: it times out then, of the host's mono clock */
 };

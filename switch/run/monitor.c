@@ -32,5 +32,6 @@ enum th_err th_monitor(const struct th_self *self, th_pid pid, uint64_t *ref)
 
 void th_demonitor(const struct th_self *self, uint64_t ref)
 {
+    th_run_wished(th_run_self(self), &(struct th_run_wish){.what = TH_RUN_DEMONITORED, .ref = ref});
     th_run_watch_cancel(th_run_self(self), ref, false);
 }

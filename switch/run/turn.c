@@ -252,7 +252,7 @@ static enum step hand_outcome(struct turn *turn, struct th_watch *watch, enum th
     enum th_err err = TH_OK;
 
     if (watch->on_reply == NULL || is_unwanted(watch)) {
-        th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = told.ref});
+        th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_CANCELLED, .ref = told.ref});
         th_run_watch_finish(watch);
         return STEP_DONE;
     }

@@ -210,7 +210,9 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
         is_first = let_go(owner, watch);
     th_run_unlock(&owner->lock);
     if (watch)
-        th_run_wished(owner, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = ref});
+        th_run_wished(owner, &(struct th_run_wish){.what = watch->is_call ? TH_RUN_CANCELLED
+                                                                          : TH_RUN_DEMONITORED,
+                                                   .ref = ref});
     if (is_first)
         th_run_ready(owner);
 }
@@ -269,7 +271,6 @@ void th_run_watch_cancel(struct th_slot *owner, uint64_t ref, bool is_call)
         take_out(owner, watch);
     th_run_unlock(&owner->lock);
     if (watch) {
-        th_run_wished(owner, &(struct th_run_wish){.what = TH_RUN_FORGOTTEN, .ref = ref});
         forget(owner, watch);
         th_run_watch_finish(watch);
         th_run_watch_release(watch);

@@ -146,7 +146,7 @@ static void note_given(void *data, const struct th_host_sim_given *given)
 
 static void note_wish(void *data, const struct th_host_sim_wish *wish)
 {
-    static const char *kinds[] = {"call", "monitor", "not", "not at all"};
+    static const char *kinds[] = {"call", "monitor", "no call", "no monitor", "nothing"};
     char *seen = data;
     size_t len = strlen(seen);
 
@@ -182,10 +182,10 @@ static void books_tell_what_was_wished_for_and_what_was_given(void **state)
     th_stop(stage.host, asked.pid, TH_OK);
     th_host_sim_run(stage.host, 0);
 
-    assert_string_equal(seen,
-                        "asker gets cast probe.number/0; monitor/1; monitor/2; not/1; call/3; "
-                        "asked gets call probe.number/3; asker gets reply probe.number/3; "
-                        "not at all/0; asker gets cast down/0; ");
+    assert_string_equal(
+        seen, "asker gets cast probe.number/0; monitor/1; monitor/2; no monitor/1; call/3; "
+              "asked gets call probe.number/3; asker gets reply probe.number/3; "
+              "nothing/0; asker gets cast down/0; ");
     th_host_sim_close(stage.host);
 }
 

@@ -194,7 +194,7 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
 {
     struct channels *channels = data;
 
-    if (wish->kind == TH_WISH_NOT_AT_ALL && node->index < TH_CHECK_NODES_MAX)
+    if (wish->kind == TH_WISH_NOTHING && node->index < TH_CHECK_NODES_MAX)
         forget_of(th_check_book(&channels->nodes, node->index, sizeof(struct book)), wish->owner);
 }
 

@@ -106,9 +106,9 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
     struct dials *dials = data;
     struct dial *dial;
 
-    if (wish->kind == TH_WISH_NOT_AT_ALL) {
+    if (wish->kind == TH_WISH_NOTHING) {
         forget_of(dials, node->index, wish->owner, 0);
-    } else if (wish->kind == TH_WISH_NOT) {
+    } else if (wish->kind == TH_WISH_NO_CALL) {
         dial = find(dials, &(struct dial_key){node->index, wish->owner, wish->ref});
         if (dial)
             forget(dials, dial);

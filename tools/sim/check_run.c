@@ -175,15 +175,17 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
     case TH_WISH_MONITOR:
         add_monitor(server, wish);
         break;
-    case TH_WISH_NOT:
+    case TH_WISH_NO_CALL:
         call = find_call(server, wish->ref);
         if (call)
             end_call(server, call);
+        break;
+    case TH_WISH_NO_MONITOR:
         i = find_monitor(server, wish->ref);
         if (i < server->monitor_count)
             end_monitor(server, i);
         break;
-    case TH_WISH_NOT_AT_ALL:
+    case TH_WISH_NOTHING:
         forget_all(server);
         server->ended = server->pid;
         server->pid = 0;
@@ -282,7 +284,7 @@ static void look_for_late(struct books *books, const struct th_world_node *node,
     struct call *call, *next;
 
     HASH_ITER (hh, server->calls, call, next) {
-        bool is_late = call->due != TH_NEVER && now > call->due + patience;
+        bool is_late = now > patience && call->due < now - patience;
 
         if (call->is_told_late ||
             th_check_holds(books->sim, !is_late || is_suspended(node, server->pid)))
