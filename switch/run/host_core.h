@@ -234,7 +234,7 @@ static inline struct th_slot *th_run_slot_at(struct th_host *host, unsigned inde
     unsigned chunk = 31 - (unsigned)__builtin_clz(nth / TH_CHUNK_FIRST);
 
     return &atomic_load_explicit(&host->chunks[chunk],
-                                 memory_order_relaxed)[nth - (TH_CHUNK_FIRST << chunk)];
+                                 memory_order_relaxed)[nth - ((unsigned)TH_CHUNK_FIRST << chunk)];
 }
 
 /* The slot that a pid points into, or NULL for none; whether it lives there is another question. */
