@@ -46,6 +46,11 @@ th_ms th_check_patience(const struct th_sim *sim)
     return (th_ms)sim->plan.faults.delay + sim->plan.faults.stall;
 }
 
+th_ms th_check_awake_since(const struct th_world_node *node)
+{
+    return node->stopped_until ? node->stopped_until - node->behind : 0;
+}
+
 void *th_check_alloc(size_t n, size_t size)
 {
     void *memory = th_mem_zalloc(n, size);

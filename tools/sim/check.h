@@ -67,6 +67,10 @@ void th_check_fail(struct th_sim *sim, const struct th_world_node *node, const c
 /* As long as a server may be kept from running by the faults of this run. */
 th_ms th_check_patience(const struct th_sim *sim);
 
+/* When the node was last kept from running (th_world_stop) until, by its own clock; 0 never since it was
+ * started. What was due before is done then, and not late. */
+th_ms th_check_awake_since(const struct th_world_node *node);
+
 /* True for a node that has a host and takes turns. */
 static inline bool th_check_is_running(const struct th_world_node *node)
 {

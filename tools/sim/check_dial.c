@@ -60,7 +60,8 @@ static void note_begun(struct dials *dials, const struct dial_key *key, const st
 static void check_outcome(struct dials *dials, const struct th_world_node *node,
                           const struct dial *dial, const struct th_dialed *dialed, th_ms now)
 {
-    th_ms took = now - dial->began_at;
+    th_ms awake_at = th_check_awake_since(node);
+    th_ms took = now - (dial->began_at > awake_at ? dial->began_at : awake_at);
     th_ms limit = dial->for_ms + MARGIN_MS + 2 * th_check_patience(dials->sim);
 
     if (!th_check_holds(dials->sim, th_hashname_is_equal(&dialed->target, &dial->target)))

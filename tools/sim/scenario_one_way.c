@@ -43,8 +43,9 @@ static void one_way(struct th_sim *sim)
 {
     struct th_world *world = &sim->world;
     struct th_sim_lookups rest = {0};
-    struct across across = {.sim = sim};
+    static struct across across; /* the world watches to its end, one world in a process */
 
+    across = (struct across){.sim = sim};
     th_world_watch(world, &(struct th_world_hooks){.data = &across, .on_event = on_event});
     th_sim_settle(sim);
     uint64_t muted = th_sim_mark_some(sim, PER_MILLE, sim->seeds.count);

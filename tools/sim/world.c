@@ -293,6 +293,7 @@ void th_world_start(struct th_world_node *node)
     node->node_state = TH_NODE_STARTING;
     node->started_at = world->now;
     node->ready_at = 0;
+    node->stopped_until = 0;
     node->starts++;
     world->up_count++;
     th_sim_trace_say(&world->trace, world->now, node->index, "is started");
