@@ -15,13 +15,19 @@
 #include "dialer/dialer.h"
 #include "switch/wire/kept.h"
 
-enum { TH_K_DEFAULT = 8, TH_LINKS_MAX_DEFAULT = 256 };
+enum {
+    TH_K_DEFAULT = 8,
+    TH_K_MIN = 2,
+    TH_K_MAX = 64,
+    TH_LINKS_MAX_DEFAULT = 256,
+    TH_LINKS_MAX_MAX = 4096
+};
 
 struct th_router_config {
     struct th_hashname self;
     uint8_t csid;       /* of our cipher set */
-    unsigned k;         /* links wanted in a bucket, 2..64; 0: TH_K_DEFAULT */
-    unsigned links_max; /* links in all, k..4096; 0: TH_LINKS_MAX_DEFAULT */
+    unsigned k;         /* links wanted in a bucket, TH_K_MIN..TH_K_MAX; 0: TH_K_DEFAULT */
+    unsigned links_max; /* links in all, k..TH_LINKS_MAX_MAX; 0: TH_LINKS_MAX_DEFAULT */
     bool is_seed;       /* what our links say; true for every node that can be reached */
     const char *events_name, *switch_name, *dialer_name;
     const struct th_age *ages; /* of earlier runs; borrowed like the names; NULL for none */

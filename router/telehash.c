@@ -54,6 +54,15 @@ static void listen_everywhere(struct th_udp_config *udp)
     udp->missing_ok = 3; /* a machine without one of the families is no reason to fail */
 }
 
+static bool is_in_range(const struct th_node *node, unsigned value, unsigned max, const char *what)
+{
+    if (value == 0 || (value >= TH_K_MIN && value <= max))
+        return true;
+    TH_LOG(&node->log, ERROR, "telehash", "%s: %u is not within %d to %u", what, value, TH_K_MIN,
+           max);
+    return false;
+}
+
 static enum th_err read_options(struct th_node *node, const struct th_node_options *o)
 {
     char complaint[TH_COMPLAINT_MAX];
@@ -62,8 +71,12 @@ static enum th_err read_options(struct th_node *node, const struct th_node_optio
     if (!read_addrs(node, node->udp.listen, TH_UDP_LISTEN_MAX, o->listen, o->listen_count,
                     "listen") ||
         !read_addrs(node, node->advertised.addr, TH_PATHS_MAX, o->advertise, o->advertise_count,
-                    "advertise"))
+                    "advertise") ||
+        !is_in_range(node, o->k, TH_K_MAX, "k") ||
+        !is_in_range(node, o->links_max, TH_LINKS_MAX_MAX, "links_max"))
         return TH_INVALID;
+    node->k = o->k;
+    node->links_max = o->links_max;
     node->udp.listen_count = (unsigned)o->listen_count;
     node->advertised.count = (unsigned)o->advertise_count;
     if (o->listen_count == 0)
@@ -128,8 +141,6 @@ enum th_err th_node_new(struct th_node **out, const struct th_node_options *opti
         node->log.data = node;
     }
     node->udp.log = &node->log;
-    node->k = options->k;
-    node->links_max = options->links_max;
     node->is_seed = options->is_seed != 0;
     e = read_options(node, options);
     if (e != TH_OK) {

@@ -126,9 +126,9 @@ struct th_node_options {
     size_t listen_count;          /* 0: both families on port 42424, at most 8 */
     const char *const *advertise; /* addresses to tell others instead of those of this machine */
     size_t advertise_count;       /* at most 8 */
-    unsigned k;                   /* links at each distance, width of searches for them; 0: 8 */
-    unsigned links_max;           /* links in all; 0: 256 */
-    int is_seed; /* 1 (as it is filled): others may join through us and be answered by us */
+    unsigned k;         /* links at each distance, width of searches for them: 2 to 64; 0: 8 */
+    unsigned links_max; /* links in all, 2 to 4096; 0: 256 */
+    int is_seed;        /* 1 (as it is filled): others may join through us and be answered by us */
     int log_level;
     th_node_log_fn log; /* NULL: silent */
     void *log_data;
@@ -139,8 +139,8 @@ TH_API void th_node_options_init(struct th_node_options *options, size_t size);
 
 /*
  * Makes a node that does nothing yet.
- * Errors: TH_INVALID (options not initialized; an address that is none; too many), TH_FORMAT (seeds),
- *         TH_NO_MEMORY, TH_IO (no randomness). What is wrong is said to options->log.
+ * Errors: TH_INVALID (options not initialized; an address that is none; too many; a number out of its
+ *         range), TH_FORMAT (seeds), TH_NO_MEMORY, TH_IO (no randomness). What is wrong is said to options->log.
  */
 TH_API enum th_err th_node_new(struct th_node **out, const struct th_node_options *options);
 

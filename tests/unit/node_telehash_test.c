@@ -369,6 +369,16 @@ static void misuse_is_answered_invalid(void **state)
     options.listen_count = 1;
     assert_int_equal(th_node_new(&none, &options), TH_INVALID);
     options.listen_count = 0;
+    for (unsigned k = 1; k < 70; k += 64) { /* 1 and 65 */
+        options.k = k;
+        assert_int_equal(th_node_new(&none, &options), TH_INVALID);
+    }
+    options.k = 0;
+    for (unsigned links_max = 1; links_max < 5000; links_max += 4096) { /* 1 and 4097 */
+        options.links_max = links_max;
+        assert_int_equal(th_node_new(&none, &options), TH_INVALID);
+    }
+    options.links_max = 0;
     options.seeds = "{]";
     options.seeds_len = 2;
     assert_int_equal(th_node_new(&none, &options), TH_FORMAT);

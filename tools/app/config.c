@@ -178,12 +178,12 @@ static enum th_err read_number(unsigned *out, const char *flag, const char *text
 
 static enum th_err read_k(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
-    return read_number(&c->k, "--k", text, 2, 64, say);
+    return read_number(&c->k, "--k", text, TH_K_MIN, TH_K_MAX, say);
 }
 
 static enum th_err read_links_max(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
-    return read_number(&c->links_max, "--links-max", text, 2, 4096, say);
+    return read_number(&c->links_max, "--links-max", text, TH_K_MIN, TH_LINKS_MAX_MAX, say);
 }
 
 static enum th_err read_log_level(struct th_config *c, const char *text, char say[TH_SAY_MAX])
