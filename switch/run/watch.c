@@ -199,6 +199,7 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
 {
     struct th_slot *owner = th_run_slot(host, pid);
     struct th_watch *watch = NULL;
+    enum th_run_wish_what what = TH_RUN_CANCELLED;
     bool is_first = false;
 
     if (owner == NULL)
@@ -206,13 +207,13 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
     th_run_lock(&owner->lock);
     if (owner->is_alive && owner->pid == pid)
         watch = find_any(owner, ref);
-    if (watch)
+    if (watch) {
+        what = watch->is_call ? TH_RUN_CANCELLED : TH_RUN_DEMONITORED;
         is_first = let_go(owner, watch);
+    }
     th_run_unlock(&owner->lock);
-    if (watch)
-        th_run_wished(owner, &(struct th_run_wish){.what = watch->is_call ? TH_RUN_CANCELLED
-                                                                          : TH_RUN_DEMONITORED,
-                                                   .ref = ref});
+    if (watch) /* which may be freed by now */
+        th_run_wished(owner, &(struct th_run_wish){.what = what, .ref = ref});
     if (is_first)
         th_run_ready(owner);
 }
