@@ -6,10 +6,10 @@
 
 static bool is_before(const struct th_heap_node *a, const struct th_heap_node *b)
 {
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
+    return a->at != b->at ? a->at < b->at : (int32_t)(a->order - b->order) < 0;
 }
 
-static void put(struct th_heap *heap, size_t i, struct th_heap_node *node)
+static void put(struct th_heap *heap, uint32_t i, struct th_heap_node *node)
 {
     heap->nodes[i] = node;
     node->place = i + 1;
@@ -17,7 +17,7 @@ static void put(struct th_heap *heap, size_t i, struct th_heap_node *node)
 
 static void rise(struct th_heap *heap, struct th_heap_node *node)
 {
-    size_t i = node->place - 1;
+    uint32_t i = node->place - 1;
 
     while (i > 0 && is_before(node, heap->nodes[(i - 1) / 2])) {
         put(heap, i, heap->nodes[(i - 1) / 2]);
@@ -28,10 +28,10 @@ static void rise(struct th_heap *heap, struct th_heap_node *node)
 
 static void sink(struct th_heap *heap, struct th_heap_node *node)
 {
-    size_t i = node->place - 1;
+    uint32_t i = node->place - 1;
 
     for (;;) {
-        size_t child = 2 * i + 1;
+        uint32_t child = 2 * i + 1;
         if (child >= heap->count)
             break;
         if (child + 1 < heap->count && is_before(heap->nodes[child + 1], heap->nodes[child]))
@@ -46,7 +46,7 @@ static void sink(struct th_heap *heap, struct th_heap_node *node)
 
 static void take_out(struct th_heap *heap, struct th_heap_node *node)
 {
-    size_t hole = node->place - 1;
+    uint32_t hole = node->place - 1;
     struct th_heap_node *last = heap->nodes[--heap->count];
 
     node->place = 0;
@@ -62,7 +62,7 @@ enum th_err th_heap_reserve(struct th_heap *heap)
     if (heap->count < heap->room)
         return TH_OK;
 
-    size_t room = heap->room ? 2 * heap->room : 8;
+    uint32_t room = heap->room ? 2 * heap->room : 8;
     void *nodes = th_mem_resize(heap->nodes, room, sizeof(struct th_heap_node *));
     if (nodes == NULL)
         return TH_NO_MEMORY;

@@ -24,16 +24,16 @@
 /* Zero it before its first use. */
 struct th_heap_node {
     th_ms at;
-    uint64_t order;
-    size_t place; /* index + 1 in the heap; 0 when it is in none */
+    uint32_t order; /* wraps: of two that are 2^31 sets apart the later may go first */
+    uint32_t place; /* index + 1 in the heap; 0 when it is in none */
 };
 
 /* A zeroed one is empty and holds no memory. */
 struct th_heap {
     struct th_heap_node **nodes;
-    size_t count;
-    size_t room;
-    uint64_t orders; /* how many were set so far */
+    uint32_t count;
+    uint32_t room;
+    uint32_t orders; /* how many were set so far */
 };
 
 #define TH_HEAP_OWNER(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))

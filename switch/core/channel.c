@@ -50,9 +50,9 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
     if (channel == NULL)
         return NULL;
     channel->type = type;
-    channel->silence_ms = silence_ms;
+    channel->silence_ms = silence_ms < UINT32_MAX ? (uint32_t)silence_ms : UINT32_MAX;
     channel->opened_at = now.mono;
-    channel->ends_at = now.mono + silence_ms;
+    channel->ends_at = now.mono + channel->silence_ms;
     channel->next = channels->first;
     channels->first = channel;
     channels->count++;

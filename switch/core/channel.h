@@ -37,11 +37,11 @@ th_ms th_channel_silence_ms(enum th_channel_type type);
 struct th_channel {
     struct th_channel *next; /* of its line */
     uint32_t id;
+    uint32_t silence_ms; /* 49 days at most */
     enum th_channel_type type;
     bool is_ours;
     uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
-    th_ms silence_ms;
     th_ms opened_at;
     th_ms ends_at;                   /* last traffic + silence_ms */
     uint64_t rx_packets, tx_packets; /* for looking; counted by who reads and writes them */

@@ -68,7 +68,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_line_forget_pending(line);
     th_half_clear(&line->current);
     th_channels_clear(&line->channels);
-    th_kept_free(&line->waiting);
+    th_held_free(&line->waiting);
     th_mem_free(line->sealed);
     th_keypair_clear(&line->own_keys);
     th_mem_free(line);
@@ -132,9 +132,9 @@ enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher
     return TH_DROP_NONE;
 }
 
-bool th_kept_append(struct th_kept **list, const struct th_addr *from, struct th_bytes bytes)
+bool th_held_append(struct th_held **list, const struct th_addr *from, struct th_bytes bytes)
 {
-    struct th_kept *kept = th_mem_zalloc(1, sizeof *kept + bytes.len);
+    struct th_held *kept = th_mem_zalloc(1, sizeof *kept + bytes.len);
 
     if (kept == NULL)
         return false;
@@ -148,10 +148,10 @@ bool th_kept_append(struct th_kept **list, const struct th_addr *from, struct th
     return true;
 }
 
-void th_kept_free(struct th_kept **list)
+void th_held_free(struct th_held **list)
 {
     while (*list) {
-        struct th_kept *first = *list;
+        struct th_held *first = *list;
         *list = first->next;
         th_mem_free(first);
     }
@@ -165,7 +165,7 @@ void th_line_forget_pending(struct th_line *line)
         return;
     th_half_clear(&pending->half);
     th_channels_clear(&pending->channels);
-    th_kept_free(&pending->kept);
+    th_held_free(&pending->kept);
     th_mem_free(pending);
     line->pending = NULL;
 }

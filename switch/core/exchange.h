@@ -49,8 +49,8 @@ struct th_half {
 };
 
 /* A packet in memory of its own. */
-struct th_kept {
-    struct th_kept *next;
+struct th_held {
+    struct th_held *next;
     struct th_addr from;
     size_t len;
     uint8_t bytes[];
@@ -65,7 +65,7 @@ struct th_pending {
     uint32_t challenge_id[TH_CHALLENGES_MAX]; /* their channels there */
     th_ms challenge_at;                       /* when the next is due; TH_NEVER */
     th_ms probe_at;                           /* when the next `path` under the new keys may go */
-    struct th_kept *kept;                     /* oldest first */
+    struct th_held *kept;                     /* oldest first */
     unsigned kept_count;
 };
 
@@ -89,7 +89,7 @@ struct th_line {
     th_ms open_sent_at;      /* 0 never */
     th_ms answered_at;       /* when we last answered a repeated open; 0 never */
     th_ms open_at;           /* next try or giving up */
-    struct th_kept *waiting; /* channel packets for the line, oldest first */
+    struct th_held *waiting; /* channel packets for the line, oldest first */
 
     struct th_half current;
     struct th_pending *pending;
@@ -164,9 +164,9 @@ TH_MUST enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher
                                     size_t *plain_len);
 
 /* Appends a copy to a list; false without memory. */
-TH_MUST bool th_kept_append(struct th_kept **list, const struct th_addr *from,
+TH_MUST bool th_held_append(struct th_held **list, const struct th_addr *from,
                             struct th_bytes bytes);
-void th_kept_free(struct th_kept **list);
+void th_held_free(struct th_held **list);
 
 /* Drops a pending half and what was kept for it; harmless without one. */
 void th_line_forget_pending(struct th_line *line);

@@ -149,7 +149,7 @@ static void expire_open(struct th_switchboard *board, struct th_exchange *ex, st
         return;
     }
     stop_opening(line);
-    th_kept_free(&line->waiting);
+    th_held_free(&line->waiting);
     line->waiting_count = 0;
     th_board_end_channels(board, ex, TH_NO_LINE, now);
 }
@@ -157,7 +157,7 @@ static void expire_open(struct th_switchboard *board, struct th_exchange *ex, st
 void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
-    struct th_kept *waiting = line->waiting;
+    struct th_held *waiting = line->waiting;
 
     stop_opening(line);
     line->waiting = NULL;
@@ -169,9 +169,9 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
     th_board_ask_path(board, ex, now, false);
-    for (struct th_kept *kept = waiting; kept; kept = kept->next)
+    for (struct th_held *kept = waiting; kept; kept = kept->next)
         th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len});
-    th_kept_free(&waiting);
+    th_held_free(&waiting);
 }
 
 void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
@@ -359,7 +359,7 @@ static void take_over(struct th_switchboard *board, struct th_exchange *ex, stru
 {
     struct th_line *line = ex->line;
     struct th_pending *pending = line->pending;
-    struct th_kept *kept = pending->kept;
+    struct th_held *kept = pending->kept;
     struct th_addr from = pending->from;
 
     th_board_end_channels(board, ex, TH_CANCELLED, now);
@@ -382,9 +382,9 @@ static void take_over(struct th_switchboard *board, struct th_exchange *ex, stru
         th_exchange_paths_on_proof(&ex->paths, &from, now);
 
     th_board_line_up(board, ex, now);
-    for (struct th_kept *k = kept; k; k = k->next)
+    for (struct th_held *k = kept; k; k = k->next)
         th_board_on_packet(board, ex, now, &k->from, (struct th_bytes){k->bytes, k->len});
-    th_kept_free(&kept);
+    th_held_free(&kept);
 }
 
 void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exchange *ex)

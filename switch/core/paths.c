@@ -99,7 +99,7 @@ bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th
 void th_exchange_paths_on_end(struct th_exchange_paths *paths)
 {
     for (unsigned i = 0; i < paths->count; i++) {
-        paths->path[i].is_told = paths->path[i].is_told || paths->path[i].is_proven;
+        paths->path[i].is_told |= paths->path[i].is_proven;
         paths->path[i].is_proven = false;
     }
 }
@@ -108,7 +108,7 @@ void th_exchange_path_on_open(struct th_exchange_path *path, size_t len)
 {
     uint64_t budget = path->budget + (uint64_t)TH_PATH_AMPLIFY * len;
 
-    path->budget = budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
+    path->budget = (budget < TH_PATH_BUDGET_MAX ? budget : TH_PATH_BUDGET_MAX) & TH_PATH_BUDGET_MAX;
 }
 
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
@@ -117,7 +117,7 @@ bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
         return true;
     if (len > path->budget)
         return false;
-    path->budget -= (uint32_t)len;
+    path->budget = (path->budget - len) & TH_PATH_BUDGET_MAX;
     return true;
 }
 

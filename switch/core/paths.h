@@ -14,18 +14,19 @@
 #include "switch/core/switchboard.h"
 
 enum {
-    TH_PATH_AMPLIFY = 3,    /* bytes out for a byte in, before an address is proven */
-    TH_PATH_OPEN_MS = 1000, /* between two opens to one address (protocol.md 4) */
+    TH_PATH_AMPLIFY = 3, /* bytes out for a byte in, before an address is proven … */
+    TH_PATH_BUDGET_MAX = (1 << 30) - 1, /* … and so many at most, whatever came in */
+    TH_PATH_OPEN_MS = 1000,             /* between two opens to one address (protocol.md 4) */
     TH_PATH_LOYAL_MS = 2000 /* the address in use stays so while it was heard this lately */
 };
 
 struct th_exchange_path {
     struct th_addr addr;
-    uint32_t budget;    /* bytes that may go there while it is neither told nor proven */
-    bool is_told;       /* by a seeds file, a node or us; else an open came from it */
-    bool is_proven;     /* something decrypted from it */
-    th_ms rx_at;        /* 0: never */
-    th_ms open_sent_at; /* 0: never */
+    uint32_t is_told : 1;   /* by a seeds file, a node or us; else an open came from it */
+    uint32_t is_proven : 1; /* something decrypted from it */
+    uint32_t budget : 30;   /* bytes that may go there while it is neither told nor proven */
+    th_ms rx_at;            /* 0: never */
+    th_ms open_sent_at;     /* 0: never */
 };
 
 /* Holds no memory until the first. */

@@ -54,7 +54,7 @@ static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange 
 
 static bool keep_waiting(struct th_switchboard *board, struct th_line *line, struct th_bytes plain)
 {
-    if (line->waiting_count >= TH_WAITING_MAX || !th_kept_append(&line->waiting, NULL, plain)) {
+    if (line->waiting_count >= TH_WAITING_MAX || !th_held_append(&line->waiting, NULL, plain)) {
         th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
         return false;
     }
@@ -361,7 +361,7 @@ void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange
         return;
     }
     if (pending->kept_count >= TH_PENDING_KEPT_MAX ||
-        !th_kept_append(&pending->kept, from, plain)) {
+        !th_held_append(&pending->kept, from, plain)) {
         th_drop_count(&board->drops, TH_DROP_LINE_PENDING);
         return;
     }

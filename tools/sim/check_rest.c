@@ -145,7 +145,7 @@ static void check_timers(struct rest *rest, const struct th_world_node *node)
         th_check_fail(rest->sim, node, CHECK, "somebody was due %" PRIu64 " ms ago", now - next);
     if (machine && !th_check_holds(rest->sim, machine->due.count == machine->table.linked_count))
         th_check_fail(rest->sim, node, CHECK,
-                      "%zu timers of links are set, %u links are there to own them",
+                      "%u timers of links are set, %u links are there to own them",
                       machine->due.count, machine->table.linked_count);
 }
 
