@@ -16,7 +16,7 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { PEERS = 1000, K = 64, START_MS = 1000000, SILENCE_MS = 700000 };
+enum { PEERS = 1000, K = 64, START_MS = 1000000 };
 
 static const th_epoch_ms start_wall = 1400000000000;
 
@@ -177,8 +177,11 @@ static void link_peer(struct hub *hub, unsigned i)
                             &paths) != TH_AGAIN ||
         th_switchboard_channel(peer, hub->now, &hub->id.hashname, &request, &c) != TH_OK)
         hub->is_failed = true;
-    while (!hub->is_failed && (obey_peer(hub, peer, &addr) | obey_hub(hub, peer)))
-        ;
+    bool is_any = true;
+    while (!hub->is_failed && is_any) {
+        is_any = obey_peer(hub, peer, &addr);
+        is_any = obey_hub(hub, peer) || is_any;
+    }
     th_switchboard_free(peer);
     hub->now.mono++; /* as fast as the limit on opens allows */
     hub->now.wall++;
@@ -186,12 +189,17 @@ static void link_peer(struct hub *hub, unsigned i)
 
 /* --- figures ---------------------------------------------------------------------------------------- */
 
+/* Line by line, as they were made: what is to be told of all of them at once would take memory too. */
 static void fall_silent(struct hub *hub)
 {
-    hub->now.mono += SILENCE_MS;
-    hub->now.wall += SILENCE_MS;
-    th_switchboard_tick(hub->board, hub->now);
-    obey_hub(hub, NULL);
+    th_ms next;
+
+    while ((next = th_switchboard_deadline(hub->board)) != TH_NEVER) {
+        hub->now.wall += (th_epoch_ms)(next - hub->now.mono);
+        hub->now.mono = next;
+        th_switchboard_tick(hub->board, hub->now);
+        obey_hub(hub, NULL);
+    }
 }
 
 static bool take_round(struct bytes *out)
