@@ -13,6 +13,7 @@ struct hunt {
     struct th_sim_lookups *lookups;
     struct th_world_node *from, *to;
     unsigned from_starts, to_starts;
+    th_ms sent_at;
     bool is_linked;
 };
 
@@ -88,13 +89,15 @@ static void on_dialed(void *data, struct th_world_node *from, enum th_err why,
 {
     struct hunt *hunt = data;
     struct th_sim_lookups *lookups = hunt->lookups;
+    bool is_lost = !was_there(from, hunt->from_starts) || !was_there(hunt->to, hunt->to_starts);
+    bool is_found = !is_lost && why == TH_OK && dialed->is_found;
 
     lookups->told++;
-    if (!was_there(from, hunt->from_starts) || !was_there(hunt->to, hunt->to_starts))
-        lookups->lost++;
-    else if (why == TH_OK && dialed->is_found)
+    lookups->lost += is_lost;
+    th_sim_tally_told(&lookups->sim->tally, hunt->sent_at, is_found, is_lost);
+    if (is_found)
         count_found(lookups, dialed, hunt->is_linked);
-    else
+    else if (!is_lost)
         th_sim_trace_say(&lookups->sim->world.trace, lookups->sim->world.now, from->index,
                          "has not found %.8s: %s", th_hashname_short(&hunt->to->id.hashname).hex,
                          th_strerror(why == TH_OK ? dialed->result : why));
@@ -134,7 +137,9 @@ static void make_one(struct th_sim *sim, struct th_sim_lookups *lookups, th_sim_
     hunt->from_starts = hunt->from->starts;
     hunt->to_starts = hunt->to->starts;
     hunt->is_linked = th_sim_mesh_is_linked(&sim->mesh, hunt->from, &hunt->to->id.hashname);
+    hunt->sent_at = sim->world.now;
     lookups->sent++;
+    th_sim_tally_sent(&sim->tally);
     th_world_dial(hunt->from, &hunt->to->id.hashname, TH_DIAL_REACH, 0, on_dialed, hunt);
 }
 

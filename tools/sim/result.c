@@ -2,11 +2,12 @@
 #include "tools/sim/sim.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
-/* As JSON string; texts are our own, but may quote anything. */
-static void write_text(FILE *out, const char *text)
+/* Texts are our own, but may quote anything. */
+void th_sim_write_text(FILE *out, const char *text)
 {
     fputc('"', out);
     for (; *text; text++) {
@@ -26,12 +27,33 @@ static void write_failures(const struct th_sim *sim, FILE *out)
     fputs("\"checks_failed\":[", out);
     for (unsigned i = 0; i < count; i++) {
         fputs(i ? ",{\"check\":" : "{\"check\":", out);
-        write_text(out, sim->failure[i].check);
+        th_sim_write_text(out, sim->failure[i].check);
         fputs(",\"what\":", out);
-        write_text(out, sim->failure[i].text);
+        th_sim_write_text(out, sim->failure[i].text);
         fputc('}', out);
     }
     fputs("]", out);
+}
+
+/* More is better of what was found and reached; of all else, less. */
+static bool is_goal_least(const struct th_sim_figure *figure)
+{
+    static const char *const ends[] = {"found_percent", "reached_percent"};
+    size_t len = strlen(figure->name);
+
+    for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (len >= strlen(ends[i]) && strcmp(figure->name + len - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
+static void write_goal(const struct th_sim_figure *figure, FILE *out)
+{
+    bool is_least = is_goal_least(figure);
+    bool is_reached = is_least ? figure->value >= figure->goal : figure->value <= figure->goal;
+
+    fprintf(out, "%.6g,\"goal_is\":\"%s\",\"reached\":%s}", figure->goal,
+            is_least ? "at least" : "at most", is_reached ? "true" : "false");
 }
 
 static void write_figures(const struct th_sim *sim, FILE *out)
@@ -39,12 +61,12 @@ static void write_figures(const struct th_sim *sim, FILE *out)
     fputs("\"figures\":{", out);
     for (unsigned i = 0; i < sim->figure_count; i++) {
         const struct th_sim_figure *figure = &sim->figure[i];
-        fprintf(out, "%s\"%s\":{\"value\":%.4g,\"goal\":", i ? "," : "", figure->name,
+        fprintf(out, "%s\"%s\":{\"value\":%.6g,\"goal\":", i ? "," : "", figure->name,
                 figure->value);
         if (figure->goal == TH_SIM_NO_GOAL)
             fputs("null}", out);
         else
-            fprintf(out, "%.4g}", figure->goal);
+            write_goal(figure, out);
     }
     fputs("},", out);
 }
@@ -80,6 +102,7 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
     else
         fputs("null,", out);
     write_figures(sim, out);
+    th_sim_tally_write(sim, out);
     fputs("\"lookups\":", out);
     th_sim_lookups_write(&sim->lookups, out);
     fputs("}\n", out);

@@ -20,6 +20,7 @@
 
 #include "tools/sim/lookups.h"
 #include "tools/sim/mesh.h"
+#include "tools/sim/tally.h"
 #include "tools/sim/world.h"
 
 #define TH_SIM_SECOND ((th_ms)1000)
@@ -57,7 +58,9 @@ struct th_sim_plan {
     unsigned nodes;
     uint64_t rng_seed;
     struct th_faults faults;
-    bool is_unchecked; /* without the checkers (check.h): only to show that the run is the same */
+    /* Without the checkers (check.h), and without the tally (tally.h): only to show that the run is the
+     * same. */
+    bool is_unchecked, is_untallied;
 };
 
 /* Something measured, in the unit that its name ends with, and what it is meant to be. */
@@ -81,6 +84,7 @@ struct th_sim {
     struct th_seeds seeds; /* entries of the first nodes, which the others know */
     uint8_t *mark; /* of each node of the plan, by its index: the scenario's own, 0 at first */
     struct th_sim_lookups lookups;
+    struct th_sim_tally tally;
     th_ms all_ready_at; /* 0: not yet */
 
     struct th_checks *checking; /* NULL: nobody checks */
@@ -122,6 +126,13 @@ void th_sim_look_up(struct th_sim *sim);
  * end of each run, unless its scenario has done so. */
 void th_sim_rest(struct th_sim *sim, th_ms for_ms);
 
+/*
+ * Notes what is done to the run now, for the pictures of `thsim report`: "30 of 100 nodes are killed".
+ * for_ms  how long it goes on; 0: it is done at once.
+ */
+void th_sim_note(struct th_sim *sim, th_ms for_ms, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* --- for checkers and scenarios --- */
 
 /* Notes that something was checked, and, when it does not hold, that the run has failed, with what
@@ -129,7 +140,11 @@ void th_sim_rest(struct th_sim *sim, th_ms for_ms);
 bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Adds a figure to the result. name: kept, not copied; its end is the unit (_percent, _ms). */
+/*
+ * Adds a figure to the result.
+ * name  kept, not copied; its end is the unit (_percent, _ms). Of found_percent and reached_percent the
+ *       goal is the least that is wanted, of all others the most.
+ */
 void th_sim_figure(struct th_sim *sim, const char *name, double value, double goal);
 
 #endif

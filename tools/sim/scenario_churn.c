@@ -53,6 +53,7 @@ static void churn_for(struct th_sim *sim, unsigned session_s, unsigned dead_max_
 
     th_sim_settle(sim);
     churn.until = sim->world.now + sim->length;
+    th_sim_note(sim, sim->length, "nodes come and go, sessions of %u min", session_s / 60);
     th_world_at(&sim->world, sim->world.now + TICK_MS, come_and_go, &churn, TICK_MS);
     th_sim_hunt(sim, &meanwhile, churn.until, NULL);
     th_sim_check_found(sim, &meanwhile, "meanwhile_found_percent", 999000, 99.9);

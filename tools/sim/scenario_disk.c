@@ -88,6 +88,8 @@ static void disk(struct th_sim *sim)
     }
     th_sim_start_all(sim, TH_SIM_SECOND);
     th_sim_run_to(sim, world->now + 30 * TH_SIM_SECOND);
+    th_sim_note(sim, OUTAGES * (th_ms)OUTAGE_EVERY_MS, "%u times a node dies or loses its power",
+                OUTAGES);
     for (unsigned i = 0; i < OUTAGES; i++)
         th_world_at(world, world->now + i * (th_ms)OUTAGE_EVERY_MS, outage, sim, 0);
     th_sim_run_to(sim, world->now + OUTAGES * (th_ms)OUTAGE_EVERY_MS + DOWN_MAX_MS);

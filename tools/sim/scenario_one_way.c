@@ -52,6 +52,7 @@ static void one_way(struct th_sim *sim)
     for (unsigned i = 0; i < world->count; i++)
         world->node[i]->port->options.group = sim->mark[i];
     world->net.loss_between[1][0] = TH_SIM_PER_MILLE;
+    th_sim_note(sim, sim->length, "%u of %u nodes are not heard", (unsigned)muted, world->count);
     th_ms heard_at = world->now + sim->length;
     th_sim_run_to(sim, world->now + ENDED_MS);
     uint64_t left = count_across(sim), pairs = muted * (world->count - muted);

@@ -13,6 +13,7 @@ static void partition(struct th_sim *sim)
     for (unsigned i = 0; i < world->count; i++)
         world->node[i]->port->options.group = sim->mark[i];
     th_net_sim_part(&world->net, 0, 1, TH_SIM_PER_MILLE);
+    th_sim_note(sim, sim->length, "the net is in two halves");
     th_ms healed_at = world->now + sim->length;
     th_sim_hunt(sim, &at_first, world->now + ENDED_MS, th_sim_may_alike);
     th_sim_check_found(sim, &at_first, "at_first_found_percent", 990000, 99.9);

@@ -24,7 +24,8 @@ static void restart(struct th_sim *sim)
 
     th_sim_settle(sim);
     th_ms killed_at = world->now;
-    th_sim_mark_some(sim, PER_MILLE, 0);
+    unsigned killed = th_sim_mark_some(sim, PER_MILLE, 0);
+    th_sim_note(sim, 0, "%u of %u nodes are killed", killed, world->count);
     for (unsigned i = 0; i < world->count; i++)
         if (sim->mark[i])
             th_sim_restart(sim, world->node[i], 0, AGAIN_MS);

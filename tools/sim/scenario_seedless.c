@@ -10,6 +10,7 @@ static void seedless(struct th_sim *sim)
     th_sim_settle(sim);
     for (unsigned i = 0; i < sim->seeds.count; i++)
         th_world_kill(world->node[i]);
+    th_sim_note(sim, 0, "all seeds are killed: %u", sim->seeds.count);
     th_sim_hunt(sim, &meanwhile, world->now + sim->length, NULL);
     th_sim_check_found(sim, &meanwhile, "meanwhile_found_percent", 999000, 99.9);
     th_sim_lookups_clear(&meanwhile);

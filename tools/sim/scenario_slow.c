@@ -11,6 +11,7 @@ static void slow(struct th_sim *sim)
     if (world->options.faults.stall < STALL_MS)
         world->options.faults.stall = STALL_MS;
     th_sim_settle(sim);
+    th_sim_note(sim, sim->length, "servers stall, up to %u ms", world->options.faults.stall);
     th_sim_hunt(sim, &meanwhile, world->now + sim->length, NULL);
     th_sim_check_found(sim, &meanwhile, "meanwhile_found_percent", 999000, 99.9);
     th_sim_lookups_clear(&meanwhile);

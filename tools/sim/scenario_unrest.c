@@ -101,6 +101,7 @@ static void unrest(struct th_sim *sim)
 
     th_sim_settle(sim);
     th_ms until = world->now + sim->length;
+    th_sim_note(sim, sim->length, "nodes die, stall, freeze, move; the net is cut");
     while (world->now < until) {
         trouble(sim);
         th_sim_run_to(sim, world->now + th_rng_between(&world->rng, 1, 2 * EACH_MS));

@@ -119,6 +119,15 @@ void th_sim_figure(struct th_sim *sim, const char *name, double value, double go
     sim->figure[sim->figure_count++] = (struct th_sim_figure){name, value, goal};
 }
 
+void th_sim_note(struct th_sim *sim, th_ms for_ms, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    th_sim_tally_note(&sim->tally, for_ms, format, args);
+    va_end(args);
+}
+
 /* --- moving on --- */
 
 enum { PROGRESS_US = 5000000, SLICE_MS = 100 };
@@ -242,6 +251,7 @@ void th_sim_init(struct th_sim *sim, const struct th_sim_plan *plan)
     th_world_init(&sim->world,
                   &(struct th_world_options){.rng_seed = plan->rng_seed, .faults = plan->faults});
     th_sim_mesh_init(&sim->mesh, &sim->world);
+    th_sim_tally_init(&sim->tally, &sim->world, !plan->is_untallied);
     sim->mark = th_mem_zalloc(plan->nodes, sizeof *sim->mark);
     TH_CHECK(sim->mark != NULL);
     sim->checking = plan->is_unchecked ? NULL : th_checks_new(sim);
@@ -266,4 +276,5 @@ void th_sim_clear(struct th_sim *sim)
     th_sim_mesh_clear(&sim->mesh);
     th_mem_free(sim->mark);
     th_sim_lookups_clear(&sim->lookups);
+    th_sim_tally_clear(&sim->tally);
 }

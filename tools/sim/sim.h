@@ -24,6 +24,9 @@ bool th_sim_run(struct th_sim *sim);
 /* Writes the result as one JSON object (interfaces.md, section 5) with a newline. */
 void th_sim_write(const struct th_sim *sim, FILE *out);
 
+/* Writes a text as JSON string; control characters are left out. */
+void th_sim_write_text(FILE *out, const char *text);
+
 void th_sim_clear(struct th_sim *sim);
 
 /* The commit that this program was built from, with "-changed" when files differed from it; "unknown". */

@@ -118,14 +118,28 @@ static void print_head(struct th_sim_trace *trace, th_ms now, uint32_t node)
             name_of(trace, node).text);
 }
 
-/* Of what sort a datagram is, by its first bytes (protocol.md, 1). */
-static const char *sort_of(struct th_bytes bytes)
+enum th_datagram_sort th_datagram_sort_of(struct th_bytes bytes)
 {
     if (bytes.len == 2 && bytes.at[0] == 0 && bytes.at[1] == 0)
-        return "punch";
-    if (bytes.len < 3 || bytes.at[0] != 0)
-        return "packet";
-    return bytes.at[1] == 1 ? "open" : bytes.at[1] == 0 ? "line packet" : "packet";
+        return TH_DATAGRAM_PUNCH;
+    if (bytes.len < 3 || bytes.at[0] != 0 || bytes.at[1] > 1)
+        return TH_DATAGRAM_OTHER;
+    return bytes.at[1] == 1 ? TH_DATAGRAM_OPEN : TH_DATAGRAM_LINE;
+}
+
+const char *th_datagram_sort_name(enum th_datagram_sort sort)
+{
+    static const char *const names[TH_DATAGRAM_SORTS] = {"open", "line", "punch", "other"};
+
+    return names[sort];
+}
+
+/* The same as words of a sentence. */
+static const char *sort_of(struct th_bytes bytes)
+{
+    static const char *const words[TH_DATAGRAM_SORTS] = {"open", "line packet", "punch", "packet"};
+
+    return words[th_datagram_sort_of(bytes)];
 }
 
 /* --- what happens --- */

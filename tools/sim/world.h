@@ -25,7 +25,7 @@
 
 enum {
     TH_WORLD_SCOPE = 1, /* of every node's names, in its own host */
-    TH_WORLD_HOOKS_MAX = 8,
+    TH_WORLD_HOOKS_MAX = 12,
     TH_WORLD_BACKLOG_MAX = 256 /* datagrams that wait for a node that is stopped */
 };
 
