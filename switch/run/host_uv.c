@@ -1,7 +1,7 @@
 #include "switch/run/host_uv.h"
 
 #include "switch/base/mem.h"
-#include "switch/run/uv_place.h"
+#include "switch/run/host_uv_place.h"
 #include "switch/run/watchdog.h"
 
 enum {

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct th_event;
 struct th_slot;
 
 struct th_place {
@@ -23,6 +24,11 @@ struct th_place {
     /* The place's thread: the clocks, as read_clock left them. */
     struct th_now now;
     uint64_t us; /* of the mono clock */
+
+    /* The place's thread: memory of events that ended here, for those that begin here (event.c). */
+    struct th_event *spare_events;
+    unsigned spare_event_count;
+    unsigned spare_events_max; /* 0: none are kept */
 
     uint64_t named_since_us; /* the watchdog's: the callback that it named last */
 

@@ -19,11 +19,12 @@ static const struct {
 
 static uint32_t *fault_of(struct th_faults *faults, const char *name)
 {
-    for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++)
-        if (strcmp(kind->name, name) == 0)
-            return th_fault_of(faults, kind);
-    TH_CHECK(!"there is such a fault");
-    return NULL;
+    const struct th_fault_kind *kind = th_fault_kinds;
+
+    while (kind->name && strcmp(kind->name, name) != 0)
+        kind++;
+    TH_CHECK(kind->name != NULL);
+    return th_fault_of(faults, kind);
 }
 
 static void draw_faults(struct th_faults *faults, struct th_rng *rng)

@@ -495,7 +495,9 @@ static const char *rng_name(void)
 
 static uint32_t rng_u32(void)
 {
-    TH_CHECK(!"the system's randomness was asked for"); /* then no run could be replayed */
+    bool is_seeded = false;
+
+    TH_CHECK(is_seeded); /* the system's randomness: no run could be replayed */
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * uv_place.h - a place of host_uv: how servers take turns on a libuv loop.
+ * host_uv_place.h - a place of host_uv: how servers take turns on a libuv loop.
  *
  * A slot that becomes ready on the place's own thread goes into a list that no other thread touches;
  * one made ready from elsewhere into a list under the place's lock, and the loop is woken unless
@@ -9,8 +9,8 @@
  *
  * Floor:  1 (run); private to it.
  */
-#ifndef TH_RUN_UV_PLACE_H
-#define TH_RUN_UV_PLACE_H
+#ifndef TH_RUN_HOST_UV_PLACE_H
+#define TH_RUN_HOST_UV_PLACE_H
 
 #include "switch/run/host_core.h"
 
