@@ -43,7 +43,9 @@ void th_check_fail(struct th_sim *sim, const struct th_world_node *node, const c
 
 th_ms th_check_patience(const struct th_sim *sim)
 {
-    return (th_ms)sim->plan.faults.delay + sim->plan.faults.stall;
+    const struct th_faults *faults = &sim->world.options.faults; /* scenarios add to the plan's */
+
+    return (th_ms)faults->delay + faults->stall;
 }
 
 th_ms th_check_awake_since(const struct th_world_node *node)

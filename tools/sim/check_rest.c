@@ -99,7 +99,7 @@ static unsigned count_poor(const struct rest *rest,
     unsigned step = world->count / LOOKED_AT_MAX + 1, count = 0;
     unsigned lacking[TH_BUCKETS];
 
-    if (rest->sim->plan.faults.skew > SKEW_MS_MAX)
+    if (rest->sim->world.options.faults.skew > SKEW_MS_MAX)
         return 0;
     for (unsigned i = 0; i < world->count; i += step) {
         if (!is_wanted(rest, world->node[i]))

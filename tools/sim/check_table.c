@@ -23,7 +23,7 @@ struct link {
     int bucket;
     bool is_up, is_kept, is_out;
     uint8_t tries;
-    th_ms heard_at, up_at;
+    th_ms heard_at, began_at;
 };
 
 /* What a router is about to handle, as far as a link may end by it. */
@@ -214,14 +214,15 @@ static void on_given(void *data, struct th_world_node *node, const struct th_hos
 
 /* --- rules 1, 3, 4, 7: whose link may end ----------------------------------------------------------- */
 
-/* How many of its bucket were up before a link, or at the same time. */
+/* How many of its bucket began before a link, or at the same time: it is as old as the first request of
+ * either side (bucket.h), and who was asked and is not up yet counts too. */
 static unsigned rank_of(const struct book *book, const struct link *link)
 {
     unsigned rank = 0;
 
     for (unsigned i = 0; i < book->count; i++)
-        rank += &book->links[i] != link && book->links[i].is_up &&
-                book->links[i].bucket == link->bucket && book->links[i].up_at <= link->up_at;
+        rank += &book->links[i] != link && book->links[i].bucket == link->bucket &&
+                book->links[i].began_at <= link->began_at;
     return rank;
 }
 
@@ -440,7 +441,7 @@ static unsigned copy_links(struct tables *tables, const struct th_table *table)
                                                  .is_out = peer->is_out,
                                                  .tries = peer->link.tries,
                                                  .heard_at = peer->link.heard_at,
-                                                 .up_at = peer->link.up_at};
+                                                 .began_at = peer->link.began_at};
         }
     }
     return count;
