@@ -1,5 +1,5 @@
 /* The checkers of the simulator: they find nothing in good runs, and no run is another with them. That
- * they find what is wrong is shown by tests/sim/mutants. */
+ * they find what is wrong is shown by tests/sim/mutants, and here for what no mutant does. */
 #include "tests/lib/test_cmocka.h"
 #include "tools/sim/sim.h"
 
@@ -62,11 +62,168 @@ static void good_run_passes_every_check_to_its_rest(void **state)
     }
 }
 
+/* --- what no node does ------------------------------------------------------------------------------ */
+
+/* A run with two nodes that are never started, and a port that is no node. */
+struct pretence {
+    struct th_sim sim;
+    struct th_world_node *node, *other;
+    struct th_sim_port *stranger;
+};
+
+static void pretend(struct pretence *pretence)
+{
+    char complaint[TH_SIM_TOKEN_MAX];
+    struct th_sim_plan plan;
+
+    assert_true(th_sim_token_read(&plan, "cold/2/1", complaint));
+    th_sim_init(&pretence->sim, &plan);
+    pretence->node = th_world_add(&pretence->sim.world, NULL);
+    pretence->other = th_world_add(&pretence->sim.world, NULL);
+    assert_int_equal(th_net_sim_add(&pretence->sim.world.net, &(struct th_sim_port_options){0},
+                                    &pretence->stranger),
+                     TH_OK);
+}
+
+static void tell_fate(struct pretence *pretence, enum th_fate fate, const struct th_sim_port *from,
+                      const struct th_sim_port *to, struct th_bytes bytes)
+{
+    const struct th_world *world = &pretence->sim.world;
+
+    for (unsigned i = 0; i < world->hook_count; i++)
+        if (world->hooks[i].on_fate)
+            world->hooks[i].on_fate(world->hooks[i].data, fate, from, to, bytes);
+}
+
+static void tell_given(struct pretence *pretence, enum th_trace_sort sort, const struct th_msg *msg)
+{
+    static const struct th_server_ops ops = {.name = "somebody"};
+    const struct th_world *world = &pretence->sim.world;
+    const struct th_host_sim_given given = {
+        .to = 1ull << 32, .name = ops.name, .ops = &ops, .doing = "this", .sort = sort, .msg = msg};
+
+    for (unsigned i = 0; i < world->hook_count; i++)
+        if (world->hooks[i].on_given)
+            world->hooks[i].on_given(world->hooks[i].data, pretence->node, &given);
+}
+
+static void assert_failed(const struct pretence *pretence, const char *check, const char *words)
+{
+    for (unsigned i = 0; i < pretence->sim.failure_count; i++)
+        if (strcmp(pretence->sim.failure[i].check, check) == 0 &&
+            strstr(pretence->sim.failure[i].text, words))
+            return;
+    fail_msg("nothing failed in %s that says: %s", check, words);
+}
+
+static void more_than_three_times_back_to_a_stranger_fails(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[300] = {0, 1, 0x3a};
+    struct pretence pretence;
+    pretend(&pretence);
+    struct th_sim_port *node = pretence.node->port;
+
+    tell_fate(&pretence, TH_FATE_ARRIVED, pretence.stranger, node, (struct th_bytes){bytes, 100});
+    tell_fate(&pretence, TH_FATE_SENT, node, pretence.stranger, (struct th_bytes){bytes, 300});
+    assert_int_equal(pretence.sim.failure_count, 0);
+    tell_fate(&pretence, TH_FATE_SENT, node, pretence.stranger, (struct th_bytes){bytes, 1});
+
+    assert_failed(&pretence, "wire", "at most three times as much");
+    th_sim_clear(&pretence.sim);
+}
+
+static void second_content_under_one_nonce_fails(void **state)
+{
+    (void)state;
+    uint8_t bytes[80] = {0, 0, 1, 2, 3};
+    struct pretence pretence;
+    pretend(&pretence);
+    struct th_sim_port *from = pretence.node->port, *to = pretence.other->port;
+
+    for (unsigned i = 0; i < 3; i++)
+        tell_fate(&pretence, TH_FATE_SENT, from, to, (struct th_bytes){bytes, sizeof bytes});
+    assert_int_equal(pretence.sim.failure_count, 0);
+    bytes[45] = 1; /* in the tag */
+    tell_fate(&pretence, TH_FATE_SENT, from, to, (struct th_bytes){bytes, sizeof bytes});
+
+    assert_failed(&pretence, "wire", "one line id and nonce");
+    th_sim_clear(&pretence.sim);
+}
+
+static void line_id_of_two_senders_fails(void **state)
+{
+    (void)state;
+    uint8_t bytes[80] = {0, 0, 1, 2, 3};
+    struct pretence pretence;
+    pretend(&pretence);
+    struct th_sim_port *one = pretence.node->port, *two = pretence.other->port;
+
+    tell_fate(&pretence, TH_FATE_SENT, one, two, (struct th_bytes){bytes, sizeof bytes});
+    bytes[20] = 1; /* another nonce */
+    tell_fate(&pretence, TH_FATE_SENT, two, one, (struct th_bytes){bytes, sizeof bytes});
+
+    assert_failed(&pretence, "wire", "that another node has used");
+    th_sim_clear(&pretence.sim);
+}
+
+static void channel_that_is_opened_twice_or_goes_on_after_its_end_fails(void **state)
+{
+    (void)state;
+    struct pretence pretence;
+    pretend(&pretence);
+    bool are_we_lower =
+        th_hashname_compare(&pretence.node->id.hashname, &pretence.other->id.hashname) < 0;
+    struct th_ev_packet packet = {.from = pretence.other->id.hashname, .c = are_we_lower ? 1 : 2};
+    struct th_event event = {.kind = TH_EV_OPENED, .body = &packet};
+    const struct th_msg msg = {.kind = &th_event_msg, .body = &event};
+
+    tell_given(&pretence, TH_TRACE_EVENT, &msg);
+    tell_given(&pretence, TH_TRACE_EVENT, &msg);
+    assert_failed(&pretence, "channel", "twice on one line");
+    event.kind = TH_EV_PACKET;
+    packet.end = true;
+    tell_given(&pretence, TH_TRACE_EVENT, &msg);
+    tell_given(&pretence, TH_TRACE_EVENT, &msg);
+    assert_failed(&pretence, "channel", "after its end");
+    packet.c++;
+    tell_given(&pretence, TH_TRACE_EVENT, &msg);
+
+    assert_failed(&pretence, "channel", "parity");
+    assert_failed(&pretence, "run", "not subscribed");
+    th_sim_clear(&pretence.sim);
+}
+
+static void dial_told_of_another_target_fails(void **state)
+{
+    (void)state;
+    struct pretence pretence;
+    pretend(&pretence);
+    struct th_dial dial = {.target = pretence.other->id.hashname};
+    struct th_dialed dialed = {.target = pretence.node->id.hashname};
+
+    tell_given(
+        &pretence, TH_TRACE_CALL,
+        &(struct th_msg){.kind = &th_dialer_msg_dial, .body = &dial, .from = 1ull << 32, .ref = 7});
+    assert_int_equal(pretence.sim.failure_count, 0);
+    tell_given(&pretence, TH_TRACE_REPLY,
+               &(struct th_msg){.kind = &th_dialer_msg_dialed, .body = &dialed, .ref = 7});
+
+    assert_failed(&pretence, "dial", "the outcome of one of");
+    assert_failed(&pretence, "run", "had not made");
+    th_sim_clear(&pretence.sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_is_the_same_with_and_without_checkers),
         cmocka_unit_test(good_run_passes_every_check_to_its_rest),
+        cmocka_unit_test(more_than_three_times_back_to_a_stranger_fails),
+        cmocka_unit_test(second_content_under_one_nonce_fails),
+        cmocka_unit_test(line_id_of_two_senders_fails),
+        cmocka_unit_test(channel_that_is_opened_twice_or_goes_on_after_its_end_fails),
+        cmocka_unit_test(dial_told_of_another_target_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
