@@ -186,18 +186,20 @@ enum {
     PLACES
 };
 
+/* On one loop the keeper has a thread all the same: it waits for the disk, and nobody waits for it. */
 static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES])
 {
     static const char *const names[PLACES] = {"switch",    "router",  "dialer",
                                               "bootstrap", "control", "keeper"};
 
     for (unsigned i = 0; i < PLACES; i++) {
+        bool is_shared = d->config.is_one_loop && i != PLACE_KEEPER;
         enum th_err e = TH_OK;
 
-        if (d->config.is_one_loop && i > 0)
+        if (is_shared && i > 0)
             places[i] = places[0];
         else
-            e = th_host_uv_place(d->host, d->config.is_one_loop ? "all" : names[i], &places[i]);
+            e = th_host_uv_place(d->host, is_shared ? "all" : names[i], &places[i]);
         if (e != TH_OK)
             return e;
     }
