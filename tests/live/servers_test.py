@@ -191,6 +191,17 @@ def dials_that_run_are_told_when_the_dialer_is_restarted():
         check(node.call("seek", {"hashname": other.hashname})["found"], "no dial afterwards")
 
 
+# D5
+@test
+def a_restarted_dialer_begins_with_the_linked_nodes():
+    with Mesh() as mesh:
+        node = three(mesh)[1]
+        check(thctl(node, "restart", "dialer").returncode == 0, "no restart")
+        steps = node.call("seek", {"hashname": "0" * 64})["steps"]
+        first = {step["asked"] for step in steps if step["via"] is None}
+        check(first and first <= links(node), "asked %s first, linked to %s" % (first, links(node)))
+
+
 @test
 def a_suspended_server_can_be_restarted():
     with Mesh() as mesh:

@@ -178,6 +178,56 @@ static void node_that_was_cut_off_comes_back(void **state)
     mesh_end(mesh);
 }
 
+/* A lookup from a node: how many it began with, and how many of those it is linked to. */
+static unsigned count_linked_starts(struct mesh *mesh, unsigned from,
+                                    const struct th_hashname *target, unsigned *starts)
+{
+    struct th_dial *dial = th_mem_zalloc(1, sizeof *dial);
+    unsigned linked = 0;
+
+    assert_non_null(dial);
+    dial->target = *target;
+    dial->mode = TH_DIAL_FIND;
+    struct th_msg reply = mesh_call(mesh, from, TH_NODE_DIALER,
+                                    (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
+                                    TH_DIAL_MS_DEFAULT + 1000);
+    const struct th_dialed *dialed = reply.body;
+    for (unsigned i = 0; i < dialed->step_count; i++) {
+        if (dialed->step[i].has_via)
+            continue;
+        ++*starts;
+        linked += mesh_is_linked(mesh, from, mesh_index_of(mesh, &dialed->step[i].asked));
+    }
+    th_msg_drop(&reply);
+    return linked;
+}
+
+/* D5 */
+static void dialer_that_is_started_anew_begins_with_linked_nodes(void **state)
+{
+    (void)state;
+    enum { FROM = 5 };
+    struct mesh *mesh =
+        mesh_begin(&(struct mesh_plan){.count = 30, .rng_seed = 5, .k = 4, .links_max = 10});
+    unsigned starts = 0, linked = 0;
+    mesh_run_s(mesh, 60);
+
+    for (unsigned n = 0; n < mesh->count; n++) { /* next to each of them, linked or not */
+        struct th_hashname target = mesh->node[n].id.hashname;
+        target.b[TH_HASHNAME_BYTES - 1] ^= 1;
+        th_pid dialer = th_whereis(mesh->host, FROM + 1, TH_NODE_DIALER);
+        th_stop(mesh->host, dialer, TH_SHUTDOWN);
+        th_host_sim_run(mesh->host, 0);
+        assert_true(th_whereis(mesh->host, FROM + 1, TH_NODE_DIALER) != dialer);
+        linked += count_linked_starts(mesh, FROM, &target, &starts);
+        mesh_run_s(mesh, 3);
+    }
+
+    assert_true(starts > mesh->count);
+    assert_int_equal(linked, starts);
+    mesh_end(mesh);
+}
+
 static void same_randomness_gives_the_same_course(void **state)
 {
     struct mesh *a = mesh_of(11), *b = mesh_of(11), *other = mesh_of(12);
@@ -209,6 +259,7 @@ int main(void)
         cmocka_unit_test(seed_that_restarts_after_five_minutes_is_linked_again_within_45_s),
         cmocka_unit_test(seed_of_nodes_with_few_links_is_linked_again_within_45_s),
         cmocka_unit_test(node_that_was_cut_off_comes_back),
+        cmocka_unit_test(dialer_that_is_started_anew_begins_with_linked_nodes),
         cmocka_unit_test(same_randomness_gives_the_same_course),
     };
     if (sodium_init() < 0)
