@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-enum { EVENTS, SWITCH, DIALER, ROUTER, BOOTSTRAP, KEEPER, CHILDREN };
+enum { EVENTS, REGISTRY, SWITCH, DIALER, ROUTER, BOOTSTRAP, KEEPER, CHILDREN };
 
 /* Five failures in ten seconds: when the event manager ends, dialer, router and bootstrap do too. */
 enum { RESTARTS_MAX = 5 * 4 };
@@ -13,6 +13,8 @@ enum { RESTARTS_MAX = 5 * 4 };
 struct th_node_tree {
     struct th_seeds none;
     struct th_rng switch_rng;
+    struct th_event_manager_config events;
+    struct th_registry_spec registry;
     struct th_switch_config sw;
     struct th_dialer_config dialer;
     struct th_router_config router;
@@ -22,6 +24,15 @@ struct th_node_tree {
     struct th_supervisor_spec supervisor;
     th_pid pid;
 };
+
+/* rng: drawn from last, so that what others draw does not depend on it. */
+static void configure_events(struct th_node_tree *tree, struct th_rng *rng)
+{
+    th_rng_fill(rng, tree->events.hash_secret, sizeof tree->events.hash_secret);
+    tree->registry = (struct th_registry_spec){.manager = TH_NODE_EVENTS,
+                                               .registered_kind = TH_EV_SERVER_UP,
+                                               .exited_kind = TH_EV_SERVER_DOWN};
+}
 
 static void configure_switch(struct th_node_tree *tree, const struct th_node_config *config,
                              struct th_rng *rng)
@@ -87,8 +98,13 @@ static void list_children(struct th_node_tree *tree, const struct th_node_config
 {
     const struct th_server_spec specs[CHILDREN] = {
         [EVENTS] = {.ops = &th_event_manager_ops,
+                    .arg = &tree->events,
                     .name = TH_NODE_EVENTS,
                     .place = config->switch_place},
+        [REGISTRY] = {.ops = &th_registry_ops,
+                      .arg = &tree->registry,
+                      .name = TH_NODE_REGISTRY,
+                      .place = config->supervisor_place},
         [SWITCH] = {.ops = &th_switch_ops,
                     .arg = &tree->sw,
                     .name = TH_NODE_SWITCH,
@@ -135,6 +151,7 @@ enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,
     configure_dialer(made, config);
     configure_router(made, config, &rng);
     configure_bootstrap(made, config, &rng);
+    configure_events(made, &rng);
     configure_keeper(made, config);
     th_rng_clear(&rng);
     list_children(made, config);

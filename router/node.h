@@ -1,6 +1,6 @@
 /*
- * node.h - one whole node: event manager, switch, dialer, router, bootstrap and, with a disk, keeper under
- * a supervisor.
+ * node.h - one whole node: event manager, registry, switch, dialer, router, bootstrap and, with a disk,
+ * keeper under a supervisor.
  *
  * Given a host, places and a net it runs anywhere: in the daemon, in a simulator, in a program of
  * yours (telehash.h is the public face of it).
@@ -16,6 +16,7 @@
 
 /* Registered names within the node's scope. */
 #define TH_NODE_EVENTS "events"
+#define TH_NODE_REGISTRY "registry"
 #define TH_NODE_SWITCH "switch"
 #define TH_NODE_DIALER "dialer"
 #define TH_NODE_ROUTER "router"

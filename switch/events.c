@@ -55,6 +55,12 @@ const struct th_ev_state *th_ev_state_of(const struct th_event *event)
     return event->body;
 }
 
+const struct th_name_change *th_ev_server_of(const struct th_event *event)
+{
+    TH_CHECK(event->kind & (TH_EV_SERVER_UP | TH_EV_SERVER_DOWN));
+    return event->body;
+}
+
 static void set_key(struct th_fact *fact, const struct th_hashname *id)
 {
     fact->key_len = sizeof id->b;
@@ -91,6 +97,8 @@ static bool fact_of(struct th_fact *fact, enum th_ev_kind kind, void *body)
     case TH_EV_PACKET:
     case TH_EV_ENDED:
     case TH_EV_DIALED:
+    case TH_EV_SERVER_UP:
+    case TH_EV_SERVER_DOWN:
         return false;
     }
     return false;

@@ -17,6 +17,7 @@
 
 #include "switch/core/channel.h"
 #include "switch/run/fact.h"
+#include "switch/run/registry.h"
 #include "switch/wire/cipher.h"
 #include "switch/wire/hashname.h"
 #include "switch/wire/path.h"
@@ -31,7 +32,9 @@ enum th_ev_kind {
     TH_EV_LINK_UP = 1 << 6,   /* fact; struct th_ev_link: the router */
     TH_EV_LINK_DOWN = 1 << 7, /* its end; also of a link that never was up */
     TH_EV_DIALED = 1 << 8,    /* struct th_ev_dialed: the dialer */
-    TH_EV_STATE = 1 << 9 /* fact; struct th_ev_state: the bootstrap, or the last that there was */
+    TH_EV_STATE = 1 << 9, /* fact; struct th_ev_state: the bootstrap, or the last that there was */
+    TH_EV_SERVER_UP = 1 << 10,  /* state; struct th_name_change: the registry */
+    TH_EV_SERVER_DOWN = 1 << 11 /* state; struct th_name_change: the registry */
 };
 
 /* The topic bit of a channel type and side. is_ours: we opened the channel. */
@@ -110,6 +113,7 @@ const struct th_ev_ended *th_ev_ended_of(const struct th_event *event);
 const struct th_ev_link *th_ev_link_of(const struct th_event *event);
 const struct th_ev_dialed *th_ev_dialed_of(const struct th_event *event);
 const struct th_ev_state *th_ev_state_of(const struct th_event *event);
+const struct th_name_change *th_ev_server_of(const struct th_event *event);
 
 /*
  * Makes an event with a copy of body (size bytes); for the small bodies above. `why` of a LINE_UP or

@@ -422,7 +422,7 @@ static void print_help(FILE *out)
         "\n"
         "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
         "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
-        "                  dialed state\n"
+        "                  dialed state server_up server_down\n"
         "  --type T        of a channel: seek link path peer connect other\n"
         "  --peer PREFIX   how the other's hashname begins\n"
         "  --is K=V        packets whose head has a member K that is V\n"

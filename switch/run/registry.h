@@ -1,5 +1,5 @@
 /*
- * registry.h - a server that announces which servers come and go under a name.
+ * registry.h - a server that announces which servers come and go under a name. A node has one.
  *
  * Names are taken by th_spawn and found by th_whereis without it. The host tells it of each change in
  * its scope, in order, and it announces that on an event manager: registered {name, pid}, exited

@@ -9,7 +9,7 @@ from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
 
 KEEPALIVE_S = 25
 BUSY = -32004
-STEERED = ("events", "switch", "dialer", "router", "bootstrap")
+STEERED = ("events", "registry", "switch", "dialer", "router", "bootstrap")
 KEPT = ("control", "supervisor", "control-supervisor", "guard")
 
 

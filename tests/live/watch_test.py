@@ -7,7 +7,7 @@ import subprocess
 
 from mesh import THCTL, Failure, Mesh, SLOW, check, main, test, thctl, wait_for
 
-KINDS = "line_up line_down path_changed opened packet ended link_up link_down dialed state".split()
+KINDS = "line_up line_down path_changed opened packet ended link_up link_down dialed state server_up server_down".split()
 
 
 class Stream:
@@ -119,6 +119,27 @@ def state_is_shown_when_the_node_becomes_ready():
                 check(note["params"]["id"] == name and note["params"]["kind"] == "state", "%s" % note)
                 if note["params"]["state"] == "ready":
                     break
+
+
+# B6
+@test
+def servers_that_end_and_begin_are_shown_with_the_reason():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with watch(mesh, node, "--kind", "server_up", "--kind", "server_down") as stream:
+
+            def seen():
+                thctl(node, "restart", "dialer")
+                return stream.lines()
+
+            wait_for("the watch begins", seen, 5 * SLOW)
+            thctl(node, "restart", "router")
+            up = stream.wait("router is back", lambda row: row["kind"] == "server_up" and row["server"] == "router")
+            check(set(up) == {"at_ms", "kind", "server"}, "%s" % up)
+            rows = [row for row in stream.rows() if row["server"] == "router"]
+            check([row["kind"] for row in rows] == ["server_down", "server_up"], "%s" % rows)
+            check(rows[0]["why"] == "shutting down", "%s" % rows)
+            check(stream.interrupt() == 0, "Ctrl-C is a clean end")
 
 
 # A11

@@ -26,6 +26,8 @@ static const struct {
     {TH_EV_LINK_DOWN, "link_down"},
     {TH_EV_DIALED, "dialed"},
     {TH_EV_STATE, "state"},
+    {TH_EV_SERVER_UP, "server_up"},
+    {TH_EV_SERVER_DOWN, "server_down"},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -328,6 +330,13 @@ static void put_link(json_t *row, const struct th_ev_link *link, bool is_down)
         put(row, "why", json_string(th_strerror(link->why)));
 }
 
+static void put_server(json_t *row, const struct th_name_change *change, bool is_down)
+{
+    put(row, "server", json_string(change->name));
+    if (is_down)
+        put(row, "why", json_string(th_strerror(change->why)));
+}
+
 json_t *th_event_head(const struct th_event *event)
 {
     if ((event->kind & HAVE_PACKET) == 0)
@@ -364,6 +373,8 @@ json_t *th_event_json(const struct th_event *event, th_epoch_ms wall, const json
         put(row, "took_ms", json_integer((json_int_t)dialed->took_ms));
     } else if (event->kind & TH_EV_STATE) {
         put(row, "state", json_string(th_node_state_name(th_ev_state_of(event)->state)));
+    } else if (event->kind & (TH_EV_SERVER_UP | TH_EV_SERVER_DOWN)) {
+        put_server(row, th_ev_server_of(event), (event->kind & TH_EV_SERVER_DOWN) != 0);
     } else if (event->kind & HAVE_PEER) {
         put_line(row, th_ev_line_of(event), (event->kind & TH_EV_LINE_DOWN) != 0);
     }

@@ -59,9 +59,11 @@ static bool show_lagged(const json_t *row, const struct th_style *style)
 
 static const char *colour_of(const char *kind, const struct th_style *style)
 {
-    if (strcmp(kind, "line_up") == 0 || strcmp(kind, "link_up") == 0)
+    size_t len = strlen(kind);
+
+    if (len > 3 && strcmp(kind + len - 3, "_up") == 0)
         return th_green(style);
-    if (strcmp(kind, "line_down") == 0 || strcmp(kind, "link_down") == 0)
+    if (len > 5 && strcmp(kind + len - 5, "_down") == 0)
         return th_red(style);
     return th_bold(style);
 }
@@ -109,7 +111,7 @@ static void show_member(const json_t *event, const char *key, const struct th_st
 void th_show_event(const json_t *event, const struct th_style *style)
 {
     static const char *const members[] = {"path", "type",   "c",       "opened_by", "direction",
-                                          "seed", "result", "took_ms", "state"};
+                                          "seed", "result", "took_ms", "state",     "server"};
     const char *kind = text_of(event, "kind"), *hex = text_of(event, "hashname");
     const char *why = json_string_value(json_object_get(event, "why"));
     char short_hex[72];

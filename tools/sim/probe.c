@@ -102,6 +102,8 @@ static void on_event(struct th_world_node *node, const struct th_event *event)
     case TH_EV_PACKET:
     case TH_EV_ENDED:
     case TH_EV_DIALED:
+    case TH_EV_SERVER_UP:
+    case TH_EV_SERVER_DOWN:
         break;
     }
 }
