@@ -4,18 +4,33 @@
 
 #include <string.h>
 
-/* Everything was taken: the next turn writes from the start again. */
+/* What is kept for the next turn: enough for most; 5 KiB in all. */
+enum { ACTIONS_KEPT = 4, BYTES_KEPT = 2048 };
+
+/* Everything was taken: the next turn writes from the start again. The memory of a busy moment is given
+ * back, but never under a view: what was taken last is not looked at any more by now. */
 static void rewind_if_empty(struct th_outbox *outbox)
 {
-    if (outbox->taken == outbox->count)
-        outbox->taken = outbox->count = outbox->used = 0;
+    if (outbox->count == 0 || outbox->taken < outbox->count)
+        return;
+    outbox->taken = outbox->count = outbox->used = 0;
+    if (outbox->room > ACTIONS_KEPT) {
+        th_mem_free(outbox->actions);
+        outbox->actions = NULL;
+        outbox->room = 0;
+    }
+    if (outbox->bytes_room > BYTES_KEPT) {
+        th_mem_free(outbox->bytes);
+        outbox->bytes = NULL;
+        outbox->bytes_room = 0;
+    }
 }
 
 uint8_t *th_outbox_room(struct th_outbox *outbox, size_t len)
 {
     rewind_if_empty(outbox);
     if (outbox->bytes == NULL || outbox->bytes_room - outbox->used < len) {
-        size_t room = outbox->bytes_room ? outbox->bytes_room : 4096;
+        size_t room = outbox->bytes_room ? outbox->bytes_room : BYTES_KEPT;
         while (room - outbox->used < len)
             room *= 2;
         void *bytes = th_mem_resize(outbox->bytes, room, 1);
@@ -32,7 +47,7 @@ static bool make_place(struct th_outbox *outbox)
     if (outbox->count < outbox->room)
         return true;
 
-    size_t room = outbox->room ? 2 * outbox->room : 8;
+    size_t room = outbox->room ? 2 * outbox->room : ACTIONS_KEPT;
     void *actions = th_mem_resize(outbox->actions, room, sizeof *outbox->actions);
     if (actions == NULL)
         return false;

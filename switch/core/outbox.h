@@ -9,7 +9,7 @@
 
 #include "switch/core/switchboard.h"
 
-/* A zeroed one is empty and holds no memory. Its memory is kept for the next turn. */
+/* A zeroed one is empty and holds no memory. A little of it is kept for the next turn. */
 struct th_outbox {
     struct th_action *actions;
     size_t count, taken, room;
