@@ -1,4 +1,5 @@
-/* Dials: each is told once (as every call is: check_run.c), in its time, and of its own target. */
+/* Dials: each is told once (as every call is: check_run.c), in its time, and of its own target; and when
+ * none goes on, their server has no timer. */
 #include "tools/sim/check.h"
 
 #include "switch/base/hash.h"
@@ -23,8 +24,16 @@ struct dial {
     UT_hash_handle hh;
 };
 
+/* A node's dialer. */
+struct dialer {
+    th_pid pid;        /* 0: there is none */
+    const void *state; /* borrowed until it ends */
+    th_ms busy_until;  /* its last dial has ended by then */
+};
+
 struct dials {
     struct th_sim *sim;
+    struct th_check_books dialers;
     struct dial *running;
 };
 
@@ -74,12 +83,34 @@ static void check_outcome(struct dials *dials, const struct th_world_node *node,
                       took, limit);
 }
 
+static struct dialer *dialer_of(struct dials *dials, const struct th_world_node *node)
+{
+    return th_check_book(&dials->dialers, node->index, sizeof(struct dialer));
+}
+
+static void note_dialer(struct dials *dials, const struct th_world_node *node,
+                        const struct th_host_sim_given *given)
+{
+    struct dialer *dialer = dialer_of(dials, node);
+
+    dialer->pid = given->to;
+    dialer->state = given->state;
+    if (given->msg && given->msg->kind == &th_dialer_msg_dial) {
+        const struct th_dial *dial = given->msg->body;
+        th_ms for_ms = dial->timeout_ms ? dial->timeout_ms : TH_DIAL_MS_DEFAULT;
+        th_ms until = given->now.mono + for_ms + MARGIN_MS + th_check_patience(dials->sim);
+        dialer->busy_until = until > dialer->busy_until ? until : dialer->busy_until;
+    }
+}
+
 static void on_given(void *data, struct th_world_node *node, const struct th_host_sim_given *given)
 {
     struct dials *dials = data;
     const struct th_msg *msg = given->msg;
     struct dial *dial;
 
+    if (given->ops == &th_dialer_ops)
+        note_dialer(dials, node, given);
     if (given->sort == TH_TRACE_CALL && msg->kind == &th_dialer_msg_dial) {
         note_begun(dials, &(struct dial_key){node->index, msg->from, msg->ref}, msg->body,
                    given->now.mono);
@@ -105,10 +136,13 @@ static void forget_of(struct dials *dials, uint64_t node, th_pid asker, uint64_t
 static void on_wish(void *data, struct th_world_node *node, const struct th_host_sim_wish *wish)
 {
     struct dials *dials = data;
+    struct dialer *dialer = dialer_of(dials, node);
     struct dial *dial;
 
     if (wish->kind == TH_WISH_NOTHING) {
         forget_of(dials, node->index, wish->owner, 0);
+        if (dialer->pid == wish->owner)
+            *dialer = (struct dialer){0};
     } else if (wish->kind == TH_WISH_NO_CALL) {
         dial = find(dials, &(struct dial_key){node->index, wish->owner, wish->ref});
         if (dial)
@@ -119,6 +153,27 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
 static void on_down(void *data, struct th_world_node *node)
 {
     forget_of(data, node->index, 0, 0);
+    *dialer_of(data, node) = (struct dialer){0};
+}
+
+static void at_rest(void *data)
+{
+    struct dials *dials = data;
+    const struct th_world *world = &dials->sim->world;
+
+    for (unsigned i = 0; i < world->count; i++) {
+        const struct th_world_node *node = world->node[i];
+        const struct dialer *dialer = dialer_of(dials, node);
+        if (!th_check_is_running(node) || dialer->pid == 0 ||
+            th_host_now(node->host).mono <= dialer->busy_until)
+            continue;
+        th_ms due = th_dialer_ops.deadline(dialer->state);
+        if (!th_check_holds(dials->sim, due == TH_NEVER))
+            th_check_fail(dials->sim, node, CHECK,
+                          "no dial goes on, and yet something is due at %" PRIu64 " (it is %" PRIu64
+                          ")",
+                          due, th_host_now(node->host).mono);
+    }
 }
 
 static void *begin(struct th_sim *sim)
@@ -140,7 +195,9 @@ static void end(void *data)
 
     HASH_ITER (hh, dials->running, dial, next)
         forget(dials, dial);
+    th_check_books_clear(&dials->dialers);
     th_mem_free(dials);
 }
 
-const struct th_checker th_check_dial = {.name = CHECK, .begin = begin, .end = end};
+const struct th_checker th_check_dial = {
+    .name = CHECK, .begin = begin, .at_rest = at_rest, .end = end};
