@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* What is kept for the next turn: enough for most; 5 KiB in all. */
-enum { ACTIONS_KEPT = 4, BYTES_KEPT = 2048 };
-
 /* Everything was taken: the next turn writes from the start again. The memory of a busy moment is given
  * back, but never under a view: what was taken last is not looked at any more by now. */
 static void rewind_if_empty(struct th_outbox *outbox)
@@ -14,12 +11,12 @@ static void rewind_if_empty(struct th_outbox *outbox)
     if (outbox->count == 0 || outbox->taken < outbox->count)
         return;
     outbox->taken = outbox->count = outbox->used = 0;
-    if (outbox->room > ACTIONS_KEPT) {
+    if (outbox->room > TH_OUTBOX_KEPT) {
         th_mem_free(outbox->actions);
         outbox->actions = NULL;
         outbox->room = 0;
     }
-    if (outbox->bytes_room > BYTES_KEPT) {
+    if (outbox->bytes_room > TH_OUTBOX_BYTES_KEPT) {
         th_mem_free(outbox->bytes);
         outbox->bytes = NULL;
         outbox->bytes_room = 0;

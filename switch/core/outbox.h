@@ -9,6 +9,9 @@
 
 #include "switch/core/switchboard.h"
 
+/* What is kept for the next turn: enough for most; 5 KiB in all. */
+enum { TH_OUTBOX_KEPT = 4, TH_OUTBOX_BYTES_KEPT = 2048 };
+
 /* A zeroed one is empty and holds no memory. A little of it is kept for the next turn. */
 struct th_outbox {
     struct th_action *actions;
