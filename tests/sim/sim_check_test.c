@@ -40,14 +40,9 @@ static void run_is_the_same_with_and_without_checkers(void **state)
     }
 }
 
-static void good_run_passes_every_check_to_its_rest(void **state)
+static void assert_pass(const char *const *tokens, unsigned count)
 {
-    (void)state;
-    static const char *const tokens[] = {"cold/40/1/lookups=20", "cold/40/2/lookups=20,nat=300",
-                                         "cold/40/3/lookups=20,loss=50,dup=50,reorder=100",
-                                         "cold/40/4/lookups=20,delay=30,stall=3000,skew=5000"};
-
-    for (unsigned i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
+    for (unsigned i = 0; i < count; i++) {
         char complaint[TH_SIM_TOKEN_MAX];
         struct th_sim_plan plan;
         struct th_sim sim;
@@ -60,6 +55,28 @@ static void good_run_passes_every_check_to_its_rest(void **state)
         assert_true(sim.has_rested);
         th_sim_clear(&sim);
     }
+}
+
+static void good_run_passes_every_check_to_its_rest(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"cold/40/1/lookups=20", "cold/40/2/lookups=20,nat=300",
+                                         "cold/40/3/lookups=20,loss=50,dup=50,reorder=100",
+                                         "cold/40/4/lookups=20,delay=30,stall=3000,skew=5000",
+                                         "crowded/30/1/lookups=0,length=30000"};
+
+    assert_pass(tokens, sizeof tokens / sizeof tokens[0]);
+}
+
+/* A7: and no outcome, event or down message either. */
+static void servers_that_die_at_random_are_told_only_what_is_theirs(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {
+        "servers/2/1/length=5000", "servers/2/2/length=5000,delay=5",
+        "servers/2/3/length=5000,delay=20,stall=500", "servers/2/4/length=5000"};
+
+    assert_pass(tokens, sizeof tokens / sizeof tokens[0]);
 }
 
 /* --- what no node does ------------------------------------------------------------------------------ */
@@ -219,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_is_the_same_with_and_without_checkers),
         cmocka_unit_test(good_run_passes_every_check_to_its_rest),
+        cmocka_unit_test(servers_that_die_at_random_are_told_only_what_is_theirs),
         cmocka_unit_test(more_than_three_times_back_to_a_stranger_fails),
         cmocka_unit_test(second_content_under_one_nonce_fails),
         cmocka_unit_test(line_id_of_two_senders_fails),
