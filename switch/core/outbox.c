@@ -27,7 +27,7 @@ uint8_t *th_outbox_room(struct th_outbox *outbox, size_t len)
 {
     rewind_if_empty(outbox);
     if (outbox->bytes == NULL || outbox->bytes_room - outbox->used < len) {
-        size_t room = outbox->bytes_room ? outbox->bytes_room : BYTES_KEPT;
+        size_t room = outbox->bytes_room ? outbox->bytes_room : TH_OUTBOX_BYTES_KEPT;
         while (room - outbox->used < len)
             room *= 2;
         void *bytes = th_mem_resize(outbox->bytes, room, 1);
@@ -44,7 +44,7 @@ static bool make_place(struct th_outbox *outbox)
     if (outbox->count < outbox->room)
         return true;
 
-    size_t room = outbox->room ? 2 * outbox->room : ACTIONS_KEPT;
+    size_t room = outbox->room ? 2 * outbox->room : TH_OUTBOX_KEPT;
     void *actions = th_mem_resize(outbox->actions, room, sizeof *outbox->actions);
     if (actions == NULL)
         return false;
