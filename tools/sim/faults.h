@@ -31,6 +31,7 @@ struct th_faults {
     uint32_t nat;     /* per mille of the nodes that are behind a NAT, of all kinds */
     uint32_t skew;    /* ms, longest by which a clock is wrong, either way */
     uint32_t null;    /* 1: without secrets (cipher_null.h), and many times faster (0) */
+    uint32_t liars;   /* per mille of all nodes that lie, where the scenario has such (200) */
     uint32_t seeds;   /* nodes that the others know at first (1) */
     uint32_t lookups; /* to be made in each phase that has some (1000) */
     uint32_t length;  /* ms of virtual time; 0: the scenario's own */

@@ -111,6 +111,11 @@ static bool is_ready(const struct th_world_node *node)
     return node->state == TH_WORLD_UP && node->node_state == TH_NODE_READY;
 }
 
+static bool is_symmetric(const struct th_world_node *node)
+{
+    return node->port->options.nat == TH_NAT_SYMMETRIC;
+}
+
 static bool draw_pair(struct th_sim *sim, struct hunt *hunt, th_sim_may_fn may)
 {
     struct th_world *world = &sim->world;
@@ -118,7 +123,9 @@ static bool draw_pair(struct th_sim *sim, struct hunt *hunt, th_sim_may_fn may)
     for (unsigned i = 0; i < PAIR_TRIES; i++) {
         hunt->from = world->node[th_rng_below(&world->rng, world->count)];
         hunt->to = world->node[th_rng_below(&world->rng, world->count)];
+        bool is_relayed = is_symmetric(hunt->from) || is_symmetric(hunt->to);
         if (hunt->from != hunt->to && is_ready(hunt->from) && is_ready(hunt->to) &&
+            (!is_relayed || hunt->lookups->takes_relayed) &&
             (may == NULL || may(sim, hunt->from, hunt->to)))
             return true;
     }

@@ -20,6 +20,7 @@ struct th_world_node;
 /* What came of them; zeroed: none yet. The lists are of those that were found, in order of telling. */
 struct th_sim_lookups {
     struct th_sim *sim;
+    bool takes_relayed; /* also between nodes that cannot meet without a relay (set it before) */
     uint64_t sent, told;
     uint64_t lost; /* one of the two went down meanwhile: they prove nothing */
     uint64_t found, linked, reached;
@@ -38,7 +39,8 @@ typedef bool (*th_sim_may_fn)(const struct th_sim *sim, const struct th_world_no
  * Runs to `until` and makes plan.faults.lookups lookups on the way, one after each equal time, from
  * and to random nodes that are up and ready; then waits until all have been told: the check "dials",
  * which fails when one never is. Each goes on to open a line to what it found.
- * may     NULL: any two.
+ * may     NULL: any two. Those behind symmetric NATs, whom few can link to while there is no relay, are
+ *         left out unless the lookups take them.
  * lookups adds to it; end with th_sim_lookups_clear.
  */
 void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t until,

@@ -1,21 +1,34 @@
+/* All scenarios. A new one gets its line here. */
 #include "tools/sim/scenario.h"
 
 #include <string.h>
 
-extern const struct th_scenario th_scenario_cold, th_scenario_restart, th_scenario_churn,
-    th_scenario_churn_fast, th_scenario_seedless, th_scenario_partition, th_scenario_one_way,
-    th_scenario_slow, th_scenario_nat, th_scenario_disk, th_scenario_unrest, th_scenario_servers,
-    th_scenario_crowded;
+/* clang-format off */
+#define SCENARIOS(X) \
+    X(cold) \
+    X(restart) \
+    X(churn) \
+    X(churn_fast) \
+    X(seedless) \
+    X(partition) \
+    X(one_way) \
+    X(slow) \
+    X(nat) \
+    X(disk) \
+    X(unrest) \
+    X(liars) \
+    X(sybils) \
+    X(flood) \
+    X(crowded) \
+    X(servers)
+/* clang-format on */
 
-const struct th_scenario *const th_scenarios[] = {
-    &th_scenario_cold,     &th_scenario_restart,
-    &th_scenario_churn,    &th_scenario_churn_fast,
-    &th_scenario_seedless, &th_scenario_partition,
-    &th_scenario_one_way,  &th_scenario_slow,
-    &th_scenario_nat,      &th_scenario_disk,
-    &th_scenario_unrest,   &th_scenario_servers,
-    &th_scenario_crowded,  NULL,
-};
+#define DECLARE(name) extern const struct th_scenario th_scenario_##name;
+#define LIST(name) &th_scenario_##name,
+
+SCENARIOS(DECLARE)
+
+const struct th_scenario *const th_scenarios[] = {SCENARIOS(LIST) NULL};
 
 const struct th_scenario *th_scenario_find(const char *name)
 {

@@ -5,7 +5,8 @@
 
 enum {
     PER_MILLE = 200,
-    ENDED_MS = TH_LINK_TIMEOUT_MS + 30000, /* the keepalive that was due, and who was told last */
+    /* Who hears nothing gives up, and says so; the other, if that is lost, when it is silent in turn. */
+    ENDED_MS = 2 * TH_LINK_TIMEOUT_MS + 20000,
     FLAPS_MAX = 4 /* links that come up on one side, for each pair that cannot talk */
 };
 
