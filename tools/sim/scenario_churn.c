@@ -36,14 +36,15 @@ static void come_and_go(struct th_world *world, void *data, uint64_t number)
         th_world_at(world, world->now + TICK_MS, come_and_go, data, number + TICK_MS);
 }
 
-/* A mean of few sessions is off by chance: three standard errors of their number are granted. */
+/* A mean of few sessions is off by chance: three standard errors of their number are granted, and
+ * anything when there were hardly any. */
 static uint64_t granted(unsigned per_mille, unsigned ends)
 {
     unsigned root = 0;
 
     while ((root + 1) * (root + 1) <= ends)
         root++;
-    return per_mille + (root ? 3 * per_mille / root : 1000);
+    return per_mille + (root < 5 ? 1000 : 3 * per_mille / root);
 }
 
 static void churn_for(struct th_sim *sim, unsigned session_s, unsigned dead_max_per_mille)

@@ -5,8 +5,7 @@
 
 enum {
     PER_MILLE = 200,
-    /* Who hears nothing gives up, and says so; the other, if that is lost, when it is silent in turn. */
-    ENDED_MS = 2 * TH_LINK_TIMEOUT_MS + 20000,
+    ENDED_MS = TH_LINK_TIMEOUT_MS + 30000, /* the keepalive that was due, and who was told last */
     FLAPS_MAX = 4 /* links that come up on one side, for each pair that cannot talk */
 };
 
@@ -27,6 +26,8 @@ static void on_event(void *data, struct th_world_node *node, const struct th_eve
     across->ups += peer && across->sim->mark[peer->index] != across->sim->mark[node->index];
 }
 
+/* From nodes that do not hear the other end: by now they have given up. Who hears and is not heard may be
+ * asked again, and think for a minute that there is a link. */
 static uint64_t count_across(const struct th_sim *sim)
 {
     const struct th_world *world = &sim->world;
@@ -35,7 +36,7 @@ static uint64_t count_across(const struct th_sim *sim)
     for (unsigned i = 0; i < world->count; i++)
         for (unsigned j = 0; j < world->count; j++)
             count +=
-                sim->mark[i] != sim->mark[j] &&
+                !sim->mark[i] && sim->mark[j] &&
                 th_sim_mesh_is_linked(&sim->mesh, world->node[i], &world->node[j]->id.hashname);
     return count;
 }
