@@ -196,20 +196,28 @@ static void damage(struct th_net_sim *net, struct th_datagrams *batch)
     copy[at] ^= (uint8_t)th_rng_between(&net->rng, 1, 255);
 }
 
-static void carry(struct th_net_sim *net, struct th_sim_port *from, const struct th_addr *seen,
-                  const struct th_addr *to, struct th_bytes bytes, uint64_t left_us)
+/* A datagram that leaves its port. */
+struct departure {
+    struct th_sim_port *from;
+    const struct th_sim_port *receiver; /* NULL: nobody has the address */
+    struct th_addr seen;                /* as the receiver sees the sender */
+    struct th_addr to;
+    struct th_bytes bytes;
+    uint64_t left_us;
+};
+
+static void carry(struct th_net_sim *net, const struct departure *d)
 {
-    const struct th_sim_port *receiver = find_port(net, ip_of(to));
-    struct th_datagrams *batch = copy_of(seen, bytes);
-    th_ms at = (left_us + draw_way_us(net, from, receiver)) / 1000;
+    struct th_datagrams *batch = copy_of(&d->seen, d->bytes);
+    th_ms at = (d->left_us + draw_way_us(net, d->from, d->receiver)) / 1000;
 
     if (at <= net->now)
         at = net->now + 1; /* nobody hears within the moment */
     if (batch)
         damage(net, batch);
     if (batch == NULL ||
-        !put_on_its_way(net, (struct flight){.from = from, .to = *to, .batch = batch}, at))
-        tell(net, TH_FATE_NO_MEMORY, from, receiver, bytes);
+        !put_on_its_way(net, (struct flight){.from = d->from, .to = d->to, .batch = batch}, at))
+        tell(net, TH_FATE_NO_MEMORY, d->from, d->receiver, d->bytes);
 }
 
 /* When the last byte leaves; UINT64_MAX when the queue has no room. */
@@ -242,24 +250,27 @@ static bool is_lost(struct th_net_sim *net, const struct th_sim_port *from,
 void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct th_bytes bytes)
 {
     struct th_net_sim *net = port->sim;
-    const struct th_sim_port *receiver = find_port(net, ip_of(to));
-    struct th_addr seen = port->addr;
+    struct departure d = {.from = port,
+                          .receiver = find_port(net, ip_of(to)),
+                          .seen = port->addr,
+                          .to = *to,
+                          .bytes = bytes};
     enum th_fate fate;
 
     port->tx_packets++;
     port->tx_bytes += bytes.len;
-    tell(net, TH_FATE_SENT, port, receiver, bytes);
-    uint64_t left_us = leave_us(port, bytes.len);
+    tell(net, TH_FATE_SENT, port, d.receiver, bytes);
+    d.left_us = leave_us(port, bytes.len);
     if (port->options.nat != TH_NAT_NONE)
-        seen = addr_of(port->public_ip, th_nat_out(&port->nat, net->now, to));
-    if (left_us == UINT64_MAX) {
-        tell(net, TH_FATE_QUEUE, port, receiver, bytes);
-    } else if (is_lost(net, port, receiver, &fate)) {
-        tell(net, fate, port, receiver, bytes);
+        d.seen = addr_of(port->public_ip, th_nat_out(&port->nat, net->now, to));
+    if (d.left_us == UINT64_MAX) {
+        tell(net, TH_FATE_QUEUE, port, d.receiver, bytes);
+    } else if (is_lost(net, port, d.receiver, &fate)) {
+        tell(net, fate, port, d.receiver, bytes);
     } else {
-        carry(net, port, &seen, to, bytes, left_us);
+        carry(net, &d);
         if (happens(net, net->options.duplicate))
-            carry(net, port, &seen, to, bytes, left_us);
+            carry(net, &d);
     }
 }
 
