@@ -5,14 +5,21 @@
 #include "router/telehash_node.h"
 
 #include "switch/base/mem.h"
+#include "switch/run/picture.h"
 
 enum {
     LISTEN_AGAIN_MS = 500, /* after the event manager ended: the supervisor starts it anew */
-    STATUS_MS = 2000,
-    DIAL_MARGIN_MS = 1000 /* the dialer answers in time by itself */
+    DIAL_MARGIN_MS = 1000  /* the dialer answers in time by itself */
 };
 
 static const struct th_msg_kind wake_msg = {"telehash.wake", NULL};
+
+/* A link that the application was told of. */
+struct link {
+    struct th_hashname id;
+    bool is_seed;
+    bool is_so; /* while a picture is compared */
+};
 
 struct agent {
     struct th_node *node;
@@ -23,7 +30,10 @@ struct agent {
     enum th_node_state state; /* the last that was told */
     uint64_t supervisor_ref;
     th_pid events;
+    struct th_picture picture; /* of state and links */
     th_ms listen_at;
+    struct link *links;
+    unsigned link_count, link_room;
 };
 
 /* --- events ------------------------------------------------------------------------------------------ */
@@ -62,57 +72,94 @@ static void tell_state(struct agent *a, enum th_node_state state)
     tell(a, &event);
 }
 
-static void tell_link(const struct agent *a, enum th_node_event_kind kind,
-                      const struct th_ev_link *link)
+static void tell_link(const struct agent *a, enum th_node_event_kind kind, const struct link *link,
+                      enum th_err why)
 {
     char hashname[TH_HASHNAME_HEX + 1];
 
     th_hashname_write(hashname, &link->id);
     tell(a, &(struct th_node_event){
-                .kind = kind, .hashname = hashname, .is_seed = link->is_seed, .why = link->why});
+                .kind = kind, .hashname = hashname, .is_seed = link->is_seed, .why = why});
 }
 
-static void on_event(struct agent *a, const struct th_event *event)
+static struct link *find_link(const struct agent *a, const struct th_hashname *id)
 {
-    if (event->kind == TH_EV_STATE)
+    for (unsigned i = 0; i < a->link_count; i++)
+        if (th_hashname_is_equal(&a->links[i].id, id))
+            return &a->links[i];
+    return NULL;
+}
+
+/* As many as the router has links, which are bounded. */
+static enum th_err on_link_up(struct agent *a, const struct th_ev_link *up)
+{
+    const struct link link = {.id = up->id, .is_seed = up->is_seed, .is_so = true};
+    struct link *known = find_link(a, &up->id);
+
+    if (known) {
+        known->is_so = true;
+        return TH_OK;
+    }
+    if (a->link_count == a->link_room) {
+        unsigned room = a->link_room ? 2 * a->link_room : 8;
+        struct link *links = th_mem_resize(a->links, room, sizeof *links);
+        if (links == NULL)
+            return TH_NO_MEMORY;
+        a->links = links;
+        a->link_room = room;
+    }
+    a->links[a->link_count++] = link;
+    tell_link(a, TH_EVENT_LINK_UP, &link, TH_OK);
+    return TH_OK;
+}
+
+static void end_link(struct agent *a, struct link *known, enum th_err why)
+{
+    const struct link link = *known;
+
+    *known = a->links[--a->link_count];
+    tell_link(a, TH_EVENT_LINK_DOWN, &link, why);
+}
+
+static enum th_err on_event(struct agent *a, const struct th_event *event)
+{
+    struct link *known;
+
+    if (event->kind == TH_EV_LINK_UP)
+        return on_link_up(a, th_ev_link_of(event));
+    if (event->kind == TH_EV_STATE) {
         tell_state(a, th_ev_state_of(event)->state);
-    else if (event->kind == TH_EV_LINK_UP)
-        tell_link(a, TH_EVENT_LINK_UP, th_ev_link_of(event));
-    else if (event->kind == TH_EV_LINK_DOWN)
-        tell_link(a, TH_EVENT_LINK_DOWN, th_ev_link_of(event));
+    } else if (event->kind == TH_EV_LINK_DOWN) {
+        const struct th_ev_link *link = th_ev_link_of(event);
+        known = find_link(a, &link->id);
+        if (known)
+            end_link(a, known, link->why);
+    }
+    return TH_OK;
 }
 
-static enum th_err on_status(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                             struct th_msg *reply)
+/* What is not so any more, and was missed, is told first. */
+static enum th_err take_facts(void *state, const struct th_self *self, const struct th_facts *facts)
 {
     struct agent *a = state;
+    enum th_err e = TH_OK;
     (void)self;
-    (void)ctx;
 
-    /* Else a bootstrap that starts will announce its state. */
-    if (why == TH_OK)
-        tell_state(a, ((const struct th_bootstrap_status *)reply->body)->state);
-    return TH_OK;
-}
-
-static enum th_err ask_status(const struct th_self *self)
-{
-    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_BOOTSTRAP),
-                   (struct th_msg){.kind = &th_bootstrap_msg_status}, STATUS_MS, on_status, NULL,
-                   NULL);
-}
-
-static enum th_err on_listening(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                                struct th_msg *reply)
-{
-    struct agent *a = state;
-    (void)ctx;
-    (void)reply;
-
-    if (why == TH_OK)
-        return ask_status(self);
-    a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
-    return TH_OK;
+    for (unsigned i = 0; i < a->link_count; i++)
+        a->links[i].is_so = !facts->is_whole;
+    for (unsigned i = 0; i < facts->count; i++) {
+        const struct th_event *event = facts->event[i];
+        struct link *known =
+            event->kind == TH_EV_LINK_UP ? find_link(a, &th_ev_link_of(event)->id) : NULL;
+        if (known)
+            known->is_so = true;
+    }
+    for (unsigned i = a->link_count; i-- > 0;)
+        if (!a->links[i].is_so)
+            end_link(a, &a->links[i], TH_GONE);
+    for (unsigned i = 0; i < facts->count && e == TH_OK; i++)
+        e = on_event(a, facts->event[i]);
+    return e;
 }
 
 static enum th_err listen_to_events(struct agent *a, const struct th_self *self)
@@ -121,7 +168,7 @@ static enum th_err listen_to_events(struct agent *a, const struct th_self *self)
 
     a->listen_at = TH_NEVER;
     a->events = th_whereis(self->host, self->scope, TH_NODE_EVENTS);
-    return th_subscribe(self, a->events, interest, on_listening, NULL);
+    return th_picture_begin(&a->picture, self, a->events, interest, take_facts);
 }
 
 /* --- requests ---------------------------------------------------------------------------------------- */
@@ -321,9 +368,9 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     enum th_err e = TH_OK;
 
     if (msg->kind == &th_event_msg) {
-        on_event(a, th_event_of(msg));
+        e = on_event(a, th_event_of(msg));
     } else if (msg->kind == &th_missed_msg) {
-        e = ask_status(self);
+        th_picture_ask(&a->picture, self);
     } else if (msg->kind == &th_down_msg) {
         const struct th_down *down = msg->body;
         if (down->ref == a->supervisor_ref)
@@ -338,18 +385,27 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
-    return listen_to_events(state, self);
+    struct agent *a = state;
+
+    if (a->listen_at <= self->now.mono)
+        return listen_to_events(a, self);
+    return th_picture_on_alarm(&a->picture, self);
 }
 
 static th_ms deadline(const void *state)
 {
-    return ((const struct agent *)state)->listen_at;
+    const struct agent *a = state;
+
+    return th_sooner(a->listen_at, th_picture_deadline(&a->picture));
 }
 
 static void terminate(void *state, const struct th_self *self, enum th_err why)
 {
+    struct agent *a = state;
+
     (void)self;
-    be_over(state, why);
+    th_mem_free(a->links);
+    be_over(a, why);
 }
 
 static const struct th_server_ops agent_ops = {

@@ -49,9 +49,9 @@ static enum th_err on_subscribed(void *state, const struct th_self *self, void *
     picture->is_subscribed = why == TH_OK;
     if (why == TH_OK)
         ask(picture, self);
-    else if (why != TH_GONE && why != TH_LIMIT)
+    else if (why != TH_GONE && why != TH_LIMIT) /* TH_GONE comes as a down message too */
         picture->again_at = self->now.mono + TH_PICTURE_AGAIN_MS;
-    return why == TH_GONE || why == TH_LIMIT ? why : TH_OK;
+    return why == TH_LIMIT ? why : TH_OK;
 }
 
 static enum th_err subscribe(struct th_picture *picture, const struct th_self *self)

@@ -41,7 +41,8 @@ struct th_picture {
 
 /*
  * Subscribes, and asks as soon as the subscription is in force. A manager that has no room is tried
- * again; when there is none (TH_GONE), or too many subscribe (TH_LIMIT), the owner ends with the reason.
+ * again; when too many subscribe, the owner ends with TH_LIMIT. That there is no manager, or no more,
+ * the owner hears by th_down_msg, as after th_subscribe; it may begin again with the next one.
  * Errors: TH_NO_MEMORY, TH_LIMIT.
  */
 TH_MUST enum th_err th_picture_begin(struct th_picture *picture, const struct th_self *self,
