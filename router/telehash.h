@@ -169,8 +169,8 @@ struct th_node_event {
     enum th_err why;
 };
 
-/* The first state told is the one that the node is in by then; no later one is missed. Of links that
- * come and go faster than the callback returns some may be. */
+/* The first state told is the one that the node is in by then; no later one is missed. Each link is told
+ * up and down in turn; one that comes and goes faster than the callback returns may not be told at all. */
 typedef void (*th_node_event_fn)(struct th_node *node, const struct th_node_event *event,
                                  void *data);
 
