@@ -118,7 +118,7 @@ static bool has_ended(const struct ids *ids, uint32_t id)
 {
     int place = place_of(ids, id);
 
-    return place >= 0 && (ids->ended >> place & 1u);
+    return place >= 0 && ((unsigned)ids->ended >> place & 1u);
 }
 
 /* --- what is announced --- */

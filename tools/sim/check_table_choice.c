@@ -37,7 +37,7 @@ static unsigned spread_of(const struct th_hashname *id, int bucket)
     unsigned spread = 0;
 
     for (int bit = bucket - 1; bit >= 0 && bit >= bucket - SPREAD; bit--)
-        spread = spread << 1 | (id->b[TH_HASHNAME_BYTES - 1 - bit / 8] >> (bit % 8) & 1u);
+        spread = spread << 1 | ((unsigned)id->b[TH_HASHNAME_BYTES - 1 - bit / 8] >> (bit % 8) & 1u);
     return spread;
 }
 
