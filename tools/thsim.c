@@ -17,6 +17,8 @@ static const struct th_sim_command commands[] = {
      "        [--run-wall T] [--no-shrink]",
      "draws runs at random until the time is over; makes one that fails smaller",
      th_sim_command_swarm},
+    {"report", "RESULT.json...", "makes one page with pictures (HTML) of what run printed",
+     th_sim_command_report},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -200,7 +200,7 @@ static void what_is_written_agrees_with_what_happened(void **state)
     for (unsigned i = 0; i < TH_DATAGRAM_SORTS; i++)
         datagrams += sim.tally.datagrams[i];
     for (unsigned i = TH_FATE_SENT + 1; i < TH_FATES; i++)
-        ends += sim.world.net.fates[i];
+        ends += sim.tally.ends[i];
     assert_int_equal(sum(series, "datagrams"), datagrams);
     assert_int_equal(datagrams, sim.world.net.fates[TH_FATE_SENT]);
     assert_in_range(ends, datagrams - 100, datagrams); /* the others are on their way */

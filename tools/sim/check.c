@@ -167,6 +167,7 @@ void th_sim_rest(struct th_sim *sim, th_ms for_ms)
     th_ms until = world->now + for_ms;
 
     sim->has_rested = true;
+    th_sim_note(sim, 0, "at rest");
     mend_net(&world->net);
     while (is_stopped(world) && world->now < until + REST_MS_MAX)
         th_sim_run_to(sim, world->now + TH_SIM_SECOND);

@@ -6,7 +6,10 @@
 
 int th_sim_complain(const char *word, const char *what)
 {
-    fprintf(stderr, "thsim: %s: %s; see thsim --help\n", word, what);
+    fputs("thsim: ", stderr);
+    for (; *word; word++)
+        fputc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, stderr);
+    fprintf(stderr, ": %s; see thsim --help\n", what);
     return TH_EXIT_USAGE;
 }
 

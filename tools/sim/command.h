@@ -21,6 +21,7 @@ struct th_sim_command {
 int th_sim_command_run(int argc, char **argv);
 int th_sim_command_list(int argc, char **argv);
 int th_sim_command_replay(int argc, char **argv);
+int th_sim_command_report(int argc, char **argv);
 int th_sim_command_swarm(int argc, char **argv);
 
 /* One line on stderr about a word of the command line. Returns TH_EXIT_USAGE. */

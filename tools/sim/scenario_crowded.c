@@ -16,6 +16,7 @@ static void crowded(struct th_sim *sim)
         world->node[i]->links_max = LINKS_MAX;
     }
     th_sim_settle_added(sim);
+    th_sim_note(sim, sim->length, "one node after the other is restarted");
     for (th_ms until = world->now + sim->length; world->now < until;) {
         struct th_world_node *node = th_world_any(world);
         if (node->index >= sim->plan.faults.seeds)

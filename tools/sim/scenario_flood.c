@@ -116,6 +116,7 @@ static void flood(struct th_sim *sim)
                  TH_OK);
     unsigned links = count_links(sim, victim);
     uint64_t kib = kib_taken();
+    th_sim_note(sim, sim->length, "%u addresses send opens to one node", ADDRESSES);
     th_world_at(world, world->now + 1, send_some, &flood, 0);
     th_sim_hunt(sim, &meanwhile, flood.until, is_of_victim);
     th_sim_check_found(sim, &meanwhile, "victim_found_percent", 990000, 99.9);

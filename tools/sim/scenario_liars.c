@@ -57,6 +57,7 @@ static void liars(struct th_sim *sim)
     for (unsigned i = 0; i < world->count * share / (1000 - share); i++)
         th_liars_add(&liars, (enum th_lie)(i % TH_LIES), NULL, 0);
     befriend_all(sim, &liars);
+    th_sim_note(sim, 0, "liars come: %u of 1,000 nodes", share);
     th_sim_run_to(sim, world->now + ARRIVE_MS);
     tell_of_links(sim);
     th_sim_hunt(sim, &sim->lookups, world->now + sim->length, NULL);
@@ -101,6 +102,7 @@ static void sybils(struct th_sim *sim)
     for (unsigned i = 0; i < SYBILS; i++)
         th_liars_add(&liars, TH_LIE_FRIENDS, &victim->id.hashname, bits_for(world->count));
     befriend_all(sim, &liars);
+    th_sim_note(sim, 0, "%u liars come near one node", SYBILS);
     th_sim_run_to(sim, world->now + ARRIVE_MS);
     tell_of_links(sim);
     th_sim_hunt(sim, &of_victim, world->now + sim->length, is_to_victim);

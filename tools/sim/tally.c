@@ -102,9 +102,13 @@ static void on_fate(void *data, enum th_fate fate, const struct th_sim_port *fro
     struct th_sim_tally *tally = data;
     enum th_datagram_sort sort = th_datagram_sort_of(bytes);
 
-    (void)from, (void)to;
-    if (fate != TH_FATE_SENT)
+    (void)to;
+    if (from == NULL || from->owner == NULL)
         return;
+    if (fate != TH_FATE_SENT) {
+        tally->ends[fate]++;
+        return;
+    }
     struct th_tally_slot *slot = slot_now(tally);
     slot->datagrams++;
     slot->bytes += bytes.len;

@@ -31,7 +31,7 @@ struct th_sim;
 struct th_tally_slot {
     uint32_t sent, found, lost; /* lookups, by when they were made; lost: they prove nothing */
     uint32_t up, ready;         /* nodes: the fewest that there were meanwhile */
-    uint64_t datagrams, bytes;  /* sent by all */
+    uint64_t datagrams, bytes;  /* sent by all nodes */
 };
 
 /* What was done to the run, from a moment on for a while. */
@@ -47,8 +47,10 @@ struct th_sim_tally {
     struct th_tally_slot slot[TH_TALLY_SLOTS_MAX];
     unsigned up, ready; /* nodes, now */
     unsigned room;
-    bool *is_ready;                                                  /* by index of the node */
-    uint64_t datagrams[TH_DATAGRAM_SORTS], bytes[TH_DATAGRAM_SORTS]; /* sent by all */
+    bool *is_ready; /* by index of the node */
+    /* Of datagrams that nodes sent; what others do to a run is not counted. */
+    uint64_t datagrams[TH_DATAGRAM_SORTS], bytes[TH_DATAGRAM_SORTS];
+    uint64_t ends[TH_FATES];            /* but SENT */
     uint64_t packets[TH_CHANNEL_TYPES]; /* of channels, that servers were told of */
     unsigned note_count;                /* also of those that are not kept */
     struct th_tally_note note[TH_TALLY_NOTES_MAX];

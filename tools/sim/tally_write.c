@@ -146,7 +146,7 @@ static void write_messages(const struct th_sim *sim, FILE *out)
     fputs("},\"ends\":{", out);
     for (unsigned i = TH_FATE_SENT + 1; i < TH_FATES; i++)
         fprintf(out, "%s\"%s\":%" PRIu64, i > TH_FATE_SENT + 1 ? "," : "",
-                th_fate_name((enum th_fate)i), sim->world.net.fates[i]);
+                th_fate_name((enum th_fate)i), tally->ends[i]);
     fputs("},\"channel_packets\":{", out);
     for (unsigned i = 0; i < TH_CHANNEL_TYPES; i++)
         fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "",
