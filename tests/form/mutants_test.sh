@@ -24,5 +24,5 @@ for patch in tests/sim/mutants/*.patch; do
     grep -q '^Run: [a-z-]*/[0-9]*/SEED' "$patch" || fails "$patch does not say: Run: SCENARIO/NODES/SEED"
     grep -q '^Caught by: [a-z]' "$patch" || fails "$patch does not say: Caught by: CHECKER"
 done
-[ "$count" -ge 5 ] || fails "there are $count, 5 were expected"
+[ "$count" -ge 6 ] || fails "there are $count, 6 were expected"
 exit $failed

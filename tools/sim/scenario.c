@@ -20,6 +20,7 @@
     X(sybils) \
     X(flood) \
     X(crowded) \
+    X(knock) \
     X(servers)
 /* clang-format on */
 

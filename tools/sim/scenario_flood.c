@@ -1,9 +1,7 @@
 /* 100 addresses send opens to one node, each of another sender that nobody knows, at more than twice
  * what the node decrypts. Its lines go on, and it grows no more than its limits say. */
 #include "tools/sim/stage.h"
-
-#include "switch/wire/open.h"
-#include "tools/sim/cipher_null.h"
+#include "tools/sim/stranger.h"
 
 #include <malloc.h>
 
@@ -23,25 +21,11 @@ struct flood {
 
 static void send_open(struct flood *flood, struct th_sim_port *port)
 {
-    struct th_world *world = &flood->sim->world;
-    const struct th_identity *victim = &flood->victim->id;
     const struct th_addr to = th_sim_port_addr(flood->victim->port);
-    int64_t at = TH_WORLD_EPOCH + (int64_t)world->now;
-    uint8_t seed[TH_KEY_BYTES], bytes[TH_OPEN_MAX];
-    struct th_identity sender;
-    struct th_keypair line_keys;
-    struct th_line_id line;
-    size_t len;
+    uint8_t bytes[TH_OPEN_MAX];
+    size_t len = th_sim_stranger_open(flood->victim, bytes);
 
-    th_rng_fill(&world->rng, seed, sizeof seed);
-    th_identity_make_of(&sender, victim->cipher, seed);
-    th_rng_fill(&world->rng, seed, sizeof seed);
-    victim->cipher->keypair(&line_keys, seed);
-    th_rng_fill(&world->rng, &line, sizeof line);
-    TH_CHECK(th_open_write(bytes, sizeof bytes, &len, victim->cipher, &sender, &line_keys, &line,
-                           at, &victim->hashname, &victim->keys.pub) == TH_OK);
     th_sim_port_send(port, &to, (struct th_bytes){bytes, len});
-    th_identity_clear(&sender);
     flood->sent++;
 }
 
