@@ -64,6 +64,7 @@ static unsigned count_links(const struct th_sim *sim, const struct th_world_node
 static void check_victim(struct th_sim *sim, struct th_world_node *victim,
                          const struct flood *flood)
 {
+    const struct th_faults *faults = &sim->plan.faults;
     struct th_msg reply = {0};
 
     enum th_err err =
@@ -79,8 +80,10 @@ static void check_victim(struct th_sim *sim, struct th_world_node *victim,
     th_sim_figure(sim, "opens_dropped", (double)over, TH_SIM_NO_GOAL);
     th_sim_check(sim, status->exchanges <= TH_EXCHANGES_MAX, "exchanges", "%u are kept",
                  status->exchanges);
-    th_sim_check(sim, sim->plan.faults.rate > 0 || over + granted + TH_OPENS_PER_S >= flood->sent,
-                 "budget", "of %llu opens only %llu were dropped", (unsigned long long)flood->sent,
+    /* Where the net or a full mailbox has dropped some, the rest is within the budget anyway. */
+    bool have_all_come = faults->loss + faults->corrupt + faults->delay + faults->stall == 0;
+    th_sim_check(sim, !have_all_come || over + granted + TH_OPENS_PER_S >= flood->sent, "budget",
+                 "of %llu opens only %llu were dropped", (unsigned long long)flood->sent,
                  (unsigned long long)over);
     th_msg_drop(&reply);
 }

@@ -1,0 +1,118 @@
+/* Runs that once failed, each with a line of history, and a small one of each scenario. Their plans are
+ * fixed, so they say the same on every machine: `thsim replay TOKEN` shows any of them. */
+#include "tools/sim/sim.h"
+
+#include "tests/lib/test_cmocka.h"
+
+static void run(const char *token)
+{
+    static struct th_sim sim;
+    char complaint[TH_SIM_TOKEN_MAX];
+    struct th_sim_plan plan;
+
+    if (!th_sim_token_read(&plan, token, complaint))
+        fail_msg("%s: %s", token, complaint);
+    th_sim_init(&sim, &plan);
+    sim.is_quiet = true;
+    bool is_good = th_sim_run(&sim);
+    th_sim_clear(&sim);
+    if (!is_good)
+        fail_msg("replay: thsim replay %s", token);
+}
+
+/* --- found by the simulator ------------------------------------------------------------------------ */
+
+/* The end of a link that had heard nothing looked like a refusal, so a node that nobody had heard for a
+ * while stayed an island for an hour. */
+static void who_was_not_heard_is_found_again_when_it_is(void **state)
+{
+    (void)state;
+
+    run("one-way/20/1/null=1,lookups=40");
+    run("one-way/12/390241712/nat=279,null=1,seeds=2,lookups=40");
+}
+
+/* --- one of each ----------------------------------------------------------------------------------- */
+
+static void restarted_third_of_a_mesh_is_ready_again_in_two_minutes(void **state)
+{
+    (void)state;
+
+    run("restart/20/1/null=1,lookups=50");
+}
+
+static void nodes_that_come_and_go_are_found_while_they_are_there(void **state)
+{
+    (void)state;
+
+    run("churn/15/1/null=1,lookups=50,length=300000");
+    run("churn-fast/15/1/null=1,lookups=50,length=300000");
+}
+
+static void mesh_goes_on_without_its_seeds(void **state)
+{
+    (void)state;
+
+    run("seedless/20/1/null=1,seeds=3,lookups=50,length=120000");
+}
+
+static void halves_of_a_mesh_go_on_and_find_each_other_again(void **state)
+{
+    (void)state;
+
+    run("partition/20/1/null=1,lookups=50,length=300000");
+}
+
+static void servers_that_stall_for_two_seconds_stay_joined(void **state)
+{
+    (void)state;
+
+    run("slow/15/1/null=1,lookups=50,length=120000");
+}
+
+static void nodes_behind_port_restricted_nats_reach_each_other(void **state)
+{
+    (void)state;
+
+    run("nat/20/1/null=1,lookups=50,length=60000");
+}
+
+static void most_are_found_among_liars_and_sybils(void **state)
+{
+    (void)state;
+
+    run("liars/20/1/null=1,lookups=50,length=60000");
+    run("sybils/20/1/null=1,lookups=50,length=60000");
+}
+
+static void lines_go_on_while_opens_flood_a_node(void **state)
+{
+    (void)state;
+
+    run("flood/10/1/null=1,lookups=50,length=2000");
+}
+
+static void mesh_becomes_whole_after_any_unrest(void **state)
+{
+    (void)state;
+
+    run("unrest/12/1/null=1,lookups=50,length=180000");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_was_not_heard_is_found_again_when_it_is),
+        cmocka_unit_test(restarted_third_of_a_mesh_is_ready_again_in_two_minutes),
+        cmocka_unit_test(nodes_that_come_and_go_are_found_while_they_are_there),
+        cmocka_unit_test(mesh_goes_on_without_its_seeds),
+        cmocka_unit_test(halves_of_a_mesh_go_on_and_find_each_other_again),
+        cmocka_unit_test(servers_that_stall_for_two_seconds_stay_joined),
+        cmocka_unit_test(nodes_behind_port_restricted_nats_reach_each_other),
+        cmocka_unit_test(most_are_found_among_liars_and_sybils),
+        cmocka_unit_test(lines_go_on_while_opens_flood_a_node),
+        cmocka_unit_test(mesh_becomes_whole_after_any_unrest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
