@@ -21,7 +21,7 @@ bool th_sim_read_number(uint64_t *out, const char *text, uint64_t max)
         return false;
     for (; *text; text++) {
         uint64_t digit = (uint64_t)(*text - '0');
-        if (*text < '0' || *text > '9' || value > (max - digit) / 10)
+        if (*text < '0' || *text > '9' || digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
     }

@@ -42,7 +42,7 @@ static bool read_number(uint64_t *out, const char *text, size_t len, uint64_t ma
 
     for (size_t i = 0; i < len; i++) {
         uint64_t digit = (uint64_t)(text[i] - '0');
-        if (text[i] < '0' || text[i] > '9' || value > (max - digit) / 10)
+        if (text[i] < '0' || text[i] > '9' || digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
     }
