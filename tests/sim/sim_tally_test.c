@@ -212,6 +212,22 @@ static void what_is_written_agrees_with_what_happened(void **state)
     th_sim_clear(&sim);
 }
 
+static void lookups_have_goals_only_where_nothing_goes_wrong(void **state)
+{
+    (void)state;
+    static struct th_sim sim;
+
+    run(&sim, "cold/12/1/null=1,lookups=20,length=30000", false);
+    assert_int_equal(sim.figure_count, 7);
+    assert_string_equal(sim.figure[1].name, "hops_mean");
+    assert_true(sim.figure[1].value < 1 && sim.figure[1].goal > 1.9);
+    th_sim_clear(&sim);
+
+    run(&sim, "cold/12/1/null=1,lookups=20,length=30000,loss=1", false);
+    assert_int_equal(sim.figure_count, 0);
+    th_sim_clear(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +238,7 @@ int main(void)
         cmocka_unit_test(pieces_of_time_double_until_all_of_it_has_room),
         cmocka_unit_test(run_is_the_same_with_and_without_the_tally),
         cmocka_unit_test(what_is_written_agrees_with_what_happened),
+        cmocka_unit_test(lookups_have_goals_only_where_nothing_goes_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TOLD_MS = 90000, WAIT_MS = 100, PAIR_TRIES = 64, MILLION = 1000000, HOPS_WALKED_MAX = 64 };
 
@@ -207,6 +208,15 @@ static uint32_t percentile(uint32_t *values, uint64_t count, unsigned percent)
     return values[(count - 1) * percent / 100];
 }
 
+static double mean(const uint32_t *values, uint64_t count)
+{
+    double sum = 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        sum += values[i];
+    return sum / (double)count;
+}
+
 static void write_percentile(FILE *out, const char *name, uint32_t *values, uint64_t count,
                              unsigned percent)
 {
@@ -218,14 +228,10 @@ static void write_percentile(FILE *out, const char *name, uint32_t *values, uint
 
 static void write_mean(FILE *out, const char *name, const uint32_t *values, uint64_t count)
 {
-    double sum = 0;
-
-    for (uint64_t i = 0; i < count; i++)
-        sum += values[i];
     if (count == 0)
         fprintf(out, ",\"%s\":null", name);
     else
-        fprintf(out, ",\"%s\":%.3f", name, sum / (double)count);
+        fprintf(out, ",\"%s\":%.3f", name, mean(values, count));
 }
 
 void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out)
@@ -247,6 +253,48 @@ void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out)
     write_percentile(out, "reach_ms_p50", lookups->reach_ms, lookups->reached, 50);
     write_percentile(out, "reach_ms_p95", lookups->reach_ms, lookups->reached, 95);
     fputc('}', out);
+}
+
+/* --- goals --- */
+
+/* Nothing goes wrong, and round trips are as the goals were set for. */
+static bool is_calm(struct th_faults faults)
+{
+    static const char *const harmless[] = {"null", "seeds", "lookups", "length"};
+
+    for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++) {
+        bool is_harmless = false;
+        for (unsigned i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+            is_harmless |= strcmp(kind->name, harmless[i]) == 0;
+        if (!is_harmless && *th_fault_of(&faults, kind) != kind->usual)
+            return false;
+    }
+    return true;
+}
+
+void th_sim_lookups_judge(struct th_sim *sim)
+{
+    const struct th_sim_lookups *lookups = &sim->lookups;
+    uint64_t found = lookups->found;
+
+    if (!is_calm(sim->plan.faults) || found == 0 || sim->plan.nodes > 100000)
+        return;
+    const struct {
+        const char *name;
+        double value, goal_10000, goal_100000;
+    } rows[] = {
+        {"found_percent", 100.0 * (double)found / (double)(lookups->told - lookups->lost), 100,
+         100},
+        {"hops_mean", mean(lookups->hops, found), 1.95, 2.65},
+        {"hops_p99", percentile(lookups->hops, found, 99), 3, 4},
+        {"asked_mean", mean(lookups->asked, found), 5.5, 7},
+        {"asked_p99", percentile(lookups->asked, found, 99), 9, 11},
+        {"seek_p50_ms", percentile(lookups->seek_ms, found, 50), 125, 175},
+        {"seek_p95_ms", percentile(lookups->seek_ms, found, 95), 235, 300},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        th_sim_figure(sim, rows[i].name, rows[i].value,
+                      sim->plan.nodes <= 10000 ? rows[i].goal_10000 : rows[i].goal_100000);
 }
 
 void th_sim_lookups_clear(struct th_sim_lookups *lookups)

@@ -51,6 +51,12 @@ void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t un
 void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
                         uint32_t per_million, double goal_percent);
 
+/*
+ * Adds figures of sim->lookups beside the goals of a mesh in which nothing goes wrong: those of 10,000
+ * nodes for up to so many, those of 100,000 for more. Adds none when the plan has faults, or more nodes.
+ */
+void th_sim_lookups_judge(struct th_sim *sim);
+
 /* Writes them as an object. */
 void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out);
 

@@ -36,12 +36,36 @@ static double least_of(const json_t *result, const char *path, const struct piec
     return least;
 }
 
+/* Until when something was done or looked up. */
+static double last_deed(const json_t *result)
+{
+    const json_t *notes = json_object_get(result, "notes");
+    const json_t *sent = th_report_at(result, "series.sent");
+    double slot_ms = th_report_number(result, "series.slot_ms"), last = 0;
+
+    for (size_t i = 0; i < json_array_size(notes); i++)
+        last = fmax(last, th_report_number(json_array_get(notes, i), "until_ms"));
+    for (size_t i = 0; i < json_array_size(sent); i++)
+        if (json_number_value(json_array_get(sent, i)) > 0)
+            last = fmax(last, (double)(i + 1) * slot_ms);
+    return last;
+}
+
+/* How much of a run is shown: most of the hour in which it may rest at its end is left out. */
+static double length_of(const json_t *result)
+{
+    double whole = fmax(th_report_number(result, "virtual_ms"), 1), deeds = last_deed(result);
+
+    return deeds > 0 && 1.25 * deeds < 0.6 * whole ? 1.25 * deeds : whole;
+}
+
 /* Returns how many; the last that has hardly begun is left out. */
 static unsigned cut(const json_t *result, struct piece pieces[POINTS_MAX])
 {
     double slot_ms = th_report_number(result, "series.slot_ms");
-    double length = th_report_number(result, "virtual_ms");
+    double length = length_of(result);
     size_t slots = json_array_size(th_report_at(result, "series.sent"));
+    slots = (double)slots * slot_ms > length ? (size_t)ceil(length / slot_ms) : slots;
     size_t each = (slots + POINTS_MAX - 1) / POINTS_MAX;
     unsigned count = 0;
 
@@ -72,10 +96,12 @@ static void put_notes(struct th_svg *svg, const json_t *result)
 static struct th_svg begin(const json_t *result, FILE *out, const char *title, struct th_svg_axis y)
 {
     size_t notes = json_array_size(json_object_get(result, "notes"));
+    bool is_whole = length_of(result) >= th_report_number(result, "virtual_ms");
     struct th_svg svg = {.out = out,
                          .title = title,
-                         .x = {.label = "virtual time, minutes and seconds",
-                               .to = fmax(th_report_number(result, "virtual_ms"), 1),
+                         .x = {.label = is_whole ? "virtual time, minutes and seconds"
+                                                 : "virtual time, without the rest at the end",
+                               .to = length_of(result),
                                .unit = TH_SVG_CLOCK},
                          .y = y,
                          .mark_rows =
@@ -240,7 +266,7 @@ void th_report_rate(const struct th_report *report, unsigned i, FILE *out)
     struct piece whole = {.to = th_report_number(result, "virtual_ms"),
                           .end = json_array_size(th_report_at(result, "series.sent"))};
     char value[TH_SVG_NUMBER_MAX], tip[TIP_MAX];
-    struct th_svg_axis axis = {.label = "sent by a node, on average, each line ten times the last",
+    struct th_svg_axis axis = {.label = "sent by a node, on average; logarithmic",
                                .unit = TH_SVG_RATE,
                                .is_growing = true};
 

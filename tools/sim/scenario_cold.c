@@ -27,6 +27,7 @@ static void cold(struct th_sim *sim)
     th_sim_run_to(sim, sim->length);
     check_load(sim);
     th_sim_look_up(sim);
+    th_sim_lookups_judge(sim);
 }
 
 extern const struct th_scenario th_scenario_cold;

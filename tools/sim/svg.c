@@ -207,11 +207,11 @@ static void put_even_ticks(struct th_svg *svg, bool is_x)
         put_tick(svg, is_x, i * step);
 }
 
-/* Of each decade its beginning; in between also 2 and 5 when they are few. */
+/* Of each decade its beginning; below the chart also 2 and 5 when they are few. */
 static void put_growing_ticks(struct th_svg *svg, bool is_x)
 {
     const struct th_svg_axis *axis = is_x ? &svg->x : &svg->y;
-    bool is_short = axis->to / axis->from < 2000;
+    bool is_short = is_x && axis->to / axis->from < 2000;
 
     for (double decade = pow(10, floor(log10(axis->from))); decade <= axis->to; decade *= 10)
         for (unsigned i = 0; i < (is_short ? 3 : 1); i++) {
