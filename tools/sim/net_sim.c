@@ -12,7 +12,7 @@ static const uint8_t secret[TH_HASH_SECRET_BYTES] = "simulated net"; /* nobody a
 
 /* A datagram on its way. */
 struct flight {
-    struct th_heap_node due;
+    struct th_wheel_node due;
     struct th_sim_port *from;
     struct th_sim_port *again; /* who has taken it already and reads it later; else NULL */
     struct th_addr to;
@@ -146,13 +146,13 @@ static bool put_on_its_way(struct th_net_sim *net, struct flight flight, th_ms a
 {
     struct flight *made = th_mem_zalloc(1, sizeof *made);
 
-    if (made == NULL || th_heap_reserve(&net->flights) != TH_OK) {
+    if (made)
+        *made = flight;
+    if (made == NULL || th_wheel_put(&net->flights, &made->due, at) != TH_OK) {
         th_mem_free(made);
         th_mem_free(flight.batch);
         return false;
     }
-    *made = flight;
-    th_heap_set(&net->flights, &made->due, at);
     return true;
 }
 
@@ -278,7 +278,7 @@ void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct
 
 th_ms th_net_sim_next(const struct th_net_sim *net)
 {
-    return th_heap_next(&net->flights);
+    return th_wheel_next(&net->flights);
 }
 
 /* Who gets it, and what becomes of it. */
@@ -326,11 +326,11 @@ static bool land(struct th_net_sim *net, struct flight *flight, struct th_sim_ar
 
 bool th_net_sim_take(struct th_net_sim *net, struct th_sim_arrival *out)
 {
+    struct th_wheel_node *due;
     bool has_taken = false;
 
-    while (!has_taken && th_heap_next(&net->flights) <= net->now) {
-        struct flight *flight = TH_HEAP_OWNER(th_heap_first(&net->flights), struct flight, due);
-        th_heap_set(&net->flights, &flight->due, TH_NEVER);
+    while (!has_taken && (due = th_wheel_take(&net->flights, net->now)) != NULL) {
+        struct flight *flight = TH_HEAP_OWNER(due, struct flight, due);
         has_taken = land(net, flight, out);
         th_mem_free(flight);
     }
@@ -447,14 +447,14 @@ void th_net_sim_part(struct th_net_sim *net, unsigned a, unsigned b, unsigned pe
 void th_net_sim_clear(struct th_net_sim *net)
 {
     struct th_sim_port *port, *next;
+    struct th_wheel_node *due;
 
-    while (th_heap_first(&net->flights)) {
-        struct flight *flight = TH_HEAP_OWNER(th_heap_first(&net->flights), struct flight, due);
-        th_heap_set(&net->flights, &flight->due, TH_NEVER);
+    while ((due = th_wheel_take(&net->flights, TH_NEVER - 1)) != NULL) {
+        struct flight *flight = TH_HEAP_OWNER(due, struct flight, due);
         th_mem_free(flight->batch);
         th_mem_free(flight);
     }
-    th_heap_clear(&net->flights);
+    th_wheel_clear(&net->flights);
     HASH_ITER (by_ip, net->ports, port, next) {
         HASH_DELETE(by_ip, net->ports, port);
         th_nat_clear(&port->nat);

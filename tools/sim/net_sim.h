@@ -21,10 +21,10 @@
 #define TH_SIM_NET_SIM_H
 
 #include "switch/base/hash.h"
-#include "switch/base/heap.h"
 #include "switch/base/rng.h"
 #include "switch/net.h"
 #include "tools/sim/nat.h"
+#include "tools/sim/wheel.h"
 
 enum {
     TH_SIM_PORTS_MAX = 1 << 20,
@@ -107,7 +107,7 @@ struct th_net_sim {
 
     uint64_t pair_seed;
     struct th_rng rng;
-    struct th_heap flights;
+    struct th_wheel flights;
     struct th_sim_port *ports; /* by public address */
     unsigned count;
     uint32_t last_net; /* steps through all /24 */
