@@ -95,7 +95,7 @@ static void flood(struct th_sim *sim)
     struct th_sim_lookups meanwhile = {0};
 
     th_sim_settle(sim);
-    struct th_world_node *victim = world->node[world->count - 1];
+    struct th_world_node *victim = world->node[0]; /* whose address all know, and no NAT protects */
     sim->mark[victim->index] = 1;
     flood = (struct flood){.sim = sim, .victim = victim, .until = world->now + sim->length};
     for (unsigned i = 0; i < ADDRESSES; i++)
