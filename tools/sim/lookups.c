@@ -170,21 +170,22 @@ void th_sim_hunt(struct th_sim *sim, struct th_sim_lookups *lookups, uint64_t un
                  "%" PRIu64 " dials were made and %" PRIu64 " told", lookups->sent, lookups->told);
 }
 
-/* How many of a million may be missed besides: what is sent again four times is seldom lost, but a
- * dial has its time, and a small run its bad luck. */
-static uint64_t excused(const struct th_faults *faults)
+/* How many of so many may be missed besides: what is sent again four times is seldom lost, but a dial has
+ * its time, and a small run its bad luck. */
+static uint64_t excused(const struct th_faults *faults, uint64_t lookups)
 {
     uint64_t lost = faults->loss + faults->corrupt;
     bool is_rough = lost > 50 || faults->stall > 0 || faults->rate > 0 || faults->rtt > 500;
 
-    return is_rough ? 20000 + 100 * lost : 0;
+    return is_rough ? 1 + lookups * (20000 + 100 * lost) / MILLION : 0;
 }
 
 void th_sim_check_found(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
                         uint32_t per_million, double goal_percent)
 {
+    const struct th_faults *faults = &sim->world.options.faults; /* with what the scenario adds */
     uint64_t valid = lookups->told - lookups->lost, missed = valid - lookups->found;
-    uint64_t may_miss = valid * (MILLION - per_million + excused(&sim->plan.faults)) / MILLION;
+    uint64_t may_miss = valid * (MILLION - per_million) / MILLION + excused(faults, valid);
 
     if (valid > 0)
         th_sim_figure(sim, name, 100.0 * (double)lookups->found / (double)valid, goal_percent);
