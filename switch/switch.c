@@ -412,6 +412,11 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     th_switchboard_free(sw->board);
 }
 
+const struct th_switchboard *th_switch_machine(const void *state)
+{
+    return ((const struct carrier *)state)->board;
+}
+
 const struct th_server_ops th_switch_ops = {
     .name = "switch",
     .state_size = sizeof(struct carrier),

@@ -28,6 +28,10 @@ struct th_switch_config {
 
 extern const struct th_server_ops th_switch_ops;
 
+/* The machine in a switch's state, for who watches a host's turns (host_sim.h): from the end of its
+ * init until its terminate begins. Look, but change nothing. Thread: the switch's. */
+const struct th_switchboard *th_switch_machine(const void *state);
+
 /*
  * Call, body struct th_switch_open: makes the node known and opens a line when there is none.
  * Reply th_switch_msg_result: TH_OK (a line is up), TH_AGAIN (opens were sent: TH_EV_LINE_UP follows,

@@ -13,20 +13,23 @@
 #define CHECK "rest"
 
 enum {
-    LOOKED_AT_MAX = 1000, /* nodes whose tables are compared with all there are */
-    NODE_KIB_MAX = 256,   /* of memory, for each node that is up: all of the process, divided */
-    FIXED_KIB_MAX = 16384,
+    LOOKED_AT_MAX = 1000,  /* nodes whose tables are compared with all there are */
+    FIXED_KIB_MAX = 16384, /* of memory: all of the process is looked at */
+    PORT_KIB_MAX = 128,    /* for each node, liars too */
+    LINE_BYTES_MAX = 1536, /* for each that a node has to do with: bytes_per_line of thbench */
     LATE_MS = 1000,
     SKEW_MS_MAX = 60000 /* two clocks this wrong still accept each other's opens */
 };
 
 struct rest {
     struct th_sim *sim;
-    struct th_check_books routers; /* struct router by node */
+    struct th_check_books nodes; /* struct machines by node */
 };
 
-struct router {
-    const struct th_routing *machine; /* NULL: it does not run */
+/* NULL: it does not run. */
+struct machines {
+    const struct th_routing *router;
+    const struct th_switchboard *sw;
 };
 
 /* --- who runs --------------------------------------------------------------------------------------- */
@@ -34,26 +37,43 @@ struct router {
 static void on_turn(void *data, struct th_world_node *node, const struct th_host_sim_turn *turn)
 {
     struct rest *rest = data;
+    bool is_over = strcmp(turn->doing, "terminate") == 0;
+    struct machines *machines;
 
-    if (turn->ops != &th_router_ops)
+    if (turn->ops != &th_router_ops && turn->ops != &th_switch_ops)
         return;
-    struct router *router = th_check_book(&rest->routers, node->index, sizeof *router);
-    router->machine = strcmp(turn->doing, "terminate") == 0 ? NULL : th_router_machine(turn->state);
+    machines = th_check_book(&rest->nodes, node->index, sizeof *machines);
+    if (turn->ops == &th_router_ops)
+        machines->router = is_over ? NULL : th_router_machine(turn->state);
+    else
+        machines->sw = is_over ? NULL : th_switch_machine(turn->state);
 }
 
 static void on_down(void *data, struct th_world_node *node)
 {
     struct rest *rest = data;
+    struct machines *machines = th_check_book(&rest->nodes, node->index, sizeof *machines);
 
-    ((struct router *)th_check_book(&rest->routers, node->index, sizeof(struct router)))->machine =
-        NULL;
+    *machines = (struct machines){0};
 }
 
 static const struct th_routing *machine_of(const struct rest *rest, uint32_t index)
 {
-    const struct router *router = index < rest->routers.room ? rest->routers.of[index] : NULL;
+    const struct machines *machines = index < rest->nodes.room ? rest->nodes.of[index] : NULL;
 
-    return router ? router->machine : NULL;
+    return machines ? machines->router : NULL;
+}
+
+/* How many others a node has to do with. */
+static unsigned count_exchanges(const struct rest *rest, uint32_t index)
+{
+    const struct machines *machines = index < rest->nodes.room ? rest->nodes.of[index] : NULL;
+    struct th_switchboard_totals totals;
+
+    if (machines == NULL || machines->sw == NULL)
+        return 0;
+    th_switchboard_totals(machines->sw, &totals);
+    return totals.exchanges;
 }
 
 /* --- rule 1 ----------------------------------------------------------------------------------------- */
@@ -151,14 +171,19 @@ static void check_timers(struct rest *rest, const struct th_world_node *node)
 
 static void check_memory(struct rest *rest)
 {
+    const struct th_world *world = &rest->sim->world;
     uint64_t kib = (uint64_t)mallinfo2().uordblks / 1024;
-    uint64_t most =
-        FIXED_KIB_MAX + (uint64_t)NODE_KIB_MAX * rest->sim->world.net.count; /* liars too */
+    uint64_t lines = 0, most;
 
+    for (unsigned i = 0; i < world->count; i++)
+        lines += count_exchanges(rest, i);
+    most =
+        FIXED_KIB_MAX + (uint64_t)PORT_KIB_MAX * world->net.count + lines * LINE_BYTES_MAX / 1024;
     if (!th_check_holds(rest->sim, kib <= most))
         th_check_fail(rest->sim, NULL, CHECK,
-                      "%u nodes take %" PRIu64 " KiB, %" PRIu64 " were expected at most",
-                      rest->sim->world.count, kib, most);
+                      "%u nodes with %" PRIu64 " lines take %" PRIu64 " KiB, %" PRIu64
+                      " were expected at most",
+                      world->count, lines, kib, most);
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */
@@ -189,7 +214,7 @@ static void end(void *data)
 {
     struct rest *rest = data;
 
-    th_check_books_clear(&rest->routers);
+    th_check_books_clear(&rest->nodes);
     th_mem_free(rest);
 }
 
