@@ -105,7 +105,8 @@ bool th_swarm_child_is_over(struct th_swarm_child *child)
     if (child->from >= 0)
         return false;
     TH_CHECK(waitpid(child->pid, &status, 0) == child->pid); /* it has closed stderr: it ends */
-    child->has_failed = !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
+    /* Late is late, also when it came to its end before it could be killed. */
+    child->has_failed = child->is_late || !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
     if (child->is_late)
         snprintf(child->sign, sizeof child->sign, "takes too long");
     else if (WIFSIGNALED(status))
