@@ -284,9 +284,14 @@ static inline void th_run_wished(struct th_slot *owner, const struct th_run_wish
 
 /* --- spawn.c --- */
 
-/* th_spawn by a supervisor: parent is its pid, restarts how often the name was restarted. */
+/*
+ * th_spawn by a supervisor: parent is its pid, restarts how often the name was restarted. The server has
+ * its pid and mailbox, but takes no turn before th_run_begin, which must follow: so whoever watches it
+ * by then hears how it ended, however soon.
+ */
 TH_MUST enum th_err th_run_spawn(struct th_host *host, const struct th_server_spec *spec,
                                  th_pid parent, unsigned restarts, th_pid *pid);
+void th_run_begin(struct th_host *host, th_pid pid);
 
 /* Takes a server that ended out of the names and the list of the living; then gives its slot back. */
 void th_run_slot_bury(struct th_slot *slot, enum th_err why);

@@ -187,16 +187,23 @@ enum th_err th_run_spawn(struct th_host *host, const struct th_server_spec *spec
     }
     th_run_unlock(&host->lock);
 
-    if (err == TH_OK)
-        th_run_ready(slot);
-    else
+    if (err != TH_OK)
         th_mem_free(state);
     return err;
 }
 
+void th_run_begin(struct th_host *host, th_pid pid)
+{
+    th_run_ready(th_run_slot(host, pid));
+}
+
 enum th_err th_spawn(struct th_host *host, const struct th_server_spec *spec, th_pid *pid)
 {
-    return th_run_spawn(host, spec, 0, 0, pid);
+    enum th_err err = th_run_spawn(host, spec, 0, 0, pid);
+
+    if (err == TH_OK)
+        th_run_begin(host, *pid);
+    return err;
 }
 
 /* --- end --- */

@@ -162,7 +162,8 @@ static enum th_err not_spawned(struct supervisor *s, const struct th_self *self,
 static enum th_err on_started(void *state, const struct th_self *self, void *ctx, enum th_err why,
                               struct th_msg *reply);
 
-/* Spawns, watches and asks to be told of the init; all or nothing. */
+/* Spawns, watches and asks to be told of the init, and only then lets it begin; all or nothing. A child
+ * that ends before it is watched would be told as gone, and not why. */
 static enum th_err spawn_kid(const struct th_self *self, struct kid *kid)
 {
     struct th_msg started = {.kind = &th_run_started_msg};
@@ -182,6 +183,7 @@ static enum th_err spawn_kid(const struct th_self *self, struct kid *kid)
         th_stop(self->host, kid->pid, TH_SHUTDOWN);
         kid->state = KID_ABSENT;
     }
+    th_run_begin(self->host, kid->pid);
     return err;
 }
 
