@@ -119,12 +119,14 @@ static enum th_err read_more(struct th_ctl *ctl, int64_t until)
     struct pollfd wait = {.fd = ctl->fd, .events = POLLIN};
 
     if (ctl->in_room - ctl->in_len < READ_BYTES) {
-        char *in = th_mem_resize(ctl->in, ctl->in_len + 2 * READ_BYTES, 1);
+        size_t room =
+            2 * (ctl->in_room + READ_BYTES); /* twice, so that a long answer is not copied often */
+        char *in = th_mem_resize(ctl->in, room, 1);
 
         if (in == NULL)
             return TH_NO_MEMORY;
         ctl->in = in;
-        ctl->in_room = ctl->in_len + 2 * READ_BYTES;
+        ctl->in_room = room;
     }
     int ready = poll(&wait, 1, left > 0 ? (int)left : 0);
     if (ready == 0)
