@@ -148,9 +148,12 @@ def filters_leave_only_what_fits_them_all():
     with Mesh() as mesh:
         seed, node, other = three(mesh)
         prefix = other.hashname[:12]
+        # A seek names the bytes that it shares with who is asked, and one more.
+        shared = len(os.path.commonprefix([node.hashname, other.hashname])) // 2
+        asked_for = node.hashname[: 2 * (shared + 1)]
         with watch(mesh, node, "--type", "path", "--peer", prefix) as of_path, watch(
             mesh, node, "--kind", "packet", "--has", "see"
-        ) as with_see, watch(mesh, other, "--is", "seek=" + node.hashname[:2], "--kind", "opened") as exact, watch(
+        ) as with_see, watch(mesh, other, "--is", "seek=" + asked_for, "--kind", "opened") as exact, watch(
             mesh, node, "--is", "end=true", "--type", "seek", "--type", "path"
         ) as with_end:
             for stream in (of_path, with_end):
