@@ -156,6 +156,8 @@ static void message_to_nobody_or_a_dead_server_is_refused_and_dropped(void **sta
     struct stage *stage = *state;
     struct probe probe = {0};
     th_pid pid = stage_spawn(stage, &probe);
+    assert_int_equal(th_suspend(stage->host, pid, 60000),
+                     TH_OK); /* else it may be faster than us */
     assert_int_equal(th_post(stage->host, pid, probe_number(1)), TH_OK); /* waits when it ends */
     th_stop(stage->host, pid, TH_OK);
     stage_run(stage, 1);
