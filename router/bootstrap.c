@@ -209,7 +209,10 @@ static struct th_seed seed_of(const struct th_hashname *id, const struct th_part
 
 static struct th_seed peer_of(const struct th_ev_line *line)
 {
-    return seed_of(&line->id, &line->parts, &line->key, line->has_addr ? &line->addr : NULL);
+    struct th_parts parts;
+
+    th_ev_line_parts(line, &parts);
+    return seed_of(&line->id, &parts, &line->key, line->has_addr ? &line->addr : NULL);
 }
 
 static enum th_err on_event(struct bootstrap *b, const struct th_self *self,

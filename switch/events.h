@@ -43,12 +43,14 @@ static inline uint64_t th_topic(enum th_channel_type type, bool is_ours)
     return 1ull << (2 * (unsigned)type + (is_ours ? 1 : 0));
 }
 
+/* One is kept for each line. Other parts than the one that follows from csid and key lie behind it in
+ * the same memory: read them with th_ev_line_parts. */
 struct th_ev_line {
-    struct th_hashname id;
-    struct th_parts parts;
+    struct th_hashname id;    /* first: the key of the fact, as in struct th_ev_link */
     struct th_public_key key; /* static, of csid */
     uint8_t csid;
-    bool has_addr; /* false: nothing is known of where it is (a relay) */
+    uint8_t part_count; /* behind it; 0: one, which follows from csid and key */
+    bool has_addr;      /* false: nothing is known of where it is (a relay) */
     struct th_addr addr;
     th_ms up_at; /* when it came up; 0 of LINE_DOWN */
     enum th_err
@@ -114,6 +116,14 @@ const struct th_ev_link *th_ev_link_of(const struct th_event *event);
 const struct th_ev_dialed *th_ev_dialed_of(const struct th_event *event);
 const struct th_ev_state *th_ev_state_of(const struct th_event *event);
 const struct th_name_change *th_ev_server_of(const struct th_event *event);
+
+/* All parts of the hashname of a line. */
+void th_ev_line_parts(const struct th_ev_line *line, struct th_parts *parts);
+
+/* Makes the event of a line; line->part_count is filled.
+ * parts  of its hashname. Returns NULL without memory. */
+TH_MUST struct th_event *th_ev_line_new(enum th_ev_kind kind, struct th_ev_line *line,
+                                        const struct th_parts *parts);
 
 /*
  * Makes an event with a copy of body (size bytes); for the small bodies above. `why` of a LINE_UP or

@@ -39,18 +39,17 @@ static void announce(struct carrier *sw, const struct th_self *self, struct th_e
 static void announce_line(struct carrier *sw, const struct th_self *self, enum th_ev_kind kind,
                           const struct th_line_look *look, enum th_err why)
 {
-    const struct th_ev_line line = {.id = look->id,
-                                    .parts = look->parts,
-                                    .key = look->key,
-                                    .csid = look->csid,
-                                    .has_addr = look->has_addr,
-                                    .addr = look->addr,
-                                    .up_at = look->is_up ? self->now.mono - look->up_ms : 0,
-                                    .why = why};
+    struct th_ev_line line = {.id = look->id,
+                              .key = look->key,
+                              .csid = look->csid,
+                              .has_addr = look->has_addr,
+                              .addr = look->addr,
+                              .up_at = look->is_up ? self->now.mono - look->up_ms : 0,
+                              .why = why};
 
     if (sw->events == 0)
         return;
-    struct th_event *event = th_ev_new(kind, &line, sizeof line);
+    struct th_event *event = th_ev_line_new(kind, &line, &look->parts);
     enum th_err err = event ? th_announce(&sw->announcer, self, sw->events, event) : TH_NO_MEMORY;
     if (err != TH_OK && err != TH_GONE) /* that comes as a down message too */
         sw->failed = err;

@@ -14,11 +14,11 @@ void th_announcer_clear(struct th_announcer *announcer)
 }
 
 /* Forgets what waits of the same fact: it is said anew. */
-static void forget_same(struct th_announcer *announcer, const struct th_fact *fact)
+static void forget_same(struct th_announcer *announcer, const struct th_event *event)
 {
     struct th_fact_event *before = NULL, *made = announcer->first;
 
-    while (made && !th_fact_is_same(&made->fact, fact)) {
+    while (made && !th_fact_is_same(&made->event, event)) {
         before = made;
         made = made->next;
     }
@@ -70,7 +70,7 @@ enum th_err th_announce(struct th_announcer *announcer, const struct th_self *se
 {
     struct th_fact_event *made = th_run_fact_of(event);
 
-    forget_same(announcer, &made->fact);
+    forget_same(announcer, event);
     if (announcer->count >= TH_ANNOUNCER_WAITING_MAX) {
         th_event_release(event);
         return TH_LIMIT;

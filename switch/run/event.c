@@ -210,6 +210,14 @@ bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager
     return err == TH_OK;
 }
 
+void th_run_sub_miss(struct th_host *host, struct th_sub *sub)
+{
+    if (sub->stream)
+        th_run_stream_miss(sub->stream);
+    else
+        note_missed(th_run_slot(host, sub->owner), sub, true);
+}
+
 /* --- the owner's side --- */
 
 static struct th_subscribed *find(const struct th_slot *owner, th_pid manager)

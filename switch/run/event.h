@@ -24,7 +24,7 @@
 
 enum { TH_SUBSCRIPTIONS_MAX = 1024 }; /* of one manager; more are answered TH_LIMIT */
 
-struct th_fact;
+struct th_fact_kind;
 
 struct th_interest {
     uint64_t kinds;
@@ -33,15 +33,15 @@ struct th_interest {
 
 /* Immutable once notified; shared by count. Read it from a th_event_msg with th_event_of. */
 struct th_event {
-    uint64_t seq;               /* of this manager, rising by 1; filled by the manager */
-    uint64_t kind;              /* one bit */
-    uint64_t topic;             /* one bit, or 0 */
-    bool is_state;              /* losing it must be told */
-    bool is_over;               /* of a fact: it is so no more */
-    const struct th_fact *fact; /* fact.h: of what it tells; NULL: of nothing that is kept */
-    void *body;                 /* what the announcer put there */
+    uint64_t seq;                    /* of this manager, rising by 1; filled by the manager */
+    uint64_t kind;                   /* one bit */
+    uint64_t topic;                  /* one bit, or 0 */
+    const struct th_fact_kind *fact; /* fact.h: of what it tells; NULL: of nothing that is kept */
+    void *body;                      /* what the announcer put there */
     void (*drop)(void *body);
     atomic_uint holders;
+    bool is_state; /* losing it must be told */
+    bool is_over;  /* of a fact: it is so no more */
 };
 
 extern const struct th_msg_kind th_event_msg;

@@ -331,17 +331,42 @@ static void tell_facts(const struct manager *manager, const struct th_self *self
         th_run_answer_error(self->host, th_from_of(msg), TH_NO_MEMORY);
 }
 
+/* There is no memory for an event: who wants its kind has missed one, and asks for the facts. */
+static void tell_missed(struct manager *manager, struct th_host *host, uint64_t kind)
+{
+    for (unsigned i = 0; i < manager->count; i++) {
+        struct row *row = &manager->rows[i];
+        if ((row->interest.kinds & kind) == 0 || atomic_load(&row->sub->is_closed))
+            continue;
+        row->dropped++;
+        th_run_sub_miss(host, row->sub);
+    }
+}
+
+static void tell_end(struct manager *manager, const struct th_self *self,
+                     struct th_fact_event *ended)
+{
+    struct th_event *end = th_run_fact_end_new(ended);
+
+    if (end) {
+        tell(manager, self->host, self->pid, end, NULL);
+        th_event_release(end);
+    } else {
+        manager->seq++;
+        tell_missed(manager, self->host, ended->event.fact->end_kind);
+    }
+    th_event_release(&ended->event);
+}
+
 /* A subscriber has ended, or an announcer. */
 static void on_down(struct manager *manager, const struct th_self *self, th_pid pid)
 {
-    struct th_event *end;
+    struct th_fact_event *ended;
 
     sweep(manager, self, pid);
     th_run_keep_on_down(&manager->keep, self, pid);
-    while ((end = th_run_keep_take_ended(&manager->keep)) != NULL) {
-        tell(manager, self->host, self->pid, end, NULL);
-        th_event_release(end);
-    }
+    while ((ended = th_run_keep_take_ended(&manager->keep)) != NULL)
+        tell_end(manager, self, ended);
 }
 
 /* --- the server --- */

@@ -50,6 +50,10 @@ void th_run_sub_release(struct th_sub *sub); /* no lock held */
 TH_MUST bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
                                 struct th_event *event, struct th_round *round);
 
+/* Has the owner told that it missed a state event, of which there is none to forward.
+ * Thread: the manager's, no lock held. */
+void th_run_sub_miss(struct th_host *host, struct th_sub *sub);
+
 /* Gives back so many holds. No lock held. */
 void th_run_event_release(struct th_event *event, unsigned holds);
 

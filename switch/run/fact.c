@@ -17,55 +17,67 @@ static void drop_facts(void *body)
 const struct th_msg_kind th_facts_ask_msg = {"event.facts", th_mem_free};
 const struct th_msg_kind th_facts_msg = {"event.facts", drop_facts};
 
-static struct th_event event_of(const struct th_fact_event *made, uint64_t kind, bool is_over)
+/* With room for a body of its own. */
+static struct th_fact_event *make(uint64_t kind, const struct th_fact_kind *fact, bool is_over,
+                                  size_t size)
 {
-    return (struct th_event){
-        .kind = kind, .is_state = true, .is_over = is_over, .fact = &made->fact};
+    struct th_fact_event *made = th_mem_zalloc(1, sizeof *made + size);
+
+    if (made == NULL)
+        return NULL;
+    made->event = (struct th_event){
+        .kind = kind, .is_state = true, .is_over = is_over, .fact = fact, .body = made->body};
+    atomic_init(&made->event.holders, 1);
+    return made;
 }
 
-struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact *fact, bool is_over,
-                                   void *body, void (*drop)(void *body))
+struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact, bool is_over,
+                                   const void *body, size_t size)
 {
-    struct th_fact_event *made = th_mem_zalloc(1, sizeof *made);
+    struct th_fact_event *made = make(kind, fact, is_over, size);
 
-    TH_CHECK(fact->key_len <= TH_FACT_KEY_MAX);
-    if (made == NULL) {
-        if (body && drop)
-            drop(body);
+    TH_CHECK(fact->key_len <= TH_FACT_KEY_MAX && fact->key_len <= size);
+    if (made == NULL)
         return NULL;
-    }
-    made->fact = *fact;
-    made->event = event_of(made, kind, is_over);
-    made->event.body = body;
-    made->event.drop = drop;
-    atomic_init(&made->event.holders, 1);
-    made->end = event_of(made, fact->end_kind, true);
-    made->end.body = body;
-    atomic_init(&made->end.holders, 0);
+    memcpy(made->body, body, size);
     return &made->event;
 }
 
 struct th_fact_event *th_run_fact_of(const struct th_event *event)
 {
+    TH_CHECK(event->fact != NULL);
     /* Only what the event says is const for those who read it. */
-    return TH_HEAP_OWNER((void *)(uintptr_t)event->fact, struct th_fact_event, fact);
+    return TH_HEAP_OWNER((void *)(uintptr_t)event, struct th_fact_event, event);
+}
+
+/* The body of an end, which is that of the event that said that it is so. */
+static void let_go(void *body)
+{
+    th_event_release(&TH_HEAP_OWNER(body, struct th_fact_event, body)->event);
+}
+
+struct th_event *th_run_fact_end_new(struct th_fact_event *made)
+{
+    const struct th_fact_kind *fact = made->event.fact;
+    struct th_fact_event *end = make(fact->end_kind, fact, true, 0);
+
+    if (end == NULL)
+        return NULL;
+    th_event_hold(&made->event);
+    end->event.body = made->body;
+    end->event.drop = let_go;
+    return &end->event;
 }
 
 void th_run_fact_event_free(struct th_event *event)
 {
-    struct th_fact_event *made = th_run_fact_of(event);
-
-    if (event == &made->end) {
-        th_event_release(&made->event);
-        return;
-    }
-    if (event->body && event->drop)
+    if (event->drop)
         event->drop(event->body);
-    th_mem_free(made);
+    th_mem_free(th_run_fact_of(event));
 }
 
-bool th_fact_is_same(const struct th_fact *a, const struct th_fact *b)
+bool th_fact_is_same(const struct th_event *a, const struct th_event *b)
 {
-    return a->kind == b->kind && a->key_len == b->key_len &&
-           memcmp(a->key, b->key, a->key_len) == 0;
+    return a->fact->kind == b->fact->kind && a->fact->key_len == b->fact->key_len &&
+           memcmp(a->body, b->body, a->fact->key_len) == 0;
 }

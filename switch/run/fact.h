@@ -26,29 +26,30 @@ enum {
         16384 /* of one manager, some 4 MiB; what finds no room makes answers not whole */
 };
 
-/* Kind and key name it; the rest is of the event that says so. */
-struct th_fact {
+/* What facts of one kind have in common: a constant of who announces them. Kind and key name a fact;
+ * the rest is of the event that says so. */
+struct th_fact_kind {
     uint64_t kind;     /* one bit of th_interest.kinds; not always the event's own: a change is of
                           what is changed */
     uint64_t end_kind; /* of the event that says that its announcer has ended, and the fact with it;
-                          0: the fact outlives its announcer. Not looked at when it is over */
-    unsigned key_len;
-    uint8_t key[TH_FACT_KEY_MAX];
+                          0: the fact outlives its announcer */
+    unsigned key_len;  /* bytes, at most TH_FACT_KEY_MAX; the body begins with the key */
 };
 
 /*
  * Makes an event that says something of a fact, with one holder. It is a state event without topic.
  *
  * kind     of the event, one bit.
- * fact     copied.
+ * fact     borrowed for ever.
  * is_over  it is so no more (whoever said that it was); false: it is so, with this body.
- * body     given, also on failure; drop frees it (NULL: nothing to free).
+ * body     copied: size bytes, which begin with the key.
  * Returns NULL without memory.
  */
-TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact *fact, bool is_over,
-                                           void *body, void (*drop)(void *body));
+TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact,
+                                           bool is_over, const void *body, size_t size);
 
-bool th_fact_is_same(const struct th_fact *a, const struct th_fact *b);
+/* True when both tell of the same fact. */
+bool th_fact_is_same(const struct th_event *a, const struct th_event *b);
 
 /* The answer: what is so. */
 struct th_facts {

@@ -9,13 +9,6 @@ struct source {
     bool has_left_out; /* some of its facts found no room */
 };
 
-struct th_kept {
-    struct th_index_node by_hash;
-    struct th_kept *previous, *next;
-    struct th_fact_event *made; /* held */
-    struct source *source;      /* NULL: no server, or one that it outlives */
-};
-
 /* --- announcers --- */
 
 static struct source *find_source(const struct th_fact_keep *keep, th_pid pid)
@@ -51,40 +44,35 @@ void th_run_keep_admit(struct th_fact_keep *keep, const struct th_self *self, th
 
 /* --- facts --- */
 
-static uint64_t hash_of(const struct th_fact_keep *keep, const struct th_fact *fact)
+static uint64_t hash_of(const struct th_fact_keep *keep, const struct th_event *event)
 {
+    const struct th_fact_kind *fact = event->fact;
     uint8_t bytes[sizeof fact->kind + TH_FACT_KEY_MAX];
 
     memcpy(bytes, &fact->kind, sizeof fact->kind);
-    memcpy(bytes + sizeof fact->kind, fact->key, fact->key_len);
+    memcpy(bytes + sizeof fact->kind, event->body, fact->key_len);
     return th_hash(keep->secret, bytes, sizeof fact->kind + fact->key_len);
 }
 
-static struct th_kept *find(const struct th_fact_keep *keep, const struct th_fact *fact,
-                            uint64_t hash)
+static struct th_fact_event *find(const struct th_fact_keep *keep, const struct th_event *event,
+                                  uint64_t hash)
 {
     struct th_index_node *node = th_run_index_find(&keep->index, hash);
 
     for (; node; node = th_run_index_next(node)) {
-        struct th_kept *kept = TH_HEAP_OWNER(node, struct th_kept, by_hash);
-        if (th_fact_is_same(&kept->made->fact, fact))
+        struct th_fact_event *kept = TH_HEAP_OWNER(node, struct th_fact_event, by_hash);
+        if (th_fact_is_same(&kept->event, event))
             return kept;
     }
     return NULL;
 }
 
-static void take_out(struct th_fact_keep *keep, struct th_kept *kept)
+static void take_out(struct th_fact_keep *keep, struct th_fact_event *kept)
 {
-    *(kept->previous ? &kept->previous->next : &keep->first) = kept->next;
-    *(kept->next ? &kept->next->previous : &keep->last) = kept->previous;
+    *(kept->older ? &kept->older->newer : &keep->first) = kept->newer;
+    *(kept->newer ? &kept->newer->older : &keep->last) = kept->older;
     th_run_index_remove(&keep->index, &kept->by_hash);
     keep->count--;
-}
-
-static void forget(struct th_kept *kept)
-{
-    th_event_release(&kept->made->event);
-    th_mem_free(kept);
 }
 
 static void leave_out(struct th_fact_keep *keep, struct source *source)
@@ -98,60 +86,49 @@ static void leave_out(struct th_fact_keep *keep, struct source *source)
     }
 }
 
-/* A fact that was not so before; NULL when there is no room for it. */
-static struct th_kept *add(struct th_fact_keep *keep, uint64_t hash)
+/* Puts it behind `older` (NULL: first). False when there is no room. */
+static bool put_in(struct th_fact_keep *keep, struct th_fact_event *made,
+                   struct th_fact_event *older, uint64_t hash)
 {
-    struct th_kept *kept = keep->count < TH_FACTS_MAX ? th_mem_zalloc(1, sizeof *kept) : NULL;
-
-    if (kept == NULL)
-        return NULL;
-    if (th_run_index_add(&keep->index, &kept->by_hash, hash) != TH_OK) {
-        th_mem_free(kept);
-        return NULL;
-    }
-    kept->previous = keep->last;
-    *(keep->last ? &keep->last->next : &keep->first) = kept;
-    keep->last = kept;
+    if (keep->count >= TH_FACTS_MAX ||
+        th_run_index_add(&keep->index, &made->by_hash, hash) != TH_OK)
+        return false;
+    made->older = older;
+    made->newer = older ? older->newer : keep->first;
+    *(older ? &older->newer : &keep->first) = made;
+    *(made->newer ? &made->newer->older : &keep->last) = made;
     keep->count++;
-    return kept;
+    th_event_hold(&made->event);
+    return true;
 }
 
-/* Of an announcer whose end would not be heard nothing is kept. */
-static void keep_it(struct th_fact_keep *keep, struct th_fact_event *made, struct th_kept *kept,
-                    uint64_t hash)
+/* Keeps what is said; it takes the place of what was said of the same before (NULL: nothing). Of an
+ * announcer whose end would not be heard nothing is kept. */
+static void keep_it(struct th_fact_keep *keep, struct th_fact_event *made,
+                    struct th_fact_event *before, uint64_t hash)
 {
     struct source *source = find_source(keep, made->announcer);
     bool is_watched = made->announcer == 0 || source != NULL;
+    struct th_fact_event *older = before ? before->older : keep->last;
 
-    if (kept && !is_watched) {
-        take_out(keep, kept);
-        forget(kept);
-        kept = NULL;
-    }
-    if (kept == NULL && is_watched)
-        kept = add(keep, hash);
-    if (kept == NULL) {
+    if (before)
+        take_out(keep, before);
+    if (!is_watched || !put_in(keep, made, older, hash))
         leave_out(keep, source);
-        return;
-    }
-    th_event_hold(&made->event);
-    if (kept->made)
-        th_event_release(&kept->made->event);
-    kept->made = made;
-    kept->source = source;
+    if (before)
+        th_event_release(&before->event);
 }
 
 void th_run_keep_note(struct th_fact_keep *keep, struct th_event *event)
 {
-    struct th_fact_event *made = th_run_fact_of(event);
-    uint64_t hash = hash_of(keep, &made->fact);
-    struct th_kept *kept = find(keep, &made->fact, hash);
+    uint64_t hash = hash_of(keep, event);
+    struct th_fact_event *kept = find(keep, event, hash);
 
     if (!event->is_over) {
-        keep_it(keep, made, kept, hash);
+        keep_it(keep, th_run_fact_of(event), kept, hash);
     } else if (kept) {
         take_out(keep, kept);
-        forget(kept);
+        th_event_release(&kept->event);
     }
 }
 
@@ -160,21 +137,21 @@ void th_run_keep_note(struct th_fact_keep *keep, struct th_event *event)
 void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, th_pid announcer)
 {
     struct source *source = find_source(keep, announcer);
-    struct th_kept **ended = &keep->ended;
+    struct th_fact_event **ended = &keep->ended;
 
     if (source == NULL)
         return;
-    for (struct th_kept *kept = keep->first, *next; kept; kept = next) {
-        next = kept->next;
-        if (kept->source != source)
+    for (struct th_fact_event *kept = keep->first, *next; kept; kept = next) {
+        next = kept->newer;
+        if (kept->announcer != announcer)
             continue;
-        kept->source = NULL;
-        if (kept->made->fact.end_kind == 0)
+        kept->announcer = 0;
+        if (kept->event.fact->end_kind == 0)
             continue;
         take_out(keep, kept);
-        kept->next = NULL;
+        kept->newer = NULL;
         *ended = kept;
-        ended = &kept->next;
+        ended = &kept->newer;
     }
     keep->left_out_now -= source->has_left_out;
     th_run_index_remove(&keep->sources, &source->by_pid);
@@ -182,19 +159,13 @@ void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, 
     th_mem_free(source);
 }
 
-struct th_event *th_run_keep_take_ended(struct th_fact_keep *keep)
+struct th_fact_event *th_run_keep_take_ended(struct th_fact_keep *keep)
 {
-    struct th_kept *kept = keep->ended;
-    struct th_event *end;
+    struct th_fact_event *ended = keep->ended;
 
-    if (kept == NULL)
-        return NULL;
-    keep->ended = kept->next;
-    end = &kept->made->end;
-    TH_CHECK(atomic_load(&end->holders) == 0); /* a fact is kept by one manager, and ends once */
-    atomic_store(&end->holders, 1); /* whose hold of the event is the one that was kept */
-    th_mem_free(kept);
-    return end;
+    if (ended)
+        keep->ended = ended->newer;
+    return ended;
 }
 
 /* --- the answer --- */
@@ -204,19 +175,19 @@ struct th_facts *th_run_keep_read(const struct th_fact_keep *keep, uint64_t kind
     struct th_facts *facts;
     unsigned count = 0;
 
-    for (const struct th_kept *kept = keep->first; kept; kept = kept->next)
-        count += (kept->made->fact.kind & kinds) != 0;
+    for (const struct th_fact_event *kept = keep->first; kept; kept = kept->newer)
+        count += (kept->event.fact->kind & kinds) != 0;
     facts = th_mem_zalloc(1, sizeof *facts + count * sizeof(struct th_event *));
     if (facts == NULL)
         return NULL;
     facts->seq = seq;
     facts->is_whole = keep->left_out_now == 0 && !keep->is_incomplete_for_good;
     facts->left_out = keep->left_out;
-    for (const struct th_kept *kept = keep->first; kept; kept = kept->next) {
-        if ((kept->made->fact.kind & kinds) == 0)
+    for (struct th_fact_event *kept = keep->first; kept; kept = kept->newer) {
+        if ((kept->event.fact->kind & kinds) == 0)
             continue;
-        facts->event[facts->count++] = &kept->made->event;
-        th_event_hold(&kept->made->event);
+        facts->event[facts->count++] = &kept->event;
+        th_event_hold(&kept->event);
     }
     return facts;
 }
@@ -225,9 +196,9 @@ void th_run_keep_clear(struct th_fact_keep *keep)
 {
     struct th_index_node *node;
 
-    for (struct th_kept *kept = keep->first, *next; kept; kept = next) {
-        next = kept->next;
-        forget(kept);
+    for (struct th_fact_event *kept = keep->first, *next; kept; kept = next) {
+        next = kept->newer;
+        th_event_release(&kept->event);
     }
     while ((node = th_run_index_take(&keep->sources)) != NULL)
         th_mem_free(TH_HEAP_OWNER(node, struct source, by_pid));

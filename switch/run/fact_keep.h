@@ -16,30 +16,36 @@
 #include "switch/run/index.h"
 #include "switch/run/server.h"
 
-/* An event that says something of a fact, and the one that may have to say that it is over: made
- * beforehand, so that it needs no memory. It holds the first, whose body it shares. */
+/* An event that says something of a fact, and its place among those that are kept: there are many. */
 struct th_fact_event {
     struct th_event event;
-    struct th_event end;
-    struct th_fact fact;
-    th_pid announcer;           /* filled by th_notify; 0: no server */
+    th_pid announcer;           /* filled by th_notify; 0: no server, or one that it outlives */
     struct th_fact_event *next; /* while it waits with its announcer */
+
+    /* While it is kept: the manager's. */
+    struct th_index_node by_hash;
+    struct th_fact_event *older, *newer;
+
+    _Alignas(uint64_t) uint8_t body[];
 };
 
+/* event: of a fact. */
 struct th_fact_event *th_run_fact_of(const struct th_event *event);
 
-/* The last holder has let go of either of the two. */
-void th_run_fact_event_free(struct th_event *event);
+/* Makes the event that says that the fact is over because its announcer ended. It shares the body.
+ * Returns NULL without memory. */
+TH_MUST struct th_event *th_run_fact_end_new(struct th_fact_event *made);
 
-struct th_kept;
+/* The last holder has let go. */
+void th_run_fact_event_free(struct th_event *event);
 
 /* A zeroed one is empty and holds no memory. */
 struct th_fact_keep {
     uint8_t secret[TH_HASH_SECRET_BYTES];
     struct th_index index;   /* of what is kept, by hash of kind and key */
     struct th_index sources; /* announcers, by pid */
-    struct th_kept *first, *last;
-    struct th_kept *ended; /* of an announcer that has ended; to be taken */
+    struct th_fact_event *first, *last;
+    struct th_fact_event *ended; /* of an announcer that has ended; to be taken */
     unsigned count;
     uint64_t left_out;
     unsigned left_out_now;       /* announcers that live and of whose facts some are left out */
@@ -56,12 +62,12 @@ void th_run_keep_admit(struct th_fact_keep *keep, const struct th_self *self, th
 /* Remembers what an event says. event: of a fact. */
 void th_run_keep_note(struct th_fact_keep *keep, struct th_event *event);
 
-/* An announcer has ended: its facts are no longer kept; th_run_keep_take_ended gives their ends. */
+/* An announcer has ended: its facts are no longer kept, but th_run_keep_take_ended gives them. */
 void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, th_pid announcer);
 
-/* The next event that says that a fact of an announcer that ended is over; NULL: that was all.
- * The caller gives it back with th_event_release. */
-TH_MUST struct th_event *th_run_keep_take_ended(struct th_fact_keep *keep);
+/* The next fact whose announcer has ended; NULL: that was all. The caller gives it back with
+ * th_event_release. */
+TH_MUST struct th_fact_event *th_run_keep_take_ended(struct th_fact_keep *keep);
 
 /* What is so, of these kinds. NULL without memory. */
 TH_MUST struct th_facts *th_run_keep_read(const struct th_fact_keep *keep, uint64_t kinds,

@@ -165,6 +165,21 @@ bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event)
     return has_room;
 }
 
+void th_run_stream_miss(struct th_event_stream *stream)
+{
+    bool is_open;
+
+    th_run_lock(&stream->lock);
+    is_open = stream->why == TH_OK;
+    if (is_open) {
+        stream->lagged++;
+        note_has_some(stream);
+    }
+    th_run_unlock(&stream->lock);
+    if (is_open)
+        wake(stream);
+}
+
 static void finish(struct th_event_stream *stream, enum th_err why)
 {
     bool is_first;

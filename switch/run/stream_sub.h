@@ -13,6 +13,9 @@
  * Thread: the manager's, no lock held. */
 TH_MUST bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event);
 
+/* Counts an event that is missing here. Thread: the manager's, no lock held. */
+void th_run_stream_miss(struct th_event_stream *stream);
+
 /* Nothing more will come: the manager ends. Thread: the manager's, no lock held. */
 void th_run_stream_close(struct th_event_stream *stream);
 

@@ -57,10 +57,10 @@ static enum th_err announcer_init(void *state, const struct th_self *self, void 
 static struct th_event *make_fact(struct announcer *a, uint8_t key, uint64_t value)
 {
     struct body body = {a->who, key, value};
-    struct th_fact fact = {.kind = SO, .end_kind = OVER, .key_len = 2, .key = {a->who, key}};
+    static const struct th_fact_kind fact = {SO, OVER, .key_len = 2}; /* who and key */
     uint64_t kind = value == 0 ? OVER : a->truth.value[a->who][key] ? CHANGED : SO;
 
-    return th_fact_event_new(kind, &fact, value == 0, th_mem_copy(&body, sizeof body), th_mem_free);
+    return th_fact_event_new(kind, &fact, value == 0, &body, sizeof body);
 }
 
 /* Says something new of any fact, or makes noise. */

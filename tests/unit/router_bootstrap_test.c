@@ -46,7 +46,7 @@ static struct th_hashname id_of(uint8_t n)
 
 static void announce_line(struct world *w, enum th_ev_kind kind, uint8_t n)
 {
-    struct th_ev_line line = {.id = id_of(n), .parts.count = 1, .csid = TH_CS3A, .has_addr = true};
+    struct th_ev_line line = {.id = id_of(n), .csid = TH_CS3A, .has_addr = true};
 
     line.addr = (struct th_addr){.ip = {10, 0, 0, n}, .port = 1, .family = TH_FAMILY_IPV4};
     assert_int_equal(th_ev_announce(w->host, w->events, kind, &line, sizeof line), TH_OK);
