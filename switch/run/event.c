@@ -37,42 +37,14 @@ const struct th_msg_kind th_run_unsubscribe_msg = {"event.unsubscribe", drop_sub
 
 /* --- events --- */
 
-/* An event lives for microseconds; where much is announced its memory goes round at its place. While it
- * is spare, body leads to the next. */
 static struct th_event *take_memory(void)
 {
     struct th_place *here = th_run_here();
-    struct th_event *event = here ? here->spare_events : NULL;
+    struct th_event *event = NULL;
 
-    if (event == NULL)
-        return th_mem_zalloc(1, sizeof *event);
-    here->spare_events = event->body;
-    here->spare_event_count--;
-    memset(event, 0, sizeof *event);
-    return event;
-}
-
-static void give_memory(struct th_event *event)
-{
-    struct th_place *here = th_run_here();
-
-    if (here == NULL || here->spare_event_count >= here->spare_events_max) {
-        th_mem_free(event);
-        return;
-    }
-    event->body = here->spare_events;
-    here->spare_events = event;
-    here->spare_event_count++;
-}
-
-void th_run_events_forget(struct th_place *place)
-{
-    while (place->spare_events) {
-        struct th_event *event = place->spare_events;
-        place->spare_events = event->body;
-        th_mem_free(event);
-    }
-    place->spare_event_count = 0;
+    if (here && here->has_event_ring)
+        event = th_run_event_ring_take(&here->events);
+    return event ? event : th_mem_zalloc(1, sizeof *event);
 }
 
 struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_state, void *body,
@@ -85,9 +57,12 @@ struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_state, void
             drop(body);
         return NULL;
     }
+    event->seq = 0;
     event->kind = kind;
     event->topic = topic;
     event->is_state = is_state;
+    event->is_over = false;
+    event->fact = NULL;
     event->body = body;
     event->drop = drop;
     atomic_init(&event->holders, 1);
@@ -111,7 +86,10 @@ void th_run_event_release(struct th_event *event, unsigned holds)
     }
     if (event->body && event->drop)
         event->drop(event->body);
-    give_memory(event);
+    if (event->is_in_ring)
+        th_run_event_ring_give(event);
+    else
+        th_mem_free(event);
 }
 
 void th_event_release(struct th_event *event)

@@ -40,8 +40,10 @@ struct th_event {
     void *body;                      /* what the announcer put there */
     void (*drop)(void *body);
     atomic_uint holders;
-    bool is_state; /* losing it must be told */
-    bool is_over;  /* of a fact: it is so no more */
+    bool is_state;        /* losing it must be told */
+    bool is_over;         /* of a fact: it is so no more */
+    bool is_in_ring;      /* of a place: its memory (event_ring.h) */
+    atomic_bool is_taken; /* from there */
 };
 
 extern const struct th_msg_kind th_event_msg;
@@ -61,6 +63,8 @@ const struct th_event *th_event_of(const struct th_msg *msg);
  */
 TH_MUST struct th_event *th_event_new(uint64_t kind, uint64_t topic, bool is_state, void *body,
                                       void (*drop)(void *body));
+
+/* Who has taken a hold releases it before the host is closed, or may leave a little memory behind. */
 void th_event_hold(struct th_event *event);
 void th_event_release(struct th_event *event);
 

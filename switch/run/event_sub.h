@@ -57,9 +57,6 @@ void th_run_sub_miss(struct th_host *host, struct th_sub *sub);
 /* Gives back so many holds. No lock held. */
 void th_run_event_release(struct th_event *event, unsigned holds);
 
-/* Frees the memory that a place keeps for events. Nobody runs it any more. */
-void th_run_events_forget(struct th_place *place);
-
 /* What the public functions send to the manager. */
 extern const struct th_msg_kind th_run_subscribe_msg;   /* body: struct th_subscribe_ask */
 extern const struct th_msg_kind th_run_unsubscribe_msg; /* body: struct th_sub */

@@ -14,7 +14,6 @@ enum {
     LOOKS = 64, /* between two readings of the clock */
     MISSES_MAX = 4,
     SKIPS = 32,
-    SPARE_EVENTS_MAX = 64,
     DRAIN_US = 200 /* then the loop looks at its descriptors again */
 };
 
@@ -269,7 +268,7 @@ enum th_err th_run_uv_place_open(struct th_uv_place *place, uv_loop_t *loop)
     place->loop = loop;
     place->armed = TH_NEVER;
     place->may_look_out = uv_available_parallelism() > 1;
-    place->base.spare_events_max = SPARE_EVENTS_MAX;
+    place->base.has_event_ring = true;
     place->wake_us = WAKE_US_AT_FIRST;
     place->wake.data = place;
     place->timer.data = place;

@@ -1,6 +1,5 @@
 #include "switch/run/place.h"
 
-#include "switch/run/event_sub.h"
 #include "switch/run/host_core.h"
 
 #include <stdio.h>
@@ -37,7 +36,7 @@ void th_run_place_list(struct th_place *place)
 
 void th_run_place_clear(struct th_place *place)
 {
-    th_run_events_forget(place);
+    th_run_event_ring_clear(&place->events);
     th_heap_clear(&place->due);
     pthread_mutex_destroy(&place->lock);
 }

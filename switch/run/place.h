@@ -7,12 +7,12 @@
 #define TH_RUN_PLACE_H
 
 #include "switch/base/heap.h"
+#include "switch/run/event_ring.h"
 #include "switch/run/host.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct th_event;
 struct th_slot;
 
 struct th_place {
@@ -25,10 +25,9 @@ struct th_place {
     struct th_now now;
     uint64_t us; /* of the mono clock */
 
-    /* The place's thread: memory of events that ended here, for those that begin here (event.c). */
-    struct th_event *spare_events;
-    unsigned spare_event_count;
-    unsigned spare_events_max; /* 0: none are kept */
+    /* The place's thread: memory of events that are made here. */
+    bool has_event_ring;
+    struct th_event_ring events;
 
     uint64_t named_since_us; /* the watchdog's: the callback that it named last */
 
