@@ -88,6 +88,7 @@ struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spar
     }
     table->linked_count++;
     table->up_count += link->is_up;
+    table->changes++;
     return peer;
 }
 
@@ -95,6 +96,7 @@ void th_table_raise(struct th_table *table, struct th_peer *peer)
 {
     th_bucket_raise(bucket_of(table, &peer->id));
     table->up_count++;
+    table->changes++;
 }
 
 void th_table_remove(struct th_table *table, struct th_peer *peer)
@@ -102,6 +104,7 @@ void th_table_remove(struct th_table *table, struct th_peer *peer)
     th_bucket_remove(bucket_of(table, &peer->id), peer);
     table->linked_count--;
     table->up_count -= peer->link.is_up;
+    table->changes++;
     th_mem_free(peer);
 }
 
@@ -265,7 +268,7 @@ static struct th_spare *choose(const struct th_table *table, int index, const st
         struct th_spare *spare = &bucket->spare[i];
         th_ms until;
 
-        if (spare->is_reaching || is_net_full(table, &spare->id, &spare->addr))
+        if (spare->is_reaching)
             continue;
         if (is_avoided(th_table_avoided(table, &spare->id, now), is_last_resort, now, &until)) {
             *again = th_sooner(*again, until);
@@ -273,7 +276,9 @@ static struct th_spare *choose(const struct th_table *table, int index, const st
         }
         unsigned crowd = th_bucket_crowd(bucket, index, &spare->id);
         th_epoch_ms seen = th_ages_first_seen(ages, &spare->id, now);
-        if (best == NULL || is_better(spare, crowd, seen, best, best_crowd, best_seen)) {
+        /* What costs most is asked last. */
+        if ((best == NULL || is_better(spare, crowd, seen, best, best_crowd, best_seen)) &&
+            !is_net_full(table, &spare->id, &spare->addr)) {
             best = spare;
             best_crowd = crowd;
             best_seen = seen;

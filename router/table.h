@@ -62,6 +62,7 @@ struct th_table {
     struct th_bucket *bucket[TH_BUCKETS]; /* NULL until something was put in */
     unsigned linked_count;                /* asked for or up */
     unsigned up_count;
+    uint64_t changes; /* rises when a peer is added, comes up or is removed */
     unsigned avoided_count, avoided_room;
     struct th_avoided *avoided; /* oldest first */
 };

@@ -3,7 +3,8 @@
  * overdone. Rule 1's other half needs to know who there is: check_rest.c.
  *
  * What is compared is a copy of who was linked after the router's last turn; why somebody went is told
- * by what the router was given, not by what it says itself.
+ * by what the router was given, not by what it says itself. Most turns change nobody's link, which the
+ * table's count of changes says; then nothing is copied or compared.
  */
 #include "tools/sim/check_table_inside.h"
 
@@ -26,8 +27,7 @@ static uint64_t key_of(const struct th_hashname *id)
     return key;
 }
 
-static const struct th_check_link *find(const struct th_check_link *links, unsigned count,
-                                        uint64_t key)
+static struct th_check_link *find(struct th_check_link *links, unsigned count, uint64_t key)
 {
     for (unsigned i = 0; i < count; i++)
         if (links[i].key == key)
@@ -45,8 +45,16 @@ static const char *name_of(const struct th_check_link *link)
 
 /* --- what a router is given ------------------------------------------------------------------------ */
 
+/* A packet on a link only renews it; a first one may say again who began it. */
+static bool is_plain_packet(const struct th_event *event)
+{
+    return event->kind == TH_EV_PACKET ||
+           (event->kind == TH_EV_OPENED && th_ev_packet_of(event)->type != TH_CHANNEL_LINK);
+}
+
 static void note_event(struct th_check_book *book, const struct th_event *event)
 {
+    book->is_plain = is_plain_packet(event);
     if (event->kind == TH_EV_LINE_UP || event->kind == TH_EV_LINE_DOWN) {
         book->cause = TH_CAUSE_OF;
         book->of = th_ev_line_of(event)->id;
@@ -60,16 +68,51 @@ static void note_event(struct th_check_book *book, const struct th_event *event)
     }
 }
 
+static struct th_check_link look_at(const struct th_peer *peer, int bucket)
+{
+    return (struct th_check_link){.key = key_of(&peer->id),
+                                  .id = peer->id,
+                                  .bucket = bucket,
+                                  .is_up = peer->link.is_up,
+                                  .is_kept = peer->is_kept,
+                                  .is_out = peer->is_out,
+                                  .tries = peer->link.tries,
+                                  .heard_at = peer->link.heard_at,
+                                  .began_at = peer->link.began_at};
+}
+
+/* Looks again at those in the heap from i on who are due: an alarm may end their links. */
+static void look_at_due(struct th_check_book *book, const struct th_heap *due, uint32_t i,
+                        th_ms now)
+{
+    if (i >= due->count || due->nodes[i]->at > now)
+        return;
+    const struct th_peer *peer = TH_HEAP_OWNER(due->nodes[i], struct th_peer, due);
+    struct th_check_link *link = find(book->links, book->count, key_of(&peer->id));
+    if (link)
+        *link = look_at(peer, link->bucket);
+    look_at_due(book, due, 2 * i + 1, now);
+    look_at_due(book, due, 2 * i + 2, now);
+}
+
+static void note_alarm(struct th_check_book *book, const struct th_host_sim_given *given)
+{
+    book->cause = TH_CAUSE_ALARM;
+    book->is_plain = true;
+    look_at_due(book, &th_router_machine(given->state)->due, 0, given->now.mono);
+}
+
 static void note_given(struct th_check_book *book, const struct th_host_sim_given *given)
 {
     const struct th_msg_kind *kind = given->msg ? given->msg->kind : NULL;
 
     book->router = given->to;
     book->cause = TH_CAUSE_NONE;
+    book->is_plain = false;
     if (given->sort == TH_TRACE_EVENT)
         note_event(book, th_event_of(given->msg));
     else if (given->sort == TH_TRACE_OWN && strcmp(given->doing, "alarm") == 0)
-        book->cause = TH_CAUSE_ALARM;
+        note_alarm(book, given);
     else if (kind == &th_down_msg || kind == &th_switch_msg_lines || kind == &th_router_msg_leave)
         book->cause = TH_CAUSE_ALL;
 }
@@ -319,16 +362,7 @@ static unsigned copy_links(struct th_check_tables *tables, const struct th_table
         const struct th_bucket *bucket = table->bucket[i];
         for (unsigned n = 0; bucket && n < bucket->linked_count && count < table->linked_count;
              n++) {
-            const struct th_peer *peer = bucket->linked[n];
-            tables->now[count++] = (struct th_check_link){.key = key_of(&peer->id),
-                                                          .id = peer->id,
-                                                          .bucket = i,
-                                                          .is_up = peer->link.is_up,
-                                                          .is_kept = peer->is_kept,
-                                                          .is_out = peer->is_out,
-                                                          .tries = peer->link.tries,
-                                                          .heard_at = peer->link.heard_at,
-                                                          .began_at = peer->link.began_at};
+            tables->now[count++] = look_at(bucket->linked[n], i);
         }
     }
     return count;
@@ -347,7 +381,7 @@ static void keep_links(struct th_check_book *book, const struct th_check_link *l
 }
 
 /* Who was linked then and now is in nearly the same order. */
-static const struct th_check_link *find_near(const struct th_check_link *links, unsigned count,
+static const struct th_check_link *find_near(struct th_check_link *links, unsigned count,
                                              unsigned hint, uint64_t key)
 {
     for (unsigned i = hint; i < count && i < hint + 2; i++)
@@ -407,6 +441,8 @@ static void on_turn(void *data, struct th_world_node *node, const struct th_host
         return;
 
     const struct th_routing *routing = th_router_machine(turn->state);
+    if (book->is_plain && book->changes == routing->table.changes)
+        return;
     unsigned count = copy_links(tables, &routing->table);
     const struct th_check_look look = {.tables = tables,
                                        .node = node,
@@ -418,6 +454,7 @@ static void on_turn(void *data, struct th_world_node *node, const struct th_host
     check_limits(&look);
     compare(&look);
     keep_links(book, tables->now, count);
+    book->changes = routing->table.changes;
 }
 
 /* --- life ------------------------------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ struct th_check_book {
     th_pid router;
     enum th_check_cause cause;
     struct th_hashname of; /* TH_CAUSE_OF */
+    bool
+        is_plain; /* by what the router is given it changes no peer that it neither adds, raises nor removes */
+    uint64_t changes; /* of its table, when the links were copied */
     unsigned count, room;
     struct th_check_link *links;
     unsigned gone_count, gone_room;
@@ -63,7 +66,7 @@ struct th_check_look {
     struct th_check_book *book;
     const struct th_routing *routing;
     th_ms at;
-    const struct th_check_link *links; /* now */
+    struct th_check_link *links; /* now */
     unsigned count;
 };
 
