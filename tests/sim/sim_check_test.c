@@ -68,6 +68,46 @@ static void good_run_passes_every_check_to_its_rest(void **state)
     assert_pass(tokens, sizeof tokens / sizeof tokens[0]);
 }
 
+static void run_to_rest(struct th_sim *sim, const char *token)
+{
+    char complaint[TH_SIM_TOKEN_MAX];
+    struct th_sim_plan plan;
+
+    assert_true(th_sim_token_read(&plan, token, complaint));
+    th_sim_init(sim, &plan);
+    sim->is_quiet = true;
+    assert_true(th_sim_run(sim));
+}
+
+static void run_says_how_its_tables_were_judged_at_rest(void **state)
+{
+    (void)state;
+    struct th_sim sim;
+
+    run_to_rest(&sim, "cold/20/1/lookups=0,null=1,length=10000");
+
+    assert_int_equal(sim.rest.nodes, 20);
+    assert_int_equal(sim.rest.lacking, 0);
+    assert_int_equal(sim.rest.may_lack, 0); /* of few nodes each link is wanted */
+    assert_true(sim.rest.links > 20 * 8);
+    assert_true(sim.rest.took_ms > 0);
+    th_sim_clear(&sim);
+}
+
+static void run_without_rest_ends_with_its_scenario(void **state)
+{
+    (void)state;
+    struct th_sim sim;
+
+    run_to_rest(&sim, "cold/20/1/lookups=0,null=1,length=10000,rest=0");
+
+    assert_int_equal(sim.rest.nodes, 0); /* rule 1 is not judged */
+    assert_int_equal(sim.rest.took_ms, 0);
+    assert_int_equal(sim.world.now, 10000);
+    assert_true(sim.has_rested);
+    th_sim_clear(&sim);
+}
+
 /* A7: and no outcome, event or down message either. */
 static void servers_that_die_at_random_are_told_only_what_is_theirs(void **state)
 {
@@ -236,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_is_the_same_with_and_without_checkers),
         cmocka_unit_test(good_run_passes_every_check_to_its_rest),
+        cmocka_unit_test(run_says_how_its_tables_were_judged_at_rest),
+        cmocka_unit_test(run_without_rest_ends_with_its_scenario),
         cmocka_unit_test(servers_that_die_at_random_are_told_only_what_is_theirs),
         cmocka_unit_test(more_than_three_times_back_to_a_stranger_fails),
         cmocka_unit_test(second_content_under_one_nonce_fails),

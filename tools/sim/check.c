@@ -5,9 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Who has too few links looks for more within the hour (routing.h). */
-#define REST_MS_MAX (70 * TH_SIM_MINUTE)
-
 enum { SLICE_MS = 1000, SLICES = TH_CHECK_EVERY_MS / SLICE_MS, NAME_HEX = 8 };
 
 static const struct th_checker *const checkers[] = {
@@ -150,6 +147,9 @@ static bool is_stopped(const struct th_world *world)
     return false;
 }
 
+/* Nobody is stopped for longer. */
+#define STOPPED_MS_MAX (70 * TH_SIM_MINUTE)
+
 static void mend_net(struct th_net_sim *net)
 {
     net->options.loss = 0;
@@ -161,22 +161,33 @@ static void mend_net(struct th_net_sim *net)
             th_net_sim_part(net, a, b, 0);
 }
 
+/* Looks every minute: a bucket that has too few looks for more within the hour (routing.h). */
+static void wait_for_tables(struct th_sim *sim)
+{
+    th_ms until = sim->world.now + sim->plan.faults.rest * TH_SIM_MINUTE;
+
+    while (!is_at_rest(sim->checking) && sim->world.now < until)
+        th_sim_run_to(sim, sim->world.now + TH_SIM_MINUTE);
+}
+
 void th_sim_rest(struct th_sim *sim, th_ms for_ms)
 {
     struct th_world *world = &sim->world;
-    th_ms until = world->now + for_ms;
+    th_ms began_at = world->now, until = world->now + for_ms + STOPPED_MS_MAX;
 
     sim->has_rested = true;
-    th_sim_note(sim, 0, "at rest");
-    mend_net(&world->net);
-    while (is_stopped(world) && world->now < until + REST_MS_MAX)
-        th_sim_run_to(sim, world->now + TH_SIM_SECOND);
-    th_sim_run_to(sim, world->now + for_ms);
-    if (sim->checking == NULL)
-        return;
-    for (until = world->now + REST_MS_MAX; !is_at_rest(sim->checking) && world->now < until;)
-        th_sim_run_to(sim, world->now + TH_SIM_MINUTE);
-    th_checks_at_rest(sim->checking);
+    if (sim->plan.faults.rest > 0) {
+        th_sim_note(sim, 0, "at rest");
+        mend_net(&world->net);
+        while (is_stopped(world) && world->now < until)
+            th_sim_run_to(sim, world->now + TH_SIM_SECOND);
+        th_sim_run_to(sim, world->now + for_ms);
+        if (sim->checking)
+            wait_for_tables(sim);
+    }
+    sim->rest.took_ms = world->now - began_at;
+    if (sim->checking)
+        th_checks_at_rest(sim->checking);
 }
 
 void th_checks_free(struct th_checks *checks)

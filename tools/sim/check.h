@@ -41,7 +41,7 @@ struct th_checker {
     void *(*begin)(
         struct th_sim *sim); /* watches the world; what it returns is given to the others */
     void (*look)(void *data, struct th_world_node *node); /* between steps, at a node that is up */
-    bool (*is_at_rest)(const void *data); /* nothing that it knows of is still under way */
+    bool (*is_at_rest)(void *data); /* nothing that it knows of is still under way */
     void (*at_rest)(void *data);
     void (*end)(void *data);
 };

@@ -35,6 +35,7 @@ struct th_faults {
     uint32_t seeds;   /* nodes that the others know at first (1) */
     uint32_t lookups; /* to be made in each phase that has some (1000) */
     uint32_t length;  /* ms of virtual time; 0: the scenario's own */
+    uint32_t rest;    /* minutes at most until tables are full, at the end; 0: nobody waits (70) */
 };
 
 /* How a fault is called and what it may be; the list ends with name NULL. */

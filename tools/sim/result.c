@@ -102,6 +102,11 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
     else
         fputs("null,", out);
     write_figures(sim, out);
+    fprintf(out,
+            "\"rest\":{\"took_ms\":%" PRIu64
+            ",\"nodes\":%u,\"links\":%u,\"lacking\":%u,\"may_lack\":%u},",
+            sim->rest.took_ms, sim->rest.nodes, sim->rest.links, sim->rest.lacking,
+            sim->rest.may_lack);
     th_sim_tally_write(sim, out);
     fputs("\"lookups\":", out);
     th_sim_lookups_write(&sim->lookups, out);

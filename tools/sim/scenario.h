@@ -71,6 +71,15 @@ struct th_sim_figure {
 };
 #define TH_SIM_NO_GOAL (-1.0)
 
+/* How the end of a run went (th_sim_rest): what its last look at the tables saw. */
+struct th_sim_rest {
+    th_ms took_ms;
+    unsigned nodes;   /* looked at; 0: rule 1 was not checked */
+    unsigned links;   /* that they must have */
+    unsigned lacking; /* of these are not there */
+    unsigned may_lack;
+};
+
 struct th_sim_failure {
     char check[32];
     char text[TH_SIM_FAILURE_TEXT];
@@ -89,7 +98,8 @@ struct th_sim {
 
     struct th_checks *checking; /* NULL: nobody checks */
     bool has_rested;            /* what must hold at rest was checked */
-    uint64_t checks;            /* that were made */
+    struct th_sim_rest rest;
+    uint64_t checks; /* that were made */
     unsigned failure_count;
     struct th_sim_failure failure[TH_SIM_FAILURES_MAX]; /* the first of them */
     unsigned figure_count;
@@ -122,8 +132,9 @@ void th_sim_run_to(struct th_sim *sim, th_ms until);
 void th_sim_look_up(struct th_sim *sim);
 
 /* Mends the network for good, lets so much time pass in which nothing fails, and as much more, up to
- * an hour and a bit, as tables need to fill; then checks what must hold at rest (check.h). Done at the
- * end of each run, unless its scenario has done so. */
+ * the plan's faults.rest, as tables need to fill; then checks what must hold at rest (check.h). With a
+ * faults.rest of 0 nothing passes, and only what must hold at any time is checked. Done at the end of
+ * each run, unless its scenario has done so. */
 void th_sim_rest(struct th_sim *sim, th_ms for_ms);
 
 /*

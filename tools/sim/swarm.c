@@ -81,7 +81,8 @@ static bool try_fewer_faults(struct shrinking *shrinking)
     for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++) {
         struct th_sim_plan plan = shrinking->best.plan;
         uint32_t *value = th_fault_of(&plan.faults, kind);
-        if (*value == kind->usual || value == &plan.faults.lookups || value == &plan.faults.length)
+        if (*value == kind->usual || value == &plan.faults.lookups ||
+            value == &plan.faults.length || value == &plan.faults.rest)
             continue;
         *value = kind->usual;
         is_smaller = try(shrinking, &plan) || is_smaller;
