@@ -12,6 +12,7 @@
 #ifndef TH_CORE_BOARD_H
 #define TH_CORE_BOARD_H
 
+#include "switch/base/hash.h"
 #include "switch/core/exchange.h"
 #include "switch/core/outbox.h"
 #include "switch/core/skew.h"
@@ -25,10 +26,11 @@ struct th_switchboard {
     uint8_t hash_secret[TH_HASH_SECRET_BYTES];
     unsigned exchanges_max;
 
-    struct th_exchange *by_id; /* every one; order of making */
-    struct th_line *by_own;
+    struct th_index by_id;            /* of every exchange */
+    struct th_index by_own;           /* of every line */
+    struct th_exchange *first, *last; /* order of making */
     unsigned count, lines;
-    struct th_heap due;
+    struct th_heap due; /* lines */
     struct th_outbox outbox;
     struct th_limit opens, punches;
     struct th_skew skew;
@@ -51,8 +53,18 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
 /* Takes an exchange out of everything and frees it. */
 void th_board_forget(struct th_switchboard *board, struct th_exchange *ex);
 
-/* After any change of an exchange: its alarm is set anew. */
+/* Puts a new line of an exchange, whose id is drawn, into the table and the heap.
+ * Errors: TH_NO_MEMORY; it is in neither then. */
+TH_MUST enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line);
+
+/* Takes the line of an exchange out of both and frees it; harmless without one. */
+void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex);
+
+/* After any change of an exchange: its line's alarm is set anew. */
 void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex);
+
+/* The line that has this id of ours; NULL when there is none. */
+struct th_line *th_board_find_line(const struct th_switchboard *board, const struct th_line_id *id);
 
 /* Queues a datagram that stands in th_outbox_room. */
 void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_t len);

@@ -13,7 +13,7 @@
 #ifndef TH_CORE_EXCHANGE_H
 #define TH_CORE_EXCHANGE_H
 
-#include "switch/base/hash.h"
+#include "switch/base/index.h"
 #include "switch/core/paths.h"
 #include "switch/wire/line.h"
 #include "switch/wire/open.h"
@@ -71,7 +71,8 @@ struct th_pending {
 
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
 struct th_line {
-    UT_hash_handle by_own; /* keyed by our line id */
+    struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
+    struct th_heap_node due;     /* in the heap for all its life */
     struct th_exchange *ex;
 
     /* our half */
@@ -102,8 +103,8 @@ struct th_line {
 
 /* What we know of a node, whether there is a line or not. */
 struct th_exchange {
-    UT_hash_handle by_id; /* keyed by the hashname, with crypto_shorthash */
-    struct th_heap_node due;
+    struct th_index_node by_id;          /* keyed by a keyed hash of the hashname */
+    struct th_exchange *previous, *next; /* order of making */
 
     struct th_hashname id;
     struct th_public_key key;

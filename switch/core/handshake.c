@@ -38,14 +38,6 @@ static enum th_err seal_open(const struct th_switchboard *board, struct th_excha
     return line->sealed ? TH_OK : TH_NO_MEMORY;
 }
 
-static enum th_err index_own(struct th_switchboard *board, struct th_line *line)
-{
-    unsigned hash = th_hash(board->hash_secret, &line->own_id, sizeof line->own_id);
-
-    HASH_ADD_BYHASHVALUE(by_own, board->by_own, own_id, sizeof line->own_id, hash, line);
-    return line->by_own.tbl ? TH_OK : TH_NO_MEMORY;
-}
-
 /* New content means a new id and a new key pair; what is sealed is resent byte for byte. */
 static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
@@ -64,7 +56,7 @@ static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex
 
     enum th_err err = seal_open(board, ex);
     if (err == TH_OK)
-        err = index_own(board, ex->line);
+        err = th_board_add_line(board, ex->line);
     if (err != TH_OK) {
         th_exchange_free_line(ex);
         return err;
@@ -182,8 +174,7 @@ void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enu
         board->lines--;
         th_board_tell_line(board, ex, TH_ACTION_LINE_DOWN, why, now);
     }
-    HASH_DELETE(by_own, board->by_own, ex->line);
-    th_exchange_free_line(ex);
+    th_board_drop_line(board, ex);
     th_exchange_paths_on_end(&ex->paths);
 }
 

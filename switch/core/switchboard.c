@@ -4,26 +4,30 @@
 
 #include <string.h>
 
-/* An exchange is in the heap for all its life, so that its place, once reserved, stays its own. */
+/* A line is in the heap for all its life, so that its place, once reserved, stays its own. */
 #define NOT_DUE (TH_NEVER - 1)
 
-/* the table */
+/* the tables */
 
 struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_hashname *id)
 {
-    struct th_exchange *ex;
+    struct th_index_node *node =
+        th_index_find(&board->by_id, th_hash(board->hash_secret, id, sizeof *id));
 
-    HASH_FIND_BYHASHVALUE(by_id, board->by_id, id, sizeof *id,
-                          th_hash(board->hash_secret, id, sizeof *id), ex);
-    return ex;
+    for (; node; node = th_index_next(node)) {
+        struct th_exchange *ex = TH_HEAP_OWNER(node, struct th_exchange, by_id);
+        if (th_hashname_is_equal(&ex->id, id))
+            return ex;
+    }
+    return NULL;
 }
 
 void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
 {
-    th_heap_set(&board->due, &ex->due, TH_NEVER);
-    if (ex->line)
-        HASH_DELETE(by_own, board->by_own, ex->line);
-    HASH_DELETE(by_id, board->by_id, ex);
+    th_board_drop_line(board, ex);
+    th_index_remove(&board->by_id, &ex->by_id);
+    *(ex->previous ? &ex->previous->next : &board->first) = ex->next;
+    *(ex->next ? &ex->next->previous : &board->last) = ex->previous;
     board->count--;
     th_exchange_clear(ex);
     th_mem_free(ex);
@@ -41,7 +45,7 @@ static bool make_room(struct th_switchboard *board)
 
     if (board->count < board->exchanges_max)
         return true;
-    for (struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next)
+    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
         if (is_idle(ex) && (oldest == NULL || ex->used_at < oldest->used_at))
             oldest = ex;
     if (oldest)
@@ -54,26 +58,67 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
 {
     struct th_exchange *ex = th_board_find(board, id);
 
-    if (ex || !make_room(board) || th_heap_reserve(&board->due) != TH_OK)
+    if (ex || !make_room(board))
         return ex;
     ex = th_mem_zalloc(1, sizeof *ex);
     if (ex == NULL)
         return NULL;
     th_exchange_init(ex, id, now);
-    unsigned hash = th_hash(board->hash_secret, id, sizeof *id);
-    HASH_ADD_BYHASHVALUE(by_id, board->by_id, id, sizeof ex->id, hash, ex);
-    if (ex->by_id.tbl == NULL) {
+    if (th_index_add(&board->by_id, &ex->by_id, th_hash(board->hash_secret, id, sizeof *id)) !=
+        TH_OK) {
         th_mem_free(ex);
         return NULL;
     }
-    th_heap_set(&board->due, &ex->due, NOT_DUE);
+    ex->previous = board->last;
+    *(board->last ? &board->last->next : &board->first) = ex;
+    board->last = ex;
     board->count++;
     return ex;
 }
 
+/* We drew it, so it needs no hash. */
+static uint64_t key_of(const struct th_line_id *id)
+{
+    uint64_t key;
+
+    memcpy(&key, id->b, sizeof key);
+    return key;
+}
+
+struct th_line *th_board_find_line(const struct th_switchboard *board, const struct th_line_id *id)
+{
+    struct th_index_node *node = th_index_find(&board->by_own, key_of(id));
+
+    for (; node; node = th_index_next(node)) {
+        struct th_line *line = TH_HEAP_OWNER(node, struct th_line, by_own);
+        if (memcmp(&line->own_id, id, sizeof *id) == 0)
+            return line;
+    }
+    return NULL;
+}
+
+enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line)
+{
+    if (th_heap_reserve(&board->due) != TH_OK ||
+        th_index_add(&board->by_own, &line->by_own, key_of(&line->own_id)) != TH_OK)
+        return TH_NO_MEMORY;
+    th_heap_set(&board->due, &line->due, NOT_DUE);
+    return TH_OK;
+}
+
+void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex)
+{
+    if (ex->line == NULL)
+        return;
+    th_heap_set(&board->due, &ex->line->due, TH_NEVER);
+    th_index_remove(&board->by_own, &ex->line->by_own);
+    th_exchange_free_line(ex);
+}
+
 void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex)
 {
-    th_heap_set(&board->due, &ex->due, th_sooner(th_exchange_deadline(ex), NOT_DUE));
+    if (ex->line)
+        th_heap_set(&board->due, &ex->line->due, th_sooner(th_exchange_deadline(ex), NOT_DUE));
 }
 
 /* telling */
@@ -149,8 +194,10 @@ void th_switchboard_free(struct th_switchboard *board)
 {
     if (board == NULL)
         return;
-    while (board->by_id)
-        th_board_forget(board, board->by_id);
+    while (board->first)
+        th_board_forget(board, board->first);
+    th_index_clear(&board->by_id);
+    th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
     th_outbox_clear(&board->outbox);
     th_mem_free(board);
@@ -298,7 +345,7 @@ void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const
 
 void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
 {
-    for (struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
         for (unsigned i = 0; i < ex->paths.count; i++)
             ex->paths.path[i].is_proven = false;
         if (th_exchange_is_up(ex))
@@ -317,7 +364,7 @@ th_ms th_switchboard_deadline(const struct th_switchboard *board)
 void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
 {
     while (th_heap_next(&board->due) <= now.mono) {
-        struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_exchange, due);
+        struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_line, due)->ex;
 
         /* in this order: a half that takes over brings channels that may be due */
         th_board_tick_handshake(board, ex, now);
@@ -337,7 +384,7 @@ unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now n
 {
     unsigned count = 0;
 
-    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+    for (const struct th_exchange *ex = board->first; ex; ex = ex->next) {
         if (is_idle(ex))
             continue;
         if (count < max)
@@ -368,7 +415,7 @@ unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct
 {
     unsigned count = 0;
 
-    for (const struct th_exchange *ex = board->by_id; ex; ex = ex->by_id.next) {
+    for (const struct th_exchange *ex = board->first; ex; ex = ex->next) {
         const struct th_channel *channel = ex->line ? ex->line->channels.first : NULL;
         for (; channel; channel = channel->next) {
             if (count < max)

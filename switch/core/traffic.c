@@ -385,15 +385,6 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
         th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
 }
 
-static struct th_line *find_by_own(struct th_switchboard *board, const struct th_line_id *id)
-{
-    struct th_line *line;
-
-    HASH_FIND_BYHASHVALUE(by_own, board->by_own, id, sizeof *id,
-                          th_hash(board->hash_secret, id, sizeof *id), line);
-    return line;
-}
-
 void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
                       struct th_bytes bytes)
 {
@@ -401,7 +392,7 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
     size_t len;
     struct th_line_id id;
     enum th_drop why = th_line_read_id(&id, bytes);
-    struct th_line *line = why == TH_DROP_NONE ? find_by_own(board, &id) : NULL;
+    struct th_line *line = why == TH_DROP_NONE ? th_board_find_line(board, &id) : NULL;
 
     if (why == TH_DROP_NONE && (line == NULL || !line->current.is_set))
         why = TH_DROP_LINE_UNKNOWN;

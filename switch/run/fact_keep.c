@@ -13,7 +13,7 @@ struct source {
 
 static struct source *find_source(const struct th_fact_keep *keep, th_pid pid)
 {
-    struct th_index_node *node = th_run_index_find(&keep->sources, pid);
+    struct th_index_node *node = th_index_find(&keep->sources, pid);
 
     return node ? TH_HEAP_OWNER(node, struct source, by_pid) : NULL;
 }
@@ -36,7 +36,7 @@ void th_run_keep_admit(struct th_fact_keep *keep, const struct th_self *self, th
         th_mem_free(source);
         return;
     }
-    if (th_run_index_add(&keep->sources, &source->by_pid, announcer) != TH_OK) {
+    if (th_index_add(&keep->sources, &source->by_pid, announcer) != TH_OK) {
         th_demonitor(self, source->monitor);
         th_mem_free(source);
     }
@@ -57,9 +57,9 @@ static uint64_t hash_of(const struct th_fact_keep *keep, const struct th_event *
 static struct th_fact_event *find(const struct th_fact_keep *keep, const struct th_event *event,
                                   uint64_t hash)
 {
-    struct th_index_node *node = th_run_index_find(&keep->index, hash);
+    struct th_index_node *node = th_index_find(&keep->index, hash);
 
-    for (; node; node = th_run_index_next(node)) {
+    for (; node; node = th_index_next(node)) {
         struct th_fact_event *kept = TH_HEAP_OWNER(node, struct th_fact_event, by_hash);
         if (th_fact_is_same(&kept->event, event))
             return kept;
@@ -71,7 +71,7 @@ static void take_out(struct th_fact_keep *keep, struct th_fact_event *kept)
 {
     *(kept->older ? &kept->older->newer : &keep->first) = kept->newer;
     *(kept->newer ? &kept->newer->older : &keep->last) = kept->older;
-    th_run_index_remove(&keep->index, &kept->by_hash);
+    th_index_remove(&keep->index, &kept->by_hash);
     keep->count--;
 }
 
@@ -90,8 +90,7 @@ static void leave_out(struct th_fact_keep *keep, struct source *source)
 static bool put_in(struct th_fact_keep *keep, struct th_fact_event *made,
                    struct th_fact_event *older, uint64_t hash)
 {
-    if (keep->count >= TH_FACTS_MAX ||
-        th_run_index_add(&keep->index, &made->by_hash, hash) != TH_OK)
+    if (keep->count >= TH_FACTS_MAX || th_index_add(&keep->index, &made->by_hash, hash) != TH_OK)
         return false;
     made->older = older;
     made->newer = older ? older->newer : keep->first;
@@ -154,7 +153,7 @@ void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, 
         ended = &kept->newer;
     }
     keep->left_out_now -= source->has_left_out;
-    th_run_index_remove(&keep->sources, &source->by_pid);
+    th_index_remove(&keep->sources, &source->by_pid);
     th_demonitor(self, source->monitor);
     th_mem_free(source);
 }
@@ -200,8 +199,8 @@ void th_run_keep_clear(struct th_fact_keep *keep)
         next = kept->newer;
         th_event_release(&kept->event);
     }
-    while ((node = th_run_index_take(&keep->sources)) != NULL)
+    while ((node = th_index_take(&keep->sources)) != NULL)
         th_mem_free(TH_HEAP_OWNER(node, struct source, by_pid));
-    th_run_index_clear(&keep->index);
-    th_run_index_clear(&keep->sources);
+    th_index_clear(&keep->index);
+    th_index_clear(&keep->sources);
 }

@@ -13,7 +13,7 @@
 #include "switch/base/hash.h"
 #include "switch/base/heap.h"
 #include "switch/run/fact.h"
-#include "switch/run/index.h"
+#include "switch/base/index.h"
 #include "switch/run/server.h"
 
 /* An event that says something of a fact, and its place among those that are kept: there are many. */

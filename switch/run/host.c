@@ -195,8 +195,8 @@ void th_run_host_clear(struct th_host *host)
         pthread_mutex_destroy(&th_run_slot_at(host, i)->lock);
     for (unsigned i = 0; i < TH_CHUNKS_MAX; i++)
         th_mem_free(atomic_load(&host->chunks[i]));
-    th_run_index_clear(&host->names);
-    th_run_index_clear(&host->outside.watches);
+    th_index_clear(&host->names);
+    th_index_clear(&host->outside.watches);
     pthread_cond_destroy(&host->progress);
     pthread_mutex_destroy(&host->outside.lock);
     pthread_mutex_destroy(&host->lock);

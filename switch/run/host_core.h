@@ -17,7 +17,7 @@
 
 #include "switch/base/heap.h"
 #include "switch/run/host.h"
-#include "switch/run/index.h"
+#include "switch/base/index.h"
 #include "switch/run/mailbox.h"
 #include "switch/run/place.h"
 #include "switch/run/thread.h"

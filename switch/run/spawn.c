@@ -25,9 +25,9 @@ static uint64_t hash_of(uint32_t scope, const char *name)
 
 static struct th_slot *find_name(const struct th_host *host, uint32_t scope, const char *name)
 {
-    struct th_index_node *node = th_run_index_find(&host->names, hash_of(scope, name));
+    struct th_index_node *node = th_index_find(&host->names, hash_of(scope, name));
 
-    for (; node; node = th_run_index_next(node)) {
+    for (; node; node = th_index_next(node)) {
         struct th_slot *slot = TH_HEAP_OWNER(node, struct th_slot, by_name);
         if (slot->spec.scope == scope && strcmp(slot->spec.name, name) == 0)
             return slot;
@@ -98,7 +98,7 @@ static enum th_err reserve(struct th_host *host, const struct th_server_spec *sp
     th_run_unlock(&slot->lock);
     err = th_run_place_add(spec->place, slot);
     if (err == TH_OK && spec->name) {
-        err = th_run_index_add(&host->names, &slot->by_name, hash_of(spec->scope, spec->name));
+        err = th_index_add(&host->names, &slot->by_name, hash_of(spec->scope, spec->name));
         if (err != TH_OK)
             th_run_place_remove(spec->place, slot);
     }
@@ -214,7 +214,7 @@ void th_run_slot_bury(struct th_slot *slot, enum th_err why)
 
     th_run_lock(&host->lock);
     if (slot->spec.name) {
-        th_run_index_remove(&host->names, &slot->by_name);
+        th_index_remove(&host->names, &slot->by_name);
         th_run_names_tell(slot, true, why);
     }
     *(slot->live_previous ? &slot->live_previous->live_next : &host->live_first) = slot->live_next;

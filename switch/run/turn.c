@@ -146,7 +146,7 @@ static enum step end(struct turn *turn, enum th_err why)
     th_run_mail_discard(&mail);
     th_run_mail_discard(&spare);
 
-    th_run_index_clear(&slot->watches);
+    th_index_clear(&slot->watches);
     th_heap_clear(&slot->calls_due);
     th_mem_free(slot->state);
     slot->state = NULL;

@@ -54,7 +54,7 @@ enum th_err th_run_watch_new(struct th_slot *owner, bool is_call, th_pid target,
     if (*count_of(owner, is_call) >= (is_call ? TH_CALLS_MAX : TH_MONITORS_MAX))
         err = TH_LIMIT;
     else
-        err = th_run_index_add(&owner->watches, &watch->by_ref, owner->last_ref + 1);
+        err = th_index_add(&owner->watches, &watch->by_ref, owner->last_ref + 1);
     if (err == TH_OK) {
         owner->last_ref++;
         ++*count_of(owner, is_call);
@@ -163,7 +163,7 @@ void th_run_watch_decide(struct th_host *host, struct th_watch *watch, enum th_e
 /* Under the owner's lock. */
 static struct th_watch *find_any(struct th_slot *owner, uint64_t ref)
 {
-    struct th_index_node *node = th_run_index_find(&owner->watches, ref);
+    struct th_index_node *node = th_index_find(&owner->watches, ref);
 
     return node ? TH_HEAP_OWNER(node, struct th_watch, by_ref) : NULL;
 }
@@ -252,7 +252,7 @@ void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, str
 static void take_out(struct th_slot *owner, struct th_watch *watch)
 {
     watch->state = TH_WATCH_OVER;
-    th_run_index_remove(&owner->watches, &watch->by_ref);
+    th_index_remove(&owner->watches, &watch->by_ref);
     --*count_of(owner, watch->is_call);
 }
 
@@ -351,7 +351,7 @@ void th_run_watch_end_all(struct th_slot *owner)
         struct th_watch *watch = NULL;
 
         th_run_lock(&owner->lock);
-        node = th_run_index_take(&owner->watches);
+        node = th_index_take(&owner->watches);
         if (node) {
             watch = TH_HEAP_OWNER(node, struct th_watch, by_ref);
             watch->state = TH_WATCH_OVER;

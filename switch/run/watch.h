@@ -13,7 +13,7 @@
 
 #include "switch/base/heap.h"
 #include "switch/run/call.h"
-#include "switch/run/index.h"
+#include "switch/base/index.h"
 #include "switch/run/mailbox.h"
 
 #include <stdatomic.h>

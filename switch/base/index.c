@@ -1,4 +1,4 @@
-#include "switch/run/index.h"
+#include "switch/base/index.h"
 
 #include "switch/base/mem.h"
 
@@ -38,7 +38,7 @@ static enum th_err grow(struct th_index *index)
     return TH_OK;
 }
 
-enum th_err th_run_index_add(struct th_index *index, struct th_index_node *node, uint64_t key)
+enum th_err th_index_add(struct th_index *index, struct th_index_node *node, uint64_t key)
 {
     if (index->count >= index->bucket_count && grow(index) != TH_OK && index->bucket_count == 0)
         return TH_NO_MEMORY;
@@ -56,17 +56,17 @@ static struct th_index_node *first_with(struct th_index_node *node, uint64_t key
     return node;
 }
 
-struct th_index_node *th_run_index_find(const struct th_index *index, uint64_t key)
+struct th_index_node *th_index_find(const struct th_index *index, uint64_t key)
 {
     return index->count > 0 ? first_with(*bucket_of(index, key), key) : NULL;
 }
 
-struct th_index_node *th_run_index_next(const struct th_index_node *node)
+struct th_index_node *th_index_next(const struct th_index_node *node)
 {
     return first_with(node->next, node->key);
 }
 
-void th_run_index_remove(struct th_index *index, struct th_index_node *node)
+void th_index_remove(struct th_index *index, struct th_index_node *node)
 {
     TH_CHECK(index->count > 0);
     struct th_index_node **at = bucket_of(index, node->key);
@@ -79,20 +79,20 @@ void th_run_index_remove(struct th_index *index, struct th_index_node *node)
     index->count--;
 }
 
-struct th_index_node *th_run_index_take(struct th_index *index)
+struct th_index_node *th_index_take(struct th_index *index)
 {
     if (index->count == 0)
         return NULL;
     for (size_t i = 0; i < index->bucket_count; i++)
         if (index->buckets[i]) {
             struct th_index_node *node = index->buckets[i];
-            th_run_index_remove(index, node);
+            th_index_remove(index, node);
             return node;
         }
     return NULL;
 }
 
-void th_run_index_clear(struct th_index *index)
+void th_index_clear(struct th_index *index)
 {
     th_mem_free(index->buckets);
     *index = (struct th_index){0};
