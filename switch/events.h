@@ -54,8 +54,8 @@ struct th_ev_line {
     struct th_addr addr;
     th_ms up_at; /* when it came up; 0 of LINE_DOWN */
     enum th_err
-        why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_GONE (the
-                        switch has ended) … */
+        why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_EOF (nobody
+                        used it), TH_GONE (the switch has ended) … */
 };
 
 /* head and body lie behind the struct in the same memory. */

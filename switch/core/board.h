@@ -100,9 +100,12 @@ void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enu
 /* An answer to a challenge came on the old line: the pending open was forged. */
 void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exchange *ex);
 
-/* What is due of opening, challenges and lines. */
+/* What is due of opening and challenges. */
 void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *ex,
                              struct th_now now);
+
+/* Ends a line that is silent, or that nobody uses. */
+void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* traffic.c */
 

@@ -196,6 +196,13 @@ static th_ms pending_deadline(const struct th_line *line)
     return first;
 }
 
+bool th_exchange_is_unused(const struct th_exchange *ex)
+{
+    const struct th_line *line = ex->line;
+
+    return line && line->is_up && line->channels.first == NULL && line->pending == NULL;
+}
+
 th_ms th_exchange_deadline(const struct th_exchange *ex)
 {
     const struct th_line *line = ex->line;
@@ -205,6 +212,8 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
+    if (th_exchange_is_unused(ex))
+        first = th_sooner(first, ex->used_at + TH_LINE_IDLE_MS);
     if (line->current.is_confirmed)
         first = th_sooner(first, line->current.rx_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)

@@ -25,7 +25,11 @@ enum {
     TH_PENDING_MS = 10000,          /* a pending half that nothing decrypted on is forgotten */
     TH_LINE_SILENCE_MS = 600000,    /* nothing decrypted for 10 min ends a line */
     TH_LINE_UNPROVEN_MS = 30000,    /* a line on which nothing ever decrypted */
-    TH_LINE_DOUBT_MS = 10000,       /* silence after which a packet of ours wants an answer */
+    /* A line without channels that carried nothing for so long is only memory, and most lines are such:
+     * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
+     * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
+    TH_LINE_IDLE_MS = 120000,
+    TH_LINE_DOUBT_MS = 10000,     /* silence after which a packet of ours wants an answer */
     TH_LINE_UNANSWERED_MS = 1500, /* after it, without one, the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
     TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */
@@ -177,6 +181,9 @@ bool th_line_was_challenged(const struct th_line *line);
 
 /* When the old line will have been silent long enough for its pending half; there is one. */
 th_ms th_line_silent_at(const struct th_line *line);
+
+/* True when nobody uses its line, which is up: no channel, and no changed open to be judged. */
+bool th_exchange_is_unused(const struct th_exchange *ex);
 
 /* The earliest moment at which something of it is due. */
 th_ms th_exchange_deadline(const struct th_exchange *ex);

@@ -416,9 +416,20 @@ void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *e
         tick_pending(board, ex, now);
     if (now.mono >= line->open_at)
         expire_open(board, ex, now);
-    if (line->current.is_confirmed && now.mono >= line->current.rx_at + TH_LINE_SILENCE_MS)
+}
+
+void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    const struct th_half *current;
+
+    if (ex->line == NULL)
+        return;
+    current = &ex->line->current;
+    if (current->is_confirmed && now.mono >= current->rx_at + TH_LINE_SILENCE_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
-    else if (line->current.is_set && !line->current.is_confirmed &&
-             now.mono >= line->current.since + TH_LINE_UNPROVEN_MS)
+    else if (current->is_set && !current->is_confirmed &&
+             now.mono >= current->since + TH_LINE_UNPROVEN_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
+    else if (th_exchange_is_unused(ex) && now.mono >= ex->used_at + TH_LINE_IDLE_MS)
+        th_board_end_line(board, ex, TH_EOF, now);
 }

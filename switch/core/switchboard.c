@@ -366,9 +366,11 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
     while (th_heap_next(&board->due) <= now.mono) {
         struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_line, due)->ex;
 
-        /* in this order: a half that takes over brings channels that may be due */
+        /* in this order: a half that takes over brings channels that may be due, and after the last
+         * channel nobody uses the line */
         th_board_tick_handshake(board, ex, now);
         th_board_tick_channels(board, ex, now);
+        th_board_tick_line(board, ex, now);
         TH_CHECK(th_exchange_deadline(ex) > now.mono);
         th_board_reset_alarm(board, ex);
     }

@@ -336,12 +336,60 @@ static void our_opens_are_dated_after_everything_of_the_last_run(void **state)
     wire_free(&w);
 }
 
+/* A channel of node 0 that outlives so much silence, or nearly so much. */
+static void open_patient_channel(struct wire *w, th_ms silence_ms)
+{
+    struct th_channel_request request = {.type = TH_CHANNEL_OTHER, .silence_ms = silence_ms};
+    uint32_t c;
+
+    request.fields = th_bytes_of("\"type\":\"x\"");
+    assert_int_equal(
+        th_switchboard_channel(w->board[0], w->now, &w->identity[1].hashname, &request, &c), TH_OK);
+    wire_settle(w);
+}
+
+static void line_that_nobody_uses_for_two_minutes_ends_on_both_sides(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+
+    wire_pass(&w, TH_LINE_IDLE_MS - 1);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
+    wire_pass(&w, 1);
+
+    for (int i = 0; i < 2; i++) {
+        assert_false(wire_look(&w, i, 1 - i).is_up);
+        assert_int_equal(wire_count(&w, i, TH_ACTION_LINE_DOWN), 1);
+        assert_int_equal(th_switchboard_deadline(w.board[i]), TH_NEVER);
+    }
+    wire_free(&w);
+}
+
+static void line_is_in_use_until_its_last_channel_is_silent(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+    open_patient_channel(&w, 2 * TH_LINE_IDLE_MS);
+
+    wire_pass(&w, 2 * TH_LINE_IDLE_MS - 1);
+    assert_true(wire_look(&w, 0, 1).is_up);
+    wire_pass(&w, 1); /* and has carried nothing for long enough then */
+
+    assert_false(wire_look(&w, 0, 1).is_up);
+    wire_free(&w);
+}
+
 static void line_on_which_nothing_came_for_ten_minutes_ends(void **state)
 {
     (void)state;
     struct wire w;
     wire_init(&w, 2);
     join(&w);
+    open_patient_channel(&w, 2 * TH_LINE_SILENCE_MS);
     w.is_cut[1] = true;
 
     wire_pass(&w, TH_LINE_SILENCE_MS - 1000);
@@ -495,6 +543,8 @@ int main(void)
         cmocka_unit_test(three_peers_from_the_future_show_that_our_clock_is_wrong),
         cmocka_unit_test(open_that_is_not_newer_is_dropped_while_a_line_lives),
         cmocka_unit_test(our_opens_are_dated_after_everything_of_the_last_run),
+        cmocka_unit_test(line_that_nobody_uses_for_two_minutes_ends_on_both_sides),
+        cmocka_unit_test(line_is_in_use_until_its_last_channel_is_silent),
         cmocka_unit_test(line_on_which_nothing_came_for_ten_minutes_ends),
         cmocka_unit_test(unanswered_packet_on_a_doubtful_line_takes_the_open_along),
         cmocka_unit_test(packet_that_comes_twice_is_dropped),
