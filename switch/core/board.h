@@ -4,7 +4,10 @@
  * switchboard.c  the table of exchanges, the public functions, time
  * handshake.c    opens: sending, answering, judging, replacing a line
  * traffic.c      line packets and channels
+ * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
+ * relay.c        their relays
+ * bridge.c       forwarding
  *
  * Floor:  2 (core), sans-I/O; private to core.
  * Thread: the owner's.
@@ -13,11 +16,18 @@
 #define TH_CORE_BOARD_H
 
 #include "switch/base/hash.h"
+#include "switch/core/bridge.h"
 #include "switch/core/exchange.h"
 #include "switch/core/outbox.h"
+#include "switch/core/relay.h"
 #include "switch/core/skew.h"
 
-enum { TH_PUNCHES_PER_S = 10 };
+enum {
+    TH_PUNCHES_PER_S = 10,
+    /* Silence after which a node between is asked for a sign of life: with 60 s between two searches
+     * for a better way its line, which may carry nothing else, is never unused. */
+    TH_SEARCH_KEEP_MS = 30000
+};
 
 struct th_switchboard {
     struct th_switchboard_config config;
@@ -34,6 +44,8 @@ struct th_switchboard {
     struct th_outbox outbox;
     struct th_limit opens, punches;
     struct th_skew skew;
+    struct th_relays relays;
+    struct th_bridges bridges;
     int64_t at_highest;
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
@@ -66,26 +78,37 @@ void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex);
 /* The line that has this id of ours; NULL when there is none. */
 struct th_line *th_board_find_line(const struct th_switchboard *board, const struct th_line_id *id);
 
-/* Queues a datagram that stands in th_outbox_room. */
-void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_t len);
+/* Queues a datagram that stands in th_outbox_room; to a relay: as the body of a packet. */
+void th_board_send(struct th_switchboard *board, struct th_now now, const struct th_addr *to,
+                   size_t len);
 
 /* Queues an action about a line: up, down or its path. */
 void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
                         enum th_action_kind kind, enum th_err why, struct th_now now);
 
 /* Fills what owners may see of an exchange. */
-void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th_line_look *look);
+void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex, struct th_now now,
+                      struct th_line_look *look);
+
+/* The node through which a line goes, by a relay or a bridge; NULL: through none, or one that we have
+ * no line with any more. */
+struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struct th_exchange *ex);
 
 /* handshake.c */
 
-/* An open arrived. */
-void th_board_on_open(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
-                      struct th_bytes bytes);
+/* An open arrived. Returns whose it is; NULL when it was dropped. */
+struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
+                                     const struct th_addr *from, struct th_bytes bytes);
 
 /* Wants a line: makes our half if there is none and sends opens, until it is up or given up.
  * Errors: TH_NO_PATH, TH_NO_MEMORY, TH_INVALID. */
 TH_MUST enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
                                    struct th_now now);
+
+/* The same with a relay more: it gets the open TH_RELAY_AFTER_MS after the other addresses, if none
+ * of these brought the line by then. Errors: the same. */
+TH_MUST enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exchange *ex,
+                                            const struct th_addr *relay, struct th_now now);
 
 /* Sends our open to every known address that may get one now. */
 void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
@@ -109,16 +132,16 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
 
 /* traffic.c */
 
-/* A line packet arrived. */
-void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
-                      struct th_bytes bytes);
+/* A line packet arrived. Returns whose it is; NULL when it was dropped, or was another's line. */
+struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now now,
+                                     const struct th_addr *from, struct th_bytes bytes);
 
 /* Sends a channel packet on the line, or keeps it for when it is up. False when it was dropped. */
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                        struct th_bytes plain);
 
 /* Seals for one half and one address, within the budget of that address. */
-bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
+bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                       const struct th_half *half, struct th_exchange_path *path,
                       struct th_bytes plain);
 
@@ -137,14 +160,13 @@ void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange
                                 struct th_now now, const struct th_addr *from,
                                 struct th_bytes plain);
 
-/* Asks `path` on the line, at the address in use or at every one that the peer gave or proved.
- * Returns the channel's id, 0 if it could not be opened. */
-uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                           bool everywhere);
+/* Sends a further packet on a channel of the switch's own; when it cannot leave it is lost. */
+void th_board_say(struct th_switchboard *board, struct th_now now, const struct th_hashname *to,
+                  const struct th_chanpkt_out *packet);
 
-/* The same under the keys of the pending half, to where its open came from. */
-void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex,
-                            struct th_now now);
+/* Takes a channel out and frees it; what rests on it ends. */
+void th_board_close_channel(struct th_switchboard *board, struct th_exchange *ex,
+                            struct th_channel *channel, struct th_now now);
 
 /* Ends the channels whose silence is over. */
 void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex,
@@ -153,6 +175,42 @@ void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex
 /* Ends every channel of the line and tells their owners. */
 void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
                            struct th_now now);
+
+/* probe.c */
+
+/* Asks `path` on the line, at the address in use or at every one that the peer gave or proved.
+ * Returns the channel's id, 0 if it could not be opened. */
+uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           bool everywhere);
+
+/* Asks it at one address alone, at most once a second: an answer shows that the address is good. */
+void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
+                    struct th_exchange_path *path, struct th_now now);
+
+/* The same under the keys of the pending half, to where its open came from. */
+void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex,
+                            struct th_now now);
+
+/* Something decrypted from there: when it may be a better way than the one in use, it is asked. */
+void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       const struct th_addr *from);
+
+/* Asks everywhere when the line has no direct way, and sets when to do so again. */
+void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* A request arrived on the line: answers it. */
+void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *ex,
+                              struct th_now now, const struct th_addr *from, uint32_t id,
+                              const struct th_chanpkt *packet);
+
+/* Answers one where it came from. */
+void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                          const struct th_half *half, const struct th_addr *from, uint32_t id);
+
+/* A packet on a `path` channel of ours. */
+void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
+                             struct th_now now, const struct th_channel *channel,
+                             const struct th_chanpkt *packet);
 
 /* introduce.c */
 
@@ -163,7 +221,59 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 
 /* Somebody wants to talk to us, says a node between. */
 void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,
-                         struct th_now now, struct th_channel *channel,
+                         struct th_now now, const struct th_addr *from, struct th_channel *channel,
                          const struct th_chanpkt *packet);
+
+/* relay.c */
+
+/* The address of the peer at the other end of a relay that a channel of ours to `middle` is, made if
+ * need be. False at the limit, which is counted, or without memory. */
+TH_MUST bool th_board_relay_by(struct th_switchboard *board, struct th_now now,
+                               const struct th_exchange *middle, struct th_channel *channel,
+                               struct th_addr *addr);
+
+/* Whether a node's packet may come from an address: one relay carries one other end's. */
+TH_MUST enum th_drop th_board_may_come_from(struct th_switchboard *board,
+                                            const struct th_addr *from,
+                                            const struct th_hashname *id);
+
+/* Sends a datagram to the address of a relay. False when it is over, or too much goes by it. */
+bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
+                           const struct th_addr *to, struct th_bytes bytes);
+
+/* Through whom the address of a relay goes; NULL for another one, or when it is over. */
+const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
+                                                const struct th_addr *addr);
+
+/* Ends the relay of two nodes that there may be: they have one at a time. */
+void th_board_part(struct th_switchboard *board, struct th_now now, const struct th_hashname *a,
+                   const struct th_hashname *b);
+
+/* Two nodes were introduced by us: what comes on either channel goes out on the other. */
+void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
+                   struct th_channel *peer, struct th_exchange *target, struct th_channel *connect);
+
+/* A packet came on a peer or connect channel after its first. */
+void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                         const struct th_addr *from, struct th_channel *channel,
+                         const struct th_chanpkt *packet);
+
+/* A channel was closed: its relay, if it was one, is over. channel: as it was. */
+void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
+                         struct th_now now);
+
+/* bridge.c */
+
+/* Forwards the lines of a pair, both ways. False when we do not for them, or have no room. */
+TH_MUST bool th_board_bridge_pair(struct th_switchboard *board, struct th_now now,
+                                  const struct th_relay_pair *pair);
+
+/* Somebody asks us to forward. */
+void th_board_on_bridge(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
+                        struct th_channel *channel, const struct th_chanpkt *packet);
+
+/* A line packet of no line of ours. False when it is of none that we forward. */
+bool th_board_forward(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
+                      const struct th_line_id *line, struct th_bytes bytes);
 
 #endif

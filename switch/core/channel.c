@@ -10,7 +10,8 @@ static const struct {
 } types[TH_CHANNEL_TYPES] = {
     [TH_CHANNEL_SEEK] = {"seek", 3000},        [TH_CHANNEL_LINK] = {"link", 60000},
     [TH_CHANNEL_PATH] = {"path", 10000},       [TH_CHANNEL_PEER] = {"peer", 30000},
-    [TH_CHANNEL_CONNECT] = {"connect", 30000}, [TH_CHANNEL_OTHER] = {"other", 10000},
+    [TH_CHANNEL_CONNECT] = {"connect", 30000}, [TH_CHANNEL_BRIDGE] = {"bridge", 10000},
+    [TH_CHANNEL_OTHER] = {"other", 10000},
 };
 
 enum th_channel_type th_channel_type_of(const char *name)

@@ -20,6 +20,7 @@ enum th_channel_type {
     TH_CHANNEL_PATH,
     TH_CHANNEL_PEER,
     TH_CHANNEL_CONNECT,
+    TH_CHANNEL_BRIDGE,
     TH_CHANNEL_OTHER, /* an application's; unknown to everybody here */
     TH_CHANNEL_TYPES
 };
@@ -40,6 +41,7 @@ struct th_channel {
     uint32_t silence_ms; /* 49 days at most */
     enum th_channel_type type;
     bool is_ours;
+    uint16_t relay; /* the switchboard's: the place of its relay (relay.h) and 1; 0: it has none */
     uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
     th_ms opened_at;

@@ -19,6 +19,7 @@ void th_exchange_clear(struct th_exchange *ex)
     th_exchange_paths_clear(&ex->paths);
     th_mem_free(ex->parts);
     th_mem_free(ex->introductions);
+    th_mem_free(ex->named);
 }
 
 enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
@@ -55,6 +56,7 @@ enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
         return TH_NO_MEMORY;
     ex->line->ex = ex;
     ex->line->open_at = TH_NEVER;
+    ex->line->search_at = TH_NEVER;
     th_channels_init(&ex->line->channels, is_lower);
     return TH_OK;
 }
@@ -210,6 +212,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (line == NULL)
         return TH_NEVER;
     th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
+    first = th_sooner(first, line->search_at);
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))

@@ -101,6 +101,8 @@ struct th_line {
     th_ms up_since;
     th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
     th_ms reopened_at;
+    th_ms search_at;  /* for a direct way; TH_NEVER: it has one */
+    uint8_t searches; /* in vain, one after the other */
     struct th_channels channels;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
@@ -118,6 +120,7 @@ struct th_exchange {
     int64_t own_at;                 /* of our opens; highest ever sent to it */
     struct th_exchange_paths paths;
     struct th_limit *introductions; /* addresses it may name in connects; NULL: it named none */
+    struct th_limit *named;         /* the same in `path` */
     struct th_line *line;           /* NULL: none, and none in the making */
 };
 
@@ -145,9 +148,10 @@ TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
 /* Frees its line, which is in no table, and wipes the keys; harmless without one. */
 void th_exchange_free_line(struct th_exchange *ex);
 
+/* False for NULL too. */
 static inline bool th_exchange_is_up(const struct th_exchange *ex)
 {
-    return ex->line && ex->line->is_up;
+    return ex && ex->line && ex->line->is_up;
 }
 
 /* Takes a peer's open as a half of a line: its keys are made. Errors: TH_INVALID; half is then

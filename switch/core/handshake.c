@@ -82,7 +82,7 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
     if (room == NULL)
         return false;
     memcpy(room, line->sealed, line->sealed_len);
-    th_board_send(board, &path->addr, line->sealed_len);
+    th_board_send(board, now, &path->addr, line->sealed_len);
     path->open_sent_at = now.mono;
     line->open_sent_at = now.mono;
     return true;
@@ -91,15 +91,17 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
 void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     for (unsigned i = 0; i < ex->paths.count; i++)
-        send_open(board, ex, &ex->paths.path[i], now);
+        if (!ex->paths.path[i].is_bridge) /* which forwards lines only */
+            send_open(board, ex, &ex->paths.path[i], now);
 }
 
 /* opening */
 
-/* 1, 3 and 7 s after the first, up to a quarter later, so that two sides do not keep step. */
+/* 1, 3 and 7 s after the first, up to a quarter later, so that two sides do not keep step. None was
+ * the first when it waits for the relay. */
 static th_ms until_next_try(struct th_switchboard *board, unsigned tries)
 {
-    th_ms pause = 1000ull << (tries - 1);
+    th_ms pause = tries ? 1000ull << (tries - 1) : TH_RELAY_AFTER_MS;
 
     if (tries >= TH_OPEN_TRIES)
         return TH_OPEN_GIVE_UP_MS;
@@ -121,6 +123,26 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
         line->open_at = now.mono + until_next_try(board, 1);
     }
     th_board_send_opens(board, ex, now);
+    return TH_OK;
+}
+
+enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exchange *ex,
+                                    const struct th_addr *relay, struct th_now now)
+{
+    bool has_begun = ex->line && ex->line->is_opening && ex->line->open_tries == 1;
+    struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, relay);
+
+    if (path == NULL)
+        return TH_NO_MEMORY;
+    path->is_told = true;
+    if (th_exchange_is_up(ex)) {
+        th_board_send_opens(board, ex, now);
+        return TH_OK;
+    }
+    if (!has_begun)
+        return th_board_begin(board, ex, now);
+    ex->line->open_tries = 0;
+    ex->line->open_at = now.mono + until_next_try(board, 0);
     return TH_OK;
 }
 
@@ -160,7 +182,11 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     board->lines++;
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
-    th_board_ask_path(board, ex, now, false);
+    struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+    if (used)
+        th_board_probe(board, ex, used, now);
+    line->searches = 0;
+    th_board_search(board, ex, now);
     for (struct th_held *kept = waiting; kept; kept = kept->next)
         th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len});
     th_held_free(&waiting);
@@ -185,17 +211,24 @@ static bool is_same_half(const struct th_half *half, const struct th_open *open)
     return half->is_set && memcmp(&half->id, &open->line, sizeof half->id) == 0;
 }
 
-/* Notes where an open came from and that it may be answered there. NULL when it was relayed, or
- * without memory. */
+/* Notes where an open came from and that it may be answered there. NULL without memory. */
 static struct th_exchange_path *note_address(struct th_exchange *ex, const struct th_addr *from,
                                              size_t len)
 {
-    if (from->family == TH_FAMILY_NONE)
-        return NULL;
     struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, from);
     if (path)
         th_exchange_path_on_open(path, len);
     return path;
+}
+
+/* It had an open from us a moment ago, perhaps of a line that was: without this one nobody would begin. */
+static void answer_later(struct th_line *line, const struct th_exchange_path *path)
+{
+    if (line->is_opening)
+        return;
+    line->is_opening = true;
+    line->open_tries = TH_OPEN_TRIES - 1;
+    line->open_at = path->open_sent_at + TH_PATH_OPEN_MS;
 }
 
 /* There was no line, or one on which nothing ever decrypted: this open makes one. */
@@ -211,6 +244,8 @@ static void accept(struct th_switchboard *board, struct th_exchange *ex, const s
     }
     if (path) {
         ex->paths.used = (int8_t)(path - ex->paths.path);
+        if (!th_exchange_path_may_open(path, now))
+            answer_later(line, path);
         send_open(board, ex, path, now);
         line->answered_at = now.mono;
     }
@@ -314,21 +349,23 @@ static bool is_from_the_future(struct th_switchboard *board, const struct th_ope
            now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
 }
 
-void th_board_on_open(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
-                      struct th_bytes bytes)
+struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
+                                     const struct th_addr *from, struct th_bytes bytes)
 {
     struct th_open open;
 
     if (!th_limit_take(&board->opens, now.mono, 1)) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
-        return;
+        return NULL;
     }
     enum th_drop why = th_open_read(&open, board->self, bytes);
     if (why == TH_DROP_NONE && is_from_the_future(board, &open, from, now))
         why = TH_DROP_OPEN_FUTURE;
+    if (why == TH_DROP_NONE)
+        why = th_board_may_come_from(board, from, &open.from);
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
-        return;
+        return NULL;
     }
 
     struct th_exchange *ex = th_board_meet(board, now, &open.from);
@@ -336,11 +373,12 @@ void th_board_on_open(struct th_switchboard *board, struct th_now now, const str
     if (ex == NULL || th_exchange_learn(ex, cipher, &open.parts, &open.key) != TH_OK ||
         make_own(board, ex, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
-        return;
+        return NULL;
     }
     ex->used_at = now.mono;
     judge(board, ex, &open, from, bytes.len, now);
     th_board_reset_alarm(board, ex);
+    return ex;
 }
 
 /* replacing a line */

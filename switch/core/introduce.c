@@ -31,7 +31,7 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
                    const struct th_exchange *target)
 {
     *out = (struct th_paths){0};
-    if (seen->family != TH_FAMILY_NONE && can_both_use(seen, target))
+    if (can_both_use(seen, target))
         out->addr[out->count++] = *seen;
     for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
         if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], target))
@@ -39,13 +39,20 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
 }
 
 static void refuse(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
-                   struct th_channel *channel, enum th_drop why)
+                   struct th_channel *channel, const char *err, enum th_drop why)
 {
-    struct th_chanpkt_out packet = {.c = channel->id, .end = true, .err = "not found"};
+    struct th_chanpkt_out packet = {.c = channel->id, .end = true, .err = err};
 
     th_drop_count(&board->drops, why);
-    if (th_switchboard_send(board, now, &asker->id, &packet) != TH_OK)
-        th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
+    th_board_say(board, now, &asker->id, &packet);
+}
+
+/* No relay goes through a relay. The two are introduced all the same, for they may reach each other
+ * directly. */
+static bool can_relay(const struct th_addr *from, const struct th_exchange *target)
+{
+    return from->family != TH_FAMILY_RELAY && target->paths.used >= 0 &&
+           target->paths.path[target->paths.used].addr.family != TH_FAMILY_RELAY;
 }
 
 void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
@@ -61,16 +68,17 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     th_exchange_parts(asker, &parts);
     if (th_peer_read(&head, packet->head) != TH_DROP_NONE ||
         !th_parts_have_key(&parts, asker->cipher->csid, packet->body)) {
-        refuse(board, asker, now, channel, TH_DROP_PEER_BAD);
+        refuse(board, asker, now, channel, "cannot be read", TH_DROP_PEER_BAD);
         return;
     }
     struct th_exchange *target = th_board_find(board, &head.target);
     if (target == NULL || target == asker || !th_exchange_is_up(target) ||
         now.mono - target->line->current.rx_at > TH_INTRODUCE_HEARD_MS) {
-        refuse(board, asker, now, channel, TH_DROP_PEER_UNKNOWN);
+        refuse(board, asker, now, channel, "not found", TH_DROP_PEER_UNKNOWN);
         return;
     }
 
+    th_board_part(board, now, &asker->id, &target->id);
     gather(&paths, &head.paths, from, target);
     th_connect_put(&text, &parts, paths.addr, paths.count);
     struct th_channel_request request = {
@@ -78,6 +86,8 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     struct th_channel *connect;
     if (th_board_open_channel(board, target, now, &request, &connect) != TH_OK)
         th_drop_count(&board->drops, TH_DROP_CHANNEL_LIMIT);
+    else if (can_relay(from, target))
+        th_board_pair(board, now, asker, channel, target, connect);
     th_board_reset_alarm(board, target);
 }
 
@@ -94,37 +104,61 @@ static bool may_name(struct th_exchange *middle, struct th_now now)
     return th_limit_take(middle->introductions, now.mono / 6, 1);
 }
 
+/* Where it is said to be, as far as the introducer may name that. */
+static void take_places(struct th_switchboard *board, struct th_exchange *middle, struct th_now now,
+                        const struct th_connect_head *head, struct th_paths *paths)
+{
+    struct th_exchange *known = th_board_find(board, &head->id);
+
+    for (unsigned i = 0; i < head->paths.count && paths->count < TH_CONNECT_ADDRS_MAX; i++) {
+        const struct th_addr *addr = &head->paths.addr[i];
+        bool is_new = known == NULL || th_exchange_paths_find(&known->paths, addr) == NULL;
+        if (th_addr_realm(addr) == TH_REALM_NONE || (is_new && !may_name(middle, now)))
+            th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
+        else
+            paths->addr[paths->count++] = *addr;
+    }
+}
+
+/* The channel is a way to it too: one that its opens take a little later than the others. */
+static void add_relay(struct th_switchboard *board, struct th_exchange *middle, struct th_now now,
+                      const struct th_addr *from, struct th_channel *channel,
+                      struct th_exchange *ex)
+{
+    struct th_addr addr;
+
+    if (from->family == TH_FAMILY_RELAY || ex == NULL || ex == middle ||
+        !th_board_relay_by(board, now, middle, channel, &addr) ||
+        th_board_may_come_from(board, &addr, &ex->id) != TH_DROP_NONE)
+        return;
+    if (th_board_begin_by_relay(board, ex, &addr, now) != TH_OK)
+        th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
+    th_board_reset_alarm(board, ex);
+}
+
 void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,
-                         struct th_now now, struct th_channel *channel,
+                         struct th_now now, const struct th_addr *from, struct th_channel *channel,
                          const struct th_chanpkt *packet)
 {
     struct th_connect_head head;
     struct th_public_key key;
     struct th_paths paths = {0};
 
-    (void)channel; /* it ends by its silence, on both sides */
     if (th_connect_read(&head, packet->head) != TH_DROP_NONE || packet->body.len != sizeof key) {
         th_drop_count(&board->drops, TH_DROP_CONNECT_BAD);
         return;
     }
     memcpy(&key, packet->body.at, sizeof key);
 
-    struct th_exchange *known = th_board_find(board, &head.id);
-    for (unsigned i = 0; i < head.paths.count && paths.count < TH_CONNECT_ADDRS_MAX; i++) {
-        const struct th_addr *addr = &head.paths.addr[i];
-        bool is_new = known == NULL || th_exchange_paths_find(&known->paths, addr) == NULL;
-        if (th_addr_realm(addr) == TH_REALM_NONE || (is_new && !may_name(middle, now)))
-            th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
-        else
-            paths.addr[paths.count++] = *addr;
-    }
-
+    take_places(board, middle, now, &head, &paths);
     enum th_err err = th_switchboard_open(board, now, &head.id, &head.from, &key, &paths);
+    struct th_exchange *ex = th_board_find(board, &head.id);
     /* Who asks to be introduced has no line to us, whatever we think: it was started anew. */
     if (err == TH_OK)
-        th_board_send_opens(board, th_board_find(board, &head.id), now);
-    else if (err == TH_INVALID)
-        th_drop_count(&board->drops, TH_DROP_CONNECT_BAD);
-    else if (err != TH_AGAIN)
-        th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
+        th_board_send_opens(board, ex, now);
+    if (err == TH_OK || err == TH_AGAIN || err == TH_NO_PATH)
+        add_relay(board, middle, now, from, channel, ex);
+    else
+        th_drop_count(&board->drops,
+                      err == TH_INVALID ? TH_DROP_CONNECT_BAD : TH_DROP_CONNECT_LIMIT);
 }

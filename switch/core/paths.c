@@ -27,6 +27,19 @@ static bool is_theirs(const struct th_exchange_path *path)
     return path->is_told || path->is_proven;
 }
 
+bool th_exchange_path_is_direct(const struct th_exchange_path *path)
+{
+    return path->addr.family != TH_FAMILY_RELAY && !path->is_bridge;
+}
+
+/* The higher the better. */
+static unsigned kind_of(const struct th_exchange_path *path)
+{
+    if (path->addr.family == TH_FAMILY_RELAY)
+        return 0;
+    return path->is_bridge ? 1 : 2;
+}
+
 /* True when a goes before b. Where only opens came from goes first: whoever replays or forges opens
  * from many addresses may push out such alone. */
 static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b)
@@ -78,6 +91,15 @@ struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths)
     return paths->used < 0 ? NULL : &paths->path[paths->used];
 }
 
+static bool use(struct th_exchange_paths *paths, const struct th_exchange_path *path)
+{
+    int8_t used = (int8_t)(path - paths->path);
+    bool is_other = used != paths->used;
+
+    paths->used = used;
+    return is_other;
+}
+
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
                                 struct th_now now)
 {
@@ -88,20 +110,107 @@ bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th
         return false;
     path->is_proven = true;
     path->rx_at = now.mono;
-    if (path == used)
+    if (path == used || used == NULL || !used->is_proven)
+        return use(paths, path);
+    if (kind_of(path) > kind_of(used))
+        return path->is_answered && use(paths, path);
+    th_ms patience = kind_of(path) < kind_of(used) ? TH_PATH_LOST_MS : TH_PATH_LOYAL_MS;
+    return now.mono - used->rx_at >= patience && use(paths, path);
+}
+
+/* So much that it is no chance: a quarter, and 5 ms. */
+static bool is_much_quicker(const struct th_exchange_path *a, const struct th_exchange_path *b)
+{
+    return b->is_answered && a->rtt_ms + 5 < b->rtt_ms && a->rtt_ms < b->rtt_ms / 4 * 3;
+}
+
+bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe, struct th_now now)
+{
+    struct th_exchange_path *used = th_exchange_paths_used(paths);
+    struct th_exchange_path *path = NULL;
+
+    for (unsigned i = 0; i < paths->count; i++)
+        if (paths->path[i].probe == probe && probe != 0)
+            path = &paths->path[i];
+    if (path == NULL)
         return false;
-    if (used && used->is_proven && now.mono - used->rx_at < TH_PATH_LOYAL_MS)
+    path->probe = 0;
+    path->is_answered = true;
+    path->rtt_ms = (uint32_t)(now.mono - path->probed_at);
+    if (!path->is_proven || path == used)
         return false;
-    paths->used = (int8_t)(path - paths->path);
-    return true;
+    bool is_better = used == NULL || kind_of(path) > kind_of(used) ||
+                     (kind_of(path) == kind_of(used) && is_much_quicker(path, used));
+    return is_better && use(paths, path);
+}
+
+/* The best that is proven; of a kind the one that was heard last. */
+static void use_best(struct th_exchange_paths *paths)
+{
+    const struct th_exchange_path *best = NULL;
+
+    paths->used = -1;
+    for (unsigned i = 0; i < paths->count; i++) {
+        const struct th_exchange_path *path = &paths->path[i];
+        if (path->is_proven && (best == NULL || kind_of(path) > kind_of(best) ||
+                                (kind_of(path) == kind_of(best) && path->rx_at > best->rx_at)))
+            best = path;
+    }
+    if (best)
+        use(paths, best);
+}
+
+static void take_out(struct th_exchange_paths *paths, unsigned index)
+{
+    unsigned last = --paths->count;
+
+    paths->path[index] = paths->path[last];
+    if (paths->used == (int)last)
+        paths->used = (int8_t)index;
+}
+
+bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr)
+{
+    const struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
+
+    if (path == NULL)
+        return false;
+    unsigned index = (unsigned)(path - paths->path);
+    bool was_used = paths->used == (int)index;
+    if (was_used)
+        paths->used = -1;
+    take_out(paths, index);
+    if (was_used)
+        use_best(paths);
+    return was_used;
 }
 
 void th_exchange_paths_on_end(struct th_exchange_paths *paths)
 {
-    for (unsigned i = 0; i < paths->count; i++) {
-        paths->path[i].is_told |= paths->path[i].is_proven;
-        paths->path[i].is_proven = false;
+    paths->used = -1;
+    for (unsigned i = paths->count; i-- > 0;) {
+        struct th_exchange_path *path = &paths->path[i];
+        bool is_kept = th_exchange_path_is_direct(path) && is_theirs(path) &&
+                       (!path->is_named || path->is_proven);
+        if (is_kept)
+            *path = (struct th_exchange_path){
+                .addr = path->addr, .is_told = true, .open_sent_at = path->open_sent_at};
+        else
+            take_out(paths, i);
     }
+}
+
+void th_exchange_paths_doubt(struct th_exchange_paths *paths)
+{
+    for (unsigned i = 0; i < paths->count; i++) {
+        paths->path[i].is_proven = false;
+        paths->path[i].is_answered = false;
+    }
+}
+
+bool th_exchange_paths_want_better(const struct th_exchange_paths *paths)
+{
+    return paths->used < 0 || !th_exchange_path_is_direct(&paths->path[paths->used]);
 }
 
 void th_exchange_path_on_open(struct th_exchange_path *path, size_t len)
@@ -119,6 +228,11 @@ bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
         return false;
     path->budget = (path->budget - len) & TH_PATH_BUDGET_MAX;
     return true;
+}
+
+bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now)
+{
+    return path->probed_at == 0 || now.mono - path->probed_at >= TH_PATH_PROBE_MS;
 }
 
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now)

@@ -3,7 +3,15 @@
  *
  * An address that we were told of (a seeds file, a connect) is a place to send opens to. One that an
  * open came from may be forged: until something decrypts from it, it gets at most three times the
- * bytes that came from it (RFC 9000, 8.1). One that a line packet came from has proven itself.
+ * bytes that came from it (RFC 9000, 8.1). One that a line packet came from has proven itself: what
+ * the peer sends from there reaches us. It is answered when a `path` request that went there alone
+ * was: what we send there reaches the peer.
+ *
+ * Not all are as good. Best is an address of the peer itself; then that of a node between, which
+ * forwards the line's packets (a bridge); then a node between that carries five packets a second (a
+ * relay, whose family is TH_FAMILY_RELAY). A better kind is used once it is proven and answered, a
+ * lesser one when the better fell silent; of the same kind the one that is heard, and of those that
+ * are answered the quicker.
  *
  * Floor:  2 (core), sans-I/O.
  * Thread: the owner's of its exchange.
@@ -15,18 +23,26 @@
 
 enum {
     TH_PATH_AMPLIFY = 3, /* bytes out for a byte in, before an address is proven … */
-    TH_PATH_BUDGET_MAX = (1 << 30) - 1, /* … and so many at most, whatever came in */
+    TH_PATH_BUDGET_MAX = (1 << 27) - 1, /* … and so many at most, whatever came in */
     TH_PATH_OPEN_MS = 1000,             /* between two opens to one address (protocol.md 4) */
-    TH_PATH_LOYAL_MS = 2000 /* the address in use stays so while it was heard this lately */
+    TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
+    TH_PATH_LOYAL_MS = 1000, /* the address in use stays so while it was heard this lately … */
+    TH_PATH_LOST_MS = 3000   /* … and this lately, when the other one is of a lesser kind */
 };
 
 struct th_exchange_path {
     struct th_addr addr;
-    uint32_t is_told : 1;   /* by a seeds file, a node or us; else an open came from it */
-    uint32_t is_proven : 1; /* something decrypted from it */
-    uint32_t budget : 30;   /* bytes that may go there while it is neither told nor proven */
-    th_ms rx_at;            /* 0: never */
-    th_ms open_sent_at;     /* 0: never */
+    uint32_t is_told : 1;     /* by a seeds file, a node or us; else an open came from it */
+    uint32_t is_proven : 1;   /* something decrypted from it */
+    uint32_t is_answered : 1; /* and what we sent there arrived, rtt_ms there and back */
+    uint32_t is_bridge : 1;   /* of a node that forwards this line's packets */
+    uint32_t is_named : 1;    /* only by the peer itself, in a `path` */
+    uint32_t budget : 27;     /* bytes that may go there while it is neither told nor proven */
+    uint32_t rtt_ms;
+    uint32_t probe;     /* channel of the newest `path` request that went there alone; 0: none */
+    th_ms probed_at;    /* 0: never */
+    th_ms rx_at;        /* 0: never */
+    th_ms open_sent_at; /* 0: never */
 };
 
 /* Holds no memory until the first. */
@@ -58,21 +74,47 @@ struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
 struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths);
 
 /*
- * Something decrypted from this address: it is proven, and becomes the one in use unless that one
- * was heard within TH_PATH_LOYAL_MS.
+ * Something decrypted from this address: it is proven, and becomes the one in use if that one is
+ * silent, or of a lesser kind and this one is answered.
  * Returns true when another address is in use now.
  */
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
                                 struct th_now now);
 
-/* The line ended: what had proven itself is a place to send opens to, no more. */
+/*
+ * The request on channel `probe` was answered: the address that it went to alone is answered. Once it
+ * is proven too it becomes the one in use if it is better than that: of a better kind, or much
+ * quicker. Harmless when no address was asked so.
+ * Returns true when another address is in use now.
+ */
+bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe,
+                                 struct th_now now);
+
+/* Takes an address out. Returns true when it was the one in use: then the best that is proven takes
+ * its place; used is -1 when there is none. */
+bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr);
+
+/* The line ended: what had proven itself is a place to send opens to, no more. Relays, bridges and
+ * what only the peer named go with the line. */
 void th_exchange_paths_on_end(struct th_exchange_paths *paths);
+
+/* Nothing is proven any more, for the machine slept or moved. */
+void th_exchange_paths_doubt(struct th_exchange_paths *paths);
+
+/* True for an address of the peer itself. */
+bool th_exchange_path_is_direct(const struct th_exchange_path *path);
+
+/* True while the address in use is no direct one: a better is to be looked for. */
+bool th_exchange_paths_want_better(const struct th_exchange_paths *paths);
 
 /* An open of len bytes came from there: so much the more may go there. */
 void th_exchange_path_on_open(struct th_exchange_path *path, size_t len);
 
 /* True when len more bytes may go there now; notes them if so. */
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len);
+
+/* True when a `path` request may go there now. */
+bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now);
 
 /* True when an open may go there now. */
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now);

@@ -123,19 +123,48 @@ void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex)
 
 /* telling */
 
-void th_board_send(struct th_switchboard *board, const struct th_addr *to, size_t len)
+void th_board_send(struct th_switchboard *board, struct th_now now, const struct th_addr *to,
+                   size_t len)
 {
     struct th_action action = {.kind = TH_ACTION_SEND, .addr = *to};
 
+    if (to->family == TH_FAMILY_RELAY) {
+        uint8_t bytes[TH_DATAGRAM_SAFE_MAX]; /* for the outbox makes room for what it is put into */
+        TH_CHECK(len <= sizeof bytes);
+        memcpy(bytes, th_outbox_room(&board->outbox, len), len);
+        th_board_send_relayed(board, now, to, (struct th_bytes){bytes, len});
+        return;
+    }
     if (!th_outbox_put(&board->outbox, &action, len))
         return;
     board->tx_packets++;
     board->tx_bytes += len;
 }
 
-void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th_line_look *look)
+struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struct th_exchange *ex)
+{
+    const struct th_exchange_path *path =
+        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_hashname *id = path ? th_board_relay_middle(board, &path->addr) : NULL;
+
+    if (id)
+        return th_board_find(board, id);
+    if (path == NULL || !path->is_bridge)
+        return NULL;
+    for (struct th_exchange *other = board->first; other; other = other->next) {
+        const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
+        if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
+            th_addr_is_equal(&way->addr, &path->addr))
+            return other;
+    }
+    return NULL;
+}
+
+void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex, struct th_now now,
+                      struct th_line_look *look)
 {
     const struct th_line *line = ex->line;
+    const struct th_exchange *middle = th_board_middle_of(board, ex);
 
     *look = (struct th_line_look){
         .id = ex->id,
@@ -143,7 +172,7 @@ void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th
         .csid = ex->cipher->csid,
         .is_up = line->is_up,
         .is_pending = line->pending != NULL,
-        .has_addr = ex->paths.used >= 0,
+        .has_middle = middle != NULL,
         .has_rtt = line->has_rtt,
         .rtt_ms = line->rtt_ms,
         .channels = line->channels.count,
@@ -155,8 +184,12 @@ void th_board_look_at(const struct th_exchange *ex, struct th_now now, struct th
         .tx_bytes = line->tx_bytes,
     };
     th_exchange_parts(ex, &look->parts);
-    if (look->has_addr)
+    if (middle)
+        look->middle = middle->id;
+    if (ex->paths.used >= 0) {
         look->addr = ex->paths.path[ex->paths.used].addr;
+        look->has_addr = look->addr.family != TH_FAMILY_RELAY;
+    }
 }
 
 void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
@@ -164,7 +197,7 @@ void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *
 {
     struct th_action action = {.kind = kind, .id = ex->id, .why = why};
 
-    th_board_look_at(ex, now, &action.line);
+    th_board_look_at(board, ex, now, &action.line);
     th_outbox_put(&board->outbox, &action, 0);
 }
 
@@ -200,6 +233,8 @@ void th_switchboard_free(struct th_switchboard *board)
     th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
     th_outbox_clear(&board->outbox);
+    th_relays_clear(&board->relays);
+    th_bridges_clear(&board->bridges);
     th_mem_free(board);
 }
 
@@ -318,7 +353,7 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
     th_channel_touch(channel, now);
     channel->tx_packets++;
     if (packet->end || (packet->err && packet->err[0]))
-        th_channels_close(&ex->line->channels, channel);
+        th_board_close_channel(board, ex, channel, now);
     th_board_reset_alarm(board, ex);
     return TH_OK;
 }
@@ -340,14 +375,13 @@ void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const
     if (room == NULL)
         return;
     memset(room, 0, 2);
-    th_board_send(board, to, 2);
+    th_board_send(board, now, to, 2);
 }
 
 void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
 {
     for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
-        for (unsigned i = 0; i < ex->paths.count; i++)
-            ex->paths.path[i].is_proven = false;
+        th_exchange_paths_doubt(&ex->paths);
         if (th_exchange_is_up(ex))
             th_board_ask_path(board, ex, now, true);
         th_board_reset_alarm(board, ex);
@@ -369,6 +403,8 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         /* in this order: a half that takes over brings channels that may be due, and after the last
          * channel nobody uses the line */
         th_board_tick_handshake(board, ex, now);
+        if (ex->line && ex->line->search_at <= now.mono)
+            th_board_search(board, ex, now);
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
         TH_CHECK(th_exchange_deadline(ex) > now.mono);
@@ -381,7 +417,7 @@ bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)
     return th_outbox_take(&board->outbox, action);
 }
 
-unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now now,
+unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,
                              struct th_line_look *rows, unsigned max)
 {
     unsigned count = 0;
@@ -390,7 +426,7 @@ unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now n
         if (is_idle(ex))
             continue;
         if (count < max)
-            th_board_look_at(ex, now, &rows[count]);
+            th_board_look_at(board, ex, now, &rows[count]);
         count++;
     }
     return count;

@@ -33,7 +33,17 @@ enum {
     TH_OPENS_PER_S = 2000,     /* opens we decrypt; two or three X25519 each */
     TH_OPENS_BURST = 500,
     TH_CONNECT_ADDRS_MAX = 4, /* of one connect */
-    TH_CONNECT_PER_MIN = 10   /* new addresses a minute for each introducer */
+    TH_CONNECT_PER_MIN = 10,  /* new addresses a minute for each introducer */
+    TH_PATH_NEW_PER_MIN = 4,  /* addresses that a peer may name in `path` (design 7) */
+    TH_BRIDGE_BYTES_PER_S = 1 << 20
+};
+
+/* For whom we forward the packets of lines between others (bridge.h). A zeroed one: nobody. */
+struct th_bridge_policy {
+    bool is_for_everybody;
+    unsigned allowed_count;
+    const struct th_hashname *allowed; /* borrowed for the board's life; one of the two is enough */
+    uint32_t bytes_per_s;              /* in all; 0: TH_BRIDGE_BYTES_PER_S */
 };
 
 struct th_switchboard_config {
@@ -41,6 +51,7 @@ struct th_switchboard_config {
     unsigned exchanges_max;             /* 0: TH_EXCHANGES_MAX */
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
+    struct th_bridge_policy bridge;
     int64_t at_floor; /* no open of ours is dated at or below it (the highest of the last run) */
 };
 
@@ -51,9 +62,11 @@ struct th_line_look {
     struct th_public_key key;
     uint8_t csid;
     bool is_up;
-    bool is_pending; /* a changed open is being challenged */
-    bool has_addr;
+    bool is_pending;     /* a changed open is being challenged */
+    bool has_addr;       /* false: it goes by a relay */
     struct th_addr addr; /* the one in use */
+    bool has_middle; /* the line goes through another node: a relay, or with has_addr a bridge */
+    struct th_hashname middle;
     bool has_rtt;
     uint32_t rtt_ms; /* of the newest `path` answer, or of the handshake */
     unsigned channels;
@@ -170,7 +183,7 @@ bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)
 
 /* Fills rows for exchanges with a line up or in the making, in order of their making. Returns how
  * many there are; at most max were filled. */
-unsigned th_switchboard_look(const struct th_switchboard *board, struct th_now now,
+unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,
                              struct th_line_look *rows, unsigned max);
 
 /* The same for open channels: by the order of their nodes, and the newest of a node first. Those of a

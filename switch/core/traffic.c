@@ -6,7 +6,7 @@
 
 /* sending */
 
-bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
+bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                       const struct th_half *half, struct th_exchange_path *path,
                       struct th_bytes plain)
 {
@@ -23,7 +23,7 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex,
     th_rng_fill(board->rng, nonce, sizeof nonce);
     if (ex->cipher->line_seal(room, len, &len, &half->keys, &half->id, nonce, plain) != TH_OK)
         return false;
-    th_board_send(board, &path->addr, len);
+    th_board_send(board, now, &path->addr, len);
     ex->line->tx_packets++;
     ex->line->tx_bytes += len;
     return true;
@@ -75,7 +75,8 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
     /* What leaves soon after something came may well be the answer to it. */
     if (line->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
         line->unanswered_since = now.mono;
-    return th_board_seal_to(board, ex, &line->current, th_exchange_paths_used(&ex->paths), plain);
+    return th_board_seal_to(board, ex, now, &line->current, th_exchange_paths_used(&ex->paths),
+                            plain);
 }
 
 /* Who asks to be introduced says where it can be met; only the switch knows that. */
@@ -123,129 +124,11 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     return TH_OK;
 }
 
-/* path */
-
-/* Writes a `path` request of ours on new channel `id`. */
-static size_t write_path_request(const struct th_switchboard *board, uint32_t id, uint8_t *plain,
-                                 size_t cap)
+void th_board_say(struct th_switchboard *board, struct th_now now, const struct th_hashname *to,
+                  const struct th_chanpkt_out *packet)
 {
-    char fields[TH_FIELDS_MAX];
-    size_t len;
-    struct th_text text = th_text_in(fields, sizeof fields);
-
-    th_paths_put(&text, board->config.advertised, board->config.advertised_count);
-    struct th_chanpkt_out packet = {
-        .c = id, .type = th_channel_type_name(TH_CHANNEL_PATH), .fields = th_text_bytes(&text)};
-    return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
-}
-
-/* The tag of a `path` channel of core's own is when it was asked. */
-static struct th_channel *open_path_channel(struct th_channels *channels, struct th_now now)
-{
-    struct th_channel *channel =
-        th_channels_open(channels, TH_CHANNEL_PATH, th_channel_silence_ms(TH_CHANNEL_PATH), now);
-
-    if (channel) {
-        channel->tag = now.mono;
-        channel->tx_packets++;
-    }
-    return channel;
-}
-
-uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                           bool everywhere)
-{
-    uint8_t plain[TH_CHANPKT_MAX];
-    struct th_channel *channel = open_path_channel(&ex->line->channels, now);
-
-    if (channel == NULL)
-        return 0;
-    size_t len = write_path_request(board, channel->id, plain, sizeof plain);
-    for (unsigned i = 0; i < ex->paths.count; i++) {
-        struct th_exchange_path *path = &ex->paths.path[i];
-        /* an address that only an unbelieved open came from learns nothing of the line */
-        bool is_theirs = everywhere && (path->is_proven || path->is_told);
-        if ((int)i == ex->paths.used || is_theirs)
-            th_board_seal_to(board, ex, &ex->line->current, path, (struct th_bytes){plain, len});
-    }
-    return channel->id;
-}
-
-void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
-{
-    uint8_t plain[TH_CHANPKT_MAX];
-    struct th_pending *pending = ex->line->pending;
-    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &pending->from);
-
-    if (path == NULL || now.mono < pending->probe_at)
-        return;
-    struct th_channel *channel = open_path_channel(&pending->channels, now);
-    if (channel == NULL)
-        return;
-    pending->probe_at = now.mono + 1000;
-    size_t len = write_path_request(board, channel->id, plain, sizeof plain);
-    th_board_seal_to(board, ex, &pending->half, path, (struct th_bytes){plain, len});
-}
-
-static void answer_path(struct th_switchboard *board, struct th_exchange *ex,
-                        const struct th_half *half, const struct th_addr *from, uint32_t id)
-{
-    char fields[TH_FIELDS_MAX];
-    uint8_t plain[TH_CHANPKT_MAX];
-    size_t len;
-    struct th_text text = th_text_in(fields, sizeof fields);
-    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
-
-    if (path == NULL)
-        return; /* it came by a relay: there is no address to tell */
-    th_path_put_seen(&text, from);
-    struct th_chanpkt_out packet = {.c = id, .end = true, .fields = th_text_bytes(&text)};
-    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) == TH_OK)
-        th_board_seal_to(board, ex, half, path, (struct th_bytes){plain, len});
-}
-
-/* Where others see us; the newest first, each once. */
-static void note_observed(struct th_switchboard *board, const struct th_addr *seen)
-{
-    unsigned i = 0;
-
-    if (th_addr_realm(seen) == TH_REALM_NONE)
-        return;
-    while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
-        i++;
-    if (i == TH_OBSERVED_MAX)
-        i--;
-    else if (i == board->observed_count)
-        board->observed_count++;
-    memmove(&board->observed[1], &board->observed[0], i * sizeof *seen);
-    board->observed[0] = *seen;
-}
-
-static bool is_challenge(const struct th_exchange *ex, uint32_t id)
-{
-    const struct th_pending *pending = ex->line->pending;
-
-    for (unsigned i = 0; pending && i < pending->challenges; i++)
-        if (pending->challenge_id[i] == id && id != 0)
-            return true;
-    return false;
-}
-
-static void on_path_answer(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                           const struct th_channel *channel, const struct th_chanpkt *packet)
-{
-    struct th_path_head head;
-    enum th_drop why = th_path_read(&head, packet->head);
-
-    th_drop_count(&board->drops, why);
-    if (why == TH_DROP_NONE && head.has_seen)
-        note_observed(board, &head.seen);
-    if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
-        ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
-        ex->line->has_rtt = true;
-    }
-    if (is_challenge(ex, channel->id))
-        th_board_on_challenge_answered(board, ex);
+    if (th_switchboard_send(board, now, to, packet) != TH_OK)
+        th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
 }
 
 /* receiving */
@@ -284,17 +167,25 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
     switch (channel->type) {
     case TH_CHANNEL_PATH:
         if (channel->is_ours)
-            on_path_answer(board, ex, now, channel, packet);
+            th_board_on_path_answer(board, ex, now, channel, packet);
         else if (is_first)
-            answer_path(board, ex, &ex->line->current, from, channel->id);
+            th_board_on_path_request(board, ex, now, from, channel->id, packet);
         break;
     case TH_CHANNEL_PEER:
         if (is_first)
             th_board_on_peer(board, ex, now, from, channel, packet);
+        else
+            th_board_on_relayed(board, ex, now, from, channel, packet);
         break;
     case TH_CHANNEL_CONNECT:
         if (is_first)
-            th_board_on_connect(board, ex, now, channel, packet);
+            th_board_on_connect(board, ex, now, from, channel, packet);
+        else
+            th_board_on_relayed(board, ex, now, from, channel, packet);
+        break;
+    case TH_CHANNEL_BRIDGE:
+        if (is_first)
+            th_board_on_bridge(board, ex, now, channel, packet);
         break;
     case TH_CHANNEL_SEEK:
     case TH_CHANNEL_LINK:
@@ -321,19 +212,20 @@ void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, st
     th_channel_touch(channel, now);
     channel->rx_packets++;
     struct th_action action = {.kind = TH_ACTION_PACKET,
-                               .addr = *from,
                                .id = ex->id,
                                .channel = *channel,
                                .is_first = is_first,
                                .packet = packet};
+    if (from->family != TH_FAMILY_RELAY)
+        action.addr = *from;
     th_outbox_put(&board->outbox, &action, 0);
 
     uint32_t id = channel->id;
     bool is_answered = !channel->is_ours && channel->type == TH_CHANNEL_PATH;
     serve(board, ex, now, from, channel, &packet, is_first);
-    channel = th_channels_find(&ex->line->channels, id);
+    channel = ex->line ? th_channels_find(&ex->line->channels, id) : NULL;
     if (channel && (packet.end || packet.err[0] || is_answered))
-        th_channels_close(&ex->line->channels, channel);
+        th_board_close_channel(board, ex, channel, now);
 }
 
 void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange *ex,
@@ -356,7 +248,7 @@ void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange
         th_drop_count(&board->drops, why);
         if (why == TH_DROP_NONE) {
             th_channels_close(&pending->channels, channel);
-            answer_path(board, ex, &pending->half, from, packet.c);
+            th_board_answer_path(board, ex, now, &pending->half, from, packet.c);
         }
         return;
     }
@@ -376,17 +268,17 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
     line->unanswered_since = 0;
     th_mem_free(line->sealed); /* the peer has it */
     line->sealed = NULL;
-    bool has_moved =
-        from->family != TH_FAMILY_NONE && th_exchange_paths_on_proof(&ex->paths, from, now);
+    bool has_moved = th_exchange_paths_on_proof(&ex->paths, from, now);
 
     if (!line->is_up)
         th_board_line_up(board, ex, now);
     else if (has_moved)
         th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+    th_board_consider(board, ex, now, from);
 }
 
-void th_board_on_line(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
-                      struct th_bytes bytes)
+struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now now,
+                                     const struct th_addr *from, struct th_bytes bytes)
 {
     uint8_t plain[TH_DATAGRAM_IN_MAX];
     size_t len;
@@ -394,11 +286,15 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
     enum th_drop why = th_line_read_id(&id, bytes);
     struct th_line *line = why == TH_DROP_NONE ? th_board_find_line(board, &id) : NULL;
 
+    if (why == TH_DROP_NONE && line == NULL && th_board_forward(board, now, from, &id, bytes))
+        return NULL;
     if (why == TH_DROP_NONE && (line == NULL || !line->current.is_set))
         why = TH_DROP_LINE_UNKNOWN;
+    if (why == TH_DROP_NONE)
+        why = th_board_may_come_from(board, from, &line->ex->id);
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
-        return;
+        return NULL;
     }
 
     struct th_exchange *ex = line->ex;
@@ -410,7 +306,7 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
     }
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
-        return;
+        return NULL;
     }
 
     ex->used_at = now.mono;
@@ -423,9 +319,19 @@ void th_board_on_line(struct th_switchboard *board, struct th_now now, const str
         th_board_on_packet(board, ex, now, from, (struct th_bytes){plain, len});
     }
     th_board_reset_alarm(board, ex);
+    return ex;
 }
 
 /* ends */
+
+void th_board_close_channel(struct th_switchboard *board, struct th_exchange *ex,
+                            struct th_channel *channel, struct th_now now)
+{
+    struct th_channel was = *channel;
+
+    th_channels_close(&ex->line->channels, channel);
+    th_board_relay_over(board, &was, now);
+}
 
 static void tell_ended(struct th_switchboard *board, const struct th_exchange *ex,
                        const struct th_channel *channel, enum th_err why)
@@ -442,7 +348,7 @@ void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex
 
     while (ex->line && (channel = th_channels_expired(&ex->line->channels, now))) {
         tell_ended(board, ex, channel, TH_TIMED_OUT);
-        th_channels_close(&ex->line->channels, channel);
+        th_board_close_channel(board, ex, channel, now);
     }
 }
 
@@ -451,9 +357,8 @@ void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex,
 {
     struct th_channels *channels = &ex->line->channels;
 
-    (void)now;
     while (channels->first) {
         tell_ended(board, ex, channels->first, why);
-        th_channels_close(channels, channels->first);
+        th_board_close_channel(board, ex, channels->first, now);
     }
 }

@@ -58,6 +58,16 @@
     X(PEER_UNKNOWN, "peer_unknown", "a peer request for a node that we do not hear")               \
     X(CONNECT_BAD, "connect_bad", "a connect that cannot be read or whose key is wrong")           \
     X(CONNECT_LIMIT, "connect_limit", "a connect over the limit of its introducer")                \
+    X(RELAY_BAD, "relay_bad", "what came by a relay is no open or line of its other end")          \
+    X(RELAY_FAST, "relay_fast", "more than five packets a second through a relay")                 \
+    X(RELAY_BIG, "relay_big", "a packet that is too big to be relayed whole")                      \
+    X(RELAY_LOOP, "relay_loop", "a relay through a relay")                                         \
+    X(RELAY_LIMIT, "relay_limit", "a relay over the limit of them, or on a channel without one")   \
+    X(BRIDGE_BAD, "bridge_bad", "a bridge request that cannot be read")                            \
+    X(BRIDGE_REFUSED, "bridge_refused", "a bridge request of somebody for whom we are none")       \
+    X(BRIDGE_LIMIT, "bridge_limit", "a bridge over the limit of them, or of a line that has one")  \
+    X(BRIDGE_FAST, "bridge_fast", "a packet to be forwarded over the bandwidth for it")            \
+    X(BRIDGE_REPEAT, "bridge_repeat", "a packet to be forwarded that was so a moment ago")         \
     X(PATH_BAD, "path_bad", "a path that cannot be read")                                          \
     X(PATH_LIMIT, "path_limit", "a path over the limit of its peer")                               \
     X(UNPROVEN_BUDGET, "unproven_budget", "ours, not sent: the address has not proven itself")     \

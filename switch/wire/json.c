@@ -53,6 +53,13 @@ bool th_json_hashname(struct th_hashname *out, const json_t *value)
     return hex && th_hashname_read(out, hex, strlen(hex));
 }
 
+bool th_json_line_id(struct th_line_id *out, const json_t *value)
+{
+    const char *hex = th_json_text(value);
+
+    return hex && th_hex_read(out->b, sizeof out->b, hex, strlen(hex));
+}
+
 static bool is_lower_hex(const char *text, size_t len)
 {
     return strlen(text) == len && strspn(text, "0123456789abcdef") == len;

@@ -33,6 +33,9 @@ TH_MUST bool th_json_u32(uint32_t *out, const json_t *value);
 /* Reads 64 hex digits. */
 TH_MUST bool th_json_hashname(struct th_hashname *out, const json_t *value);
 
+/* Reads the 32 hex digits of a line id. */
+TH_MUST bool th_json_line_id(struct th_line_id *out, const json_t *value);
+
 /*
  * Reads {csid: fingerprint, …}, at least one. Both must be lower-case: the hashname is made of the
  * characters, so others would roll up something else.

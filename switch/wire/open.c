@@ -41,13 +41,6 @@ static bool read_at(int64_t *out, const json_t *value)
     return true;
 }
 
-static bool read_line_id(struct th_line_id *out, const json_t *value)
-{
-    const char *hex = th_json_text(value);
-
-    return hex && th_hex_read(out->b, sizeof out->b, hex, strlen(hex));
-}
-
 static enum th_drop check_fields(struct th_open *open, const struct th_identity *self,
                                  const json_t *head, struct th_bytes body)
 {
@@ -56,7 +49,8 @@ static enum th_drop check_fields(struct th_open *open, const struct th_identity 
     if (!th_json_hashname(&to, json_object_get(head, "to")) ||
         !th_json_parts(&open->parts, json_object_get(head, "from")) ||
         !read_at(&open->at, json_object_get(head, "at")) ||
-        !read_line_id(&open->line, json_object_get(head, "line")) || body.len != sizeof open->key.b)
+        !th_json_line_id(&open->line, json_object_get(head, "line")) ||
+        body.len != sizeof open->key.b)
         return TH_DROP_OPEN_INNER;
     if (!th_hashname_is_equal(&to, &self->hashname))
         return TH_DROP_OPEN_NOT_US;

@@ -18,7 +18,12 @@ enum {
     TH_PATHS_MAX = 8       /* addresses kept of one list that somebody sent */
 };
 
-enum th_family { TH_FAMILY_NONE = 0, TH_FAMILY_IPV4 = 4, TH_FAMILY_IPV6 = 6 };
+enum th_family {
+    TH_FAMILY_NONE = 0,
+    TH_FAMILY_RELAY = 1, /* no network's: a way through a node between (core/relay.h); never told */
+    TH_FAMILY_IPV4 = 4,
+    TH_FAMILY_IPV6 = 6
+};
 
 /* No padding: it is compared and hashed as bytes. IPv4 uses ip[0..3], the rest is 0. */
 struct th_addr {

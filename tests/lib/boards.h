@@ -39,8 +39,9 @@ struct wire {
     struct th_rng rng[WIRE_NODES];
     struct th_switchboard_config config[WIRE_NODES];
     struct th_switchboard *board[WIRE_NODES];
-    bool is_cut[WIRE_NODES]; /* nothing comes or goes */
-    int lose_next;           /* this many datagrams get lost */
+    bool is_cut[WIRE_NODES];               /* nothing comes or goes */
+    bool is_apart[WIRE_NODES][WIRE_NODES]; /* nothing goes from one to the other */
+    int lose_next;                         /* this many datagrams get lost */
     int sent[WIRE_NODES];
     uint64_t sent_bytes[WIRE_NODES];
     struct flight last[WIRE_NODES]; /* the last datagram each node sent */
@@ -136,10 +137,18 @@ static inline void wire_settle(struct wire *w)
         int to = wire_node_at(w, &f.to), from = wire_node_at(w, &f.from);
         if (to < 0 || w->is_cut[to] || (from >= 0 && w->is_cut[from]))
             continue;
+        if (from >= 0 && w->is_apart[from][to])
+            continue;
         th_switchboard_on_datagram(w->board[to], w->now, &f.from,
                                    (struct th_bytes){f.bytes, f.len});
         wire_collect(w, to);
     }
+}
+
+/* Two nodes that cannot reach each other directly, as behind two bad NATs; or can again. */
+static inline void wire_part(struct wire *w, int a, int b, bool is_apart)
+{
+    w->is_apart[a][b] = w->is_apart[b][a] = is_apart;
 }
 
 /* Lets time pass, from deadline to deadline. */
@@ -200,6 +209,17 @@ static inline unsigned wire_count(const struct wire *w, int node, enum th_action
 
     for (unsigned i = 0; i < w->seen_count; i++)
         count += w->seen[i].node == node && w->seen[i].action.kind == kind;
+    return count;
+}
+
+/* How many packets a node saw of a channel type. */
+static inline unsigned wire_packets(const struct wire *w, int node, enum th_channel_type type)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < w->seen_count; i++)
+        count += w->seen[i].node == node && w->seen[i].action.kind == TH_ACTION_PACKET &&
+                 w->seen[i].action.channel.type == type;
     return count;
 }
 

@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "93e2bcc6b96544913027ab5d6bfe1bdc7318a69bc03d11cc5330a9f11511b1cb");
+                        "740eaf98b558feca8d3471dac39172300e55c378c3a9dd0a92d9474ffb57c578");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

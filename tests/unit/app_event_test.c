@@ -95,7 +95,7 @@ static void word_that_is_none_is_refused_with_those_there_are(void **state)
         const char *params, *said;
     } cases[] = {
         {"{\"kind\":\"x\"}", "line_up, line_down, path_changed, opened, packet, ended, link_up"},
-        {"{\"type\":\"x\"}", "seek, link, path, peer, connect, other"},
+        {"{\"type\":\"x\"}", "seek, link, path, peer, connect, bridge, other"},
         {"{\"kind\":7}", "\"kind\" must be a text"},
         {"{\"has\":[\"a\",7]}", "\"has\" must be a text"},
         {"{\"peer\":\"xy\"}", "xy is no hashname"},

@@ -1,38 +1,6 @@
 #include "switch/core/exchange.h"
+#include "tests/lib/introduce.h"
 #include "tests/lib/raw_peer.h"
-
-/* 0 is in the middle; 1 asks for 2. */
-static void star(struct wire *w)
-{
-    wire_init(w, 3);
-    assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
-    assert_int_equal(wire_open(w, 2, 0), TH_AGAIN);
-    wire_settle(w);
-    assert_int_equal(wire_lines(w, 0), 2);
-}
-
-static enum th_err ask(struct wire *w, int asker, int middle, const struct th_hashname *target,
-                       const struct th_public_key *key)
-{
-    char fields[512];
-    uint32_t c;
-    struct th_text text = th_text_in(fields, sizeof fields);
-
-    th_peer_put(&text, target, NULL, 0);
-    struct th_channel_request request = {.type = TH_CHANNEL_PEER,
-                                         .owner = 7,
-                                         .fields = th_text_bytes(&text),
-                                         .body = {key->b, sizeof key->b}};
-    enum th_err err = th_switchboard_channel(w->board[asker], w->now, &w->identity[middle].hashname,
-                                             &request, &c);
-    wire_settle(w);
-    return err;
-}
-
-static enum th_err introduce(struct wire *w, int asker, int middle, int target)
-{
-    return ask(w, asker, middle, &w->identity[target].hashname, &w->identity[asker].keys.pub);
-}
 
 /* A3 */
 static void node_in_the_middle_brings_two_together(void **state)

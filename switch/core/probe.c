@@ -1,0 +1,323 @@
+/*
+ * The `path` channel: where the peer is, where we are, and which way between is the best.
+ *
+ * A request is answered on the way it came by and at every address that it names, so that the two
+ * open their NATs towards each other (v2/switch.md, "path"). A request of ours that goes to one
+ * address alone shows by its answer that the address reaches the peer; one that comes from there shows
+ * the other direction. While a line has no direct way we ask again and again.
+ */
+#include "switch/core/board.h"
+
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+/* Between two searches for a direct way; the last one for ever. */
+static const th_ms search_pauses[] = {1000, 2000, 4000, 8000, 15000, 30000, 60000};
+
+/* --- asking ----------------------------------------------------------------------------------------- */
+
+/* Where we can be met: what the host says, and where others see us. */
+static unsigned gather_places(const struct th_switchboard *board, struct th_addr out[TH_PATHS_MAX])
+{
+    unsigned count = board->config.advertised_count;
+
+    memcpy(out, board->config.advertised, count * sizeof *out);
+    for (unsigned i = 0; i < board->observed_count && count < TH_PATHS_MAX; i++) {
+        const struct th_addr *seen = &board->observed[i];
+        bool is_new = th_addr_realm(seen) == TH_REALM_PUBLIC;
+        for (unsigned j = 0; j < count; j++)
+            is_new = is_new && !th_addr_is_equal(&out[j], seen);
+        if (is_new)
+            out[count++] = *seen;
+    }
+    return count;
+}
+
+/* Writes a `path` request of ours on new channel `id`. */
+static size_t write_request(const struct th_switchboard *board, uint32_t id, uint8_t *plain,
+                            size_t cap)
+{
+    char fields[TH_FIELDS_MAX];
+    size_t len;
+    struct th_addr places[TH_PATHS_MAX];
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    th_paths_put(&text, places, gather_places(board, places));
+    struct th_chanpkt_out packet = {
+        .c = id, .type = th_channel_type_name(TH_CHANNEL_PATH), .fields = th_text_bytes(&text)};
+    return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
+}
+
+/* The tag of a `path` channel of core's own is when it was asked. */
+static struct th_channel *open_channel(struct th_channels *channels, struct th_now now)
+{
+    struct th_channel *channel =
+        th_channels_open(channels, TH_CHANNEL_PATH, th_channel_silence_ms(TH_CHANNEL_PATH), now);
+
+    if (channel) {
+        channel->tag = now.mono;
+        channel->tx_packets++;
+    }
+    return channel;
+}
+
+uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           bool everywhere)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_channel *channel = open_channel(&ex->line->channels, now);
+
+    if (channel == NULL)
+        return 0;
+    uint32_t id = channel->id;
+    size_t len = write_request(board, id, plain, sizeof plain);
+    for (unsigned i = 0; i < ex->paths.count; i++) {
+        struct th_exchange_path *path = &ex->paths.path[i];
+        /* an address that only an unbelieved open came from learns nothing of the line */
+        bool is_theirs = everywhere && (path->is_proven || path->is_told);
+        if ((int)i == ex->paths.used || is_theirs)
+            th_board_seal_to(board, ex, now, &ex->line->current, path,
+                             (struct th_bytes){plain, len});
+    }
+    return id;
+}
+
+/* An address that only the peer named gets this packet, and no more. */
+static void grant(struct th_exchange_path *path, const struct th_exchange *ex, size_t len)
+{
+    if (path->is_named && !path->is_proven)
+        path->budget = (len + ex->cipher->line_overhead) & TH_PATH_BUDGET_MAX;
+}
+
+void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
+                    struct th_exchange_path *path, struct th_now now)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_channel *channel;
+
+    if (!th_exchange_path_may_probe(path, now))
+        return;
+    channel = open_channel(&ex->line->channels, now);
+    if (channel == NULL)
+        return;
+    path->probe = channel->id;
+    path->probed_at = now.mono;
+    size_t len = write_request(board, channel->id, plain, sizeof plain);
+    grant(path, ex, len);
+    th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
+}
+
+void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_pending *pending = ex->line->pending;
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &pending->from);
+
+    if (path == NULL || now.mono < pending->probe_at)
+        return;
+    struct th_channel *channel = open_channel(&pending->channels, now);
+    if (channel == NULL)
+        return;
+    pending->probe_at = now.mono + 1000;
+    size_t len = write_request(board, channel->id, plain, sizeof plain);
+    th_board_seal_to(board, ex, now, &pending->half, path, (struct th_bytes){plain, len});
+}
+
+/* --- a better way is looked for --------------------------------------------------------------------- */
+
+/* Who is between us forgets us, and we lose the way to it, if nothing else is said to it for long. */
+static void keep_middle(struct th_switchboard *board, const struct th_exchange *ex,
+                        struct th_now now)
+{
+    struct th_exchange *middle = th_board_middle_of(board, ex);
+
+    if (th_exchange_is_up(middle) && middle->line->current.rx_at + TH_SEARCH_KEEP_MS < now.mono) {
+        th_board_ask_path(board, middle, now, false);
+        th_board_reset_alarm(board, middle);
+    }
+}
+
+void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+    unsigned last = sizeof search_pauses / sizeof search_pauses[0] - 1;
+
+    line->search_at = TH_NEVER;
+    if (!line->is_up || !th_exchange_paths_want_better(&ex->paths))
+        return;
+    line->search_at = now.mono + search_pauses[line->searches < last ? line->searches : last];
+    if (line->searches < last)
+        line->searches++;
+    for (unsigned i = 0; i < ex->paths.count; i++)
+        th_board_probe(board, ex, &ex->paths.path[i], now);
+    keep_middle(board, ex, now);
+}
+
+void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       const struct th_addr *from)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
+    const struct th_exchange *middle;
+
+    if (path == NULL || path->is_answered)
+        return;
+    /* what a bridge sends comes from its own address, perhaps before we know that it is one */
+    middle = th_board_middle_of(board, ex);
+    if (middle && middle->paths.used >= 0 &&
+        th_addr_is_equal(&middle->paths.path[middle->paths.used].addr, from))
+        path->is_bridge = true;
+    if (th_exchange_paths_used(&ex->paths) != path)
+        th_board_probe(board, ex, path, now);
+}
+
+/* --- being asked ------------------------------------------------------------------------------------ */
+
+static bool may_name(struct th_exchange *ex, struct th_now now)
+{
+    if (ex->named == NULL) {
+        ex->named = th_mem_zalloc(1, sizeof *ex->named);
+        if (ex->named == NULL)
+            return false;
+        /* a bucket of whole tokens a second is too fast for 4 a minute: 15 s are one token here */
+        th_limit_init(ex->named, 1, TH_PATH_NEW_PER_MIN, now.mono / 15);
+    }
+    return th_limit_take(ex->named, now.mono / 15, 1);
+}
+
+/* Loopback is the same machine only for who is on it, and link-local addresses say no link. */
+static bool can_be_there(const struct th_exchange *ex, const struct th_addr *addr)
+{
+    const struct th_exchange_path *used =
+        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    enum th_realm realm = th_addr_realm(addr);
+
+    if (realm == TH_REALM_LOOPBACK)
+        return used && th_addr_realm(&used->addr) == TH_REALM_LOOPBACK;
+    return realm == TH_REALM_PRIVATE || realm == TH_REALM_PUBLIC;
+}
+
+/* The address that a request names; NULL when nothing is to be sent there. */
+static struct th_exchange_path *named(struct th_switchboard *board, struct th_exchange *ex,
+                                      const struct th_addr *addr, struct th_now now)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, addr);
+
+    if (path)
+        return path;
+    if (!can_be_there(ex, addr))
+        return NULL;
+    if (!may_name(ex, now)) {
+        th_drop_count(&board->drops, TH_DROP_PATH_LIMIT);
+        return NULL;
+    }
+    path = th_exchange_paths_add(&ex->paths, addr);
+    if (path)
+        path->is_named = true;
+    return path;
+}
+
+static size_t write_answer(uint32_t id, const struct th_addr *to, uint8_t *plain, size_t cap)
+{
+    char fields[TH_FIELDS_MAX];
+    size_t len;
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    if (to->family != TH_FAMILY_RELAY)
+        th_path_put_seen(&text, to);
+    struct th_chanpkt_out packet = {.c = id, .end = true, .fields = th_text_bytes(&text)};
+    return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
+}
+
+void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                          const struct th_half *half, const struct th_addr *from, uint32_t id)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
+
+    if (path == NULL)
+        return; /* without memory for it */
+    size_t len = write_answer(id, from, plain, sizeof plain);
+    th_board_seal_to(board, ex, now, half, path, (struct th_bytes){plain, len});
+}
+
+/* A second answer at each address that the request names, once a second. */
+static void answer_elsewhere(struct th_switchboard *board, struct th_exchange *ex,
+                             struct th_now now, const struct th_addr *from, uint32_t id,
+                             const struct th_paths *paths)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+
+    for (unsigned i = 0; i < paths->count; i++) {
+        struct th_exchange_path *path =
+            th_addr_is_equal(&paths->addr[i], from) ? NULL : named(board, ex, &paths->addr[i], now);
+        if (path == NULL || !th_exchange_path_may_probe(path, now))
+            continue;
+        size_t len = write_answer(id, &path->addr, plain, sizeof plain);
+        path->probed_at = now.mono;
+        grant(path, ex, len);
+        th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
+    }
+}
+
+void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *ex,
+                              struct th_now now, const struct th_addr *from, uint32_t id,
+                              const struct th_chanpkt *packet)
+{
+    struct th_path_head head;
+    enum th_drop why = th_path_read(&head, packet->head);
+
+    th_drop_count(&board->drops, why);
+    th_board_answer_path(board, ex, now, &ex->line->current, from, id);
+    if (why == TH_DROP_NONE)
+        answer_elsewhere(board, ex, now, from, id, &head.paths);
+}
+
+/* --- being answered --------------------------------------------------------------------------------- */
+
+/* Where others see us; the newest first, each once. */
+static void note_observed(struct th_switchboard *board, const struct th_addr *seen)
+{
+    unsigned i = 0;
+
+    if (th_addr_realm(seen) == TH_REALM_NONE)
+        return;
+    while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
+        i++;
+    if (i == TH_OBSERVED_MAX)
+        i--;
+    else if (i == board->observed_count)
+        board->observed_count++;
+    memmove(&board->observed[1], &board->observed[0], i * sizeof *seen);
+    board->observed[0] = *seen;
+}
+
+static bool is_challenge(const struct th_exchange *ex, uint32_t id)
+{
+    const struct th_pending *pending = ex->line->pending;
+
+    for (unsigned i = 0; pending && i < pending->challenges; i++)
+        if (pending->challenge_id[i] == id && id != 0)
+            return true;
+    return false;
+}
+
+void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
+                             struct th_now now, const struct th_channel *channel,
+                             const struct th_chanpkt *packet)
+{
+    struct th_path_head head;
+    enum th_drop why = th_path_read(&head, packet->head);
+
+    th_drop_count(&board->drops, why);
+    if (why == TH_DROP_NONE && head.has_seen)
+        note_observed(board, &head.seen);
+    if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
+        ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
+        ex->line->has_rtt = true;
+    }
+    if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
+        th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+    if (is_challenge(ex, channel->id))
+        th_board_on_challenge_answered(board, ex);
+}

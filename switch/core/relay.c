@@ -1,0 +1,398 @@
+#include "switch/core/relay.h"
+
+#include "switch/base/mem.h"
+#include "switch/core/board.h"
+#include "switch/wire/bridge.h"
+
+#include <string.h>
+
+enum { WARN_EVERY_MS = 1000 };
+
+void th_relays_clear(struct th_relays *relays)
+{
+    th_mem_free(relays->relay);
+    th_mem_free(relays->pair);
+    *relays = (struct th_relays){0};
+}
+
+/* At an end of it, who asked opened `peer`, and who was asked for was opened `connect`. */
+static bool is_at_an_end(const struct th_channel *channel)
+{
+    return (channel->type == TH_CHANNEL_PEER) == channel->is_ours;
+}
+
+static bool is_relay(const struct th_channel *channel)
+{
+    return channel->type == TH_CHANNEL_PEER || channel->type == TH_CHANNEL_CONNECT;
+}
+
+static struct th_channel *channel_of(struct th_switchboard *board, const struct th_hashname *id,
+                                     uint32_t c, struct th_exchange **ex)
+{
+    *ex = th_board_find(board, id);
+    return th_exchange_is_up(*ex) ? th_channels_find(&(*ex)->line->channels, c) : NULL;
+}
+
+/* Sends a datagram as the body of a packet on a channel, over a line that goes by no relay itself. */
+static bool send_as_body(struct th_switchboard *board, struct th_now now, struct th_exchange *ex,
+                         struct th_channel *channel, bool is_bridge, struct th_bytes bytes)
+{
+    uint8_t plain[TH_RELAY_PACKET_MAX];
+    size_t len;
+    struct th_exchange_path *path = th_exchange_paths_used(&ex->paths);
+    struct th_chanpkt_out packet = {.c = channel->id, .body = bytes};
+
+    if (is_bridge)
+        packet.fields = th_bytes_of("\"bridge\":true");
+    if (path == NULL || path->addr.family == TH_FAMILY_RELAY) {
+        th_drop_count(&board->drops, TH_DROP_RELAY_LOOP);
+        return false;
+    }
+    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
+        th_drop_count(&board->drops, TH_DROP_RELAY_BIG);
+        return false;
+    }
+    th_channel_touch(channel, now);
+    channel->tx_packets++;
+    th_board_reset_alarm(board, ex);
+    return th_board_seal_to(board, ex, now, &ex->line->current, path,
+                            (struct th_bytes){plain, len});
+}
+
+/* --- as an end ------------------------------------------------------------------------------------- */
+
+static struct th_addr addr_of(const struct th_relay *relay)
+{
+    struct th_addr addr = {.family = TH_FAMILY_RELAY};
+
+    memcpy(addr.ip, &relay->id, sizeof relay->id);
+    return addr;
+}
+
+static struct th_relay *find_relay(struct th_switchboard *board, const struct th_addr *addr)
+{
+    uint32_t id;
+
+    memcpy(&id, addr->ip, sizeof id);
+    for (unsigned i = 0; addr->family == TH_FAMILY_RELAY && i < board->relays.room; i++)
+        if (board->relays.relay[i].id == id)
+            return &board->relays.relay[i];
+    return NULL;
+}
+
+static struct th_relay *free_relay(struct th_relays *relays)
+{
+    for (unsigned i = 0; i < relays->room; i++)
+        if (relays->relay[i].id == 0)
+            return &relays->relay[i];
+    if (relays->room == TH_RELAYS_MAX)
+        return NULL;
+
+    unsigned room = relays->room ? 2 * relays->room : 2;
+    struct th_relay *relay = th_mem_resize(relays->relay, room, sizeof *relay);
+    if (relay == NULL)
+        return NULL;
+    memset(relay + relays->room, 0, (room - relays->room) * sizeof *relay);
+    relays->relay = relay;
+    relay += relays->room;
+    relays->room = room;
+    return relay;
+}
+
+bool th_board_relay_by(struct th_switchboard *board, struct th_now now,
+                       const struct th_exchange *middle, struct th_channel *channel,
+                       struct th_addr *addr)
+{
+    struct th_relays *relays = &board->relays;
+    struct th_relay *relay = channel->relay ? &relays->relay[channel->relay - 1] : NULL;
+
+    if (relay == NULL) {
+        relay = free_relay(relays);
+        if (relay == NULL) {
+            th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+            return false;
+        }
+        if (++relays->last_id == 0)
+            relays->last_id = 1;
+        *relay = (struct th_relay){.id = relays->last_id, .c = channel->id, .middle = middle->id};
+        th_limit_init(&relay->pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
+        channel->relay = (uint16_t)(relay - relays->relay + 1);
+    }
+    *addr = addr_of(relay);
+    return true;
+}
+
+enum th_drop th_board_may_come_from(struct th_switchboard *board, const struct th_addr *from,
+                                    const struct th_hashname *id)
+{
+    struct th_relay *relay = find_relay(board, from);
+
+    if (relay == NULL)
+        return TH_DROP_NONE;
+    if (th_hashname_is_equal(&relay->middle, id))
+        return TH_DROP_RELAY_LOOP;
+    if (relay->has_peer && !th_hashname_is_equal(&relay->peer, id))
+        return TH_DROP_RELAY_BAD;
+    relay->has_peer = true;
+    relay->peer = *id;
+    return TH_DROP_NONE;
+}
+
+bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
+                           const struct th_addr *to, struct th_bytes bytes)
+{
+    struct th_relay *relay = find_relay(board, to);
+    struct th_exchange *ex;
+    struct th_channel *channel = relay ? channel_of(board, &relay->middle, relay->c, &ex) : NULL;
+
+    if (channel == NULL)
+        return false;
+    if (!th_limit_take(&relay->pace, now.mono, 1)) {
+        th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
+        return false;
+    }
+    return send_as_body(board, now, ex, channel, false, bytes);
+}
+
+const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
+                                                const struct th_addr *addr)
+{
+    const struct th_relay *relay = find_relay(board, addr);
+
+    return relay ? &relay->middle : NULL;
+}
+
+/* The node between forwards what is sent to it on this line from now on. */
+static void use_bridge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       struct th_exchange *middle)
+{
+    const struct th_exchange_path *way = th_exchange_paths_used(&middle->paths);
+    struct th_exchange_path *path;
+
+    if (way == NULL || !th_exchange_path_is_direct(way) || ex->line == NULL)
+        return;
+    struct th_addr addr = way->addr;
+    path = th_exchange_paths_find(&ex->paths, &addr);
+    if (path && path->is_bridge)
+        return;
+    path = th_exchange_paths_add(&ex->paths, &addr);
+    if (path == NULL)
+        return;
+    path->is_bridge = true;
+    path->is_told = true;
+    th_board_probe(board, ex, path, now);
+}
+
+static void receive(struct th_switchboard *board, struct th_exchange *middle, struct th_now now,
+                    struct th_channel *channel, const struct th_chanpkt *packet)
+{
+    struct th_exchange *ex = NULL;
+    struct th_packet inner;
+    struct th_addr from;
+    bool is_bridge = th_bridge_is_offered(packet->head);
+
+    enum th_drop why = th_packet_split(&inner, packet->body);
+    if (why == TH_DROP_NONE && inner.kind == TH_PACKET_JSON)
+        why = TH_DROP_RELAY_BAD;
+    if (why != TH_DROP_NONE) {
+        th_drop_count(&board->drops, why);
+        return;
+    }
+    if (!th_board_relay_by(board, now, middle, channel, &from))
+        return;
+    if (inner.kind == TH_PACKET_BINARY)
+        ex = th_board_on_open(board, now, &from, packet->body);
+    else if (inner.body.len > 0)
+        ex = th_board_on_line(board, now, &from, packet->body);
+    if (ex && is_bridge)
+        use_bridge(board, ex, now, middle);
+}
+
+/* An end lost its relay: the line goes on by another way, or it is over. */
+static void lose(struct th_switchboard *board, struct th_relay *relay, struct th_now now)
+{
+    struct th_addr addr = addr_of(relay);
+    struct th_exchange *ex = relay->has_peer ? th_board_find(board, &relay->peer) : NULL;
+
+    *relay = (struct th_relay){0};
+    if (ex == NULL)
+        return;
+    bool has_moved = th_exchange_paths_remove(&ex->paths, &addr);
+    if (has_moved && th_exchange_is_up(ex)) {
+        if (ex->paths.used >= 0)
+            th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+        else
+            th_board_end_line(board, ex, TH_NO_PATH, now);
+    }
+    th_board_reset_alarm(board, ex);
+}
+
+/* --- in the middle --------------------------------------------------------------------------------- */
+
+static struct th_relay_pair *free_pair(struct th_relays *relays)
+{
+    for (unsigned i = 0; i < relays->pair_room; i++)
+        if (!relays->pair[i].is_set)
+            return &relays->pair[i];
+    if (relays->pair_room == TH_RELAY_PAIRS_MAX)
+        return NULL;
+
+    unsigned room = relays->pair_room ? 2 * relays->pair_room : 4;
+    struct th_relay_pair *pair = th_mem_resize(relays->pair, room, sizeof *pair);
+    if (pair == NULL)
+        return NULL;
+    memset(pair + relays->pair_room, 0, (room - relays->pair_room) * sizeof *pair);
+    relays->pair = pair;
+    pair += relays->pair_room;
+    relays->pair_room = room;
+    return pair;
+}
+
+static bool is_between(const struct th_relay_pair *pair, const struct th_hashname *a,
+                       const struct th_hashname *b)
+{
+    unsigned first = th_hashname_is_equal(&pair->side[0].id, a) ? 0 : 1;
+
+    return pair->is_set && th_hashname_is_equal(&pair->side[first].id, a) &&
+           th_hashname_is_equal(&pair->side[1 - first].id, b);
+}
+
+/* Ends the channel of one side, which learns that nothing comes any more. */
+static void disconnect(struct th_switchboard *board, const struct th_relay_side *side,
+                       struct th_now now)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = channel_of(board, &side->id, side->c, &ex);
+
+    if (channel == NULL)
+        return;
+    channel->relay = 0;
+    struct th_chanpkt_out packet = {.c = side->c, .end = true, .err = "disconnected"};
+    th_board_say(board, now, &side->id, &packet);
+}
+
+void th_board_part(struct th_switchboard *board, struct th_now now, const struct th_hashname *a,
+                   const struct th_hashname *b)
+{
+    for (unsigned i = 0; i < board->relays.pair_room; i++) {
+        struct th_relay_pair was = board->relays.pair[i];
+        if (!is_between(&was, a, b))
+            continue;
+        board->relays.pair[i] = (struct th_relay_pair){0};
+        disconnect(board, &was.side[0], now);
+        disconnect(board, &was.side[1], now);
+    }
+}
+
+void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
+                   struct th_channel *peer, struct th_exchange *target, struct th_channel *connect)
+{
+    struct th_relays *relays = &board->relays;
+    struct th_relay_pair *pair = free_pair(relays);
+
+    if (pair == NULL) { /* they are introduced all the same */
+        th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+        return;
+    }
+    *pair = (struct th_relay_pair){
+        .is_set = true,
+        .side = {{.id = asker->id, .c = peer->id}, {.id = target->id, .c = connect->id}}};
+    for (unsigned i = 0; i < 2; i++)
+        th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
+    peer->relay = connect->relay = (uint16_t)(pair - relays->pair + 1);
+}
+
+static void warn(struct th_switchboard *board, struct th_relay_side *side, struct th_now now)
+{
+    struct th_chanpkt_out packet = {
+        .c = side->c, .fields = th_bytes_of("\"warn\":\"too fast: 5 packets a second\"")};
+
+    th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
+    if (side->warned_at != 0 && now.mono - side->warned_at < WARN_EVERY_MS)
+        return;
+    side->warned_at = now.mono;
+    th_board_say(board, now, &side->id, &packet);
+}
+
+/* Sees what line ids go which way; with both of them the pair can become a bridge. */
+static void note_line(struct th_switchboard *board, struct th_relay_pair *pair,
+                      struct th_relay_side *to, struct th_now now, struct th_bytes bytes)
+{
+    struct th_line_id line;
+
+    if (th_line_read_id(&line, bytes) != TH_DROP_NONE)
+        return;
+    bool is_new = !to->has_line || memcmp(&to->line, &line, sizeof line) != 0;
+    to->has_line = true;
+    to->line = line;
+    if (is_new && pair->side[0].has_line && pair->side[1].has_line)
+        pair->is_bridge = th_board_bridge_pair(board, now, pair);
+}
+
+static void pass_on(struct th_switchboard *board, struct th_now now, struct th_channel *channel,
+                    struct th_bytes body)
+{
+    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
+    struct th_relay_side *from = &pair->side[channel->type == TH_CHANNEL_CONNECT];
+    struct th_relay_side *to = &pair->side[channel->type != TH_CHANNEL_CONNECT];
+    struct th_packet inner;
+    struct th_exchange *ex;
+
+    if (th_packet_split(&inner, body) != TH_DROP_NONE || inner.kind == TH_PACKET_JSON) {
+        th_drop_count(&board->drops, TH_DROP_RELAY_BAD);
+        return;
+    }
+    if (!th_limit_take(&from->pace, now.mono, 1)) {
+        warn(board, from, now);
+        return;
+    }
+    if (inner.kind == TH_PACKET_BODY)
+        note_line(board, pair, to, now, body);
+    struct th_channel *other = channel_of(board, &to->id, to->c, &ex);
+    if (other == NULL)
+        return;
+    pair->has_carried = true;
+    send_as_body(board, now, ex, other, pair->is_bridge, body);
+}
+
+/* --- both ------------------------------------------------------------------------------------------ */
+
+void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                         const struct th_addr *from, struct th_channel *channel,
+                         const struct th_chanpkt *packet)
+{
+    if (packet->body.len == 0)
+        return;
+    if (from->family == TH_FAMILY_RELAY)
+        th_drop_count(&board->drops, TH_DROP_RELAY_LOOP);
+    else if (is_at_an_end(channel))
+        receive(board, ex, now, channel, packet);
+    else if (channel->relay)
+        pass_on(board, now, channel, packet->body);
+    else
+        th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+}
+
+void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
+                         struct th_now now)
+{
+    unsigned place = channel->relay;
+
+    if (place == 0 || !is_relay(channel))
+        return;
+    if (is_at_an_end(channel)) {
+        lose(board, &board->relays.relay[place - 1], now);
+        return;
+    }
+    struct th_relay_pair *pair = &board->relays.pair[place - 1];
+    struct th_relay_pair was = *pair;
+    *pair = (struct th_relay_pair){0};
+    /* One that carried nothing is missed by nobody; the other channel ends by its silence. */
+    struct th_relay_side *other = &was.side[channel->type != TH_CHANNEL_CONNECT];
+    struct th_exchange *ex;
+    struct th_channel *others = channel_of(board, &other->id, other->c, &ex);
+    if (others && was.has_carried)
+        disconnect(board, other, now);
+    else if (others)
+        others->relay = 0;
+}

@@ -1,0 +1,74 @@
+/*
+ * relay.h - packets of a line that travel through a node between: as the bodies of packets on the
+ * `peer` channel of who asked to be introduced and the `connect` channel of whom it asked for.
+ *
+ * telehash.org v2/switch.md, "Tunneling Packets"; protocol.md 7. At either end a relay is one more
+ * address of the peer, of the family TH_FAMILY_RELAY, whose number only this board knows; so opens,
+ * lines and `path` go there as anywhere. The node between pairs its two channels and passes bodies on,
+ * five a second each way; what is more is dropped and the sender warned. If it is willing, it becomes
+ * a bridge (bridge.h) as soon as it has seen packets of the line go both ways.
+ *
+ * Loops cannot be: what came by a relay is never the packet of a relay, and nothing is sent into a
+ * relay over a line that itself goes by one.
+ *
+ * Floor:  2 (core), sans-I/O; private to core.
+ * Thread: the owner's.
+ */
+#ifndef TH_CORE_RELAY_H
+#define TH_CORE_RELAY_H
+
+#include "switch/base/limit.h"
+#include "switch/core/channel.h"
+#include "switch/wire/cipher.h"
+#include "switch/wire/hashname.h"
+#include "switch/wire/packet.h"
+#include "switch/wire/path.h"
+
+enum {
+    TH_RELAYS_MAX = 64,                              /* that we are an end of */
+    TH_RELAY_PAIRS_MAX = 256,                        /* that we are in the middle of */
+    TH_RELAY_PER_S = 5,                              /* packets each way (v2/switch.md) */
+    TH_RELAY_PACKET_MAX = TH_DATAGRAM_SAFE_MAX - 58, /* one with a whole line datagram in it */
+    TH_RELAY_AFTER_MS =
+        250 /* the open of who is asked for goes by the relay too when it took so long
+                               directly: most need none, and it costs the node between two packets */
+};
+
+/* One that we are an end of. */
+struct th_relay {
+    uint32_t id; /* in its address; never used twice; 0: this place is free */
+    uint32_t c;
+    struct th_hashname middle;
+    bool has_peer;
+    struct th_hashname peer; /* at the other end: whoever speaks first */
+    struct th_limit pace;
+};
+
+/* One end of a pair, as seen from the middle. */
+struct th_relay_side {
+    struct th_hashname id;
+    uint32_t c;
+    struct th_limit pace; /* of what comes from it */
+    th_ms warned_at;      /* 0: never */
+    bool has_line;
+    struct th_line_id line; /* that it has chosen: in packets to it */
+};
+
+struct th_relay_pair {
+    bool is_set;
+    bool has_carried;
+    bool is_bridge;
+    struct th_relay_side side[2]; /* who asked; whom it asked for */
+};
+
+/* A zeroed one is empty and holds no memory. */
+struct th_relays {
+    unsigned room, pair_room;
+    struct th_relay *relay;
+    struct th_relay_pair *pair;
+    uint32_t last_id;
+};
+
+void th_relays_clear(struct th_relays *relays);
+
+#endif

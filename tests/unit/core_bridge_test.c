@@ -1,0 +1,255 @@
+#include "switch/core/board.h"
+#include "switch/wire/bridge.h"
+#include "tests/lib/introduce.h"
+
+/* 1 and 2 cannot reach each other; 0 introduces them, and is a bridge for whom the policy says. */
+static void meet(struct wire *w, const struct th_bridge_policy *policy)
+{
+    wire_init(w, 3);
+    th_switchboard_free(w->board[0]);
+    w->config[0].bridge = *policy;
+    wire_boot(w, 0, 0x20);
+    assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(w, 2, 0), TH_AGAIN);
+    wire_settle(w);
+    wire_part(w, 1, 2, true);
+    assert_int_equal(introduce(w, 1, 0, 2), TH_OK);
+    wire_pass(w, 3000);
+}
+
+static bool is_bridged(const struct wire *w, int node, int of)
+{
+    struct th_line_look look = wire_look(w, node, of);
+
+    return look.is_up && look.has_addr && th_addr_is_equal(&look.addr, &w->addr[0]) &&
+           look.has_middle && th_hashname_is_equal(&look.middle, &w->identity[0].hashname);
+}
+
+static unsigned seeks(struct wire *w, int from, int to, unsigned count)
+{
+    uint32_t c;
+
+    w->seen_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(wire_channel(w, from, to, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
+    wire_settle(w);
+    return wire_packets(w, to, TH_CHANNEL_SEEK);
+}
+
+static const struct th_bridge_policy everybody = {.is_for_everybody = true};
+
+static void willing_middle_forwards_at_full_speed(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+
+    assert_true(is_bridged(&w, 1, 2) && is_bridged(&w, 2, 1));
+    assert_int_equal(seeks(&w, 1, 2, 40), 40);
+    assert_int_equal(seeks(&w, 2, 1, 40), 40);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_PACKET), 0); /* it reads none of them */
+    wire_free(&w);
+}
+
+static void unwilling_middle_only_relays(void **state)
+{
+    (void)state;
+    struct wire w;
+    static const struct th_bridge_policy nobody = {0};
+    meet(&w, &nobody);
+
+    assert_false(is_bridged(&w, 1, 2) || is_bridged(&w, 2, 1));
+    assert_int_equal(seeks(&w, 1, 2, 40), TH_RELAY_PER_S);
+    wire_free(&w);
+}
+
+static void middle_is_a_bridge_for_whom_it_is_told_alone(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 3);
+    struct th_hashname friend = w.identity[2].hashname, stranger = {{1}};
+    wire_free(&w);
+
+    meet(&w, &(struct th_bridge_policy){.allowed_count = 1, .allowed = &stranger});
+    assert_false(is_bridged(&w, 1, 2));
+    wire_free(&w);
+    meet(&w, &(struct th_bridge_policy){.allowed_count = 1, .allowed = &friend});
+    assert_true(is_bridged(&w, 1, 2));
+    wire_free(&w);
+}
+
+static void bridge_has_a_bandwidth(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &(struct th_bridge_policy){.is_for_everybody = true, .bytes_per_s = 1000});
+    wire_pass(&w, 2000);
+
+    unsigned came = seeks(&w, 1, 2, 40); /* about 105 bytes each */
+    assert_in_range(came, 5, 12);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_FAST), 40 - came);
+    wire_free(&w);
+}
+
+static void bridged_line_moves_to_a_direct_way_when_one_appears(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    wire_pass(&w, 30000);
+    assert_true(is_bridged(&w, 1, 2));
+    wire_part(&w, 1, 2, false);
+    wire_pass(&w, 61000);
+
+    struct th_line_look look = wire_look(&w, 1, 2);
+    assert_true(look.is_up && !look.has_middle && th_addr_is_equal(&look.addr, &w.addr[2]));
+    assert_false(wire_look(&w, 2, 1).has_middle);
+    wire_free(&w);
+}
+
+static void bridged_line_lives_as_long_as_its_ends_talk(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+
+    for (int i = 0; i < 48; i++) { /* 20 min: twice as long as a silent line lives */
+        wire_pass(&w, 25000);
+        assert_int_equal(seeks(&w, 1, 2, 1), 1);
+    }
+    assert_true(is_bridged(&w, 1, 2));
+    wire_free(&w);
+}
+
+static void datagram_is_forwarded_once_and_only_from_an_end(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    seeks(&w, 1, 2, 1);
+    struct flight last = w.last[1];
+    int sent = w.sent[0];
+
+    wire_deliver(&w, 0, &w.addr[1], last.bytes, last.len);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_REPEAT), 1);
+    assert_int_equal(w.sent[0], sent);
+    struct th_addr elsewhere = {.ip = {192, 0, 2, 1}, .port = 7, .family = TH_FAMILY_IPV4};
+    uint64_t unknown = wire_drops(&w, 0, TH_DROP_LINE_UNKNOWN);
+    last.bytes[30] ^= 1;
+    wire_deliver(&w, 0, &elsewhere, last.bytes, last.len);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_LINE_UNKNOWN), unknown + 1);
+    assert_int_equal(w.sent[0], sent);
+    wire_free(&w);
+}
+
+/* --- the channel ------------------------------------------------------------------------------------ */
+
+static struct th_line_id line_of(unsigned n)
+{
+    return (struct th_line_id){{0xaa, (uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+static const struct seen *ask_bridge(struct wire *w, unsigned to, unsigned from)
+{
+    char fields[256];
+    uint32_t c;
+    struct th_text text = th_text_in(fields, sizeof fields);
+    struct th_bridge_head head = {.to = line_of(to), .from = line_of(from), .addr = w->addr[2]};
+
+    th_bridge_put(&text, &head);
+    assert_int_equal(wire_channel(w, 1, 0, TH_CHANNEL_BRIDGE, fields, &c), TH_OK);
+    wire_settle(w);
+    const struct seen *answer = wire_packet(w, 1, TH_CHANNEL_BRIDGE);
+    assert_non_null(answer);
+    assert_true(answer->action.packet.end);
+    return answer;
+}
+
+/* A datagram of a line that is not the bridge's own. */
+static void send_line(struct wire *w, int from, unsigned line, uint8_t content)
+{
+    uint8_t bytes[TH_LINE_MIN + 10] = {0};
+    struct th_line_id id = line_of(line);
+
+    memcpy(bytes + 2, &id, sizeof id);
+    bytes[sizeof bytes - 1] = content;
+    wire_deliver(w, 0, &w->addr[from], bytes, sizeof bytes);
+}
+
+static void bridge_channel_forwards_two_lines_between_its_opener_and_an_address(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "");
+    send_line(&w, 1, 1, 1);
+    assert_true(th_addr_is_equal(&w.last[0].to, &w.addr[2]));
+    send_line(&w, 2, 2, 2);
+    assert_true(th_addr_is_equal(&w.last[0].to, &w.addr[1]));
+    int sent = w.sent[0];
+    send_line(&w, 2, 1, 3); /* the line of the other direction */
+    assert_int_equal(w.sent[0], sent);
+    wire_free(&w);
+}
+
+static void bridge_is_refused_to_others_and_for_a_line_that_has_one(void **state)
+{
+    (void)state;
+    struct wire w;
+    static const struct th_bridge_policy nobody = {0};
+    uint32_t c;
+    meet(&w, &nobody);
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "not for you");
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_REFUSED), 1);
+    wire_free(&w);
+
+    meet(&w, &everybody);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_BRIDGE, "\"to\":\"ab\"", &c), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_BAD), 1);
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "");
+    assert_string_equal(ask_bridge(&w, 2, 3)->action.packet.err,
+                        "no room"); /* 2 goes the other way */
+    wire_free(&w);
+}
+
+static void legs_have_a_limit_and_idle_ones_make_room(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    struct th_switchboard *board = w.board[0];
+    unsigned had = board->bridges.count;
+
+    for (unsigned i = 0; board->bridges.count < TH_BRIDGE_LEGS_MAX; i++) {
+        assert_string_equal(ask_bridge(&w, 1000 + 2 * i, 1001 + 2 * i)->action.packet.err, "");
+        w.seen_count = 0;
+    }
+    assert_true(had > 0);
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "no room");
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_LIMIT), 1);
+    w.seen_count = 0;
+    wire_pass(&w, TH_BRIDGE_IDLE_MS);
+    w.seen_count = 0;
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "");
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(willing_middle_forwards_at_full_speed),
+        cmocka_unit_test(unwilling_middle_only_relays),
+        cmocka_unit_test(middle_is_a_bridge_for_whom_it_is_told_alone),
+        cmocka_unit_test(bridge_has_a_bandwidth),
+        cmocka_unit_test(bridged_line_moves_to_a_direct_way_when_one_appears),
+        cmocka_unit_test(bridged_line_lives_as_long_as_its_ends_talk),
+        cmocka_unit_test(datagram_is_forwarded_once_and_only_from_an_end),
+        cmocka_unit_test(bridge_channel_forwards_two_lines_between_its_opener_and_an_address),
+        cmocka_unit_test(bridge_is_refused_to_others_and_for_a_line_that_has_one),
+        cmocka_unit_test(legs_have_a_limit_and_idle_ones_make_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

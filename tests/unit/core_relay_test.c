@@ -1,0 +1,244 @@
+#include "switch/core/board.h"
+#include "tests/lib/introduce.h"
+#include "tests/lib/raw_peer.h"
+
+/* 1 and 2 have met through 0, and cannot reach each other directly. */
+static void meet_by_relay(struct wire *w)
+{
+    star(w);
+    wire_part(w, 1, 2, true);
+    assert_int_equal(introduce(w, 1, 0, 2), TH_OK);
+    wire_pass(w, 2 * TH_RELAY_AFTER_MS);
+}
+
+static void seek(struct wire *w, int from, int to)
+{
+    uint32_t c;
+
+    assert_int_equal(wire_channel(w, from, to, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
+    wire_settle(w);
+}
+
+static bool goes_through(const struct wire *w, int node, int of, int middle)
+{
+    struct th_line_look look = wire_look(w, node, of);
+
+    return look.is_up && look.has_middle &&
+           th_hashname_is_equal(&look.middle, &w->identity[middle].hashname);
+}
+
+static void nodes_that_cannot_reach_each_other_talk_through_who_introduced_them(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    assert_false(wire_look(&w, 1, 2).has_addr || wire_look(&w, 2, 1).has_addr);
+    seek(&w, 1, 2);
+    wire_pass(&w, 1000);
+    seek(&w, 2, 1);
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK), 1);
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_SEEK), 1);
+    assert_int_equal(wire_packet(&w, 2, TH_CHANNEL_SEEK)->action.addr.family, TH_FAMILY_NONE);
+    wire_free(&w);
+}
+
+static void open_goes_by_the_relay_only_when_it_was_not_answered_directly(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 5000);
+
+    assert_true(wire_look(&w, 1, 2).has_addr && !wire_look(&w, 1, 2).has_middle);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_CONNECT), 0);
+    wire_free(&w);
+}
+
+static void line_moves_to_a_direct_way_when_one_appears(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    wire_pass(&w, 20000);
+    assert_true(goes_through(&w, 1, 2, 0));
+    wire_part(&w, 1, 2, false);
+    wire_pass(&w, 31000);
+
+    struct th_line_look ours = wire_look(&w, 1, 2), theirs = wire_look(&w, 2, 1);
+    assert_true(ours.is_up && ours.has_addr && !ours.has_middle);
+    assert_true(theirs.is_up && theirs.has_addr && !theirs.has_middle);
+    assert_true(ours.up_ms > 50000); /* the line it had */
+    assert_true(wire_count(&w, 1, TH_ACTION_PATH) >= 1);
+    wire_free(&w);
+}
+
+/* v2/switch.md: no more than five a second in either direction, and the sender is warned. */
+static void middle_relays_five_packets_a_second_and_warns(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    char fields[512], head[600];
+    struct th_text text = th_text_in(fields, sizeof fields);
+    static const uint8_t open[] = {0, 1, 0x3a, 1, 2, 3};
+    wire_init(&w, 4);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_settle(&w);
+    raw_join(&raw, &w, 1, 0);
+    th_peer_put(&text, &w.identity[2].hashname, NULL, 0);
+    th_text_put(&text, ",\"type\":\"peer\"");
+    raw_send(&raw, &w, raw_head(&raw, &w, head, sizeof head, 0, fields),
+             (struct th_bytes){w.identity[1].keys.pub.b, TH_KEY_BYTES});
+    unsigned before = wire_packets(&w, 2, TH_CHANNEL_CONNECT);
+    assert_int_equal(before, 1);
+
+    for (int i = 0; i < 9; i++)
+        raw_send(&raw, &w, raw_head(&raw, &w, head, sizeof head, 0, "\"x\":1"),
+                 (struct th_bytes){open, sizeof open});
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_CONNECT) - before, TH_RELAY_PER_S);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_FAST), 4);
+    int sent = w.sent[0];
+    wire_pass(&w, 200);
+    raw_send(&raw, &w, raw_head(&raw, &w, head, sizeof head, 0, "\"x\":1"),
+             (struct th_bytes){open, sizeof open});
+    assert_int_equal(w.sent[0] - sent, 1);
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_CONNECT) - before, TH_RELAY_PER_S + 1);
+    wire_free(&w);
+}
+
+static void end_sends_no_more_than_the_middle_would_pass_on(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    wire_pass(&w, 2000);
+    unsigned before = wire_packets(&w, 2, TH_CHANNEL_SEEK);
+
+    for (int i = 0; i < 12; i++)
+        seek(&w, 1, 2);
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK) - before, TH_RELAY_PER_S);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_RELAY_FAST), 12 - TH_RELAY_PER_S);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_FAST), 0);
+    wire_free(&w);
+}
+
+static void relay_that_carries_packets_stays_and_a_silent_one_ends_the_line(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    for (int i = 0; i < 20; i++) { /* as keepalives do */
+        wire_pass(&w, 25000);
+        assert_true(goes_through(&w, 1, 2, 0));
+        seek(&w, 1, 2);
+    }
+    assert_true(wire_look(&w, 1, 2).up_ms > 400000);
+
+    w.seen_count = 0;
+    wire_pass(&w, 65000); /* one that ends by its silence is missed when something is to go there */
+
+    assert_false(wire_look(&w, 1, 2).is_up || wire_look(&w, 2, 1).is_up);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 1);
+    wire_free(&w);
+}
+
+static void what_ends_on_one_side_is_told_on_the_other(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    uint32_t c = wire_packet(&w, 1, TH_CHANNEL_PEER)->action.channel.id;
+    struct th_chanpkt_out end = {.c = c, .end = true};
+
+    assert_int_equal(th_switchboard_send(w.board[1], w.now, &w.identity[0].hashname, &end), TH_OK);
+    wire_settle(&w);
+
+    assert_string_equal(wire_packet(&w, 2, TH_CHANNEL_CONNECT)->action.packet.err, "disconnected");
+    assert_false(wire_look(&w, 1, 2).is_up || wire_look(&w, 2, 1).is_up);
+    wire_free(&w);
+}
+
+static void two_nodes_have_one_relay_at_a_time(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+
+    assert_int_equal(introduce(&w, 2, 0, 1), TH_OK);
+    wire_pass(&w, 1000);
+
+    assert_string_equal(wire_packet(&w, 1, TH_CHANNEL_PEER)->action.packet.err, "disconnected");
+    wire_pass(&w, 10000);
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    wire_free(&w);
+}
+
+static void nobody_is_introduced_over_a_relay_by_a_relay(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    w.nodes = 3;
+
+    /* 1 asks 2, which it reaches through 0, for 0: introduced, but nothing is carried */
+    assert_int_equal(introduce(&w, 1, 2, 0), TH_OK);
+    wire_pass(&w, 2000);
+
+    assert_true(goes_through(&w, 1, 2, 0));
+    assert_true(wire_look(&w, 1, 0).has_addr && !wire_look(&w, 1, 0).has_middle);
+    wire_free(&w);
+}
+
+static struct th_hashname nth(unsigned n)
+{
+    return (struct th_hashname){{0xee, (uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+static void pairs_and_relays_have_limits(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_addr addr;
+    wire_init(&w, 1);
+
+    for (unsigned i = 0; i <= TH_RELAY_PAIRS_MAX; i++) {
+        struct th_exchange asker = {.id = nth(2 * i)}, target = {.id = nth(2 * i + 1)};
+        struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER};
+        struct th_channel connect = {.id = 1, .type = TH_CHANNEL_CONNECT, .is_ours = true};
+        th_board_pair(w.board[0], w.now, &asker, &peer, &target, &connect);
+        assert_int_equal(peer.relay != 0, i < TH_RELAY_PAIRS_MAX);
+    }
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_LIMIT), 1);
+
+    for (unsigned i = 0; i <= TH_RELAYS_MAX; i++) {
+        struct th_exchange middle = {.id = nth(i)};
+        struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER, .is_ours = true};
+        assert_int_equal(th_board_relay_by(w.board[0], w.now, &middle, &peer, &addr),
+                         i < TH_RELAYS_MAX);
+    }
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_LIMIT), 2);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nodes_that_cannot_reach_each_other_talk_through_who_introduced_them),
+        cmocka_unit_test(open_goes_by_the_relay_only_when_it_was_not_answered_directly),
+        cmocka_unit_test(line_moves_to_a_direct_way_when_one_appears),
+        cmocka_unit_test(middle_relays_five_packets_a_second_and_warns),
+        cmocka_unit_test(end_sends_no_more_than_the_middle_would_pass_on),
+        cmocka_unit_test(relay_that_carries_packets_stays_and_a_silent_one_ends_the_line),
+        cmocka_unit_test(what_ends_on_one_side_is_told_on_the_other),
+        cmocka_unit_test(two_nodes_have_one_relay_at_a_time),
+        cmocka_unit_test(nobody_is_introduced_over_a_relay_by_a_relay),
+        cmocka_unit_test(pairs_and_relays_have_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
