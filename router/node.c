@@ -41,6 +41,7 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
     tree->sw.board.advertised_count = config->advertised_count;
     for (unsigned i = 0; i < config->advertised_count; i++)
         tree->sw.board.advertised[i] = config->advertised[i];
+    tree->sw.board.bridge = config->bridge;
     tree->sw.board.at_floor = config->at_floor;
     tree->sw.net = config->net;
     tree->sw.events_name = TH_NODE_EVENTS;

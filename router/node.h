@@ -33,6 +33,7 @@ struct th_node_config {
     uint32_t scope;
     unsigned k, links_max; /* 0: the defaults; k is the width of searches for neighbours too */
     bool is_seed;
+    struct th_bridge_policy bridge; /* for whom lines are forwarded; zeroed: nobody */
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];
     int64_t at_floor;          /* th_keep_floor */

@@ -46,6 +46,8 @@ FLAGS = (
     ("--seeds", "--seeds", "FILE"),
     ("--k", "--k N"),
     ("--links-max", "--links-max N"),
+    ("--bridge", "--bridge WHO"),
+    ("--bridge-rate", "--bridge-rate BYTES"),
     ("--threads", "--threads 1"),
     ("--log-level", "--log-level LEVEL"),
     # numbers
@@ -63,6 +65,9 @@ FLAGS = (
     ("--links-max few", "--links-max few", "2 to 4096"),
     ("--links-max 4", "--links-max 4", "--k"),
     ("--k 64 --links-max 63", "--links-max 63", "64"),
+    ("--bridge friends", "--bridge friends", "all"),
+    ("--bridge all --bridge-rate 10", "--bridge-rate 10", "1000 to 1073741824"),
+    ("--bridge-rate 5000", "--bridge-rate 5000", "--bridge"),
     ("--threads 3", "--threads 3", "1"),
     ("--threads one", "--threads one", "1"),
     ("--log-level loud", "--log-level loud", "error, warn, info, debug"),

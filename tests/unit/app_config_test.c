@@ -257,6 +257,49 @@ static void what_may_pass_by_itself_ends_with_one(void **state)
     assert_int_equal(th_exit_code(TH_NO_PERMISSION), 2);
 }
 
+static void bridge_is_for_all_or_for_hashnames(void **state)
+{
+    (void)state;
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct th_config config;
+    char say[TH_SAY_MAX];
+
+    assert_int_equal(READ(&config, &root, say, NULL), TH_OK);
+    assert_false(config.is_bridge_for_all || config.bridged_count > 0);
+    assert_int_equal(READ(&config, &root, say, "--bridge", "all", "--bridge", (char *)id,
+                          "--bridge-rate", "5000"),
+                     TH_OK);
+    assert_true(config.is_bridge_for_all);
+    assert_int_equal(config.bridged_count, 1);
+    assert_int_equal(config.bridged[0].b[1], 0x23);
+    assert_int_equal(config.bridge_rate, 5000);
+
+    assert_int_equal(READ(&config, &root, say, "--bridge", "some"), TH_INVALID);
+    assert_non_null(strstr(say, "neither all nor"));
+    assert_int_equal(READ(&config, &root, say, "--bridge-rate", "5000"), TH_INVALID);
+    assert_non_null(strstr(say, "without --bridge"));
+    assert_int_equal(READ(&config, &root, say, "--bridge", "all", "--bridge-rate", "999"),
+                     TH_INVALID);
+}
+
+static void bridge_is_for_64_nodes(void **state)
+{
+    (void)state;
+    static char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    char *argv[2 * (TH_BRIDGED_MAX + 1) + 2] = {"telehashd"};
+    struct th_config config;
+    char say[TH_SAY_MAX];
+
+    for (unsigned i = 0; i <= TH_BRIDGED_MAX; i++) {
+        argv[1 + 2 * i] = "--bridge";
+        argv[2 + 2 * i] = id;
+    }
+    assert_int_equal(read_flags(&config, &root, say, argv), TH_INVALID);
+    assert_non_null(strstr(say, "more than 64"));
+    argv[1 + 2 * TH_BRIDGED_MAX] = NULL;
+    assert_int_equal(read_flags(&config, &root, say, argv), TH_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_task_is_chosen_by_its_flag),
         cmocka_unit_test(thctl_looks_for_the_users_socket_then_the_systems),
         cmocka_unit_test(what_may_pass_by_itself_ends_with_one),
+        cmocka_unit_test(bridge_is_for_all_or_for_hashnames),
+        cmocka_unit_test(bridge_is_for_64_nodes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

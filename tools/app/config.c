@@ -186,6 +186,28 @@ static enum th_err read_links_max(struct th_config *c, const char *text, char sa
     return read_number(&c->links_max, "--links-max", text, TH_K_MIN, TH_LINKS_MAX_MAX, say);
 }
 
+static enum th_err read_bridge(struct th_config *c, const char *text, char say[TH_SAY_MAX])
+{
+    struct th_hashname id;
+
+    if (strcmp(text, "all") == 0) {
+        c->is_bridge_for_all = true;
+        return TH_OK;
+    }
+    if (!th_hashname_read(&id, text, strlen(text)))
+        return refuse(say, "--bridge", text, "is neither all nor the 64 hex digits of a hashname");
+    if (c->bridged_count == TH_BRIDGED_MAX)
+        return refuse(say, "--bridge", text, "more than 64 nodes to be a bridge for");
+    c->bridged[c->bridged_count++] = id;
+    return TH_OK;
+}
+
+static enum th_err read_bridge_rate(struct th_config *c, const char *text, char say[TH_SAY_MAX])
+{
+    return read_number(&c->bridge_rate, "--bridge-rate", text, TH_BRIDGE_RATE_MIN,
+                       TH_BRIDGE_RATE_MAX, say);
+}
+
 static enum th_err read_log_level(struct th_config *c, const char *text, char say[TH_SAY_MAX])
 {
     for (enum th_log_level level = TH_LOG_ERROR; level <= TH_LOG_DEBUG; level++)
@@ -231,6 +253,10 @@ static const struct flag flags[] = {
     {"--k", "N", "links wanted in each bucket, and the width of searches for them (8)", false,
      read_k},
     {"--links-max", "N", "links in all (256)", false, read_links_max},
+    {"--bridge", "WHO", "forward lines of nodes that cannot meet: all or a hashname; repeatable",
+     true, read_bridge},
+    {"--bridge-rate", "BYTES", "at most so many a second in all (1048576)", false,
+     read_bridge_rate},
     {"--log-level", "LEVEL", "error, warn, info (default) or debug", false, read_log_level},
     {"--help", NULL, "print this and end", false, read_help},
     {"--version", NULL, "print the version and end", false, read_version},
@@ -437,6 +463,24 @@ static enum th_err default_socket(struct th_config *config, const struct th_envi
     return read_socket_path(config->socket, "control socket", path, say);
 }
 
+/* What no flag can be judged for alone. */
+static enum th_err check_together(const struct th_config *config, char say[TH_SAY_MAX])
+{
+    unsigned k = config->k ? config->k : TH_K_DEFAULT;
+
+    if (config->links_max && config->links_max < k) {
+        snprintf(say, TH_SAY_MAX, "--links-max %u: is below the %u links of a bucket (--k)",
+                 config->links_max, k);
+        return TH_INVALID;
+    }
+    if (config->bridge_rate && !config->is_bridge_for_all && config->bridged_count == 0) {
+        snprintf(say, TH_SAY_MAX, "--bridge-rate %u: is of no use without --bridge",
+                 config->bridge_rate);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
 enum th_err th_config_read(struct th_config *out, int argc, char *const argv[],
                            const struct th_environment *env, char say[TH_SAY_MAX])
 {
@@ -448,12 +492,8 @@ enum th_err th_config_read(struct th_config *out, int argc, char *const argv[],
             e = default_state_dir(&config, env, say);
         if (e == TH_OK && config.socket[0] == '\0')
             e = default_socket(&config, env, say);
-        unsigned k = config.k ? config.k : TH_K_DEFAULT;
-        if (e == TH_OK && config.links_max && config.links_max < k) {
-            snprintf(say, TH_SAY_MAX, "--links-max %u: is below the %u links of a bucket (--k)",
-                     config.links_max, k);
-            e = TH_INVALID;
-        }
+        if (e == TH_OK)
+            e = check_together(&config, say);
     }
     if (e == TH_OK)
         *out = config;

@@ -13,6 +13,7 @@
 #include "switch/base/check.h"
 #include "switch/base/err.h"
 #include "switch/base/log.h"
+#include "switch/wire/hashname.h"
 #include "switch/wire/path.h"
 
 #include <stdbool.h>
@@ -23,6 +24,9 @@ enum {
     TH_LISTEN_MAX = 8,    /* sockets */
     TH_ADVERTISE_MAX = 8, /* as many as paths are told (TH_PATHS_MAX) */
     TH_SEEDS_FILES_MAX = 16,
+    TH_BRIDGED_MAX = 64, /* nodes for which we are a bridge */
+    TH_BRIDGE_RATE_MIN = 1000,
+    TH_BRIDGE_RATE_MAX = 1 << 30, /* bytes a second */
     TH_FILE_PATH_MAX = 4096,
     TH_SOCKET_PATH_MAX = 108, /* sun_path of Linux: 107 bytes and a closing 0 */
     TH_SOCKET_CANDIDATES_MAX = 3,
@@ -64,6 +68,10 @@ struct th_config {
     const char *identity; /* a key outside the state directory, borrowed from argv; NULL: none */
     bool is_one_loop;
     unsigned k, links_max; /* 0: the router's defaults */
+    bool is_bridge_for_all;
+    unsigned bridged_count;
+    struct th_hashname bridged[TH_BRIDGED_MAX];
+    unsigned bridge_rate; /* bytes a second; 0: the switch's default */
     enum th_log_level log_level;
 };
 

@@ -26,6 +26,16 @@ json_t *th_json_addr(bool is_there, const struct th_addr *addr)
     return json_string(text);
 }
 
+json_t *th_json_way(const struct th_line_look *line)
+{
+    char middle[TH_HASHNAME_HEX + 1];
+
+    if (line == NULL || !line->has_middle)
+        return th_json_addr(line && line->has_addr, line ? &line->addr : NULL);
+    th_hashname_write(middle, &line->middle);
+    return json_sprintf("%s:%s", line->has_addr ? "bridge" : "relay", middle);
+}
+
 static json_t *number_or_null(bool is_there, uint64_t n)
 {
     return is_there ? json_integer((json_int_t)n) : json_null();
@@ -239,7 +249,7 @@ static json_t *peer_row(const struct peer *peer, const struct th_look *look)
     put(row, "seed", is_linked ? json_boolean(link->is_seed) : json_null());
     put(row, "bucket", json_integer(peer->bucket));
     put(row, "csid", line ? csid_text(line->csid) : json_null());
-    put(row, "path", th_json_addr(line && line->has_addr, line ? &line->addr : NULL));
+    put(row, "path", th_json_way(line));
     put(row, "rtt_ms", rtt_of(peer));
     put(row, "first_seen_ms_ago", number_or_null(link, seen_ago > 0 ? (uint64_t)seen_ago : 0));
     put(row, "last_rx_ms_ago", number_or_null(line || is_linked, silent));
@@ -329,7 +339,7 @@ json_t *th_look_lines(const struct th_look *look)
         put(row, "up", json_boolean(line->is_up));
         put(row, "pending", json_boolean(line->is_pending));
         put(row, "csid", csid_text(line->csid));
-        put(row, "path", th_json_addr(line->has_addr, &line->addr));
+        put(row, "path", th_json_way(line));
         put(row, "rtt_ms", number_or_null(line->has_rtt, line->rtt_ms));
         put(row, "channels", json_integer(line->channels));
         put(row, "last_rx_ms_ago", number_or_null(line->rx_packets, line->last_rx_ms));

@@ -56,6 +56,9 @@ const char *th_dial_word(enum th_err result);
 json_t *th_json_hex(const struct th_hashname *id);
 json_t *th_json_addr(bool is_there, const struct th_addr *addr);
 
+/* The way of a line: its address, "relay:HASHNAME" or "bridge:HASHNAME"; null for NULL or none. */
+json_t *th_json_way(const struct th_line_look *line);
+
 /*
  * Finds the node that an operator means by 1 to 64 hex digits, among those with a line or a link.
  * 64 digits are always found.

@@ -151,7 +151,7 @@ static json_t *path_in_lines(const struct th_msg *reply, const struct th_hashnam
 
     for (unsigned i = 0; lines && i < lines->count; i++)
         if (th_hashname_is_equal(&lines->line[i].id, id))
-            return th_json_addr(lines->line[i].has_addr, &lines->line[i].addr);
+            return th_json_way(&lines->line[i]);
     return json_null();
 }
 
