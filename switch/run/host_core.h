@@ -16,8 +16,9 @@
 #define TH_RUN_HOST_CORE_H
 
 #include "switch/base/heap.h"
-#include "switch/run/host.h"
 #include "switch/base/index.h"
+#include "switch/run/host.h"
+#include "switch/run/mail_stock.h"
 #include "switch/run/mailbox.h"
 #include "switch/run/place.h"
 #include "switch/run/thread.h"
@@ -85,8 +86,7 @@ struct th_slot {
     uint64_t came;      /* calls, casts and events; those that wait: came - went */
     uint64_t went_seen; /* went, when it was last looked at */
     unsigned depth_peak;
-    struct th_mail_list spare; /* empty mail for what will come, so that it need not be allocated */
-    unsigned spare_count;
+    struct th_mail_stock stock; /* memory for mail */
     struct th_tally tally;
     uint64_t refused;
     struct th_watch *watchers_first; /* calls and monitors that wait for this server */
@@ -116,8 +116,7 @@ struct th_slot {
 
     /* The place's thread. */
     struct th_mail_list batch; /* taken from mail */
-    struct th_mail_list used;  /* handled, to become spare */
-    unsigned used_count;
+    struct th_mail_reader reader;
     struct th_heap calls_due;
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */

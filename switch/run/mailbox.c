@@ -56,7 +56,6 @@ void th_run_mail_free(struct th_mail *mail)
     case TH_MAIL_MSG:
     case TH_MAIL_EVENT:
         th_msg_drop(&mail->msg);
-        th_mem_free(mail);
         break;
     case TH_MAIL_SYNC:
         free_sync(TH_HEAP_OWNER(mail, struct th_sync_mail, mail));
@@ -95,35 +94,6 @@ bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
     slot->tally.queued++;
     th_run_mail_push(&slot->mail, mail);
     return th_run_mark_queued(slot);
-}
-
-/* --- mail that goes round --- */
-
-void th_run_mail_used(struct th_slot *slot, struct th_mail *mail)
-{
-    mail->msg = (struct th_msg){0};
-    th_run_mail_push(&slot->used, mail);
-    slot->used_count++;
-}
-
-struct th_mail_list th_run_mail_reuse(struct th_slot *slot, unsigned keep_max)
-{
-    struct th_mail_list rest = {0};
-
-    th_run_mail_move(&slot->spare, &slot->used);
-    slot->spare_count += slot->used_count;
-    slot->used_count = 0;
-    for (; slot->spare_count > keep_max; slot->spare_count--)
-        th_run_mail_push(&rest, th_run_mail_pop(&slot->spare));
-    return rest;
-}
-
-static struct th_mail *take_spare(struct th_slot *slot)
-{
-    if (slot->spare_count == 0)
-        return th_mem_zalloc(1, sizeof(struct th_mail));
-    slot->spare_count--;
-    return th_run_mail_pop(&slot->spare);
 }
 
 /* --- delivering --- */
@@ -170,7 +140,7 @@ static bool put(struct th_slot *slot, th_pid to, enum th_mail_class class, struc
         *err = TH_GONE;
     else if (is_full(slot))
         *err = TH_FULL;
-    else if (mail == NULL && (mail = take_spare(slot)) == NULL)
+    else if (mail == NULL && (mail = th_run_mail_take(&slot->stock)) == NULL)
         *err = TH_NO_MEMORY;
     if (*err == TH_FULL)
         slot->refused++;

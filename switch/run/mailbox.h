@@ -81,19 +81,6 @@ enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail 
 /* Frees mail that was handled or is to be dropped. No lock held. */
 void th_run_mail_free(struct th_mail *mail);
 
-/*
- * Empty mail of calls, casts and events goes round: what a server has handled is used again for what
- * is sent to it. Of a server that is idle TH_MAIL_SPARE_IDLE are kept.
- */
-enum { TH_MAIL_SPARE_MAX = 64, TH_MAIL_SPARE_IDLE = 4 };
-
-/* Notes mail whose message was taken out. The place's thread. */
-void th_run_mail_used(struct th_slot *slot, struct th_mail *mail);
-
-/* Makes what was used spare, and takes out what is too much, to be discarded without the lock. Under
- * lock; the place's thread. */
-struct th_mail_list th_run_mail_reuse(struct th_slot *slot, unsigned keep_max);
-
 /* Queues mail that cannot be refused; the slot must be alive. Returns whether the caller must call
  * th_run_ready once it has let go of the slot's lock. */
 TH_MUST bool th_run_queue(struct th_slot *slot, struct th_mail *mail);

@@ -78,7 +78,7 @@ static void end_callback(struct turn *turn, const char *doing)
 
 /* No message, watch or name leads to the server after this; what did is handed out. */
 static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail,
-                                   struct th_mail_list *spare)
+                                   struct th_mail_page **pages)
 {
     struct th_watch *watchers;
     uint64_t discarded;
@@ -91,7 +91,7 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
     th_run_mail_move(mail, &slot->batch);
     th_run_mail_move(mail, &slot->mail);
     discarded = th_run_mail_count(mail);
-    *spare = th_run_mail_reuse(slot, 0);
+    *pages = th_run_mail_take_all(&slot->stock, &slot->reader);
     slot->tally.discarded += discarded;
     th_run_count(&slot->taken, discarded);
     watchers = slot->watchers_first;
@@ -126,7 +126,8 @@ static enum step end(struct turn *turn, enum th_err why)
 {
     struct th_slot *slot = turn->slot;
     struct th_place *place = slot->spec.place;
-    struct th_mail_list mail = {0}, spare;
+    struct th_mail_list mail = {0};
+    struct th_mail_page *pages;
     struct th_watch *watchers;
 
     if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
@@ -140,11 +141,11 @@ static enum step end(struct turn *turn, enum th_err why)
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
-    watchers = close_slot(slot, why, &mail, &spare);
+    watchers = close_slot(slot, why, &mail, &pages);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
     th_run_mail_discard(&mail);
-    th_run_mail_discard(&spare);
+    th_run_mail_pages_free(pages);
 
     th_index_clear(&slot->watches);
     th_heap_clear(&slot->calls_due);
@@ -357,7 +358,7 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
 
     mail->msg.body = NULL; /* from here on it is the receiver's */
     if (mail->class != TH_MAIL_SYNC)
-        th_run_mail_used(slot, mail);
+        th_run_mail_give(&slot->stock, &slot->reader);
     th_run_count(&slot->went, 1);
     if (!is_wanted) {
         th_msg_drop(&msg);
@@ -452,7 +453,7 @@ static bool has_something_to_do(struct turn *turn, th_ms *due)
 static bool stays_busy(struct turn *turn)
 {
     struct th_slot *slot = turn->slot;
-    struct th_mail_list rest;
+    struct th_mail_page *pages;
     bool is_busy;
     th_ms due;
 
@@ -461,9 +462,9 @@ static bool stays_busy(struct turn *turn)
     is_busy = has_something_to_do(turn, &due);
     if (!is_busy)
         slot->is_queued = false;
-    rest = th_run_mail_reuse(slot, is_busy ? TH_MAIL_SPARE_MAX : TH_MAIL_SPARE_IDLE);
+    pages = th_run_mail_trim(&slot->stock, &slot->reader, !is_busy && slot->batch.first == NULL);
     th_run_unlock(&slot->lock);
-    th_run_mail_discard(&rest);
+    th_run_mail_pages_free(pages);
     th_run_place_move(slot->spec.place, slot,
                       is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
     return is_busy;
