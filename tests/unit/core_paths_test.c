@@ -1,0 +1,269 @@
+#include "switch/core/paths.h"
+#include "tests/lib/introduce.h"
+#include "tests/lib/raw_peer.h"
+
+static struct th_addr addr_of(unsigned n)
+{
+    return (struct th_addr){.ip = {192, 0, 2, (uint8_t)n}, .port = 7, .family = TH_FAMILY_IPV4};
+}
+
+static struct th_addr relay(void)
+{
+    return (struct th_addr){.ip = {1}, .family = TH_FAMILY_RELAY};
+}
+
+static struct th_now at(th_ms mono)
+{
+    return (struct th_now){.mono = mono, .wall = 1400000000000 + (th_epoch_ms)mono};
+}
+
+static bool is_used(struct th_exchange_paths *paths, const struct th_addr *addr)
+{
+    const struct th_exchange_path *used = th_exchange_paths_used(paths);
+
+    return used && th_addr_is_equal(&used->addr, addr);
+}
+
+/* A request goes to this address alone and is answered later. */
+static bool answer(struct th_exchange_paths *paths, const struct th_addr *addr, th_ms asked,
+                   th_ms answered)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
+
+    path->probe = 77;
+    path->probed_at = asked;
+    return th_exchange_paths_on_answer(paths, 77, at(answered));
+}
+
+/* --- the choice ------------------------------------------------------------------------------------- */
+
+static void address_in_use_stays_while_it_is_heard(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr a = addr_of(1), b = addr_of(2);
+    th_exchange_paths_init(&paths);
+
+    assert_true(th_exchange_paths_on_proof(&paths, &a, at(1000)));
+    assert_false(th_exchange_paths_on_proof(&paths, &b, at(1000 + TH_PATH_LOYAL_MS - 1)));
+    assert_true(is_used(&paths, &a));
+    assert_true(th_exchange_paths_on_proof(&paths, &b, at(1000 + TH_PATH_LOYAL_MS)));
+    assert_true(is_used(&paths, &b));
+    th_exchange_paths_clear(&paths);
+}
+
+static void direct_way_goes_before_a_bridge_and_a_bridge_before_a_relay_once_answered(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr r = relay(), b = addr_of(1), d = addr_of(2);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_on_proof(&paths, &r, at(1000));
+    assert_true(th_exchange_paths_want_better(&paths));
+
+    assert_false(th_exchange_paths_on_proof(&paths, &b, at(1100)));
+    th_exchange_paths_find(&paths, &b)->is_bridge = true;
+    assert_true(answer(&paths, &b, 1100, 1200));
+    assert_true(is_used(&paths, &b) && th_exchange_paths_want_better(&paths));
+    assert_false(th_exchange_paths_on_proof(&paths, &d, at(1300)));
+    assert_true(is_used(&paths, &b));
+    assert_true(answer(&paths, &d, 1300, 1400));
+    assert_true(is_used(&paths, &d) && !th_exchange_paths_want_better(&paths));
+
+    /* back to a lesser one only after the better was silent for long */
+    assert_false(th_exchange_paths_on_proof(&paths, &r, at(1300 + TH_PATH_LOST_MS - 1)));
+    assert_true(th_exchange_paths_on_proof(&paths, &r, at(1300 + TH_PATH_LOST_MS)));
+    th_exchange_paths_clear(&paths);
+}
+
+static void answer_from_an_address_that_nothing_comes_from_is_not_enough(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr r = relay(), d = addr_of(2);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_on_proof(&paths, &r, at(1000));
+    assert_non_null(th_exchange_paths_add(&paths, &d));
+
+    assert_false(answer(&paths, &d, 1100, 1200)); /* the answer came by the relay */
+    assert_true(is_used(&paths, &r));
+    assert_true(th_exchange_paths_on_proof(&paths, &d, at(1300)));
+    assert_true(is_used(&paths, &d));
+    th_exchange_paths_clear(&paths);
+}
+
+static void much_quicker_address_of_the_same_kind_is_used(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr a = addr_of(1), b = addr_of(2);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_on_proof(&paths, &a, at(1000));
+    answer(&paths, &a, 1000, 1100);
+    th_exchange_paths_on_proof(&paths, &b, at(1110));
+
+    assert_false(answer(&paths, &b, 1110, 1200)); /* 90 ms instead of 100 are no reason */
+    assert_true(answer(&paths, &b, 1210, 1220));
+    assert_true(is_used(&paths, &b));
+    th_exchange_paths_clear(&paths);
+}
+
+static void relays_bridges_and_what_the_peer_named_go_with_the_line(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr r = relay(), b = addr_of(1), named = addr_of(2), good = addr_of(3);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_add(&paths, &r)->is_told = true;
+    th_exchange_paths_add(&paths, &b)->is_told = true;
+    th_exchange_paths_find(&paths, &b)->is_bridge = true;
+    th_exchange_paths_add(&paths, &named)->is_named = true;
+    th_exchange_paths_on_proof(&paths, &good, at(1000));
+
+    th_exchange_paths_on_end(&paths);
+
+    assert_int_equal(paths.count, 1);
+    assert_true(paths.path[0].is_told && !paths.path[0].is_proven);
+    assert_true(th_addr_is_equal(&paths.path[0].addr, &good));
+    th_exchange_paths_clear(&paths);
+}
+
+static void best_of_the_others_takes_the_place_of_one_that_is_taken_out(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr r = relay(), a = addr_of(1), b = addr_of(2);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_on_proof(&paths, &a, at(1000));
+    th_exchange_paths_on_proof(&paths, &b, at(1500));
+    th_exchange_paths_on_proof(&paths, &r, at(1600));
+
+    assert_true(th_exchange_paths_remove(&paths, &a));
+    assert_true(is_used(&paths, &b));
+    assert_false(th_exchange_paths_remove(&paths, &r));
+    assert_true(th_exchange_paths_remove(&paths, &b));
+    assert_int_equal(paths.used, -1);
+    assert_false(th_exchange_paths_remove(&paths, &b));
+    th_exchange_paths_clear(&paths);
+}
+
+/* --- on the wire ------------------------------------------------------------------------------------ */
+
+static void raw_path(struct raw_peer *raw, struct wire *w, unsigned n, unsigned first,
+                     unsigned addrs)
+{
+    char fields[700], head[800];
+    struct th_addr addr[TH_PATHS_MAX];
+    struct th_text text = th_text_in(fields, sizeof fields);
+
+    for (unsigned i = 0; i < addrs; i++)
+        addr[i] = addr_of(first + i);
+    th_text_put(&text, "\"type\":\"path\",");
+    th_paths_put(&text, addr, addrs);
+    raw_send(raw, w, raw_head(raw, w, head, sizeof head, n, fields), (struct th_bytes){0});
+}
+
+/* design 7: four new addresses a minute, a packet a second to each. */
+static void path_is_answered_where_it_says_for_four_new_addresses_a_minute(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    wire_init(&w, 2);
+    raw_join(&raw, &w, 1, 0);
+    raw_path(&raw, &w, 0, 0, 0);
+    int sent = w.sent[0];
+
+    raw_path(&raw, &w, 1, 1, 6);
+    assert_int_equal(w.sent[0] - sent, 1 + TH_PATH_NEW_PER_MIN);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PATH_LIMIT), 2);
+    sent = w.sent[0];
+    raw_path(&raw, &w, 2, 1, 4);
+    assert_int_equal(w.sent[0] - sent, 1); /* where it came from */
+    wire_pass(&w, 1000);
+    sent = w.sent[0];
+    raw_path(&raw, &w, 3, 1, 4);
+    assert_int_equal(w.sent[0] - sent, 1 + TH_PATH_NEW_PER_MIN);
+    wire_pass(&w, 15000);
+    raw_path(&raw, &w, 4, 7, 2);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PATH_LIMIT), 3);
+    wire_free(&w);
+}
+
+static void nobody_is_sent_to_loopback_or_nowhere(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    char head[300];
+    wire_init(&w, 2);
+    raw_join(&raw, &w, 1, 0);
+    int sent = w.sent[0];
+
+    raw_send(
+        &raw, &w,
+        raw_head(&raw, &w, head, sizeof head, 0,
+                 "\"type\":\"path\",\"paths\":[{\"type\":\"ipv4\",\"ip\":\"127.0.0.1\",\"port\":9},"
+                 "{\"type\":\"ipv4\",\"ip\":\"169.254.1.1\",\"port\":9},"
+                 "{\"type\":\"ipv4\",\"ip\":\"255.255.255.255\",\"port\":9}]"),
+        (struct th_bytes){0});
+
+    assert_int_equal(w.sent[0] - sent, 2); /* the answer, and our request on the new line */
+    wire_free(&w);
+}
+
+/* Issue 6: addresses and ports change during traffic; no line lost, and each time less than two round
+ * trips and a second without packets. */
+static void node_that_moves_a_hundred_times_keeps_its_line(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    wire_settle(&w);
+    th_ms began = w.now.mono, heard_at = w.now.mono, longest = 0;
+
+    for (unsigned i = 0; i < 100 * 60;
+         i++) { /* every 50 ms both say something, every 3 s one moves */
+        struct th_chanpkt_out packet = {.c = c, .fields = th_bytes_of("\"seed\":true")};
+        if (i % 60 == 30) {
+            w.addr[1].port++;
+            w.addr[1].ip[3] = (uint8_t)(10 + i % 200);
+        }
+        w.seen_count = 0;
+        for (int node = 0; node < 2; node++)
+            assert_int_equal(
+                th_switchboard_send(w.board[node], w.now, &w.identity[1 - node].hashname, &packet),
+                TH_OK);
+        wire_pass(&w, 50);
+        assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 0);
+        assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+        if (wire_packets(&w, 1, TH_CHANNEL_LINK) > 0)
+            heard_at = w.now.mono;
+        if (w.now.mono - heard_at > longest)
+            longest = w.now.mono - heard_at;
+    }
+
+    assert_in_range(longest, 1, 1000 + 50);
+    assert_int_equal(wire_look(&w, 0, 1).up_ms, w.now.mono - began);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(address_in_use_stays_while_it_is_heard),
+        cmocka_unit_test(direct_way_goes_before_a_bridge_and_a_bridge_before_a_relay_once_answered),
+        cmocka_unit_test(answer_from_an_address_that_nothing_comes_from_is_not_enough),
+        cmocka_unit_test(much_quicker_address_of_the_same_kind_is_used),
+        cmocka_unit_test(relays_bridges_and_what_the_peer_named_go_with_the_line),
+        cmocka_unit_test(best_of_the_others_takes_the_place_of_one_that_is_taken_out),
+        cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
+        cmocka_unit_test(nobody_is_sent_to_loopback_or_nowhere),
+        cmocka_unit_test(node_that_moves_a_hundred_times_keeps_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
