@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { ROOM_FIRST = 16 };
-
 /* Where a hashname is or would be. */
 static unsigned place_of(const struct th_contacts *contacts, const struct th_hashname *id)
 {
@@ -46,7 +44,7 @@ enum th_err th_contacts_on_line_up(struct th_contacts *contacts, const struct th
         return TH_OK;
     }
     if (contacts->count == contacts->room) {
-        unsigned room = contacts->room ? 2 * contacts->room : ROOM_FIRST;
+        unsigned room = th_mem_room_after(contacts->room);
         struct th_contact *grown = th_mem_resize(contacts->contact, room, sizeof *grown);
         if (grown == NULL)
             return TH_NO_MEMORY;

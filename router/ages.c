@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { ROOM_FIRST = 16 };
-
 /* Where an id is, or would be. */
 static unsigned place_of(const struct th_ages *ages, const struct th_hashname *id)
 {
@@ -63,7 +61,7 @@ static unsigned youngest(const struct th_ages *ages)
 
 static enum th_err make_room(struct th_ages *ages)
 {
-    unsigned room = ages->room ? 2 * ages->room : ROOM_FIRST;
+    unsigned room = th_mem_room_after(ages->room);
 
     if (ages->count < ages->room)
         return TH_OK;

@@ -143,7 +143,7 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
 
     if (link == NULL) {
         if (boot->link_count == boot->link_room) {
-            unsigned room = boot->link_room ? 2 * boot->link_room : 8;
+            unsigned room = th_mem_room_after(boot->link_room);
             void *more = th_mem_resize(boot->link, room, sizeof *boot->link);
             if (more == NULL)
                 return TH_NO_MEMORY;

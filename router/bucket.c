@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ROOM_FIRST = 4, SPREAD_BITS = 3 };
+enum { ROOM_FIRST = 4, SPARE_ROOM_STEP = 2, SPREAD_BITS = 3 };
 
 /* --- peers ---------------------------------------------------------------------------------------- */
 
@@ -106,6 +106,21 @@ static unsigned worst_spare(const struct th_bucket *bucket, const struct th_spar
     return bucket->spare_count;
 }
 
+/* The near buckets, most of them, have no or few spares. */
+enum th_err th_bucket_reserve(struct th_bucket *bucket)
+{
+    unsigned room = bucket->spare_room + SPARE_ROOM_STEP;
+
+    if (bucket->spare_count < bucket->spare_room || bucket->spare_count == TH_BUCKET_SPARES_MAX)
+        return TH_OK;
+    void *more = th_mem_resize(bucket->spare, room, sizeof bucket->spare[0]);
+    if (more == NULL)
+        return TH_NO_MEMORY;
+    bucket->spare = more;
+    bucket->spare_room = (uint8_t)room;
+    return TH_OK;
+}
+
 enum th_bucket_verdict th_bucket_offer(struct th_bucket *bucket, const struct th_spare *candidate)
 {
     struct th_spare *known = th_bucket_spare(bucket, &candidate->id);
@@ -121,6 +136,8 @@ enum th_bucket_verdict th_bucket_offer(struct th_bucket *bucket, const struct th
             return TH_BUCKET_FULL;
         forget_at(bucket, worst);
     }
+    if (th_bucket_reserve(bucket) != TH_OK)
+        return TH_BUCKET_FULL;
     memmove(&bucket->spare[1], &bucket->spare[0], bucket->spare_count * sizeof bucket->spare[0]);
     bucket->spare[0] = *candidate;
     bucket->spare_count++;
@@ -174,5 +191,6 @@ struct th_peer *th_bucket_loser(const struct th_bucket *bucket, unsigned k)
 void th_bucket_clear(struct th_bucket *bucket)
 {
     th_mem_free(bucket->linked);
+    th_mem_free(bucket->spare);
     *bucket = (struct th_bucket){0};
 }

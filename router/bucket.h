@@ -49,10 +49,10 @@ struct th_bucket {
     unsigned linked_count; /* asked for or up */
     unsigned up_count;
     unsigned room;
-    unsigned spare_count;
     struct th_peer *
         *linked; /* order of asking for those that are not up, of linking for the rest */
-    struct th_spare spare[TH_BUCKET_SPARES_MAX]; /* newest first */
+    uint8_t spare_count, spare_room; /* 0..TH_BUCKET_SPARES_MAX */
+    struct th_spare *spare;          /* newest first */
 
     /* The owner's: when a random name in here was last looked for, and when to do so again. */
     bool has_refreshed;
@@ -76,8 +76,12 @@ void th_bucket_remove(struct th_bucket *bucket, struct th_peer *peer);
 enum th_bucket_verdict {
     TH_BUCKET_KEPT,  /* a spare now */
     TH_BUCKET_KNOWN, /* a spare before, which now knows what was new; or a peer */
-    TH_BUCKET_FULL   /* left out: there are spares enough, all of them better */
+    TH_BUCKET_FULL   /* left out: there are spares enough, all of them better; or no memory */
 };
+
+/* Makes room for one spare more, unless there are all; else th_bucket_offer does, and takes a refusal for
+ * no room. Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_bucket_reserve(struct th_bucket *bucket);
 
 /*
  * Decides what to do with a node that somebody told us about.
@@ -112,7 +116,7 @@ unsigned th_bucket_crowd(const struct th_bucket *bucket, int index, const struct
  */
 struct th_peer *th_bucket_loser(const struct th_bucket *bucket, unsigned k);
 
-/* Frees the list; the peers are their owner's. */
+/* Frees the lists; the peers are their owner's. */
 void th_bucket_clear(struct th_bucket *bucket);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+enum { TODO_KEPT = 4 }; /* actions; 200 bytes each */
+
 void th_routing_init(struct th_routing *routing, const struct th_routing_config *config,
                      struct th_rng *rng, struct th_now now)
 {
@@ -46,7 +48,7 @@ struct th_routing_todo *th_routing_push(struct th_routing *routing,
     if (routing->todo_first == routing->todo_count)
         routing->todo_first = routing->todo_count = 0;
     if (routing->todo_count == routing->todo_room) {
-        size_t room = routing->todo_room ? 2 * routing->todo_room : 4;
+        size_t room = routing->todo_room ? 2 * routing->todo_room : TODO_KEPT;
         void *more = th_mem_resize(routing->todo, room, sizeof routing->todo[0]);
         if (more == NULL)
             return NULL;
@@ -86,10 +88,23 @@ static struct th_bytes write_fields(struct th_routing *routing, const struct th_
     return th_text_bytes(&text);
 }
 
+/* All was taken: the memory of a busy moment is given back. */
+static void settle_todo(struct th_routing *routing)
+{
+    routing->todo_first = routing->todo_count = 0;
+    if (routing->todo_room <= TODO_KEPT)
+        return;
+    th_mem_free(routing->todo);
+    routing->todo = NULL;
+    routing->todo_room = 0;
+}
+
 bool th_routing_next(struct th_routing *routing, struct th_routing_action *action)
 {
-    if (routing->todo_first == routing->todo_count)
+    if (routing->todo_first == routing->todo_count) {
+        settle_todo(routing);
         return false;
+    }
 
     const struct th_routing_todo *todo = &routing->todo[routing->todo_first++];
     *action = todo->action;

@@ -117,7 +117,7 @@ enum th_err th_table_offer(struct th_table *table, const struct th_spare *candid
     if (index < 0)
         return TH_OK;
     struct th_bucket *bucket = th_table_bucket(table, index);
-    if (bucket == NULL)
+    if (bucket == NULL || th_bucket_reserve(bucket) != TH_OK)
         return TH_NO_MEMORY;
     *verdict = th_bucket_offer(bucket, candidate);
     return TH_OK;

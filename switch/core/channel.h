@@ -45,8 +45,9 @@ struct th_channel {
     uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
     th_ms opened_at;
-    th_ms ends_at;                   /* last traffic + silence_ms */
-    uint64_t rx_packets, tx_packets; /* for looking; counted by who reads and writes them */
+    th_ms ends_at; /* last traffic + silence_ms */
+    uint32_t rx_packets,
+        tx_packets; /* for looking, may wrap; counted by who reads and writes them */
 };
 
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */

@@ -87,6 +87,7 @@ struct th_line {
 
     uint8_t open_tries;
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
+    uint8_t searches;      /* for a direct way, in vain, one after the other */
     bool is_opening;       /* we want a line and send opens */
     bool is_up;            /* announced */
     bool has_rtt;
@@ -100,17 +101,15 @@ struct th_line {
     struct th_pending *pending;
     th_ms up_since;
     th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
-    th_ms reopened_at;
-    th_ms search_at;  /* for a direct way; TH_NEVER: it has one */
-    uint8_t searches; /* in vain, one after the other */
+    th_ms search_at;        /* for a direct way; TH_NEVER: it has one */
     struct th_channels channels;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
 
 /* What we know of a node, whether there is a line or not. */
 struct th_exchange {
-    struct th_index_node by_id;          /* keyed by a keyed hash of the hashname */
-    struct th_exchange *previous, *next; /* order of making */
+    struct th_index_node by_id; /* keyed by a keyed hash of the hashname */
+    struct th_exchange *next;   /* order of making */
 
     struct th_hashname id;
     struct th_public_key key;

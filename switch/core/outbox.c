@@ -64,19 +64,22 @@ static void keep(struct th_outbox *outbox, struct th_bytes *view)
 
 bool th_outbox_put(struct th_outbox *outbox, const struct th_action *action, size_t len)
 {
-    struct th_action copy = *action;
+    bool is_packet = action->kind == TH_ACTION_PACKET;
+    size_t copied = is_packet ? action->packet.head.len + action->packet.body.len : 0;
+    struct th_action *put;
 
     rewind_if_empty(outbox);
-    if (!make_place(outbox))
-        return false;
-    if (th_outbox_room(outbox, len + copy.packet.head.len + copy.packet.body.len) == NULL)
+    if (!make_place(outbox) || th_outbox_room(outbox, len + copied) == NULL)
         return false;
 
-    copy.bytes = (struct th_bytes){(const uint8_t *)outbox->used, len};
+    put = &outbox->actions[outbox->count++];
+    *put = *action;
+    put->bytes = (struct th_bytes){(const uint8_t *)outbox->used, len};
     outbox->used += len;
-    keep(outbox, &copy.packet.head);
-    keep(outbox, &copy.packet.body);
-    outbox->actions[outbox->count++] = copy;
+    if (is_packet) {
+        keep(outbox, &put->packet.head);
+        keep(outbox, &put->packet.body);
+    }
     return true;
 }
 
@@ -92,8 +95,10 @@ bool th_outbox_take(struct th_outbox *outbox, struct th_action *action)
 
     *action = outbox->actions[outbox->taken++];
     resolve(outbox, &action->bytes);
-    resolve(outbox, &action->packet.head);
-    resolve(outbox, &action->packet.body);
+    if (action->kind == TH_ACTION_PACKET) {
+        resolve(outbox, &action->packet.head);
+        resolve(outbox, &action->packet.body);
+    }
     return true;
 }
 

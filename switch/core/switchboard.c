@@ -22,12 +22,23 @@ struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_
     return NULL;
 }
 
+/* Seldom: when there are too many. */
+static void take_out_of_order(struct th_switchboard *board, struct th_exchange *ex)
+{
+    struct th_exchange *before = NULL;
+
+    for (struct th_exchange *at = board->first; at != ex; at = at->next)
+        before = at;
+    *(before ? &before->next : &board->first) = ex->next;
+    if (board->last == ex)
+        board->last = before;
+}
+
 void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
 {
     th_board_drop_line(board, ex);
     th_index_remove(&board->by_id, &ex->by_id);
-    *(ex->previous ? &ex->previous->next : &board->first) = ex->next;
-    *(ex->next ? &ex->next->previous : &board->last) = ex->previous;
+    take_out_of_order(board, ex);
     board->count--;
     th_exchange_clear(ex);
     th_mem_free(ex);
@@ -69,7 +80,6 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
         th_mem_free(ex);
         return NULL;
     }
-    ex->previous = board->last;
     *(board->last ? &board->last->next : &board->first) = ex;
     board->last = ex;
     board->count++;

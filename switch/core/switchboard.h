@@ -100,15 +100,19 @@ enum th_action_kind {
 /* Values; bytes in them are valid until the next call of the machine. */
 struct th_action {
     enum th_action_kind kind;
-    struct th_addr addr;       /* SEND: to; PACKET: from */
-    struct th_bytes bytes;     /* SEND */
-    struct th_hashname id;     /* all but SEND */
-    enum th_err why;           /* LINE_DOWN, ENDED */
-    struct th_channel channel; /* PACKET, ENDED: a copy */
-    bool is_first;             /* PACKET: of a channel of theirs */
-    struct th_chanpkt packet;  /* PACKET */
-    struct th_line_look line;  /* LINE_UP, LINE_DOWN, PATH */
-    int64_t clock_ms;          /* CLOCK_WRONG */
+    enum th_err why;       /* LINE_DOWN, ENDED */
+    struct th_addr addr;   /* SEND: to; PACKET: from */
+    struct th_bytes bytes; /* SEND */
+    struct th_hashname id; /* all but SEND */
+    union {
+        struct {
+            struct th_channel channel; /* PACKET, ENDED: a copy */
+            bool is_first;             /* PACKET: of a channel of theirs */
+            struct th_chanpkt packet;  /* PACKET */
+        };
+        struct th_line_look line; /* LINE_UP, LINE_DOWN, PATH */
+        int64_t clock_ms;         /* CLOCK_WRONG */
+    };
 };
 
 struct th_switchboard;

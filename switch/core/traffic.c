@@ -46,9 +46,8 @@ static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange 
 
     if (silence(ex, now) < TH_LINE_STALE_MS && !is_unanswered)
         return;
-    if (now.mono - line->reopened_at < TH_LINE_REOPEN_MS)
+    if (now.mono - line->open_sent_at < TH_LINE_REOPEN_MS)
         return;
-    line->reopened_at = now.mono;
     th_board_send_opens(board, ex, now);
 }
 

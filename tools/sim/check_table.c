@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LINKS_FIRST = 16, GONE_FIRST = 8, TOLD_LATE_MS = 2000, KEY_HEX = 16 };
+enum { GONE_FIRST = 8, TOLD_LATE_MS = 2000, KEY_HEX = 16 };
 
 static struct th_check_book *book_of(struct th_check_tables *tables,
                                      const struct th_world_node *node)
@@ -372,7 +372,7 @@ static void keep_links(struct th_check_book *book, const struct th_check_link *l
                        unsigned count)
 {
     if (book->room < count) {
-        book->room = count > LINKS_FIRST ? count + count / 2 : LINKS_FIRST;
+        book->room = th_mem_room_after(count);
         book->links = th_check_resize(book->links, book->room, sizeof *links);
     }
     if (count > 0)

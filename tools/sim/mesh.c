@@ -76,7 +76,7 @@ static void add_link(struct th_sim_links *links, uint64_t id)
     if (find_link(links, id))
         return;
     if (links->count == links->room) {
-        links->room = links->room ? 2 * links->room : 8;
+        links->room = th_mem_room_after(links->room);
         links->peer = need(th_mem_resize(links->peer, links->room, sizeof *links->peer));
     }
     links->peer[links->count++] = id;
