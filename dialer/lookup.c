@@ -2,6 +2,7 @@
 
 #include "switch/base/mem.h"
 
+#include <limits.h>
 #include <string.h>
 
 enum { ROOM_FIRST = 16 };
@@ -102,14 +103,14 @@ static struct th_lookup_node *put_in(struct th_lookup *lookup, const struct th_h
 {
     unsigned place = place_of(lookup, id);
 
-    if (lookup->count == TH_LOOKUP_NODES_MAX) {
+    if (lookup->count == lookup->config.nodes_max) {
         lookup->left_out++;
         if (!make_room(lookup, place))
             return NULL;
     }
     if (lookup->count == lookup->room) {
         void *list = lookup->node;
-        if (!grow(&list, &lookup->room, TH_LOOKUP_NODES_MAX, sizeof *lookup->node)) {
+        if (!grow(&list, &lookup->room, lookup->config.nodes_max, sizeof *lookup->node)) {
             lookup->is_starved = true;
             return NULL;
         }
@@ -170,14 +171,24 @@ static void advance(struct th_lookup *lookup, struct th_now now)
     lookup->now = now.mono;
 }
 
+static unsigned limit(unsigned wanted, unsigned usual, unsigned max)
+{
+    if (wanted == 0)
+        return usual;
+    return wanted < max ? wanted : max;
+}
+
 void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *config,
                     struct th_now now)
 {
     *lookup = (struct th_lookup){.config = *config, .now = now.mono};
-    if (config->width == 0)
-        lookup->config.width = TH_LOOKUP_WIDTH_DEFAULT;
-    if (config->width > TH_LOOKUP_WIDTH_MAX)
-        lookup->config.width = TH_LOOKUP_WIDTH_MAX;
+    struct th_lookup_config *own = &lookup->config;
+
+    own->width = limit(own->width, TH_LOOKUP_WIDTH_DEFAULT, TH_LOOKUP_WIDTH_MAX);
+    own->alpha = limit(own->alpha, TH_LOOKUP_ALPHA, UINT_MAX);
+    own->asked_max = limit(own->asked_max, UINT_MAX, UINT_MAX);
+    own->nodes_max = limit(own->nodes_max, TH_LOOKUP_NODES_MAX, TH_LOOKUP_NODES_MAX);
+    own->line_ms = own->line_ms ? own->line_ms : TH_LOOKUP_LINE_MS;
 }
 
 void th_lookup_clear(struct th_lookup *lookup)
@@ -339,6 +350,14 @@ void th_lookup_on_refused(struct th_lookup *lookup, struct th_now now, const str
     node->is_given_up = false;
 }
 
+void th_lookup_leave_out(struct th_lookup *lookup, const struct th_hashname *id)
+{
+    struct th_lookup_node *node = find(lookup, id);
+
+    if (node && node->state == TH_LOOKUP_FRESH)
+        node->state = TH_LOOKUP_FAILED;
+}
+
 /* --- time-outs --- */
 
 static bool is_waiting(const struct th_lookup_node *node)
@@ -436,14 +455,16 @@ static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *act
     struct th_lookup_node *node = choose(lookup, &is_complete);
     unsigned in_flight = count_in_flight(lookup);
 
+    if (lookup->asked == lookup->config.asked_max)
+        node = NULL;
     if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && in_flight == 0))
         return finish(lookup, action);
-    if (node == NULL || in_flight >= TH_LOOKUP_ALPHA)
+    if (node == NULL || in_flight >= lookup->config.alpha)
         return false;
 
     node->state = TH_LOOKUP_CONNECTING;
     node->since = lookup->now;
-    node->due = lookup->now + TH_LOOKUP_LINE_MS;
+    node->due = lookup->now + lookup->config.line_ms;
     begin_step(lookup, node);
     return tell(action, TH_LOOKUP_CONNECT, node);
 }

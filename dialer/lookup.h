@@ -65,6 +65,10 @@ struct th_lookup_config {
     struct th_lookup_rtt *rtt; /* borrowed for its life */
     struct th_drops *drops;    /* borrowed for its life; counts SEE_BAD, _SELF, _LONG, _FAR */
     unsigned width;            /* cut to TH_LOOKUP_WIDTH_MAX; 0: TH_LOOKUP_WIDTH_DEFAULT */
+    unsigned alpha;            /* asked at once; 0: TH_LOOKUP_ALPHA */
+    unsigned asked_max;        /* nodes that are asked, then it ends; 0: any number */
+    unsigned nodes_max;        /* cut to TH_LOOKUP_NODES_MAX; 0: that */
+    th_ms line_ms;             /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
 };
 
 enum th_lookup_state {
@@ -162,6 +166,10 @@ void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const stru
 /* A node refused, or cannot be reached: frees its place at once, it is not asked again. */
 void th_lookup_on_refused(struct th_lookup *lookup, struct th_now now,
                           const struct th_hashname *id);
+
+/* A node is not asked here, because it is asked elsewhere: it counts as one that failed. One that was
+ * asked, or is not known, is left as it is. */
+void th_lookup_leave_out(struct th_lookup *lookup, const struct th_hashname *id);
 
 /* The earliest time-out; TH_NEVER when nothing is in flight. */
 th_ms th_lookup_deadline(const struct th_lookup *lookup);
