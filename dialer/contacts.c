@@ -148,6 +148,39 @@ unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th
     return count;
 }
 
+static bool may_begin(const struct th_contact *contact, const struct th_hashname *target,
+                      bool seeds_only)
+{
+    return (contact->is_seed || !seeds_only) && !th_hashname_is_equal(&contact->id, target);
+}
+
+static unsigned count_who_may(const struct th_contacts *contacts, const struct th_hashname *target,
+                              bool seeds_only)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < contacts->count; i++)
+        count += may_begin(&contacts->contact[i], target, seeds_only);
+    return count;
+}
+
+unsigned th_contacts_spread(const struct th_contacts *contacts, const struct th_hashname *target,
+                            struct th_hashname *out, unsigned max)
+{
+    unsigned seeds = count_who_may(contacts, target, true), seen = 0, count = 0;
+    unsigned all = seeds ? seeds : count_who_may(contacts, target, false);
+    unsigned wanted = all < max ? all : max;
+
+    /* In order of hashname, so every n-th is of another region. */
+    for (unsigned i = 0; i < contacts->count && count < wanted; i++) {
+        if (!may_begin(&contacts->contact[i], target, seeds > 0))
+            continue;
+        if (seen++ == count * all / wanted)
+            out[count++] = contacts->contact[i].id;
+    }
+    return count;
+}
+
 void th_contacts_clear(struct th_contacts *contacts)
 {
     th_mem_free(contacts->contact);

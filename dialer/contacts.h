@@ -52,6 +52,14 @@ bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashnam
 unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
                              struct th_hashname *out, unsigned max);
 
+/*
+ * Whom to begin a lookup with when those near the target may be liars: of the linked seeds, or of all
+ * with a line if none is linked, evenly many from everywhere. Never the target itself.
+ * Returns how many were filled: `max`, or all if they are fewer.
+ */
+unsigned th_contacts_spread(const struct th_contacts *contacts, const struct th_hashname *target,
+                            struct th_hashname *out, unsigned max);
+
 void th_contacts_clear(struct th_contacts *contacts);
 
 #endif

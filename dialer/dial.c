@@ -2,7 +2,8 @@
 
 #include "switch/base/mem.h"
 
-_Static_assert((int)TH_DIAL_STEPS_MAX == (int)TH_LOOKUP_STEPS_MAX, "all of its steps are told");
+_Static_assert((int)TH_DIAL_STEPS_MAX == (int)TH_SEARCH_STEPS_MAX, "all of its steps are told");
+_Static_assert((int)TH_DIAL_CLOSEST_MAX == (int)TH_SEARCH_CLOSEST_MAX, "as many can be had");
 
 /* --- lines that are wanted --- */
 
@@ -40,13 +41,19 @@ static struct th_dial_want *add_want(struct th_dialing *dial, const struct th_se
     return want;
 }
 
-static void add_node(struct th_dial_want *want, const struct th_lookup_node *node)
+/* What the lookups know of the node may help to get its line. */
+static void add_known(struct th_dial_want *want, const struct th_search *search)
 {
-    for (unsigned i = 0; i < node->via_count; i++)
-        th_reach_add_via(&want->reach, &node->via[i]);
-    if (node->has_addr && !want->has_addr) {
-        want->has_addr = true;
-        want->addr = node->addr;
+    const struct th_lookup_node *known[TH_SEARCH_LOOKUPS_MAX];
+    unsigned count = th_search_known(search, &want->reach.node, known);
+
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned j = 0; j < known[i]->via_count; j++)
+            th_reach_add_via(&want->reach, &known[i]->via[j]);
+        if (known[i]->has_addr && !want->has_addr) {
+            want->has_addr = true;
+            want->addr = known[i]->addr;
+        }
     }
 }
 
@@ -66,32 +73,39 @@ static struct th_told told_of(const struct th_lookup_node *node)
                             .addr = node->addr};
 }
 
-static void tell_steps(struct th_dialed **told, const struct th_lookup *lookup)
+static void tell_steps(struct th_dialed **told, const struct th_search *search)
 {
     struct th_dialed *grown = *told;
+    const struct th_lookup_step *step;
+    unsigned count = 0, path;
 
-    if (lookup->step_count == 0)
+    while (th_search_step(search, count, &path))
+        count++;
+    if (count == 0)
         return;
-    grown = th_mem_resize(grown, 1, sizeof *grown + lookup->step_count * sizeof grown->step[0]);
+    grown = th_mem_resize(grown, 1, sizeof *grown + count * sizeof grown->step[0]);
     if (grown == NULL)
         return; /* told without them */
-    for (unsigned i = 0; i < lookup->step_count; i++) {
-        const struct th_lookup_step *step = &lookup->step[i];
-        grown->step[i] = (struct th_dial_step){.asked = step->asked,
+    for (unsigned i = 0; (step = th_search_step(search, i, &path)) != NULL; i++)
+        grown->step[i] = (struct th_dial_step){.path = path,
+                                               .asked = step->asked,
                                                .has_via = step->has_via,
                                                .via = step->via,
                                                .answered = step->answered,
                                                .rtt_ms = step->rtt_ms,
                                                .entries = step->entries,
                                                .hop = step->hop};
-    }
-    grown->step_count = lookup->step_count;
+    grown->step_count = count;
     *told = grown;
 }
 
 static void count_result(struct th_dialer_status *status, const struct th_dialing *dial,
-                         enum th_err result)
+                         const struct th_dialed *told)
 {
+    enum th_err result = told->result;
+
+    status->tried_again += told->paths > 0;
+    status->found_again += told->paths > 0 && told->is_found;
     if (result == TH_OK && dial->request.mode == TH_DIAL_REACH)
         status->reached++;
     else if (result == TH_NOT_FOUND)
@@ -106,6 +120,7 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, enum th_err result)
 {
     const struct th_lookup_node *closest[TH_DIAL_CLOSEST_MAX];
+    struct th_search_outcome outcome = th_search_outcome(&dial->search);
     struct th_dialed *told = dial->told;
 
     if (dial->phase == TH_DIAL_OVER)
@@ -113,20 +128,20 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
     dial->phase = TH_DIAL_OVER;
     dial->told = NULL;
 
-    *told = (struct th_dialed){
-        .target = dial->request.target,
-        .result = result,
-        .is_found = dial->lookup.is_found || dial->has_line,
-        .has_line = dial->has_line,
-        .took_ms = self->now.mono - dial->began_at,
-        .found_ms = dial->lookup.found_at ? dial->lookup.found_at - dial->began_at : 0,
-        .asked = dial->lookup.asked,
-        .hops = dial->lookup.hops};
-    told->closest_count = th_lookup_closest(&dial->lookup, closest, TH_DIAL_CLOSEST_MAX);
+    *told = (struct th_dialed){.target = dial->request.target,
+                               .result = result,
+                               .is_found = outcome.is_found || dial->has_line,
+                               .has_line = dial->has_line,
+                               .took_ms = self->now.mono - dial->began_at,
+                               .found_ms = outcome.at ? outcome.at - dial->began_at : 0,
+                               .asked = th_search_asked(&dial->search),
+                               .paths = dial->search.path_count,
+                               .hops = outcome.hops};
+    told->closest_count = th_search_closest(&dial->search, closest, TH_DIAL_CLOSEST_MAX);
     for (unsigned i = 0; i < told->closest_count; i++)
         told->closest[i] = told_of(closest[i]);
-    tell_steps(&told, &dial->lookup);
-    count_result(&dialer->status, dial, result);
+    tell_steps(&told, &dial->search);
+    count_result(&dialer->status, dial, told);
     th_dialing_forget_asks(dial, dialer, self);
     th_dialer_tell(dialer, self, dial->from, told);
 }
@@ -136,7 +151,7 @@ void th_dialing_free(struct th_dialing *dial)
     TH_CHECK(dial->asks == NULL); /* else the switch's answer would find nobody */
     while (dial->wants)
         drop_want(dial, dial->wants);
-    th_lookup_clear(&dial->lookup);
+    th_search_clear(&dial->search);
     th_mem_free(dial->told);
     th_mem_free(dial);
 }
@@ -151,7 +166,7 @@ static void begin_lookup(struct th_dialing *dial, const struct th_dialer *dialer
 
     dial->phase = TH_DIAL_LOOKING;
     for (unsigned i = 0; i < count; i++)
-        th_lookup_add(&dial->lookup, &start[i]);
+        th_search_add(&dial->search, &start[i]);
 }
 
 static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
@@ -180,14 +195,27 @@ static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
 static void begin_reaching(struct th_dialing *dial, struct th_dialer *dialer,
                            const struct th_self *self)
 {
-    const struct th_lookup_node *node = th_lookup_find(&dial->lookup, &dial->request.target);
-
     dial->phase = TH_DIAL_REACHING;
+
     struct th_dial_want *want = add_want(dial, self, &dial->request.target, TH_DIAL_REACHING_MS);
-    if (want && node)
-        add_node(want, node);
-    if (want == NULL)
+    if (want)
+        add_known(want, &dial->search);
+    else
         th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
+}
+
+/* Who was not found in a lookup may have been hidden by liars. False when there is no second try. */
+static bool look_again(struct th_dialing *dial, const struct th_dialer *dialer,
+                       const struct th_self *self)
+{
+    struct th_hashname start[TH_SEARCH_START_MAX];
+    unsigned count;
+
+    if (dial->request.is_brief || dial->has_line)
+        return false;
+    count =
+        th_contacts_spread(&dialer->contacts, &dial->request.target, start, TH_SEARCH_START_MAX);
+    return th_search_again(&dial->search, self->now, start, count);
 }
 
 static void end_lookup(struct th_dialing *dial, struct th_dialer *dialer,
@@ -197,6 +225,8 @@ static void end_lookup(struct th_dialing *dial, struct th_dialer *dialer,
 
     while (dial->wants) /* lines to nodes that need not be asked any more */
         drop_want(dial, dial->wants);
+    if (result == TH_NOT_FOUND && look_again(dial, dialer, self))
+        return;
     if (result == TH_NO_MEMORY || !wants_line)
         th_dialing_finish(dial, dialer, self, result);
     else if (dial->has_line)
@@ -219,7 +249,7 @@ static void on_unreached(struct th_dialing *dial, struct th_dialer *dialer,
     else if (dial->phase == TH_DIAL_REACHING)
         th_dialing_finish(dial, dialer, self, TH_NO_PATH);
     else
-        th_lookup_on_refused(&dial->lookup, self->now, &node);
+        th_search_on_refused(&dial->search, self->now, &node);
 }
 
 enum th_err th_dialing_new(struct th_dialing **out, uint32_t id, const struct th_self *self,
@@ -269,7 +299,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
     };
 
     dial->has_line = th_contacts_has(&dialer->contacts, &request->target);
-    th_lookup_init(&dial->lookup, &config, self->now);
+    th_search_init(&dial->search, &config, self->now);
     if (is_reach && is_target(dial, &config.self->hashname))
         th_dialing_finish(dial, dialer, self, TH_INVALID);
     else if (!is_reach || request->always_seek)
@@ -294,7 +324,7 @@ void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dial
     }
     if (is_target(dial, id))
         dial->has_line = true;
-    th_lookup_on_line_up(&dial->lookup, self->now, id);
+    th_search_on_line_up(&dial->search, self->now, id);
 }
 
 void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *id)
@@ -333,7 +363,7 @@ void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *diale
 void th_dialing_on_unanswered(struct th_dialing *dial, const struct th_self *self,
                               const struct th_hashname *node)
 {
-    th_lookup_on_refused(&dial->lookup, self->now, node);
+    th_search_on_refused(&dial->search, self->now, node);
 }
 
 void th_dialing_on_see(struct th_dialing *dial, const struct th_self *self,
@@ -341,14 +371,11 @@ void th_dialing_on_see(struct th_dialing *dial, const struct th_self *self,
 {
     struct th_dial_want *want;
 
-    th_lookup_on_answer(&dial->lookup, self->now, node, see);
+    th_search_on_answer(&dial->search, self->now, node, see);
 
     /* An answer may know more who can introduce us to whom we want. */
-    for (want = dial->wants; want; want = want->next) {
-        const struct th_lookup_node *wanted = th_lookup_find(&dial->lookup, &want->reach.node);
-        if (wanted)
-            add_node(want, wanted);
-    }
+    for (want = dial->wants; want; want = want->next)
+        add_known(want, &dial->search);
 }
 
 void th_dialing_on_unintroduced(struct th_dialing *dial, const struct th_self *self,
@@ -395,15 +422,15 @@ static void connect(struct th_dialing *dial, struct th_dialer *dialer, const str
                     const struct th_lookup_node *node)
 {
     if (th_contacts_has(&dialer->contacts, &node->id)) {
-        th_lookup_on_line_up(&dial->lookup, self->now, &node->id);
+        th_search_on_line_up(&dial->search, self->now, &node->id);
         return;
     }
 
     struct th_dial_want *want = add_want(dial, self, &node->id, TH_LOOKUP_LINE_MS);
     if (want)
-        add_node(want, node);
+        add_known(want, &dial->search);
     else
-        th_lookup_on_refused(&dial->lookup, self->now, &node->id);
+        th_search_on_refused(&dial->search, self->now, &node->id);
 }
 
 /* Takes one action of the lookup; false when there is none. */
@@ -412,7 +439,7 @@ static bool look_one(struct th_dialing *dial, struct th_dialer *dialer, const st
     struct th_lookup_action action;
     struct th_dial_want *want;
 
-    if (dial->phase != TH_DIAL_LOOKING || !th_lookup_next(&dial->lookup, &action))
+    if (dial->phase != TH_DIAL_LOOKING || !th_search_next(&dial->search, &action))
         return false;
     switch (action.kind) {
     case TH_LOOKUP_CONNECT:
@@ -459,7 +486,7 @@ static th_ms next_due(const struct th_dialing *dial)
     th_ms soonest = dial->ends_at;
 
     if (dial->phase == TH_DIAL_LOOKING)
-        soonest = th_sooner(soonest, th_lookup_deadline(&dial->lookup));
+        soonest = th_sooner(soonest, th_search_deadline(&dial->search));
     for (const struct th_dial_want *want = dial->wants; want; want = want->next)
         soonest = th_sooner(soonest, th_reach_deadline(&want->reach));
     return soonest;
@@ -468,7 +495,7 @@ static th_ms next_due(const struct th_dialing *dial)
 void th_dialing_carry_out(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self)
 {
-    th_lookup_tick(&dial->lookup, self->now);
+    th_search_tick(&dial->search, self->now);
     for (struct th_dial_want *want = dial->wants; want; want = want->next)
         th_reach_tick(&want->reach, self->now);
     while (do_one(dial, dialer, self))

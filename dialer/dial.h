@@ -4,7 +4,8 @@
  *
  *     waiting  the dialer does not know yet what nodes have lines
  *     hinted   REACH: what the switch and the caller's hints know of the target (th_reach)
- *     looking  the lookup; each node it wants to ask and has no line to is a th_reach of its own
+ *     looking  the lookup, and after a miss once more over disjoint paths (th_search); each node it
+ *              wants to ask and has no line to is a th_reach of its own
  *     reaching REACH: the target was found; those who told of it introduce us (th_reach)
  *
  * Dials share nothing but what the dialer has learnt: the nodes with lines, and how long answers
@@ -19,8 +20,8 @@
 
 #include "dialer/contacts.h"
 #include "dialer/dialer.h"
-#include "dialer/lookup.h"
 #include "dialer/reach.h"
+#include "dialer/search.h"
 #include "switch/run/picture.h"
 
 enum {
@@ -72,7 +73,7 @@ struct th_dialing {
     th_ms began_at, ends_at;
     th_ms due_at;  /* when carry_out is to look at it again; 0: at once */
     bool has_line; /* to the target */
-    struct th_lookup lookup;
+    struct th_search search;
     struct th_dial_want *wants;
     struct th_ask *asks;    /* newest first */
     uint32_t serials;       /* numbers given to asks */

@@ -21,7 +21,7 @@ enum {
     TH_DIAL_MS_DEFAULT = 15000, /* a whole dial */
     TH_DIAL_MS_MAX = 600000,    /* one that is to take longer is cut to this */
     TH_DIAL_CLOSEST_MAX = 16,
-    TH_DIAL_STEPS_MAX = 128 /* further nodes are asked but not told */
+    TH_DIAL_STEPS_MAX = 192 /* further nodes are asked but not told */
 };
 
 struct th_dialer_config {
@@ -54,19 +54,22 @@ struct th_dial {
     enum th_dial_mode mode;
     th_ms timeout_ms;       /* 0: TH_DIAL_MS_DEFAULT */
     bool always_seek;       /* REACH: look it up even when there is a line or a via (thctl seek) */
+    bool is_brief;          /* REACH: a miss is told after one lookup, without the second try */
     unsigned hint_count;    /* who is said to know the target; tried before a lookup */
     struct th_told hint[4]; /* id is the target, via who told of it */
 };
 
-/* One node that the lookup asked, or wanted to ask but got no line to; in the order of asking. */
+/* One node that a lookup asked, or wanted to ask but got no line to. In the order of asking: first those
+ * of the lookup, then those of each path of the second try. */
 struct th_dial_step {
+    unsigned path; /* of the second try, from 1; 0: the lookup before it */
     struct th_hashname asked;
     bool has_via;
     struct th_hashname via; /* who had told us of it */
     bool answered;
     uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for a line */
     unsigned entries; /* usable ones in its see */
-    unsigned hop;     /* 0: a peer we started from */
+    unsigned hop;     /* 0: a peer that the lookup, or the path, started from */
 };
 
 /* Reply to a dial: exactly one, also when the dialer stops (TH_SHUTDOWN). */
@@ -81,7 +84,8 @@ struct th_dialed {
     bool has_line;
     th_ms took_ms;
     th_ms found_ms; /* until a node told of the target; 0: nobody did */
-    unsigned asked; /* nodes, also those to which no line came up */
+    unsigned asked; /* nodes, also those to which no line came up; in both tries: counted twice */
+    unsigned paths; /* that the second try had; 0: there was none */
     unsigned hops;  /* answered requests in the chain that first disclosed the target */
     unsigned step_count, closest_count;
     struct th_told closest[TH_DIAL_CLOSEST_MAX]; /* nearest first, without those that timed out */
@@ -93,6 +97,8 @@ extern const struct th_msg_kind th_dialer_msg_status;
 struct th_dialer_status {
     unsigned running;
     uint64_t dials, reached, not_found, no_path, timed_out, refused;
+    uint64_t tried_again;  /* over disjoint paths, after a miss */
+    uint64_t found_again;  /* and then somebody told of the target */
     struct th_drops drops; /* see_… reasons */
 };
 

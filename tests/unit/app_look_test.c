@@ -227,18 +227,23 @@ static void a_dial_is_told_with_its_steps(void **state)
                                           .addr = loopback(3)};
     dialed->step_count = 2;
     dialed->step[0] = (struct th_dial_step){.asked = node(1, 1), .answered = true, .entries = 4};
-    dialed->step[1] = (struct th_dial_step){.asked = node(2, 2), .rtt_ms = 250, .hop = 1};
+    dialed->step[1] =
+        (struct th_dial_step){.path = 3, .asked = node(2, 2), .rtt_ms = 250, .hop = 1};
+    dialed->paths = 8;
     json_t *told = th_look_dialed(dialed);
 
     assert_member(told, "found", "true");
     assert_member(told, "result", "\"no_path\"");
     assert_member(told, "hops", "1");
+    assert_member(told, "paths", "8");
     assert_member(told, "path", "\"127.0.0.1:3\"");
     assert_int_equal(json_array_size(json_object_get(told, "closest")), 1);
     const json_t *steps = json_object_get(told, "steps");
     assert_member(json_array_get(steps, 0), "rtt_ms", "0");
     assert_member(json_array_get(steps, 0), "entries", "4");
     assert_member(json_array_get(steps, 0), "via", "null");
+    assert_member(json_array_get(steps, 0), "path", "null");
+    assert_member(json_array_get(steps, 1), "path", "3");
     assert_member(json_array_get(steps, 1), "rtt_ms", "null");
     assert_member(json_array_get(steps, 1), "gave_up_ms", "250");
     json_decref(told);

@@ -183,6 +183,36 @@ static void a_trace_tells_who_was_asked_and_who_told_of_it(void **state)
     json_decref(result);
 }
 
+static void a_second_try_is_a_table_of_its_own_with_paths(void **state)
+{
+    char target[65], first[65], second[65];
+    struct paper paper;
+    (void)state;
+    memset(target, 'f', 64);
+    memset(first, '0', 64);
+    memset(second, '1', 64);
+    target[64] = first[64] = second[64] = '\0';
+    json_t *result =
+        json_pack("{s:s, s:b, s:i, s:i, s:i, s:[{s:n, s:s, s:b, s:i, s:i, s:n, s:i}, "
+                  "{s:i, s:s, s:b, s:i, s:i, s:n, s:i}], s:[]}",
+                  "target", target, "found", 0, "took_ms", 12, "asked", 2, "paths", 8, "steps", //
+                  "path", "asked", first, "answered", 1, "rtt_ms", 1, "entries", 4, "via", "hop",
+                  0, //
+                  "path", 7, "asked", second, "answered", 1, "rtt_ms", 2, "entries", 5, "via",
+                  "hop", 0, "closest");
+    assert_non_null(result);
+
+    open_paper(&paper);
+    paper.style.is_short = true;
+    th_show_seek(result, &paper.style);
+    fclose(paper.style.out);
+    assert_true(
+        holds(paper.text, (const char *[]){"HOP", "00000000", "once more over 8 paths", "PATH",
+                                           "HOP", "7", "11111111", "not found", NULL}));
+    free(paper.text);
+    json_decref(result);
+}
+
 static void pings_print_like_ping(void **state)
 {
     (void)state;
@@ -213,6 +243,7 @@ int main(void)
         cmocka_unit_test(elsewhere_than_on_a_terminal_nothing_is_short_or_coloured),
         cmocka_unit_test(unknown_values_print_as_unknown),
         cmocka_unit_test(a_trace_tells_who_was_asked_and_who_told_of_it),
+        cmocka_unit_test(a_second_try_is_a_table_of_its_own_with_paths),
         cmocka_unit_test(pings_print_like_ping),
     };
 

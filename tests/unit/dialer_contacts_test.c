@@ -76,6 +76,40 @@ static void target_itself_is_left_out(void **state)
     th_contacts_clear(&contacts);
 }
 
+static void spread_takes_every_nth_linked_seed(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname target = node(30), out[4];
+    for (unsigned n = 10; n <= 100; n += 10) /* nine without the target */
+        link_up(&contacts, n);
+    line_up(&contacts, 5);
+
+    assert_int_equal(th_contacts_spread(&contacts, &target, out, 4), 4);
+
+    static const unsigned wanted[] = {10, 40, 60, 80};
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(out[i].b[1], wanted[i]);
+    th_contacts_clear(&contacts);
+}
+
+static void spread_takes_all_when_they_are_few_and_others_when_none_is_linked(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname target = node(0), out[4];
+    assert_int_equal(th_contacts_spread(&contacts, &target, out, 4), 0);
+    line_up(&contacts, 10);
+    line_up(&contacts, 20);
+    assert_int_equal(th_contacts_spread(&contacts, &target, out, 4), 2);
+
+    link_up(&contacts, 20);
+
+    assert_int_equal(th_contacts_spread(&contacts, &target, out, 4), 1);
+    assert_int_equal(out[0].b[1], 20);
+    th_contacts_clear(&contacts);
+}
+
 static void link_goes_with_its_line(void **state)
 {
     (void)state;
@@ -216,6 +250,8 @@ int main(void)
         cmocka_unit_test(linked_seeds_come_first_and_others_fill_up),
         cmocka_unit_test(nearest_of_many_linked_are_taken),
         cmocka_unit_test(target_itself_is_left_out),
+        cmocka_unit_test(spread_takes_every_nth_linked_seed),
+        cmocka_unit_test(spread_takes_all_when_they_are_few_and_others_when_none_is_linked),
         cmocka_unit_test(link_goes_with_its_line),
         cmocka_unit_test(ended_link_leaves_the_line),
         cmocka_unit_test(facts_replace_what_is_known_of_lines_and_links),

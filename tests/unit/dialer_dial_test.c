@@ -1,4 +1,5 @@
 /* The dialer as a server: what it asks of the switch, and what it tells. The target is node 0. */
+#include "dialer/search.h"
 #include "tests/lib/dialer_bench.h"
 
 static void find_asks_linked_nodes_and_tells_the_nearest(void **state)
@@ -313,6 +314,88 @@ static void target_that_nobody_tells_of_is_not_found(void **state)
     bench_close(b);
 }
 
+/* Nine linked nodes, the nearest eight of which have told the first try of nobody. */
+static unsigned miss_once(struct bench *b, const struct th_dial *request)
+{
+    for (unsigned n = 100; n <= 900; n += 100)
+        bench_link_up(b, n);
+    unsigned dial = bench_dial(b, request);
+    for (unsigned n = 100; n <= 800; n += 100) {
+        ANSWER(b, bench_asked(b, ASKED_SEEK, n), 900);
+        bench_run(b, 0);
+    }
+    return dial;
+}
+
+/* A3. Liars may be all that is near the target. */
+static void target_that_a_lookup_misses_is_looked_for_over_disjoint_paths(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH};
+    unsigned dial = miss_once(b, &request);
+    bench_not_told(b, dial);
+    for (unsigned n = 100; n <= 800; n += 100)
+        assert_int_equal(bench_times(b, ASKED_SEEK, n), 2);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 900), 0);
+
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 100), -1);
+    bench_run(b, 0); /* the first path has 900 to begin with too */
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 900), 0);
+    bench_run(b, 0);
+    assert_int_equal(bench_times(b, ASKED_PEER, 900), 1);
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_true(told->is_found);
+    assert_int_equal(told->hops, 1);
+    assert_int_equal(told->paths, 8);
+    assert_int_equal(told->asked, 8 + 9);
+    assert_int_equal(told->step_count, 8 + 9);
+    assert_int_equal(told->step[7].path, 0);
+    assert_int_equal(told->step[8].path, 1);
+    assert_int_equal(told->step[9].path, 1);
+    assert_int_equal(told->step[10].path, 2);
+    assert_int_equal(bench_status(b)->tried_again, 1);
+    assert_int_equal(bench_status(b)->found_again, 1);
+    bench_close(b);
+}
+
+static void brief_dial_tells_the_miss_of_one_lookup(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .is_brief = true};
+
+    unsigned dial = miss_once(b, &request);
+
+    assert_int_equal(bench_told(b, dial, TH_NOT_FOUND)->paths, 0);
+    assert_int_equal(bench_status(b)->tried_again, 0);
+    bench_close(b);
+}
+
+/* Nobody on the paths answers; the dial's own time is longer. */
+static void second_try_has_a_time(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_REACH, .timeout_ms = 60000};
+    unsigned dial = miss_once(b, &request);
+    for (unsigned n = 100; n <= 800; n += 100)
+        ANSWER(b, bench_asked(b, ASKED_SEEK, n), (int)n + 1, (int)n + 2, (int)n + 3, (int)n + 4,
+               (int)n + 5, (int)n + 6);
+
+    bench_run(b, TH_SEARCH_AGAIN_MS - 1);
+    bench_not_told(b, dial);
+    bench_run(b, 1);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_NOT_FOUND);
+    assert_int_equal(told->took_ms, TH_SEARCH_AGAIN_MS); /* the first took none */
+    assert_false(told->is_found);
+    bench_close(b);
+}
+
 static void target_is_not_given_up_because_few_are_wanted_in_a_bucket(void **state)
 {
     (void)state;
@@ -493,6 +576,9 @@ int main(void)
         cmocka_unit_test(target_that_is_told_of_but_not_reached_has_no_path),
         cmocka_unit_test(target_that_all_tellers_refuse_has_no_path_at_once),
         cmocka_unit_test(target_that_nobody_tells_of_is_not_found),
+        cmocka_unit_test(target_that_a_lookup_misses_is_looked_for_over_disjoint_paths),
+        cmocka_unit_test(brief_dial_tells_the_miss_of_one_lookup),
+        cmocka_unit_test(second_try_has_a_time),
         cmocka_unit_test(target_is_not_given_up_because_few_are_wanted_in_a_bucket),
         cmocka_unit_test(without_anybody_to_ask_nothing_is_found),
         cmocka_unit_test(a_teller_that_answers_late_introduces_too),

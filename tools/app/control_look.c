@@ -486,6 +486,7 @@ static json_t *step_row(const struct th_dial_step *step)
 {
     json_t *row = json_object();
 
+    put(row, "path", number_or_null(step->path > 0, step->path)); /* null: before the paths */
     put(row, "asked", th_json_hex(&step->asked));
     put(row, "answered", json_boolean(step->answered));
     put(row, "rtt_ms", number_or_null(step->answered, step->rtt_ms));
@@ -522,6 +523,7 @@ json_t *th_look_dialed(const struct th_dialed *dialed)
     put(result, "took_ms", json_integer((json_int_t)dialed->took_ms));
     put(result, "asked", json_integer(dialed->asked));
     put(result, "hops", number_or_null(dialed->is_found, dialed->hops));
+    put(result, "paths", json_integer(dialed->paths));
     put(result, "steps", steps);
     put(result, "closest", closest);
     put(result, "result", json_string(th_dial_word(dialed->result)));

@@ -38,7 +38,9 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_ACCESS_READ, TH_NEED_NOTHING,
      "what every server of the daemon is doing; asks none of them"},
     {TH_METHOD_SEEK, "seek", REACH_PARAMS,
-     "{target, found, took_ms, asked, hops, steps, closest, result, line, told_by, path}",
+     "{target, found, took_ms, asked, hops, paths, steps: [{path, asked, answered, rtt_ms, "
+     "entries, "
+     "via, hop, gave_up_ms}], closest, result, line, told_by, path}",
      TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
      "look a hashname up in the network, with every step"},
     {TH_METHOD_CONNECT, "connect", REACH_PARAMS, "{hashname, result, path, took_ms}",

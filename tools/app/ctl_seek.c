@@ -57,7 +57,9 @@ static const char *short_ms(char text[32], uint64_t ms)
     return ms > 0 ? th_text_ms(text, ms) : "< 1 ms";
 }
 
-static void add_step(struct th_table *table, const json_t *step, const char *target, int digits)
+/* has_path: in a column of its own. */
+static void add_step(struct th_table *table, const json_t *step, const char *target, int digits,
+                     bool has_path)
 {
     bool is_answered = json_is_true(json_object_get(step, "answered"));
     const char *asked = hex_in(step, "asked"), *via = hex_in(step, "via");
@@ -65,6 +67,8 @@ static void add_step(struct th_table *table, const json_t *step, const char *tar
     int indent = INDENT * (int)(hop < HOPS_SHOWN_MAX ? hop : HOPS_SHOWN_MAX);
     char text[32];
 
+    if (has_path)
+        th_table_cell(table, "%u", (unsigned)number_in(step, "path"));
     th_table_cell(table, "%u", hop);
     th_table_cell(table, "%*s%.*s", indent, "", digits, asked ? asked : "?");
     th_table_cell(table, "%u", shared_bits(target, asked));
@@ -86,31 +90,52 @@ static void add_step(struct th_table *table, const json_t *step, const char *tar
         th_table_cell(table, "(we know it)");
 }
 
-static void show_steps(const json_t *result, const struct th_style *style, int digits)
+/* The steps of the first try, or those of the paths after it. */
+static void show_try(const json_t *result, const struct th_style *style, int digits, bool is_again)
 {
     const json_t *steps = json_object_get(result, "steps");
     struct th_table table = {0};
 
-    if (json_array_size(steps) == 0) {
-        fputs(json_is_true(json_object_get(result, "found"))
-                  ? "nobody was asked: we have a line to it, and no other peer\n"
-                  : "nobody was asked: there are no peers to start from\n",
-              style->out);
-        return;
-    }
+    if (is_again)
+        th_table_column(&table, "PATH", true);
     th_table_column(&table, "HOP", true);
     th_table_column(&table, "ASKED", false);
     th_table_column(&table, "BITS", true);
     th_table_column(&table, "ANSWER", true);
     th_table_column(&table, "TOLD OF", true);
     th_table_column(&table, "WE HEARD OF IT FROM", false);
-    for (size_t i = 0; i < json_array_size(steps); i++)
-        add_step(&table, json_array_get(steps, i), hex_in(result, "target"), digits);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+
+        if (is_again == (number_in(step, "path") > 0))
+            add_step(&table, step, hex_in(result, "target"), digits, is_again);
+    }
     th_table_print(&table, style);
-    uint64_t asked = number_in(result, "asked");
-    if (asked > json_array_size(steps))
+}
+
+static void show_steps(const json_t *result, const struct th_style *style, int digits)
+{
+    size_t told = json_array_size(json_object_get(result, "steps"));
+    uint64_t asked = number_in(result, "asked"), paths = number_in(result, "paths");
+
+    if (told == 0) {
+        fputs(json_is_true(json_object_get(result, "found"))
+                  ? "nobody was asked: we have a line to it, and no other peer\n"
+                  : "nobody was asked: there are no peers to start from\n",
+              style->out);
+        return;
+    }
+    show_try(result, style, digits, false);
+    if (paths > 0) {
+        fprintf(style->out,
+                "\n%snone of them told of it: once more over %llu paths without a node "
+                "in common, in case some lie%s\n\n",
+                th_dim(style), (unsigned long long)paths, th_plain(style));
+        show_try(result, style, digits, true);
+    }
+    if (asked > told)
         fprintf(style->out, "%sand %llu more%s\n", th_dim(style),
-                (unsigned long long)(asked - json_array_size(steps)), th_plain(style));
+                (unsigned long long)(asked - told), th_plain(style));
 }
 
 static void show_verdict(const json_t *result, const struct th_style *style, int digits)

@@ -1,5 +1,5 @@
-/* Dials: each is told once (as every call is: check_run.c), in its time, and of its own target; and when
- * none goes on, their server has no timer. */
+/* Dials: each is told once (as every call is: check_run.c), in its time, and of its own target; the paths
+ * of a second try have no node in common; and when none goes on, their server has no timer. */
 #include "tools/sim/check.h"
 
 #include "switch/base/hash.h"
@@ -66,6 +66,26 @@ static void note_begun(struct dials *dials, const struct dial_key *key, const st
     TH_CHECK(dial->hh.tbl != NULL);
 }
 
+/* Steps are told path by path, so what comes later is of the same path or another. */
+static void check_paths(struct dials *dials, const struct th_world_node *node,
+                        const struct th_dialed *dialed)
+{
+    for (unsigned i = 0; i < dialed->step_count; i++) {
+        const struct th_dial_step *step = &dialed->step[i];
+        bool is_alone = true;
+        unsigned other = i;
+
+        while (step->path > 0 && is_alone && ++other < dialed->step_count)
+            is_alone = dialed->step[other].path == step->path ||
+                       !th_hashname_is_equal(&dialed->step[other].asked, &step->asked);
+        if (step->path > 0 && !th_check_holds(dials->sim, is_alone))
+            th_check_fail(
+                dials->sim, node, CHECK, "a dial of %.16s asked %.16s on path %u and on path %u",
+                th_hashname_short(&dialed->target).hex, th_hashname_short(&step->asked).hex,
+                step->path, dialed->step[other].path);
+    }
+}
+
 static void check_outcome(struct dials *dials, const struct th_world_node *node,
                           const struct dial *dial, const struct th_dialed *dialed, th_ms now)
 {
@@ -81,6 +101,7 @@ static void check_outcome(struct dials *dials, const struct th_world_node *node,
         th_check_fail(dials->sim, node, CHECK,
                       "a dial was told after %" PRIu64 " ms, %" PRIu64 " were expected at most",
                       took, limit);
+    check_paths(dials, node, dialed);
 }
 
 static struct dialer *dialer_of(struct dials *dials, const struct th_world_node *node)
