@@ -168,6 +168,17 @@ static bool take(struct th_bench *bench, struct th_figure *figure, bool is_one_l
     return is_ok;
 }
 
+/* Erlang has put both processes on one scheduler, as soon as they keep calling. */
+static void tell_apart(void)
+{
+    double us = th_erlang_is_there() ? th_erlang_take(TH_ERLANG_CALL_APART, CALLS, 1) : 0;
+
+    if (us > 0)
+        th_bench_note("call_round_trip: Erlang takes %.2f us when its two processes are bound to "
+                      "two schedulers, as ours are to two threads",
+                      us);
+}
+
 bool th_bench_call(struct th_bench *bench)
 {
     struct th_figure figure = {.suite = "run-time",
@@ -179,6 +190,7 @@ bool th_bench_call(struct th_bench *bench)
                                .goal = 1};
     bool is_ok = take(bench, &figure, false);
 
+    tell_apart();
     figure.name = "call_same_loop";
     figure.what = "call and reply on one loop";
     figure.goal = 5;

@@ -7,7 +7,7 @@
 
 enum { COMMAND_MAX = 128 };
 
-/* Compiled, not interpreted; the processes where the scheduler puts them. */
+/* Compiled, not interpreted; the processes where the scheduler puts them, but of `apart`. */
 static const char script[] =
     "#!/usr/bin/env escript\n"
     "-mode(compile).\n"
@@ -26,6 +26,12 @@ static const char script[] =
     "take(call, N, _) ->\n"
     "  Pid = start(none),\n"
     "  us(fun() -> times(fun() -> ok = gen_server:call(Pid, ask) end, N) end);\n"
+    "take(apart, N, _) ->\n"
+    "  {ok, Pid} = gen_server:start(?MODULE, none, [{spawn_opt, [{scheduler, 2}]}]),\n"
+    "  Me = self(),\n"
+    "  Ask = fun() -> times(fun() -> ok = gen_server:call(Pid, ask) end, N) end,\n"
+    "  spawn_opt(fun() -> Me ! {us, us(Ask)} end, [{scheduler, 1}]),\n"
+    "  receive {us, Us} -> Us end;\n"
     "take(cast, N, _) ->\n"
     "  Pid = start({N, self()}),\n"
     "  us(fun() -> times(fun() -> gen_server:cast(Pid, cast) end, N),\n"
@@ -47,10 +53,8 @@ static const char script[] =
     "  io:format(\"~.3f~n\", [take(list_to_atom(What), N, K) / N]).\n";
 
 static const char *const words[] = {
-    [TH_ERLANG_CALL] = "call",
-    [TH_ERLANG_CAST] = "cast",
-    [TH_ERLANG_EVENT] = "event",
-    [TH_ERLANG_IDLE] = "idle",
+    [TH_ERLANG_CALL] = "call",   [TH_ERLANG_CALL_APART] = "apart", [TH_ERLANG_CAST] = "cast",
+    [TH_ERLANG_EVENT] = "event", [TH_ERLANG_IDLE] = "idle",
 };
 
 static bool is_on_path(const char *program)

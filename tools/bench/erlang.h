@@ -15,8 +15,9 @@
 bool th_erlang_is_there(void);
 
 enum th_erlang_what {
-    TH_ERLANG_CALL, /* gen_server:call between two processes that keep calling */
-    TH_ERLANG_CAST, /* gen_server:cast from one process to another, until all are handled */
+    TH_ERLANG_CALL,       /* gen_server:call between two processes that keep calling */
+    TH_ERLANG_CALL_APART, /* the same, each on a scheduler of its own */
+    TH_ERLANG_CAST,       /* gen_server:cast from one process to another, until all are handled */
     TH_ERLANG_EVENT, /* gen_event:notify, whose handlers forward to a process each, until all are there */
     TH_ERLANG_IDLE /* no time: bytes of an idle gen_server process */
 };
