@@ -18,8 +18,19 @@ void th_exchange_clear(struct th_exchange *ex)
     th_exchange_free_line(ex);
     th_exchange_paths_clear(&ex->paths);
     th_mem_free(ex->parts);
-    th_mem_free(ex->introductions);
-    th_mem_free(ex->named);
+    th_mem_free(ex->naming);
+}
+
+struct th_naming *th_exchange_naming(struct th_exchange *ex, struct th_now now)
+{
+    if (ex->naming)
+        return ex->naming;
+    ex->naming = th_mem_zalloc(1, sizeof *ex->naming);
+    if (ex->naming) {
+        th_limit_init(&ex->naming->connect, 1, TH_CONNECT_PER_MIN, now.mono / TH_NAMING_CONNECT_S);
+        th_limit_init(&ex->naming->path, 1, TH_PATH_NEW_PER_MIN, now.mono / TH_NAMING_PATH_S);
+    }
+    return ex->naming;
 }
 
 enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
@@ -61,6 +72,15 @@ enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
     return TH_OK;
 }
 
+void th_line_forget_sealed(struct th_line *line)
+{
+    if (line->sealed == NULL)
+        return;
+    th_keypair_clear(&line->sealed->keys);
+    th_mem_free(line->sealed);
+    line->sealed = NULL;
+}
+
 void th_exchange_free_line(struct th_exchange *ex)
 {
     struct th_line *line = ex->line;
@@ -71,8 +91,8 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_half_clear(&line->current);
     th_channels_clear(&line->channels);
     th_held_free(&line->waiting);
-    th_mem_free(line->sealed);
-    th_keypair_clear(&line->own_keys);
+    th_line_forget_sealed(line);
+    sodium_memzero(line->own_seed, sizeof line->own_seed);
     th_mem_free(line);
     ex->line = NULL;
 }
@@ -81,9 +101,16 @@ static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *
                            const struct th_open *open)
 {
     const struct th_line *line = ex->line;
+    struct th_keypair own;
 
-    return ex->cipher->line_keys(keys, &line->own_keys, &open->line_key, &line->own_id,
-                                 &open->line);
+    if (line->sealed)
+        own = line->sealed->keys;
+    else /* seldom: the peer begins anew on a line that is up */
+        ex->cipher->keypair(&own, line->own_seed);
+    enum th_err err =
+        ex->cipher->line_keys(keys, &own, &open->line_key, &line->own_id, &open->line);
+    th_keypair_clear(&own);
+    return err;
 }
 
 enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,

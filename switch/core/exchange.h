@@ -73,6 +73,13 @@ struct th_pending {
     unsigned kept_count;
 };
 
+/* Our open, and the keys in it. */
+struct th_sealed {
+    struct th_keypair keys;
+    uint16_t len;
+    uint8_t bytes[];
+};
+
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
@@ -80,10 +87,9 @@ struct th_line {
     struct th_exchange *ex;
 
     /* our half */
-    struct th_keypair own_keys;
+    uint8_t own_seed[TH_KEY_BYTES]; /* of our line keys */
     struct th_line_id own_id;
-    uint8_t *sealed; /* our open; NULL once the line has proven itself, until it is needed again */
-    uint16_t sealed_len;
+    struct th_sealed *sealed; /* NULL once the line has proven itself, until it is needed again */
 
     uint8_t open_tries;
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
@@ -106,6 +112,14 @@ struct th_line {
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
 
+/* How many addresses a node may name, in a `connect` and in a `path`. A bucket of whole tokens a second
+ * is too fast for that, so its seconds are longer ones. */
+enum { TH_NAMING_CONNECT_S = 60 / TH_CONNECT_PER_MIN, TH_NAMING_PATH_S = 60 / TH_PATH_NEW_PER_MIN };
+
+struct th_naming {
+    struct th_limit connect, path;
+};
+
 /* What we know of a node, whether there is a line or not. */
 struct th_exchange {
     struct th_index_node by_id; /* keyed by a keyed hash of the hashname */
@@ -118,9 +132,8 @@ struct th_exchange {
     th_ms used_at;                  /* last time anything happened to it, for eviction */
     int64_t own_at;                 /* of our opens; highest ever sent to it */
     struct th_exchange_paths paths;
-    struct th_limit *introductions; /* addresses it may name in connects; NULL: it named none */
-    struct th_limit *named;         /* the same in `path` */
-    struct th_line *line;           /* NULL: none, and none in the making */
+    struct th_naming *naming; /* NULL: it named no address yet */
+    struct th_line *line;     /* NULL: none, and none in the making */
 };
 
 /* Zeroes and sets who it is. What it can be talked to with may come later. */
@@ -138,11 +151,17 @@ TH_MUST enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_ci
                                       const struct th_parts *parts,
                                       const struct th_public_key *key);
 
+/* How many addresses it may name now, made if need be. NULL without memory. */
+struct th_naming *th_exchange_naming(struct th_exchange *ex, struct th_now now);
+
 /* Its parts; without any as long as nothing was learnt. */
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);
 
 /* Makes a line without halves. is_lower: our hashname is the lower one. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower);
+
+/* Wipes and frees our open: the peer has it. Harmless without one. */
+void th_line_forget_sealed(struct th_line *line);
 
 /* Frees its line, which is in no table, and wipes the keys; harmless without one. */
 void th_exchange_free_line(struct th_exchange *ex);

@@ -24,24 +24,30 @@ static int64_t next_at(const struct th_switchboard *board, const struct th_excha
 static enum th_err seal_open(const struct th_switchboard *board, struct th_exchange *ex)
 {
     struct th_line *line = ex->line;
-    uint8_t sealed[TH_OPEN_MAX];
+    uint8_t bytes[TH_OPEN_MAX];
+    struct th_keypair keys;
+    struct th_sealed *sealed;
     size_t len;
 
     if (line->sealed)
         return TH_OK;
-    enum th_err err = th_open_write(sealed, sizeof sealed, &len, ex->cipher, board->self,
-                                    &line->own_keys, &line->own_id, ex->own_at, &ex->id, &ex->key);
-    if (err != TH_OK)
-        return err;
-    line->sealed = th_mem_copy(sealed, len);
-    line->sealed_len = (uint16_t)len;
-    return line->sealed ? TH_OK : TH_NO_MEMORY;
+    ex->cipher->keypair(&keys, line->own_seed);
+    enum th_err err = th_open_write(bytes, sizeof bytes, &len, ex->cipher, board->self, &keys,
+                                    &line->own_id, ex->own_at, &ex->id, &ex->key);
+    sealed = err == TH_OK ? th_mem_zalloc(1, sizeof *sealed + len) : NULL;
+    if (sealed) {
+        sealed->keys = keys;
+        sealed->len = (uint16_t)len;
+        memcpy(sealed->bytes, bytes, len);
+        line->sealed = sealed;
+    }
+    th_keypair_clear(&keys);
+    return err == TH_OK && sealed == NULL ? TH_NO_MEMORY : err;
 }
 
 /* New content means a new id and a new key pair; what is sealed is resent byte for byte. */
 static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    uint8_t seed[TH_KEY_BYTES];
     bool is_lower = th_hashname_compare(&board->self->hashname, &ex->id) < 0;
 
     if (ex->line)
@@ -49,9 +55,7 @@ static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex
     if (th_exchange_make_line(ex, is_lower) != TH_OK)
         return TH_NO_MEMORY;
     th_rng_fill(board->rng, &ex->line->own_id, sizeof ex->line->own_id);
-    th_rng_fill(board->rng, seed, sizeof seed);
-    ex->cipher->keypair(&ex->line->own_keys, seed);
-    sodium_memzero(seed, sizeof seed);
+    th_rng_fill(board->rng, ex->line->own_seed, sizeof ex->line->own_seed);
     ex->own_at = next_at(board, ex, now);
 
     enum th_err err = seal_open(board, ex);
@@ -74,15 +78,15 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
 
     if (!th_exchange_path_may_open(path, now) || seal_open(board, ex) != TH_OK)
         return false;
-    if (!th_exchange_path_may_send(path, line->sealed_len)) {
+    if (!th_exchange_path_may_send(path, line->sealed->len)) {
         th_drop_count(&board->drops, TH_DROP_UNPROVEN_BUDGET);
         return false;
     }
-    uint8_t *room = th_outbox_room(&board->outbox, line->sealed_len);
+    uint8_t *room = th_outbox_room(&board->outbox, line->sealed->len);
     if (room == NULL)
         return false;
-    memcpy(room, line->sealed, line->sealed_len);
-    th_board_send(board, now, &path->addr, line->sealed_len);
+    memcpy(room, line->sealed->bytes, line->sealed->len);
+    th_board_send(board, now, &path->addr, line->sealed->len);
     path->open_sent_at = now.mono;
     line->open_sent_at = now.mono;
     return true;

@@ -94,14 +94,9 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 /* How many addresses of a list this introducer may still name; takes them. */
 static bool may_name(struct th_exchange *middle, struct th_now now)
 {
-    if (middle->introductions == NULL) {
-        middle->introductions = th_mem_zalloc(1, sizeof *middle->introductions);
-        if (middle->introductions == NULL)
-            return false;
-        /* a bucket of whole tokens a second is too fast for 10 a minute: 6 s are one token here */
-        th_limit_init(middle->introductions, 1, TH_CONNECT_PER_MIN, now.mono / 6);
-    }
-    return th_limit_take(middle->introductions, now.mono / 6, 1);
+    struct th_naming *naming = th_exchange_naming(middle, now);
+
+    return naming && th_limit_take(&naming->connect, now.mono / TH_NAMING_CONNECT_S, 1);
 }
 
 /* Where it is said to be, as far as the introducer may name that. */

@@ -71,6 +71,18 @@ static bool grow(struct th_exchange_paths *paths)
     return true;
 }
 
+/* Most nodes have one address, and a relay before that one was found. */
+static void shrink(struct th_exchange_paths *paths)
+{
+    if (paths->count == 0 || paths->count == paths->room)
+        return;
+    struct th_exchange_path *path = th_mem_resize(paths->path, paths->count, sizeof *path);
+    if (path == NULL)
+        return;
+    paths->path = path;
+    paths->room = paths->count;
+}
+
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
                                                const struct th_addr *addr)
 {
@@ -180,6 +192,7 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
     if (was_used)
         paths->used = -1;
     take_out(paths, index);
+    shrink(paths);
     if (was_used)
         use_best(paths);
     return was_used;

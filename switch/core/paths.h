@@ -90,7 +90,7 @@ bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th
 bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe,
                                  struct th_now now);
 
-/* Takes an address out. Returns true when it was the one in use: then the best that is proven takes
+/* Takes an address out; others may move. Returns true when it was the one in use: then the best that is proven takes
  * its place; used is -1 when there is none. */
 bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr);
 

@@ -175,14 +175,9 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 
 static bool may_name(struct th_exchange *ex, struct th_now now)
 {
-    if (ex->named == NULL) {
-        ex->named = th_mem_zalloc(1, sizeof *ex->named);
-        if (ex->named == NULL)
-            return false;
-        /* a bucket of whole tokens a second is too fast for 4 a minute: 15 s are one token here */
-        th_limit_init(ex->named, 1, TH_PATH_NEW_PER_MIN, now.mono / 15);
-    }
-    return th_limit_take(ex->named, now.mono / 15, 1);
+    struct th_naming *naming = th_exchange_naming(ex, now);
+
+    return naming && th_limit_take(&naming->path, now.mono / TH_NAMING_PATH_S, 1);
 }
 
 /* Loopback is the same machine only for who is on it, and link-local addresses say no link. */

@@ -373,19 +373,34 @@ void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, s
         th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
 }
 
-void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
-                         struct th_now now)
+/* Nodes are introduced seldom, and all of a mesh at once: when nobody is relayed the memory goes. */
+static void give_back(struct th_relays *relays)
 {
-    unsigned place = channel->relay;
+    unsigned relays_used = 0, pairs_used = 0;
 
-    if (place == 0 || !is_relay(channel))
-        return;
-    if (is_at_an_end(channel)) {
-        lose(board, &board->relays.relay[place - 1], now);
-        return;
+    for (unsigned i = 0; i < relays->room; i++)
+        relays_used += relays->relay[i].id != 0;
+    for (unsigned i = 0; i < relays->pair_room; i++)
+        pairs_used += relays->pair[i].is_set;
+    if (relays_used == 0) {
+        th_mem_free(relays->relay);
+        relays->relay = NULL;
+        relays->room = 0;
     }
-    struct th_relay_pair *pair = &board->relays.pair[place - 1];
+    if (pairs_used == 0) {
+        th_mem_free(relays->pair);
+        relays->pair = NULL;
+        relays->pair_room = 0;
+    }
+}
+
+/* An introducer's pair lost one side. */
+static void part_one(struct th_switchboard *board, const struct th_channel *channel,
+                     struct th_now now)
+{
+    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
     struct th_relay_pair was = *pair;
+
     *pair = (struct th_relay_pair){0};
     /* One that carried nothing is missed by nobody; the other channel ends by its silence. */
     struct th_relay_side *other = &was.side[channel->type != TH_CHANNEL_CONNECT];
@@ -395,4 +410,16 @@ void th_board_relay_over(struct th_switchboard *board, const struct th_channel *
         disconnect(board, other, now);
     else if (others)
         others->relay = 0;
+}
+
+void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
+                         struct th_now now)
+{
+    if (channel->relay == 0 || !is_relay(channel))
+        return;
+    if (is_at_an_end(channel))
+        lose(board, &board->relays.relay[channel->relay - 1], now);
+    else
+        part_one(board, channel, now);
+    give_back(&board->relays);
 }

@@ -265,8 +265,7 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
     struct th_line *line = ex->line;
 
     line->unanswered_since = 0;
-    th_mem_free(line->sealed); /* the peer has it */
-    line->sealed = NULL;
+    th_line_forget_sealed(line); /* the peer has it */
     bool has_moved = th_exchange_paths_on_proof(&ex->paths, from, now);
 
     if (!line->is_up)

@@ -7,7 +7,7 @@ void th_announcer_clear(struct th_announcer *announcer)
     struct th_fact_event *made;
 
     while ((made = announcer->first) != NULL) {
-        announcer->first = made->next;
+        announcer->first = made->newer;
         th_event_release(&made->event);
     }
     *announcer = (struct th_announcer){0};
@@ -20,11 +20,11 @@ static void forget_same(struct th_announcer *announcer, const struct th_event *e
 
     while (made && !th_fact_is_same(&made->event, event)) {
         before = made;
-        made = made->next;
+        made = made->newer;
     }
     if (made == NULL)
         return;
-    *(before ? &before->next : &announcer->first) = made->next;
+    *(before ? &before->newer : &announcer->first) = made->newer;
     if (announcer->last == made)
         announcer->last = before;
     announcer->count--;
@@ -33,9 +33,30 @@ static void forget_same(struct th_announcer *announcer, const struct th_event *e
 
 static void append(struct th_announcer *announcer, struct th_fact_event *made)
 {
-    made->next = NULL;
-    *(announcer->last ? &announcer->last->next : &announcer->first) = made;
+    made->newer = NULL;
+    *(announcer->last ? &announcer->last->newer : &announcer->first) = made;
     announcer->last = made;
+    announcer->count++;
+}
+
+/* Takes the first out: once it is with the manager, its place in a list is the manager's. */
+static struct th_fact_event *take_first(struct th_announcer *announcer)
+{
+    struct th_fact_event *made = announcer->first;
+
+    announcer->first = made->newer;
+    if (announcer->first == NULL)
+        announcer->last = NULL;
+    announcer->count--;
+    return made;
+}
+
+static void put_back(struct th_announcer *announcer, struct th_fact_event *made)
+{
+    made->newer = announcer->first;
+    announcer->first = made;
+    if (announcer->last == NULL)
+        announcer->last = made;
     announcer->count++;
 }
 
@@ -43,24 +64,21 @@ static void append(struct th_announcer *announcer, struct th_fact_event *made)
 static enum th_err go_on(struct th_announcer *announcer, const struct th_self *self, th_pid manager)
 {
     while (announcer->first) {
-        struct th_fact_event *made = announcer->first;
+        struct th_fact_event *made = take_first(announcer);
         enum th_err err;
 
         th_event_hold(&made->event); /* th_notify takes one, whatever it returns */
         err = th_notify(self->host, manager, &made->event);
+        if (err != TH_OK && err != TH_GONE) {
+            put_back(announcer, made);
+            announcer->again_at = self->now.mono + TH_ANNOUNCER_AGAIN_MS;
+            return TH_OK;
+        }
+        th_event_release(&made->event);
         if (err == TH_GONE) {
             th_announcer_clear(announcer);
             return err;
         }
-        if (err != TH_OK) {
-            announcer->again_at = self->now.mono + TH_ANNOUNCER_AGAIN_MS;
-            return TH_OK;
-        }
-        announcer->first = made->next;
-        announcer->count--;
-        if (announcer->first == NULL)
-            announcer->last = NULL;
-        th_event_release(&made->event);
     }
     return TH_OK;
 }

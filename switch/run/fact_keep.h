@@ -19,12 +19,11 @@
 /* An event that says something of a fact, and its place among those that are kept: there are many. */
 struct th_fact_event {
     struct th_event event;
-    th_pid announcer;           /* filled by th_notify; 0: no server, or one that it outlives */
-    struct th_fact_event *next; /* while it waits with its announcer */
+    th_pid announcer; /* filled by th_notify; 0: no server, or one that it outlives */
 
-    /* While it is kept: the manager's. */
-    struct th_index_node by_hash;
+    /* While it waits with its announcer only `newer` is used; while it is kept all are the manager's. */
     struct th_fact_event *older, *newer;
+    struct th_index_node by_hash;
 
     _Alignas(uint64_t) uint8_t body[];
 };
