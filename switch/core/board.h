@@ -6,6 +6,7 @@
  * traffic.c      line packets and channels
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
+ * newcomers.c    lines that have proved nothing yet
  * relay.c        their relays
  * bridge.c       forwarding
  *
@@ -18,6 +19,7 @@
 #include "switch/base/hash.h"
 #include "switch/core/bridge.h"
 #include "switch/core/exchange.h"
+#include "switch/core/newcomers.h"
 #include "switch/core/outbox.h"
 #include "switch/core/relay.h"
 #include "switch/core/skew.h"
@@ -41,6 +43,7 @@ struct th_switchboard {
     struct th_exchange *first, *last; /* order of making */
     unsigned count, lines;
     struct th_heap due; /* lines */
+    struct th_newcomers newcomers;
     struct th_outbox outbox;
     struct th_limit opens, punches;
     struct th_skew skew;
@@ -69,7 +72,16 @@ void th_board_forget(struct th_switchboard *board, struct th_exchange *ex);
  * Errors: TH_NO_MEMORY; it is in neither then. */
 TH_MUST enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line);
 
-/* Takes the line of an exchange out of both and frees it; harmless without one. */
+/* The line of an exchange, which only an open of the other side made, waits for proof; one that waited
+ * goes for it when there are too many, with its exchange. from: where the open came from.
+ * Errors: TH_NO_MEMORY. */
+TH_MUST enum th_err th_board_welcome(struct th_switchboard *board, struct th_exchange *ex,
+                                     const struct th_addr *from);
+
+/* The line has proven itself, or we want it too; harmless when it does not wait for proof. */
+void th_board_trust(struct th_switchboard *board, struct th_line *line);
+
+/* Takes the line of an exchange out of all and frees it; harmless without one. */
 void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex);
 
 /* After any change of an exchange: its line's alarm is set anew. */

@@ -225,6 +225,14 @@ static th_ms pending_deadline(const struct th_line *line)
     return first;
 }
 
+bool th_line_is_unproven(const struct th_line *line, struct th_now now)
+{
+    const struct th_half *current = &line->current;
+
+    return current->is_set && !current->is_confirmed &&
+           now.mono >= current->since + TH_LINE_UNPROVEN_MS;
+}
+
 bool th_exchange_is_unused(const struct th_exchange *ex)
 {
     const struct th_line *line = ex->line;

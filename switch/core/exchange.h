@@ -94,8 +94,9 @@ struct th_line {
     uint8_t open_tries;
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
     uint8_t searches;      /* for a direct way, in vain, one after the other */
-    bool is_opening;       /* we want a line and send opens */
-    bool is_up;            /* announced */
+    bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
+    bool is_opening;  /* we want a line and send opens */
+    bool is_up;       /* announced */
     bool has_rtt;
     uint32_t rtt_ms;
     th_ms open_sent_at;      /* 0 never */
@@ -203,6 +204,9 @@ bool th_line_was_challenged(const struct th_line *line);
 
 /* When the old line will have been silent long enough for its pending half; there is one. */
 th_ms th_line_silent_at(const struct th_line *line);
+
+/* True when nothing ever decrypted on the peer's half, and that for too long. */
+bool th_line_is_unproven(const struct th_line *line, struct th_now now);
 
 /* True when nobody uses its line, which is up: no channel, and no changed open to be judged. */
 bool th_exchange_is_unused(const struct th_exchange *ex);

@@ -121,6 +121,7 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
         return err;
 
     struct th_line *line = ex->line;
+    th_board_trust(board, line);
     if (!line->is_opening) {
         line->is_opening = true;
         line->open_tries = 1;
@@ -177,6 +178,7 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     struct th_line *line = ex->line;
     struct th_held *waiting = line->waiting;
 
+    th_board_trust(board, line);
     stop_opening(line);
     line->waiting = NULL;
     line->waiting_count = 0;
@@ -353,6 +355,25 @@ static bool is_from_the_future(struct th_switchboard *board, const struct th_ope
            now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
 }
 
+/* The exchange of an open's sender, with our half of a line; NULL when there is no room. */
+static struct th_exchange *take_in(struct th_switchboard *board, const struct th_open *open,
+                                   const struct th_addr *from, struct th_now now)
+{
+    const struct th_cipher *cipher = th_identity_cipher(board->self, open->csid);
+    bool is_new = th_board_find(board, &open->from) == NULL;
+    struct th_exchange *ex = th_board_meet(board, now, &open->from);
+
+    if (ex == NULL)
+        return NULL;
+    if (th_exchange_learn(ex, cipher, &open->parts, &open->key) == TH_OK &&
+        make_own(board, ex, now) == TH_OK &&
+        (!is_new || th_board_welcome(board, ex, from) == TH_OK))
+        return ex;
+    if (is_new)
+        th_board_forget(board, ex);
+    return NULL;
+}
+
 struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes)
 {
@@ -372,10 +393,8 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
         return NULL;
     }
 
-    struct th_exchange *ex = th_board_meet(board, now, &open.from);
-    const struct th_cipher *cipher = th_identity_cipher(board->self, open.csid);
-    if (ex == NULL || th_exchange_learn(ex, cipher, &open.parts, &open.key) != TH_OK ||
-        make_own(board, ex, now) != TH_OK) {
+    struct th_exchange *ex = take_in(board, &open, from, now);
+    if (ex == NULL) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
         return NULL;
     }
@@ -469,8 +488,7 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
     current = &ex->line->current;
     if (current->is_confirmed && now.mono >= current->rx_at + TH_LINE_SILENCE_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
-    else if (current->is_set && !current->is_confirmed &&
-             now.mono >= current->since + TH_LINE_UNPROVEN_MS)
+    else if (th_line_is_unproven(ex->line, now))
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
     else if (th_exchange_is_unused(ex) && now.mono >= ex->used_at + TH_LINE_IDLE_MS)
         th_board_end_line(board, ex, TH_EOF, now);

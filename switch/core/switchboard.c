@@ -116,10 +116,33 @@ enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line
     return TH_OK;
 }
 
+enum th_err th_board_welcome(struct th_switchboard *board, struct th_exchange *ex,
+                             const struct th_addr *from)
+{
+    uint8_t crowd = th_newcomer_crowd(board->hash_secret, from);
+
+    if (board->newcomers.count == TH_NEWCOMERS_MAX) {
+        th_drop_count(&board->drops, TH_DROP_OPEN_CROWDED);
+        th_board_forget(board, th_newcomers_worst(&board->newcomers)->ex);
+    }
+    enum th_err err = th_newcomers_add(&board->newcomers, ex->line, crowd);
+    ex->line->is_newcomer = err == TH_OK;
+    return err;
+}
+
+void th_board_trust(struct th_switchboard *board, struct th_line *line)
+{
+    if (!line->is_newcomer)
+        return;
+    line->is_newcomer = false;
+    th_newcomers_remove(&board->newcomers, line);
+}
+
 void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex)
 {
     if (ex->line == NULL)
         return;
+    th_board_trust(board, ex->line);
     th_heap_set(&board->due, &ex->line->due, TH_NEVER);
     th_index_remove(&board->by_own, &ex->line->by_own);
     th_exchange_free_line(ex);
@@ -242,6 +265,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_index_clear(&board->by_id);
     th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
+    th_newcomers_clear(&board->newcomers);
     th_outbox_clear(&board->outbox);
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
@@ -410,6 +434,10 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
     while (th_heap_next(&board->due) <= now.mono) {
         struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_line, due)->ex;
 
+        if (th_line_is_unproven(ex->line, now) && ex->line->is_newcomer) {
+            th_board_forget(board, ex); /* what only an open says is worth nothing */
+            continue;
+        }
         /* in this order: a half that takes over brings channels that may be due, and after the last
          * channel nobody uses the line */
         th_board_tick_handshake(board, ex, now);

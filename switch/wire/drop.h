@@ -36,6 +36,7 @@
     X(OPEN_PENDING, "open_pending", "a changed open while another one is being challenged")        \
     X(OPEN_FORGED, "open_forged", "a changed open, while the peer still answers on the old line")  \
     X(OPEN_LIMIT, "open_limit", "an open over the limit of handshakes or of nodes")                \
+    X(OPEN_CROWDED, "open_crowded", "an open that proved nothing and made room for a newer one")   \
     X(LINE_SHORT, "line_short", "a line packet that is too short to hold its fields")              \
     X(LINE_UNKNOWN, "line_unknown", "a line packet for no line of ours")                           \
     X(LINE_CRYPT, "line_crypt", "a line packet that does not decrypt")                             \

@@ -111,7 +111,7 @@ static void flood(struct th_sim *sim)
     unsigned left = count_links(sim, victim);
     uint64_t now_kib = kib_taken(), growth = now_kib > kib ? now_kib - kib : 0;
     th_sim_figure(sim, "growth_kib", (double)growth, GROWTH_KIB_GOAL);
-    th_sim_check(sim, growth <= 8 * GROWTH_KIB_GOAL, "growth", "the node grew by %llu KiB",
+    th_sim_check(sim, growth <= 2 * GROWTH_KIB_GOAL, "growth", "the node grew by %llu KiB",
                  (unsigned long long)growth);
     th_sim_check(sim, left * 100 >= links * 99, "lines_go_on", "%u of %u links are left", left,
                  links);
