@@ -13,8 +13,9 @@
 
 #include "switch/run/event.h"
 
-/* 4 KiB, so that they stay in the caches of who makes them and of who reads them. */
-enum { TH_EVENT_RING = 64 };
+/* 8 KiB: a batch (TH_BATCH_MAX) that is being made and one that is being read. More would not stay in
+ * the caches of both. */
+enum { TH_EVENT_RING = 128 };
 
 /* A zeroed one is right and holds no memory until an event is taken. */
 struct th_event_ring {
