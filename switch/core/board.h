@@ -249,9 +249,13 @@ TH_MUST enum th_drop th_board_may_come_from(struct th_switchboard *board,
                                             const struct th_addr *from,
                                             const struct th_hashname *id);
 
-/* Sends a datagram to the address of a relay. False when it is over, or too much goes by it. */
+/* Sends a datagram to the address of a relay, or keeps it until the pace allows it. False when the
+ * relay is over, or too many wait. */
 bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
                            const struct th_addr *to, struct th_bytes bytes);
+
+/* Sends what waits for the pace of the relays to a node with a line, and sets when to do so again. */
+void th_board_release(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* Through whom the address of a relay goes; NULL for another one, or when it is over. */
 const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,

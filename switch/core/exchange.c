@@ -68,6 +68,7 @@ enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
     ex->line->ex = ex;
     ex->line->open_at = TH_NEVER;
     ex->line->search_at = TH_NEVER;
+    ex->line->relay_at = TH_NEVER;
     th_channels_init(&ex->line->channels, is_lower);
     return TH_OK;
 }
@@ -247,7 +248,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (line == NULL)
         return TH_NEVER;
     th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
-    first = th_sooner(first, line->search_at);
+    first = th_sooner(first, th_sooner(line->search_at, line->relay_at));
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))

@@ -10,6 +10,8 @@ enum { WARN_EVERY_MS = 1000 };
 
 void th_relays_clear(struct th_relays *relays)
 {
+    for (unsigned i = 0; i < relays->room; i++)
+        th_held_free(&relays->relay[i].kept);
     th_mem_free(relays->relay);
     th_mem_free(relays->pair);
     *relays = (struct th_relays){0};
@@ -138,6 +140,23 @@ enum th_drop th_board_may_come_from(struct th_switchboard *board, const struct t
     return TH_DROP_NONE;
 }
 
+/* Keeps a packet until the pace allows it; the line of the other end has the alarm. */
+static bool keep(struct th_switchboard *board, struct th_relay *relay, struct th_now now,
+                 struct th_bytes bytes)
+{
+    struct th_exchange *ex = relay->has_peer ? th_board_find(board, &relay->peer) : NULL;
+
+    if (ex == NULL || ex->line == NULL || relay->kept_count == TH_RELAY_KEPT_MAX ||
+        !th_held_append(&relay->kept, NULL, bytes)) {
+        th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
+        return false;
+    }
+    relay->kept_count++;
+    ex->line->relay_at = th_sooner(ex->line->relay_at, now.mono + 1000 / TH_RELAY_PER_S);
+    th_board_reset_alarm(board, ex);
+    return true;
+}
+
 bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
                            const struct th_addr *to, struct th_bytes bytes)
 {
@@ -147,11 +166,39 @@ bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
 
     if (channel == NULL)
         return false;
-    if (!th_limit_take(&relay->pace, now.mono, 1)) {
-        th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
-        return false;
-    }
+    if (relay->kept || !th_limit_take(&relay->pace, now.mono, 1))
+        return keep(board, relay, now, bytes);
     return send_as_body(board, now, ex, channel, false, bytes);
+}
+
+/* Sends what waits and may go; false when some must wait on. */
+static bool release(struct th_switchboard *board, struct th_relay *relay, struct th_now now)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel;
+
+    while (relay->kept && th_limit_take(&relay->pace, now.mono, 1)) {
+        struct th_held *first = relay->kept;
+        relay->kept = first->next;
+        relay->kept_count--;
+        channel = channel_of(board, &relay->middle, relay->c, &ex);
+        if (channel)
+            send_as_body(board, now, ex, channel, false,
+                         (struct th_bytes){first->bytes, first->len});
+        th_mem_free(first);
+    }
+    return relay->kept == NULL;
+}
+
+void th_board_release(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    ex->line->relay_at = TH_NEVER;
+    for (unsigned i = 0; i < board->relays.room; i++) {
+        struct th_relay *relay = &board->relays.relay[i];
+        if (relay->id && relay->has_peer && th_hashname_is_equal(&relay->peer, &ex->id) &&
+            !release(board, relay, now))
+            ex->line->relay_at = now.mono + 1000 / TH_RELAY_PER_S;
+    }
 }
 
 const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
@@ -214,6 +261,7 @@ static void lose(struct th_switchboard *board, struct th_relay *relay, struct th
     struct th_addr addr = addr_of(relay);
     struct th_exchange *ex = relay->has_peer ? th_board_find(board, &relay->peer) : NULL;
 
+    th_held_free(&relay->kept);
     *relay = (struct th_relay){0};
     if (ex == NULL)
         return;

@@ -28,11 +28,14 @@ enum {
     TH_RELAYS_MAX = 64,                              /* that we are an end of */
     TH_RELAY_PAIRS_MAX = 256,                        /* that we are in the middle of */
     TH_RELAY_PER_S = 5,                              /* packets each way (v2/switch.md) */
+    TH_RELAY_KEPT_MAX = 16,                          /* packets of ours that wait for their turn */
     TH_RELAY_PACKET_MAX = TH_DATAGRAM_SAFE_MAX - 58, /* one with a whole line datagram in it */
-    TH_RELAY_AFTER_MS =
-        250 /* the open of who is asked for goes by the relay too when it took so long
-                               directly: most need none, and it costs the node between two packets */
+    /* Who is asked for sends its open by the relay too, when it took so long directly: most need no
+     * relay, and it costs the node between two packets. */
+    TH_RELAY_AFTER_MS = 250
 };
+
+struct th_held;
 
 /* One that we are an end of. */
 struct th_relay {
@@ -42,6 +45,8 @@ struct th_relay {
     bool has_peer;
     struct th_hashname peer; /* at the other end: whoever speaks first */
     struct th_limit pace;
+    struct th_held *kept; /* what waits for its turn, oldest first */
+    unsigned kept_count;
 };
 
 /* One end of a pair, as seen from the middle. */

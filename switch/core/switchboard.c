@@ -443,6 +443,8 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         th_board_tick_handshake(board, ex, now);
         if (ex->line && ex->line->search_at <= now.mono)
             th_board_search(board, ex, now);
+        if (ex->line && ex->line->relay_at <= now.mono)
+            th_board_release(board, ex, now);
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
         TH_CHECK(th_exchange_deadline(ex) > now.mono);

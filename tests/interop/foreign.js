@@ -61,6 +61,9 @@ function serveEcho(node) {
   });
 }
 
+// Ports of this machine that cannot be reached from here, nor reach us.
+const blocked = new Set();
+
 // --- what is asked --------------------------------------------------------------------------------
 
 // A link counts once something came on it: the switch notes one as soon as it has asked for it.
@@ -100,6 +103,12 @@ const commands = {
   // {via, hashname}: asks via to introduce us. Nothing comes of it but, perhaps, a line.
   introduce(node, { via, hashname }, answer) {
     node.whois(via).peer(hashname, "3a");
+    answer({});
+  },
+
+  // {port}: from now on nothing goes there and nothing comes from there.
+  block(node, { port }, answer) {
+    blocked.add(port);
     answer({});
   },
 
@@ -157,10 +166,12 @@ function listen(node, triesLeft) {
     if (problem.code !== "EADDRINUSE" || triesLeft === 0) throw problem;
     listen(node, triesLeft - 1);
   });
-  socket.on("message", (datagram, from) => receive(node, datagram, from));
+  socket.on("message", (datagram, from) => {
+    if (!blocked.has(from.port)) receive(node, datagram, from);
+  });
   socket.bind(port, "127.0.0.1", () => {
     node.deliver("ipv4", (path, datagram) => {
-      if (path.ip === "127.0.0.1") socket.send(datagram, path.port, path.ip);
+      if (path.ip === "127.0.0.1" && !blocked.has(path.port)) socket.send(datagram, path.port, path.ip);
     });
     ready(node, port);
   });

@@ -4,9 +4,7 @@ switch. That ours introduces ours to ours is shown by the live tests.
 A JavaScript middle adds the asker's address to its connect when it is public or the target is on its
 own machine; ours does likewise. So the target's open comes straight to the asker.
 
-Not here: a target that can be reached only through the middle. The JavaScript switch carries opens and
-whole lines in its peer and connect channels then; ours has no relay yet, so it neither carries for
-others nor reads what is carried to it.
+A target that can be reached only through the middle: relay_test.py.
 """
 
 from foreign import (Foreign, MixedMesh, check_asked, check_ping, check_strangers, check_told,

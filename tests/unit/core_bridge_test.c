@@ -59,7 +59,7 @@ static void unwilling_middle_only_relays(void **state)
     meet(&w, &nobody);
 
     assert_false(is_bridged(&w, 1, 2) || is_bridged(&w, 2, 1));
-    assert_int_equal(seeks(&w, 1, 2, 40), TH_RELAY_PER_S);
+    assert_int_equal(seeks(&w, 1, 2, 40), TH_RELAY_PER_S); /* at once; others wait */
     wire_free(&w);
 }
 
