@@ -2,7 +2,8 @@
  * net.h - the datagram seam: who brings bytes from and to the network.
  *
  * udp.h is the real one; the simulator and tests have their own. What arrives comes as messages of
- * kind th_net_msg_datagrams to the switch's pid.
+ * kind th_net_msg_datagrams to the switch's pid; th_net_msg_moved (no body) says that the machine has
+ * other addresses than before.
  *
  * Floor:  3.
  */
@@ -24,6 +25,7 @@ struct th_datagrams {
 };
 
 extern const struct th_msg_kind th_net_msg_datagrams;
+extern const struct th_msg_kind th_net_msg_moved;
 
 enum { TH_NET_ADDRS_MAX = 16 };
 

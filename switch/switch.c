@@ -6,6 +6,7 @@
 #include <string.h>
 
 const struct th_msg_kind th_net_msg_datagrams = {"net.datagrams", th_mem_free};
+const struct th_msg_kind th_net_msg_moved = {"net.moved", NULL};
 const struct th_msg_kind th_switch_msg_open = {"switch.open", th_mem_free};
 const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free};
 const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
@@ -225,6 +226,32 @@ static void on_datagrams(struct carrier *sw, const struct th_self *self,
                                    batch->datagram[i].bytes);
 }
 
+/* What others are told of where we are, unless the configuration says it. */
+static unsigned advertise(struct carrier *sw)
+{
+    struct th_net *net = sw->config->net;
+    struct th_addr addrs[TH_PATHS_MAX];
+    unsigned count = net->ops->addrs(net, addrs, TH_PATHS_MAX);
+
+    if (sw->config->board.advertised_count == 0)
+        th_switchboard_advertise(sw->board, addrs, count);
+    return count;
+}
+
+static void on_moved(struct carrier *sw, const struct th_self *self)
+{
+    unsigned count = advertise(sw);
+
+    TH_LOG(self->log, INFO, "switch", "network changed addresses=%u", count);
+    th_switchboard_on_moved(sw->board, self->now);
+}
+
+static void on_resumed(struct carrier *sw, const struct th_self *self)
+{
+    TH_LOG(self->log, INFO, "switch", "the machine slept; every path is asked again");
+    th_switchboard_on_resumed(sw->board, self->now);
+}
+
 static void on_open(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
 {
     const struct th_switch_open *open = msg->body;
@@ -337,11 +364,8 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         th_switchboard_free(sw->board);
         return err;
     }
-    if (sw->config->board.advertised_count == 0) {
-        struct th_addr addrs[TH_PATHS_MAX];
-        unsigned count = net->ops->addrs(net, addrs, TH_PATHS_MAX);
-        th_switchboard_advertise(sw->board, addrs, count);
-    }
+    advertise(sw);
+    th_tell_resumed(self);
     err = find_events(sw, self);
     if (err != TH_OK) {
         net->ops->close(net);
@@ -356,6 +380,10 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 
     if (msg->kind == &th_net_msg_datagrams)
         on_datagrams(sw, self, msg->body);
+    else if (msg->kind == &th_net_msg_moved)
+        on_moved(sw, self);
+    else if (msg->kind == &th_resumed_msg)
+        on_resumed(sw, self);
     else if (msg->kind == &th_switch_msg_open)
         on_open(sw, self, msg);
     else if (msg->kind == &th_switch_msg_channel)

@@ -24,6 +24,14 @@ struct sock {
     struct reader *reader; /* NULL unless open */
 };
 
+/* Sees interfaces come and go; freed when uv has let go. */
+struct lookout {
+    uv_timer_t timer;
+    struct udp *udp;
+    unsigned count;
+    struct th_addr addr[TH_NET_ADDRS_MAX];
+};
+
 struct outgoing {
     int fd;
     struct th_addr to;
@@ -37,6 +45,7 @@ struct udp {
     const struct th_log *log;
     struct th_host *host;
     th_pid receiver;
+    struct lookout *lookout; /* NULL unless open, or all that we listen on are fixed addresses */
     unsigned sock_count;
     struct sock sock[TH_UDP_LISTEN_MAX];
     unsigned out_count;
@@ -264,7 +273,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         deliver(reader->udp, msgs, names, (unsigned)count);
 }
 
-static void on_reader_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
     th_mem_free(handle);
 }
@@ -281,8 +290,11 @@ static void udp_close(struct th_net *net)
         uv_poll_stop(&reader->poll);
         reader->udp = NULL;
         udp->sock[i].reader = NULL;
-        uv_close((uv_handle_t *)&reader->poll, on_reader_closed);
+        uv_close((uv_handle_t *)&reader->poll, on_closed);
     }
+    if (udp->lookout)
+        uv_close((uv_handle_t *)&udp->lookout->timer, on_closed);
+    udp->lookout = NULL;
 }
 
 static enum th_err open_reader(struct udp *udp, struct sock *sock)
@@ -299,21 +311,6 @@ static enum th_err open_reader(struct udp *udp, struct sock *sock)
     }
     sock->reader = reader;
     return uv_poll_start(&reader->poll, UV_READABLE, on_readable) == 0 ? TH_OK : TH_IO;
-}
-
-static enum th_err udp_open(struct th_net *net, struct th_host *host, th_pid receiver)
-{
-    struct udp *udp = (struct udp *)net;
-    enum th_err err = TH_OK;
-
-    udp->host = host;
-    udp->receiver = receiver;
-    udp->out_count = 0;
-    for (unsigned i = 0; i < udp->sock_count && err == TH_OK; i++)
-        err = open_reader(udp, &udp->sock[i]);
-    if (err != TH_OK)
-        udp_close(net);
-    return err;
 }
 
 /* what we are reached at */
@@ -358,6 +355,62 @@ static unsigned udp_addrs(struct th_net *net, struct th_addr *addrs, unsigned ma
             addrs[n++] = *bound;
     }
     return n;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct lookout *lookout = (struct lookout *)timer;
+    struct udp *udp = lookout->udp;
+    struct th_addr addr[TH_NET_ADDRS_MAX];
+    unsigned count = udp_addrs(&udp->net, addr, TH_NET_ADDRS_MAX);
+    bool is_same = count == lookout->count;
+
+    for (unsigned i = 0; i < count && is_same; i++)
+        is_same = th_addr_is_equal(&addr[i], &lookout->addr[i]);
+    if (is_same)
+        return;
+    lookout->count = count;
+    memcpy(lookout->addr, addr, sizeof addr);
+    (void)th_post(udp->host, udp->receiver, (struct th_msg){.kind = &th_net_msg_moved});
+}
+
+/* A laptop changes its network, a modem redials: no one asks the kernel for that often enough to cost
+ * anything, nor so seldom that links end (60 s). */
+static enum th_err open_lookout(struct udp *udp)
+{
+    bool is_needed = false;
+    struct lookout *lookout;
+
+    for (unsigned i = 0; i < udp->sock_count; i++)
+        is_needed = is_needed || is_wildcard(&udp->sock[i].bound);
+    if (!is_needed)
+        return TH_OK;
+    lookout = th_mem_zalloc(1, sizeof *lookout);
+    if (lookout == NULL)
+        return TH_NO_MEMORY;
+    lookout->udp = udp;
+    lookout->count = udp_addrs(&udp->net, lookout->addr, TH_NET_ADDRS_MAX);
+    uv_timer_init(udp->loop, &lookout->timer);
+    uv_timer_start(&lookout->timer, on_look, TH_UDP_LOOK_MS, TH_UDP_LOOK_MS);
+    udp->lookout = lookout;
+    return TH_OK;
+}
+
+static enum th_err udp_open(struct th_net *net, struct th_host *host, th_pid receiver)
+{
+    struct udp *udp = (struct udp *)net;
+    enum th_err err = TH_OK;
+
+    udp->host = host;
+    udp->receiver = receiver;
+    udp->out_count = 0;
+    for (unsigned i = 0; i < udp->sock_count && err == TH_OK; i++)
+        err = open_reader(udp, &udp->sock[i]);
+    if (err == TH_OK)
+        err = open_lookout(udp);
+    if (err != TH_OK)
+        udp_close(net);
+    return err;
 }
 
 static const struct th_net_ops udp_ops = {

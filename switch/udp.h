@@ -17,6 +17,7 @@ enum {
     TH_UDP_LISTEN_MAX = 8,
     TH_UDP_BATCH = 32,
     TH_UDP_RCVBUF_DEFAULT = 4 << 20,
+    TH_UDP_LOOK_MS = 5000, /* between two looks at the interfaces, for those that come or go */
     TH_UDP_COMPLAINT_MAX = 160
 };
 

@@ -412,14 +412,24 @@ void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const
     th_board_send(board, now, to, 2);
 }
 
-void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
+void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
 {
+    board->observed_count = 0;
     for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
-        th_exchange_paths_doubt(&ex->paths);
-        if (th_exchange_is_up(ex))
-            th_board_ask_path(board, ex, now, true);
+        if (!th_exchange_is_up(ex))
+            continue;
+        th_board_ask_path(board, ex, now, true);
+        ex->line->searches = 0;
+        th_board_search(board, ex, now);
         th_board_reset_alarm(board, ex);
     }
+}
+
+void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
+{
+    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
+        th_exchange_paths_doubt(&ex->paths);
+    th_switchboard_on_moved(board, now);
 }
 
 th_ms th_switchboard_deadline(const struct th_switchboard *board)

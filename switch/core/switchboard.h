@@ -176,7 +176,11 @@ void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr
 void th_switchboard_punch(struct th_switchboard *board, struct th_now now,
                           const struct th_addr *to);
 
-/* The machine slept (or was moved): every address has to prove itself again. */
+/* Our own addresses are others now: every line says so, at each address of its peer, and learns from
+ * the answers where we are seen. Lines without a direct way look for one again at once. */
+void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now);
+
+/* The machine slept: the same, and every address has to prove itself again. */
 void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now);
 
 th_ms th_switchboard_deadline(const struct th_switchboard *board);

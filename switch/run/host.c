@@ -78,6 +78,26 @@ void th_run_ready(struct th_slot *slot)
     slot->host->ops->ready(slot->spec.place, slot);
 }
 
+/* --- sleep of the machine --- */
+
+const struct th_msg_kind th_resumed_msg = {"host.resumed", NULL};
+
+void th_tell_resumed(const struct th_self *self)
+{
+    atomic_store(&th_run_self(self)->is_told_resumed, true);
+}
+
+void th_run_resumed(struct th_host *host)
+{
+    struct th_msg msg = {.kind = &th_resumed_msg};
+
+    th_run_lock(&host->lock);
+    for (struct th_slot *slot = host->live_first; slot; slot = slot->live_next)
+        if (atomic_load(&slot->is_told_resumed)) /* who has ended or has no room is not told */
+            (void)th_run_deliver(host, atomic_load(&slot->living), TH_MAIL_MSG, msg, NULL);
+    th_run_unlock(&host->lock);
+}
+
 /* --- clocks and looking --- */
 
 struct th_now th_host_now(struct th_host *host)

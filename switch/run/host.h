@@ -84,6 +84,12 @@ void th_host_account(struct th_host *host, struct th_account *account);
 struct th_now th_host_now(struct th_host *host);
 uint64_t th_host_now_us(struct th_host *host); /* of the mono clock, for measuring round trips */
 
+/* What a server that asked for it gets when the machine wakes from a sleep, in which nothing ran. */
+extern const struct th_msg_kind th_resumed_msg;
+
+/* Asks for it, for as long as the server lives. Thread: its callbacks. */
+void th_tell_resumed(const struct th_self *self);
+
 /* A callback that runs longer than this is named in the log, while it runs. 0: never (default 1000). */
 void th_host_set_watchdog(struct th_host *host, th_ms limit, const struct th_log *log);
 

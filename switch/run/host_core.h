@@ -67,6 +67,7 @@ struct th_slot {
     atomic_bool is_stop_asked;
     atomic_uint_fast64_t suspended_until;
     atomic_bool has_init;
+    atomic_bool is_told_resumed;          /* it wants to know when the machine slept */
     _Atomic(struct th_tracing *) tracing; /* trace.h; NULL: nobody traces it */
 
     /* Under the host's lock. */
@@ -225,6 +226,9 @@ unsigned th_run_host_stop_all(struct th_host *host, th_ms limit);
 
 /* Frees what th_run_host_init and the servers left; nobody may live. Not the host itself. */
 void th_run_host_clear(struct th_host *host);
+
+/* The machine slept: tells who asked to be told. */
+void th_run_resumed(struct th_host *host);
 
 /* A slot by its number, below slot_count. */
 static inline struct th_slot *th_run_slot_at(struct th_host *host, unsigned index)

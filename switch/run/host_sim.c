@@ -270,6 +270,11 @@ static void wait_until(struct th_host *host, bool (*is_over)(struct th_host *hos
             has_time = move_on(sim, until);
 }
 
+void th_host_sim_resume(struct th_host *host)
+{
+    th_run_resumed(host);
+}
+
 void th_host_sim_set_wall(struct th_host *host, th_epoch_ms wall)
 {
     sim_of(host)->now.wall = wall;

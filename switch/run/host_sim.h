@@ -104,6 +104,9 @@ th_ms th_host_sim_next(struct th_host *host);
  * if need be: so does a process wake that had been stopped. mono never runs backwards. */
 void th_host_sim_move(struct th_host *host, th_ms mono);
 
+/* The machine slept: tells the servers that asked for it (th_tell_resumed). */
+void th_host_sim_resume(struct th_host *host);
+
 /* Sets the wall clock, which may jump; mono goes on. At start: wall 1400000000000, mono 1000. */
 void th_host_sim_set_wall(struct th_host *host, th_epoch_ms wall);
 

@@ -190,6 +190,7 @@ static void on_resumed(struct th_host *host)
         uv_async_send(&place->wake);
     }
     th_run_unlock(&host->lock);
+    th_run_resumed(host);
 }
 
 /* --- opening --- */

@@ -149,6 +149,7 @@ static void begin(struct th_slot *slot, void *state)
     atomic_store(&slot->doing, NULL);
     atomic_store(&slot->messages, 0);
     atomic_store(&slot->has_init, false);
+    atomic_store(&slot->is_told_resumed, false);
     slot->alarm_at = TH_NEVER;
     slot->was_alarm = false;
     slot->is_alive = true;

@@ -104,6 +104,31 @@ static void process_that_was_stopped_finds_its_deadlines_passed(void **state)
     th_host_sim_close(stage.host);
 }
 
+static enum th_err wants_to_know(struct probe *probe, const struct th_self *self)
+{
+    (void)probe;
+    th_tell_resumed(self);
+    return TH_OK;
+}
+
+static void sleep_of_the_machine_is_told_to_who_asked_for_it(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(1);
+    struct probe asked = {.init = wants_to_know}, other = {0}, gone = {.init = wants_to_know};
+    stage_spawn(&stage, &asked);
+    stage_spawn(&stage, &other);
+    th_stop(stage.host, stage_spawn(&stage, &gone), TH_OK);
+    th_host_sim_run(stage.host, 10);
+
+    th_host_sim_resume(stage.host);
+    th_host_sim_run(stage.host, 10);
+
+    assert_int_equal(asked.msgs, 1);
+    assert_int_equal(other.msgs + gone.msgs, 0);
+    th_host_sim_close(stage.host);
+}
+
 static void note_turn(void *data, const struct th_host_sim_turn *turn)
 {
     char *seen = data;
@@ -196,6 +221,7 @@ int main(void)
         cmocka_unit_test(server_that_has_more_to_do_goes_on_without_delay),
         cmocka_unit_test(stall_comes_now_and_then_and_ends),
         cmocka_unit_test(alarms_are_delayed_as_messages_are),
+        cmocka_unit_test(sleep_of_the_machine_is_told_to_who_asked_for_it),
         cmocka_unit_test(process_that_was_stopped_finds_its_deadlines_passed),
         cmocka_unit_test(watcher_is_told_of_every_callback_in_order),
         cmocka_unit_test(books_tell_what_was_wished_for_and_what_was_given),

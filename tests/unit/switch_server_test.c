@@ -362,6 +362,27 @@ static void switch_that_ends_says_that_its_lines_are_down(void **state)
     assert_int_equal(count_kind(&b->watcher[0], TH_EV_LINE_DOWN), 1);
 }
 
+/* Whoever moved or slept may be reached at other addresses now: each line is asked. */
+static void network_that_changed_and_a_sleep_make_it_ask_for_paths(void **state)
+{
+    struct bench *b = *state;
+    ask_open(b, 0, 1);
+    th_host_sim_run(b->host, 20000);
+    unsigned asked = count_kind(&b->watcher[1], TH_EV_OPENED);
+
+    assert_int_equal(th_post(b->host, b->pid[0], (struct th_msg){.kind = &th_net_msg_moved}),
+                     TH_OK);
+    th_host_sim_run(b->host, 100);
+    assert_int_equal(count_kind(&b->watcher[1], TH_EV_OPENED), asked + 1);
+
+    unsigned others = count_kind(&b->watcher[0], TH_EV_OPENED);
+    th_host_sim_resume(b->host); /* all nodes of the test share a machine */
+    th_host_sim_run(b->host, 100);
+    assert_true(count_kind(&b->watcher[1], TH_EV_OPENED) >= asked + 2);
+    assert_true(count_kind(&b->watcher[0], TH_EV_OPENED) >= others + 1);
+    assert_int_equal(count_kind(&b->watcher[0], TH_EV_LINE_DOWN), 0);
+}
+
 static void asking_for_the_impossible_is_an_answer_not_a_crash(void **state)
 {
     struct bench *b = *state;
@@ -397,6 +418,7 @@ int main(void)
         TEST(lines_and_status_show_what_there_is),
         TEST(channels_show_who_of_us_opened_them),
         TEST(switch_that_ends_says_that_its_lines_are_down),
+        TEST(network_that_changed_and_a_sleep_make_it_ask_for_paths),
         TEST(asking_for_the_impossible_is_an_answer_not_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
