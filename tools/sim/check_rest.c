@@ -7,7 +7,6 @@
 #include "router/routing.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <string.h>
 
 #define CHECK "rest"
@@ -19,8 +18,8 @@ enum {
     MANY_NODES = 1000,
     MANY_MAY_LACK_ONE_IN = 1000,
     FIXED_KIB_MAX = 16384, /* of memory: all of the process is looked at */
-    PORT_KIB_MAX = 128,    /* for each node, liars too */
-    LINE_BYTES_MAX = 1536, /* for each that a node has to do with: bytes_per_line of thbench */
+    PORT_KIB_MAX = 80,     /* for each node, liars too */
+    LINE_BYTES_MAX = 1280, /* for each that a node has to do with: bytes_per_line of thbench */
     LATE_MS = 1000,
     SKEW_MS_MAX = 60000 /* two clocks this wrong still accept each other's opens */
 };
@@ -194,7 +193,7 @@ static void check_timers(struct rest *rest, const struct th_world_node *node)
 static void check_memory(struct rest *rest)
 {
     const struct th_world *world = &rest->sim->world;
-    uint64_t kib = (uint64_t)mallinfo2().uordblks / 1024;
+    uint64_t kib = th_sim_heap_bytes() / 1024;
     uint64_t lines = 0, most;
 
     for (unsigned i = 0; i < world->count; i++)

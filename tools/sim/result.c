@@ -2,6 +2,7 @@
 #include "tools/sim/sim.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -71,6 +72,13 @@ static void write_figures(const struct th_sim *sim, FILE *out)
     fputs("},", out);
 }
 
+uint64_t th_sim_heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return (uint64_t)info.uordblks + info.hblkhd; /* great pieces are apart */
+}
+
 static uint64_t wall_ms_since(uint64_t began_us)
 {
     struct timespec at;
@@ -96,7 +104,8 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
             wall_ms_since(sim->began_us), world->trace.events, hash, token, th_sim_commit(),
             sim->checks);
     write_failures(sim, out);
-    fprintf(out, ",\"peak_bytes\":%" PRIu64 ",\"all_ready_ms\":", (uint64_t)usage.ru_maxrss * 1024);
+    fprintf(out, ",\"peak_bytes\":%" PRIu64 ",\"node_bytes\":%" PRIu64 ",\"all_ready_ms\":",
+            (uint64_t)usage.ru_maxrss * 1024, th_sim_heap_bytes() / sim->plan.nodes);
     if (sim->all_ready_at)
         fprintf(out, "%" PRIu64 ",", sim->all_ready_at);
     else

@@ -151,6 +151,10 @@ void th_sim_note(struct th_sim *sim, th_ms for_ms, const char *format, ...)
 bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What is allocated now, by all nodes and by the simulator itself; 0 under a sanitizer, which keeps
+ * books of its own. Bytes. */
+uint64_t th_sim_heap_bytes(void);
+
 /*
  * Adds a figure to the result.
  * name  kept, not copied; its end is the unit (_percent, _ms). Of found_percent and reached_percent the

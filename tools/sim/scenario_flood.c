@@ -3,8 +3,6 @@
 #include "tools/sim/stage.h"
 #include "tools/sim/stranger.h"
 
-#include <malloc.h>
-
 enum {
     ADDRESSES = 100,
     OPENS_PER_MS = 5, /* of all together */
@@ -42,7 +40,7 @@ static void send_some(struct th_world *world, void *data, uint64_t number)
 
 static uint64_t kib_taken(void)
 {
-    return (uint64_t)mallinfo2().uordblks / 1024;
+    return th_sim_heap_bytes() / 1024;
 }
 
 static bool is_of_victim(const struct th_sim *sim, const struct th_world_node *from,
