@@ -62,7 +62,7 @@ enum th_err th_heap_reserve(struct th_heap *heap)
     if (heap->count < heap->room)
         return TH_OK;
 
-    uint32_t room = heap->room ? 2 * heap->room : 8;
+    uint32_t room = th_mem_room_after(heap->room);
     void *nodes = th_mem_resize(heap->nodes, room, sizeof(struct th_heap_node *));
     if (nodes == NULL)
         return TH_NO_MEMORY;

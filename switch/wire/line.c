@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ID_AT = 2, NONCE_AT = ID_AT + TH_LINE_ID_BYTES, ROOM_FIRST = 8 };
+enum { ID_AT = 2, NONCE_AT = ID_AT + TH_LINE_ID_BYTES };
 
 enum th_drop th_line_read_id(struct th_line_id *out, struct th_bytes datagram)
 {
@@ -17,10 +17,12 @@ enum th_drop th_line_read_id(struct th_line_id *out, struct th_bytes datagram)
 /* Called when the ring is full and its oldest is in front, so that the order survives. */
 static void grow(struct th_replay *replay)
 {
-    unsigned room = replay->room ? 2 * replay->room : ROOM_FIRST;
+    unsigned room = th_mem_room_after(replay->room);
 
     if (replay->room == TH_REPLAY_REMEMBERED)
         return;
+    if (room > TH_REPLAY_REMEMBERED)
+        room = TH_REPLAY_REMEMBERED;
     uint32_t *seen = th_mem_resize(replay->seen, room, sizeof *seen);
     if (seen == NULL)
         return;
