@@ -261,11 +261,8 @@ void th_board_release(struct th_switchboard *board, struct th_exchange *ex, stru
 const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
                                                 const struct th_addr *addr);
 
-/* Ends the relay of two nodes that there may be: they have one at a time. */
-void th_board_part(struct th_switchboard *board, struct th_now now, const struct th_hashname *a,
-                   const struct th_hashname *b);
-
-/* Two nodes were introduced by us: what comes on either channel goes out on the other. */
+/* Two nodes were introduced by us: what comes on either channel goes out on the other. Two nodes have
+ * one pair, to which further channels are added. */
 void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
                    struct th_channel *peer, struct th_exchange *target, struct th_channel *connect);
 
@@ -274,9 +271,9 @@ void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, s
                          const struct th_addr *from, struct th_channel *channel,
                          const struct th_chanpkt *packet);
 
-/* A channel was closed: its relay, if it was one, is over. channel: as it was. */
-void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
-                         struct th_now now);
+/* A channel of a node was closed: its relay, if it was one, is over. channel: as it was. */
+void th_board_relay_over(struct th_switchboard *board, const struct th_exchange *ex,
+                         const struct th_channel *channel, struct th_now now);
 
 /* bridge.c */
 

@@ -78,7 +78,6 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
         return;
     }
 
-    th_board_part(board, now, &asker->id, &target->id);
     gather(&paths, &head.paths, from, target);
     th_connect_put(&text, &parts, paths.addr, paths.count);
     struct th_channel_request request = {

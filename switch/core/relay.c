@@ -296,57 +296,52 @@ static struct th_relay_pair *free_pair(struct th_relays *relays)
     return pair;
 }
 
-static bool is_between(const struct th_relay_pair *pair, const struct th_hashname *a,
-                       const struct th_hashname *b)
+/* Which side of a pair a node is; NULL when it is none of the two. A node that has a channel in a pair
+ * is one, for when the pair is over its channels are of none any more. */
+static struct th_relay_side *side_of(struct th_relay_pair *pair, const struct th_hashname *id)
 {
-    unsigned first = th_hashname_is_equal(&pair->side[0].id, a) ? 0 : 1;
-
-    return pair->is_set && th_hashname_is_equal(&pair->side[first].id, a) &&
-           th_hashname_is_equal(&pair->side[1 - first].id, b);
+    for (unsigned i = 0; pair->is_set && i < 2; i++)
+        if (th_hashname_is_equal(&pair->side[i].id, id))
+            return &pair->side[i];
+    return NULL;
 }
 
-/* Ends the channel of one side, which learns that nothing comes any more. */
-static void disconnect(struct th_switchboard *board, const struct th_relay_side *side,
-                       struct th_now now)
+static struct th_relay_side *other_side(struct th_relay_pair *pair,
+                                        const struct th_relay_side *side)
 {
-    struct th_exchange *ex;
-    struct th_channel *channel = channel_of(board, &side->id, side->c, &ex);
-
-    if (channel == NULL)
-        return;
-    channel->relay = 0;
-    struct th_chanpkt_out packet = {.c = side->c, .end = true, .err = "disconnected"};
-    th_board_say(board, now, &side->id, &packet);
+    return &pair->side[side == &pair->side[0]];
 }
 
-void th_board_part(struct th_switchboard *board, struct th_now now, const struct th_hashname *a,
-                   const struct th_hashname *b)
+static struct th_relay_pair *find_pair(struct th_relays *relays, const struct th_hashname *a,
+                                       const struct th_hashname *b)
 {
-    for (unsigned i = 0; i < board->relays.pair_room; i++) {
-        struct th_relay_pair was = board->relays.pair[i];
-        if (!is_between(&was, a, b))
-            continue;
-        board->relays.pair[i] = (struct th_relay_pair){0};
-        disconnect(board, &was.side[0], now);
-        disconnect(board, &was.side[1], now);
-    }
+    for (unsigned i = 0; i < relays->pair_room; i++)
+        if (side_of(&relays->pair[i], a) && side_of(&relays->pair[i], b))
+            return &relays->pair[i];
+    return NULL;
 }
 
+/* Two that are introduced once more, by whom of them ever, keep their pair: their line may rest on it.
+ * It has the new channels too, and what goes to either of them goes by its newest. */
 void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
                    struct th_channel *peer, struct th_exchange *target, struct th_channel *connect)
 {
     struct th_relays *relays = &board->relays;
-    struct th_relay_pair *pair = free_pair(relays);
+    struct th_relay_pair *pair = find_pair(relays, &asker->id, &target->id);
 
-    if (pair == NULL) { /* they are introduced all the same */
-        th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
-        return;
+    if (pair == NULL) {
+        pair = free_pair(relays);
+        if (pair == NULL) { /* they are introduced all the same */
+            th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+            return;
+        }
+        *pair =
+            (struct th_relay_pair){.is_set = true, .side = {{.id = asker->id}, {.id = target->id}}};
+        for (unsigned i = 0; i < 2; i++)
+            th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
     }
-    *pair = (struct th_relay_pair){
-        .is_set = true,
-        .side = {{.id = asker->id, .c = peer->id}, {.id = target->id, .c = connect->id}}};
-    for (unsigned i = 0; i < 2; i++)
-        th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
+    side_of(pair, &asker->id)->c = peer->id;
+    side_of(pair, &target->id)->c = connect->id;
     peer->relay = connect->relay = (uint16_t)(pair - relays->pair + 1);
 }
 
@@ -377,15 +372,16 @@ static void note_line(struct th_switchboard *board, struct th_relay_pair *pair,
         pair->is_bridge = th_board_bridge_pair(board, now, pair);
 }
 
-static void pass_on(struct th_switchboard *board, struct th_now now, struct th_channel *channel,
-                    struct th_bytes body)
+static void pass_on(struct th_switchboard *board, struct th_exchange *sender, struct th_now now,
+                    struct th_channel *channel, struct th_bytes body)
 {
     struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
-    struct th_relay_side *from = &pair->side[channel->type == TH_CHANNEL_CONNECT];
-    struct th_relay_side *to = &pair->side[channel->type != TH_CHANNEL_CONNECT];
+    struct th_relay_side *from = side_of(pair, &sender->id);
     struct th_packet inner;
     struct th_exchange *ex;
 
+    TH_CHECK(from != NULL);
+    struct th_relay_side *to = other_side(pair, from);
     if (th_packet_split(&inner, body) != TH_DROP_NONE || inner.kind == TH_PACKET_JSON) {
         th_drop_count(&board->drops, TH_DROP_RELAY_BAD);
         return;
@@ -416,7 +412,7 @@ void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, s
     else if (is_at_an_end(channel))
         receive(board, ex, now, channel, packet);
     else if (channel->relay)
-        pass_on(board, now, channel, packet->body);
+        pass_on(board, ex, now, channel, packet->body);
     else
         th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
 }
@@ -442,32 +438,58 @@ static void give_back(struct th_relays *relays)
     }
 }
 
-/* An introducer's pair lost one side. */
-static void part_one(struct th_switchboard *board, const struct th_channel *channel,
-                     struct th_now now)
+/* A channel of a node that belongs to a pair; NULL: none. */
+static struct th_channel *channel_in(const struct th_exchange *ex, unsigned place)
 {
-    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
-    struct th_relay_pair was = *pair;
+    struct th_channel *c = ex && ex->line ? ex->line->channels.first : NULL;
 
-    *pair = (struct th_relay_pair){0};
-    /* One that carried nothing is missed by nobody; the other channel ends by its silence. */
-    struct th_relay_side *other = &was.side[channel->type != TH_CHANNEL_CONNECT];
-    struct th_exchange *ex;
-    struct th_channel *others = channel_of(board, &other->id, other->c, &ex);
-    if (others && was.has_carried)
-        disconnect(board, other, now);
-    else if (others)
-        others->relay = 0;
+    while (c && !(c->relay == place && is_relay(c) && !is_at_an_end(c)))
+        c = c->next;
+    return c;
 }
 
-void th_board_relay_over(struct th_switchboard *board, const struct th_channel *channel,
-                         struct th_now now)
+/* Nothing comes any more by what channels a node has in a pair. It is told where something came. */
+static void disconnect(struct th_switchboard *board, struct th_exchange *ex, unsigned place,
+                       bool is_told, struct th_now now)
+{
+    struct th_channel *channel;
+
+    while ((channel = channel_in(ex, place))) {
+        struct th_chanpkt_out packet = {.c = channel->id, .end = true, .err = "disconnected"};
+        channel->relay = 0;
+        if (is_told)
+            th_board_say(board, now, &ex->id, &packet);
+    }
+}
+
+/* An introducer's pair lost a channel: it is over when that was the last of its side. */
+static void part_one(struct th_switchboard *board, const struct th_exchange *ex,
+                     const struct th_channel *channel, struct th_now now)
+{
+    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
+    struct th_relay_side *side = side_of(pair, &ex->id);
+    const struct th_channel *left = channel_in(ex, channel->relay);
+
+    TH_CHECK(side != NULL);
+    if (left) {
+        side->c = left->id;
+        return;
+    }
+    struct th_exchange *other = th_board_find(board, &other_side(pair, side)->id);
+    bool has_carried = pair->has_carried;
+    *pair = (struct th_relay_pair){0};
+    /* One that carried nothing is missed by nobody; the other channels end by their silence. */
+    disconnect(board, other, channel->relay, has_carried, now);
+}
+
+void th_board_relay_over(struct th_switchboard *board, const struct th_exchange *ex,
+                         const struct th_channel *channel, struct th_now now)
 {
     if (channel->relay == 0 || !is_relay(channel))
         return;
     if (is_at_an_end(channel))
         lose(board, &board->relays.relay[channel->relay - 1], now);
     else
-        part_one(board, channel, now);
+        part_one(board, ex, channel, now);
     give_back(&board->relays);
 }

@@ -52,7 +52,7 @@ struct th_relay {
 /* One end of a pair, as seen from the middle. */
 struct th_relay_side {
     struct th_hashname id;
-    uint32_t c;
+    uint32_t c;           /* the newest of its channels that belong to the pair */
     struct th_limit pace; /* of what comes from it */
     th_ms warned_at;      /* 0: never */
     bool has_line;
@@ -63,7 +63,7 @@ struct th_relay_pair {
     bool is_set;
     bool has_carried;
     bool is_bridge;
-    struct th_relay_side side[2]; /* who asked; whom it asked for */
+    struct th_relay_side side[2]; /* who asked first; whom it asked for */
 };
 
 /* A zeroed one is empty and holds no memory. */

@@ -328,7 +328,7 @@ void th_board_close_channel(struct th_switchboard *board, struct th_exchange *ex
     struct th_channel was = *channel;
 
     th_channels_close(&ex->line->channels, channel);
-    th_board_relay_over(board, &was, now);
+    th_board_relay_over(board, ex, &was, now);
 }
 
 static void tell_ended(struct th_switchboard *board, const struct th_exchange *ex,

@@ -170,18 +170,58 @@ static void what_ends_on_one_side_is_told_on_the_other(void **state)
     wire_free(&w);
 }
 
-static void two_nodes_have_one_relay_at_a_time(void **state)
+static unsigned pairs_of(const struct wire *w, int middle)
+{
+    const struct th_relays *relays = &w->board[middle]->relays;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < relays->pair_room; i++)
+        count += relays->pair[i].is_set;
+    return count;
+}
+
+/* Two that join at the same time ask for each other, each more than once: the second introduction
+ * ended the relay of the first, and the line that had just come up by it. */
+static void line_stays_when_the_two_are_introduced_again(void **state)
 {
     (void)state;
     struct wire w;
     meet_by_relay(&w);
+    seek(&w, 2, 1);
 
     assert_int_equal(introduce(&w, 2, 0, 1), TH_OK);
+    seek(&w, 1, 2);
+    wire_pass(&w, 1000);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 10000);
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK), 1);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+    assert_int_equal(wire_count(&w, 2, TH_ACTION_LINE_DOWN), 0);
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    assert_int_equal(pairs_of(&w, 0), 1); /* and one limit for all their packets */
+    wire_free(&w);
+}
+
+static void line_stays_when_a_later_introduction_is_over(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    wire_pass(&w, 1000);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    uint32_t last = w.board[1]->relays.relay[0].c + 2;
+    struct th_chanpkt_out end = {.c = last, .end = true};
+    assert_int_equal(th_switchboard_send(w.board[1], w.now, &w.identity[0].hashname, &end), TH_OK);
     wire_pass(&w, 1000);
 
-    assert_string_equal(wire_packet(&w, 1, TH_CHANNEL_PEER)->action.packet.err, "disconnected");
-    wire_pass(&w, 10000);
-    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    seek(&w, 2, 1);
+    seek(&w, 1, 2);
+
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_SEEK), 1);
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK), 1);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+    assert_int_equal(wire_count(&w, 2, TH_ACTION_LINE_DOWN), 0);
     wire_free(&w);
 }
 
@@ -242,7 +282,8 @@ int main(void)
         cmocka_unit_test(end_sends_no_faster_than_the_middle_passes_on),
         cmocka_unit_test(relay_that_carries_packets_stays_and_a_silent_one_ends_the_line),
         cmocka_unit_test(what_ends_on_one_side_is_told_on_the_other),
-        cmocka_unit_test(two_nodes_have_one_relay_at_a_time),
+        cmocka_unit_test(line_stays_when_the_two_are_introduced_again),
+        cmocka_unit_test(line_stays_when_a_later_introduction_is_over),
         cmocka_unit_test(nobody_is_introduced_over_a_relay_by_a_relay),
         cmocka_unit_test(pairs_and_relays_have_limits),
     };
