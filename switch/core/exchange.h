@@ -135,6 +135,8 @@ struct th_exchange {
     int64_t own_at;                 /* of our opens; highest ever sent to it */
     struct th_exchange_paths paths;
     struct th_naming *naming; /* NULL: it named no address yet */
+    th_ms introduced_until;   /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
+    th_ms asked_until;        /* since we introduced it to another it is not modest, until then */
     struct th_line *line;     /* NULL: none, and none in the making */
 };
 

@@ -55,6 +55,26 @@ static bool can_relay(const struct th_addr *from, const struct th_exchange *targ
            target->paths.path[target->paths.used].addr.family != TH_FAMILY_RELAY;
 }
 
+/*
+ * Whether the target would listen to us (take_places); if not, the asker would wait for nothing. The
+ * latter half of what it hears in a minute is kept for askers that we introduced to nobody lately: when
+ * many come at once through us each meets somebody, and goes on from there, before some meet many.
+ */
+static bool may_introduce(struct th_exchange *asker, struct th_exchange *target, unsigned addrs,
+                          th_ms now)
+{
+    enum { MINUTE_MS = 60000, EACH_MS = MINUTE_MS / TH_CONNECT_PER_MIN };
+    th_ms most = asker->asked_until <= now ? MINUTE_MS : MINUTE_MS / 2;
+    th_ms used = target->introduced_until > now ? target->introduced_until - now : 0;
+
+    used += (th_ms)addrs * EACH_MS;
+    if (used > most)
+        return false;
+    target->introduced_until = now + used;
+    asker->asked_until = now + EACH_MS;
+    return true;
+}
+
 void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
                       const struct th_addr *from, struct th_channel *channel,
                       const struct th_chanpkt *packet)
@@ -79,6 +99,10 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     }
 
     gather(&paths, &head.paths, from, target);
+    if (!may_introduce(asker, target, paths.count, now.mono)) {
+        refuse(board, asker, now, channel, "busy", TH_DROP_PEER_LIMIT);
+        return;
+    }
     th_connect_put(&text, &parts, paths.addr, paths.count);
     struct th_channel_request request = {
         .type = TH_CHANNEL_CONNECT, .fields = th_text_bytes(&text), .body = packet->body};

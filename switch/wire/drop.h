@@ -57,6 +57,7 @@
     X(LINK_LIMIT, "link_limit", "a link refused because the table is full")                        \
     X(PEER_BAD, "peer_bad", "a peer request that cannot be read")                                  \
     X(PEER_UNKNOWN, "peer_unknown", "a peer request for a node that we do not hear")               \
+    X(PEER_LIMIT, "peer_limit", "a peer request for a node that heard enough of us for now")       \
     X(CONNECT_BAD, "connect_bad", "a connect that cannot be read or whose key is wrong")           \
     X(CONNECT_LIMIT, "connect_limit", "a connect over the limit of its introducer")                \
     X(RELAY_BAD, "relay_bad", "what came by a relay is no open or line of its other end")          \

@@ -156,6 +156,45 @@ static void connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute
     wire_free(&w);
 }
 
+/* Design 7: the target would drop it. Found by a cold start of 1,000 nodes, which waited for nothing. */
+static void target_that_heard_enough_of_us_is_not_introduced_to_more(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+
+    for (int i = 0; i < TH_CONNECT_PER_MIN / 2; i++)
+        assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), 0);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), 1);
+    assert_string_equal(wire_packet(&w, 1, TH_CHANNEL_PEER)->action.packet.err, "busy");
+    wire_pass(&w, 60000 / TH_CONNECT_PER_MIN);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), 1);
+    wire_free(&w);
+}
+
+static void asker_that_met_nobody_is_introduced_before_one_that_met_many(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 4);
+    for (int n = 1; n < 4; n++)
+        assert_int_equal(wire_open(&w, n, 0), TH_AGAIN);
+    wire_settle(&w);
+
+    for (int i = 0; i < TH_CONNECT_PER_MIN; i++)
+        assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), TH_CONNECT_PER_MIN / 2);
+    assert_int_equal(introduce(&w, 3, 0, 2), TH_OK);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), TH_CONNECT_PER_MIN / 2);
+    assert_true(wire_look(&w, 3, 2).is_up);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +206,8 @@ int main(void)
         cmocka_unit_test(asker_whose_key_is_not_its_own_is_refused),
         cmocka_unit_test(connect_with_a_key_that_is_not_of_its_parts_is_dropped),
         cmocka_unit_test(connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute),
+        cmocka_unit_test(target_that_heard_enough_of_us_is_not_introduced_to_more),
+        cmocka_unit_test(asker_that_met_nobody_is_introduced_before_one_that_met_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
