@@ -41,14 +41,15 @@ static struct th_dial_want *add_want(struct th_dialing *dial, const struct th_se
     return want;
 }
 
-/* What the lookups know of the node may help to get its line. */
+/* What the lookups know of the node may help to get its line. The latest teller comes first: those before
+ * it, such as who we came through, tell many of the same few, who listen to each a few times a minute. */
 static void add_known(struct th_dial_want *want, const struct th_search *search)
 {
     const struct th_lookup_node *known[TH_SEARCH_LOOKUPS_MAX];
     unsigned count = th_search_known(search, &want->reach.node, known);
 
     for (unsigned i = 0; i < count; i++) {
-        for (unsigned j = 0; j < known[i]->via_count; j++)
+        for (unsigned j = known[i]->via_count; j-- > 0;)
             th_reach_add_via(&want->reach, &known[i]->via[j]);
         if (known[i]->has_addr && !want->has_addr) {
             want->has_addr = true;
@@ -244,9 +245,10 @@ static void on_unreached(struct th_dialing *dial, struct th_dialer *dialer,
     struct th_hashname node = want->reach.node;
 
     drop_want(dial, want);
-    if (dial->phase == TH_DIAL_HINTED)
+    bool is_hinted = dial->phase == TH_DIAL_HINTED;
+    if (is_hinted && !dial->request.only_hints)
         begin_lookup(dial, dialer);
-    else if (dial->phase == TH_DIAL_REACHING)
+    else if (is_hinted || dial->phase == TH_DIAL_REACHING)
         th_dialing_finish(dial, dialer, self, TH_NO_PATH);
     else
         th_search_on_refused(&dial->search, self->now, &node);

@@ -53,6 +53,7 @@ struct th_dial {
     struct th_hashname target;
     enum th_dial_mode mode;
     th_ms timeout_ms;       /* 0: TH_DIAL_MS_DEFAULT */
+    bool only_hints;        /* REACH: nobody is asked where it is when the hints lead nowhere */
     bool always_seek;       /* REACH: look it up even when there is a line or a via (thctl seek) */
     bool is_brief;          /* REACH: a miss is told after one lookup, without the second try */
     unsigned hint_count;    /* who is said to know the target; tried before a lookup */

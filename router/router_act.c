@@ -152,6 +152,7 @@ static enum th_err reach(struct th_router *r, const struct th_self *self,
     dial->mode = TH_DIAL_REACH;
     dial->is_brief = true; /* who cannot be linked is not worth 64 questions: others may */
     dial->timeout_ms = REACH_MS;
+    dial->only_hints = action->has_via; /* a node in reserve is not worth a search */
     dial->hint_count = action->has_via || action->addr.family != TH_FAMILY_NONE;
     dial->hint[0] = (struct th_told){.id = action->id,
                                      .has_via = action->has_via,

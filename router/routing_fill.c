@@ -397,6 +397,20 @@ static enum th_err reach(struct th_routing *routing, struct th_spare *spare)
     return TH_OK;
 }
 
+/* Whether somebody is being reached through a teller. */
+static bool is_busy(const struct th_routing *routing, const struct th_hashname *via)
+{
+    for (int i = 0; routing->reaching > 0 && i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = routing->table.bucket[i];
+        for (unsigned n = 0; bucket && n < bucket->spare_count; n++) {
+            const struct th_spare *spare = &bucket->spare[n];
+            if (spare->is_reaching && spare->has_via && th_hashname_is_equal(&spare->via, via))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Begins one thing for a bucket that has too few links; is_idle: filled, there was nothing to begin. */
 static enum th_err fill_bucket(struct th_routing *routing, int index, bool *is_idle)
 {
@@ -417,7 +431,8 @@ static enum th_err fill_bucket(struct th_routing *routing, int index, bool *is_i
         *is_idle = !th_table_has_room(&routing->table);
         return *is_idle ? TH_OK : th_routing_ask(routing, &chosen);
     }
-    *is_idle = routing->reaching >= TH_REACHES_MAX || reaching >= TH_REACHES_BUCKET_MAX;
+    *is_idle = routing->reaching >= TH_REACHES_MAX || reaching >= TH_REACHES_BUCKET_MAX ||
+               (spare->has_via && is_busy(routing, &spare->via));
     return *is_idle ? TH_OK : reach(routing, spare);
 }
 

@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "740eaf98b558feca8d3471dac39172300e55c378c3a9dd0a92d9474ffb57c578");
+                        "774165835e9dd3731134ee1b8f237522042159c32ac975dd91cf7d793c9ed1ee");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

@@ -486,6 +486,25 @@ static void lookup_follows_hints_that_lead_nowhere(void **state)
     bench_close(b);
 }
 
+static void nobody_is_asked_for_who_is_wanted_only_by_hints(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_dial request = {
+        .target = node_of(0), .mode = TH_DIAL_REACH, .only_hints = true, .hint_count = 1};
+    request.hint[0] = (struct th_told){.id = node_of(0), .has_via = true, .via = node_of(100)};
+    bench_link_up(b, 200);
+    b->opening = node_of(100);
+    unsigned dial = bench_dial(b, &request);
+    assert_int_equal(bench_times(b, ASKED_PEER, 100), 1);
+
+    bench_run(b, 10000); /* the teller and the node keep silent */
+
+    assert_int_equal(bench_times(b, ASKED_SEEK, 200), 0);
+    bench_told(b, dial, TH_NO_PATH);
+    bench_close(b);
+}
+
 static void wish_to_seek_always_is_followed_even_with_a_line(void **state)
 {
     (void)state;
@@ -584,6 +603,7 @@ int main(void)
         cmocka_unit_test(a_teller_that_answers_late_introduces_too),
         cmocka_unit_test(hints_are_tried_before_a_lookup),
         cmocka_unit_test(lookup_follows_hints_that_lead_nowhere),
+        cmocka_unit_test(nobody_is_asked_for_who_is_wanted_only_by_hints),
         cmocka_unit_test(wish_to_seek_always_is_followed_even_with_a_line),
         cmocka_unit_test(reaching_ourselves_is_refused),
         cmocka_unit_test(our_own_neighbours_can_be_found),

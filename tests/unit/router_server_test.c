@@ -144,6 +144,7 @@ static void told_node_is_reached_from_inside_an_event(void **state)
     assert_int_equal(w->dial[0].hint_count, 1);
     assert_int_equal(w->dial[0].hint[0].via.b[0], 0x80);
     assert_int_equal(w->dial[0].hint[0].addr.port, 1000);
+    assert_true(w->dial[0].only_hints); /* a node in reserve is not worth a search */
 
     /* The dialer says nothing; the router goes on. */
     announce_packet(w, TH_EV_OPENED, TH_CHANNEL_SEEK, 0x20, 7, false, "{\"seek\":\"80\"}");

@@ -66,6 +66,26 @@ static void few_are_reached_at_once_and_fewer_of_one_bucket(void **state)
     test_bench_free(b);
 }
 
+/* Found by a cold start of 1,000 nodes: all that a seed tells would be reached through it at once. */
+static void one_at_a_time_is_reached_through_each_teller(void **state)
+{
+    struct test_bench *b = test_bench_new(8, 256);
+    struct th_spare told[6];
+    (void)state;
+
+    for (uint8_t i = 0; i < 6; i++)
+        told[i] = (struct th_spare){
+            .id = test_id_at(255 - i, i, i), .has_via = true, .via = test_id(200, 1 + i / 3)};
+    assert_int_equal(th_routing_on_told(&b->routing, b->now, told, 6), TH_OK);
+    test_take(b);
+
+    assert_int_equal(test_count(b, TH_ROUTING_REACH), 2);
+    assert_false(th_hashname_is_equal(&b->action[0].is.via, &b->action[1].is.via));
+    test_reached(b, b->action[0].is.id, TH_NO_PATH);
+    assert_int_equal(test_count(b, TH_ROUTING_REACH), 1);
+    test_bench_free(b);
+}
+
 static void
 candidate_that_failed_is_left_alone_for_60_s_and_forgotten_after_three_times(void **state)
 {
@@ -537,6 +557,7 @@ int main(void)
         cmocka_unit_test(node_that_we_are_told_of_is_reached_through_the_teller),
         cmocka_unit_test(whom_a_link_tells_of_is_reached_through_it),
         cmocka_unit_test(few_are_reached_at_once_and_fewer_of_one_bucket),
+        cmocka_unit_test(one_at_a_time_is_reached_through_each_teller),
         cmocka_unit_test(
             candidate_that_failed_is_left_alone_for_60_s_and_forgotten_after_three_times),
         cmocka_unit_test(dialer_that_is_busy_is_not_the_candidates_fault),
