@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "774165835e9dd3731134ee1b8f237522042159c32ac975dd91cf7d793c9ed1ee");
+                        "e3bda7f867979ae89f20a455b13c99aa99a4273a203a7b190f04a23b431e4b1d");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
