@@ -33,6 +33,13 @@ bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashnam
     return find(contacts, id) != NULL;
 }
 
+bool th_contacts_is_relayed(const struct th_contacts *contacts, const struct th_hashname *id)
+{
+    const struct th_contact *contact = find(contacts, id);
+
+    return contact && contact->is_relayed;
+}
+
 enum th_err th_contacts_on_line_up(struct th_contacts *contacts, const struct th_hashname *id)
 {
     unsigned place = place_of(contacts, id);
@@ -59,6 +66,14 @@ enum th_err th_contacts_on_line_up(struct th_contacts *contacts, const struct th
     return TH_OK;
 }
 
+void th_contacts_on_way(struct th_contacts *contacts, const struct th_hashname *id, bool is_relayed)
+{
+    struct th_contact *contact = find(contacts, id);
+
+    if (contact)
+        contact->is_relayed = is_relayed;
+}
+
 void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id)
 {
     struct th_contact *contact = find(contacts, id);
@@ -83,9 +98,13 @@ static enum th_err add_facts(struct th_contacts *contacts, const struct th_facts
 {
     enum th_err err = TH_OK;
 
-    for (unsigned i = 0; i < facts->count && err == TH_OK; i++)
-        if (facts->event[i]->fact->kind == TH_EV_LINE_UP)
-            err = th_contacts_on_line_up(contacts, &th_ev_line_of(facts->event[i])->id);
+    for (unsigned i = 0; i < facts->count && err == TH_OK; i++) {
+        if (facts->event[i]->fact->kind != TH_EV_LINE_UP)
+            continue;
+        const struct th_ev_line *line = th_ev_line_of(facts->event[i]);
+        err = th_contacts_on_line_up(contacts, &line->id);
+        th_contacts_on_way(contacts, &line->id, !line->has_addr);
+    }
     for (unsigned i = 0; i < facts->count && err == TH_OK; i++)
         if (facts->event[i]->fact->kind == TH_EV_LINK_UP) {
             const struct th_ev_link *link = th_ev_link_of(facts->event[i]);

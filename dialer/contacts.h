@@ -17,7 +17,8 @@ enum { TH_CONTACTS_MAX = TH_EXCHANGES_MAX };
 
 struct th_contact {
     struct th_hashname id;
-    bool is_seed; /* linked, and answers seeks */
+    bool is_seed;    /* linked, and answers seeks */
+    bool is_relayed; /* reached through another node alone */
 };
 
 /* A zeroed one is empty and holds no memory. */
@@ -31,6 +32,10 @@ struct th_contacts {
 TH_MUST enum th_err th_contacts_on_line_up(struct th_contacts *contacts,
                                            const struct th_hashname *id);
 
+/* How a line goes, as it came up or changed. Without a line it is ignored. */
+void th_contacts_on_way(struct th_contacts *contacts, const struct th_hashname *id,
+                        bool is_relayed);
+
 /* The link goes with its line. */
 void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id);
 
@@ -41,6 +46,9 @@ void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname 
  * forgotten, if it is whole. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_contacts_on_facts(struct th_contacts *contacts,
                                          const struct th_facts *facts);
+
+/* False without a line too: it may get a direct one. */
+bool th_contacts_is_relayed(const struct th_contacts *contacts, const struct th_hashname *id);
 
 bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id);
 

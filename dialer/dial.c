@@ -58,6 +58,26 @@ static void add_known(struct th_dial_want *want, const struct th_search *search)
     }
 }
 
+/* Adds those who may introduce us to the node that are reached through another (is_relayed) or that are
+ * not: its tellers, and those nearest to it, who are most likely linked to it. */
+static void add_introducers(struct th_dial_want *want, const struct th_contacts *contacts,
+                            const struct th_search *search, bool is_relayed)
+{
+    const struct th_lookup_node *known[TH_SEARCH_LOOKUPS_MAX];
+    const struct th_lookup_node *closest[TH_REACH_VIAS_MAX + 1];
+    unsigned count = th_search_known(search, &want->reach.node, known);
+
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < known[i]->via_count; j++)
+            if (th_contacts_is_relayed(contacts, &known[i]->via[j]) == is_relayed)
+                th_reach_add_via(&want->reach, &known[i]->via[j]);
+    count = th_search_closest(search, closest, TH_REACH_VIAS_MAX + 1);
+    for (unsigned i = 0; i < count; i++)
+        if (!th_hashname_is_equal(&closest[i]->id, &want->reach.node) &&
+            th_contacts_is_relayed(contacts, &closest[i]->id) == is_relayed)
+            th_reach_add_via(&want->reach, &closest[i]->id);
+}
+
 static bool is_target(const struct th_dialing *dial, const struct th_hashname *id)
 {
     return th_hashname_is_equal(&dial->request.target, id);
@@ -199,9 +219,12 @@ static void begin_reaching(struct th_dialing *dial, struct th_dialer *dialer,
     dial->phase = TH_DIAL_REACHING;
 
     struct th_dial_want *want = add_want(dial, self, &dial->request.target, TH_DIAL_REACHING_MS);
-    if (want)
+    if (want) {
+        /* nothing is relayed through a relay */
+        add_introducers(want, &dialer->contacts, &dial->search, false);
+        add_introducers(want, &dialer->contacts, &dial->search, true);
         add_known(want, &dial->search);
-    else
+    } else
         th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
 }
 

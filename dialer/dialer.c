@@ -114,9 +114,15 @@ static enum th_err on_line(struct th_dialer *dialer, const struct th_self *self,
             th_dialing_on_line_down(dialer->dialing[i], &line->id);
         return TH_OK;
     }
+    if (event->kind == TH_EV_PATH_CHANGED) {
+        th_contacts_on_way(&dialer->contacts, &line->id, !line->has_addr);
+        return TH_OK;
+    }
     for (unsigned i = 0; i < dialer->count; i++)
         th_dialing_on_line_up(dialer->dialing[i], dialer, self, &line->id, line->has_addr);
-    return th_contacts_on_line_up(&dialer->contacts, &line->id);
+    enum th_err err = th_contacts_on_line_up(&dialer->contacts, &line->id);
+    th_contacts_on_way(&dialer->contacts, &line->id, !line->has_addr);
+    return err;
 }
 
 static void on_packet(struct th_dialer *dialer, const struct th_self *self,
@@ -142,7 +148,7 @@ static void on_ended(struct th_dialer *dialer, const struct th_self *self,
 static enum th_err on_event(struct th_dialer *dialer, const struct th_self *self,
                             const struct th_event *event)
 {
-    if (event->kind & (TH_EV_LINE_UP | TH_EV_LINE_DOWN))
+    if (event->kind & (TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED))
         return on_line(dialer, self, event);
     if (event->kind & (TH_EV_LINK_UP | TH_EV_LINK_DOWN)) {
         const struct th_ev_link *link = th_ev_link_of(event);
@@ -181,8 +187,8 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     struct th_dialer *dialer = state;
     struct th_interest interest = {
-        .kinds = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_LINK_UP | TH_EV_LINK_DOWN | TH_EV_PACKET |
-                 TH_EV_ENDED,
+        .kinds = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_LINK_UP |
+                 TH_EV_LINK_DOWN | TH_EV_PACKET | TH_EV_ENDED,
         .topics = th_topic(TH_CHANNEL_SEEK, true) | th_topic(TH_CHANNEL_PEER, true),
     };
 

@@ -19,7 +19,7 @@
 #include "switch/wire/hashname.h"
 
 enum {
-    TH_REACH_VIAS_MAX = 4,
+    TH_REACH_VIAS_MAX = 6,
     TH_REACH_TRIES_MAX = 3, /* introductions asked for; more only if there are more vias */
     TH_REACH_PAUSE_MS = 1000,
     TH_REACH_DIRECT_MS = 500

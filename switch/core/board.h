@@ -190,6 +190,10 @@ void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex,
 
 /* probe.c */
 
+/* Where we can be met: what the host says, and where others see us. Returns how many. */
+unsigned th_board_gather_places(const struct th_switchboard *board,
+                                struct th_addr out[TH_PATHS_MAX]);
+
 /* Asks `path` on the line, at the address in use or at every one that the peer gave or proved.
  * Returns the channel's id, 0 if it could not be opened. */
 uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,

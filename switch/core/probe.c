@@ -17,8 +17,8 @@ static const th_ms search_pauses[] = {1000, 2000, 4000, 8000, 15000, 30000, 6000
 
 /* --- asking ----------------------------------------------------------------------------------------- */
 
-/* Where we can be met: what the host says, and where others see us. */
-static unsigned gather_places(const struct th_switchboard *board, struct th_addr out[TH_PATHS_MAX])
+unsigned th_board_gather_places(const struct th_switchboard *board,
+                                struct th_addr out[TH_PATHS_MAX])
 {
     unsigned count = board->config.advertised_count;
 
@@ -43,7 +43,7 @@ static size_t write_request(const struct th_switchboard *board, uint32_t id, uin
     struct th_addr places[TH_PATHS_MAX];
     struct th_text text = th_text_in(fields, sizeof fields);
 
-    th_paths_put(&text, places, gather_places(board, places));
+    th_paths_put(&text, places, th_board_gather_places(board, places));
     struct th_chanpkt_out packet = {
         .c = id, .type = th_channel_type_name(TH_CHANNEL_PATH), .fields = th_text_bytes(&text)};
     return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;

@@ -85,10 +85,13 @@ static struct th_bytes add_meeting_places(const struct th_switchboard *board,
 {
     struct th_text text = th_text_in(fields, TH_FIELDS_MAX);
 
-    if (request->type != TH_CHANNEL_PEER || board->config.advertised_count == 0)
+    struct th_addr places[TH_PATHS_MAX];
+    unsigned count = request->type == TH_CHANNEL_PEER ? th_board_gather_places(board, places) : 0;
+
+    if (count == 0)
         return request->fields;
     th_text_put(&text, "%.*s,", (int)request->fields.len, (const char *)request->fields.at);
-    th_paths_put(&text, board->config.advertised, board->config.advertised_count);
+    th_paths_put(&text, places, count);
     return text.is_cut ? request->fields : th_text_bytes(&text);
 }
 

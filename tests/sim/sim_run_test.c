@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "e3bda7f867979ae89f20a455b13c99aa99a4273a203a7b190f04a23b431e4b1d");
+                        "201abfb492960ed21f7ce05e04cbd4ce5b673668f1c103ee2ac7ae8737a8e96c");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
