@@ -27,6 +27,7 @@ static bool goes_through(const struct wire *w, int node, int of, int middle)
            th_hashname_is_equal(&look.middle, &w->identity[middle].hashname);
 }
 
+/* A11 */
 static void nodes_that_cannot_reach_each_other_talk_through_who_introduced_them(void **state)
 {
     (void)state;
