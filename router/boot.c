@@ -131,10 +131,16 @@ static bool is_first(const struct th_boot *boot)
     return true;
 }
 
-static void look_for_ourselves(struct th_boot *boot)
+static void look(struct th_boot *boot, bool elsewhere)
 {
     boot->dial = TH_BOOT_DIAL_ASKING;
     boot->dial_attempt = ++boot->attempts;
+    boot->looks_elsewhere = elsewhere;
+}
+
+static void look_for_ourselves(struct th_boot *boot)
+{
+    look(boot, false);
 }
 
 static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id, bool is_seed)
@@ -153,6 +159,8 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
         link = &boot->link[boot->link_count++];
     }
     *link = (struct th_boot_link){*id, is_seed};
+    if (boot->dial == TH_BOOT_DIAL_ENDED && boot->looks_elsewhere)
+        boot->dial = TH_BOOT_DIAL_NONE; /* ourselves is still to be looked for */
 
     struct th_boot_source *source = find(boot, id);
     if (source == NULL || source->phase == TH_BOOT_LINKED)
@@ -191,6 +199,7 @@ static void begin_again(struct th_boot *boot, struct th_now now)
 {
     boot->is_ready = false;
     boot->dial = TH_BOOT_DIAL_NONE;
+    boot->looks_elsewhere = false;
     boot->dial_tries = 0;
     boot->wants_refresh = false;
     for (unsigned i = 0; i < boot->sources.count; i++) {
@@ -202,13 +211,14 @@ static void begin_again(struct th_boot *boot, struct th_now now)
     }
 }
 
-/* Who has no room for us still answers seeks, and so leads to others who have. */
+/* Who has no room for us still answers seeks, and so leads to others who have. All that are near us are
+ * told of the same few, who cannot meet everybody at once: who met nobody there looks elsewhere. */
 static void ask_who_refused(struct th_boot *boot, const struct th_boot_source *source,
                             enum th_err why)
 {
     if (source && source->is_line_up && is_refusal(why) &&
         (boot->dial == TH_BOOT_DIAL_NONE || boot->dial == TH_BOOT_DIAL_ENDED))
-        look_for_ourselves(boot);
+        look(boot, boot->dial == TH_BOOT_DIAL_ENDED);
 }
 
 static void drop_link(struct th_boot *boot, struct th_now now, struct th_hashname id,
@@ -424,9 +434,10 @@ void th_boot_on_dialed(struct th_boot *boot, struct th_now now, uint32_t attempt
         boot->dial_at = now.mono + TH_BOOT_DIAL_PAUSE_MS;
         return;
     }
-    boot->dial = TH_BOOT_DIAL_ENDED;
+    boot->dial =
+        boot->looks_elsewhere && boot->link_count > 0 ? TH_BOOT_DIAL_NONE : TH_BOOT_DIAL_ENDED;
     boot->dial_tries = 0;
-    boot->wants_refresh = true;
+    boot->wants_refresh = !boot->looks_elsewhere;
     settle(boot, now);
 }
 
@@ -457,7 +468,7 @@ void th_boot_tick(struct th_boot *boot, struct th_now now)
         if (is_running(&boot->sources.source[i]) && boot->sources.source[i].at <= now.mono)
             fail(boot, &boot->sources.source[i], now);
     if (boot->dial == TH_BOOT_DIAL_WAITING && boot->dial_at <= now.mono)
-        look_for_ourselves(boot);
+        look(boot, boot->looks_elsewhere);
     settle(boot, now);
 }
 
@@ -488,7 +499,10 @@ bool th_boot_next(struct th_boot *boot, struct th_boot_action *action)
         return true;
     if (boot->dial == TH_BOOT_DIAL_ASKING) {
         boot->dial = TH_BOOT_DIAL_RUNNING;
-        *action = (struct th_boot_action){.kind = TH_BOOT_DIAL, .attempt = boot->dial_attempt};
+        *action = (struct th_boot_action){
+            .kind = TH_BOOT_DIAL, .attempt = boot->dial_attempt, .target = boot->self};
+        if (boot->looks_elsewhere)
+            th_rng_fill(boot->rng, action->target.b, sizeof action->target.b);
         return true;
     }
     if (boot->wants_refresh) {

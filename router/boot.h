@@ -4,7 +4,7 @@
  * Sources are the configured seeds, the peers remembered from the last run, and the peers met in this
  * one. A few are tried at a time. Once a link to a node that seeds is up the node looks for itself,
  * which makes it known to its neighbours, and is ready. It also looks for itself when the first that it
- * reaches have no room for a link: they lead to others. When no link is left it begins again.
+ * reaches have no room for a link: they lead to others. When these have none either it looks elsewhere. When no link is left it begins again.
  *
  *     th_boot_init(&boot, &own_hashname, &rng);
  *     th_boot_add(&boot, &seed, TH_BOOT_CONFIGURED);
@@ -74,6 +74,7 @@ struct th_boot {
     uint32_t attempts; /* numbers for tries and dials */
 
     enum th_boot_dial dial;
+    bool looks_elsewhere; /* the dial is not for ourselves */
     uint32_t dial_attempt;
     unsigned dial_tries;
     th_ms dial_at;
@@ -83,16 +84,17 @@ struct th_boot {
 enum th_boot_action_kind {
     TH_BOOT_OPEN,    /* make the switch open a line to seed; answer th_boot_on_opened(attempt) */
     TH_BOOT_LINK,    /* make the router link to seed */
-    TH_BOOT_DIAL,    /* look for our own hashname; answer th_boot_on_dialed(attempt) */
+    TH_BOOT_DIAL,    /* look for target; answer th_boot_on_dialed(attempt) */
     TH_BOOT_REFRESH, /* make the router refresh its buckets; nobody waits for it */
     TH_BOOT_STATE    /* tell everybody */
 };
 
 struct th_boot_action {
     enum th_boot_action_kind kind;
-    uint32_t attempt;         /* OPEN, DIAL */
-    struct th_seed seed;      /* OPEN, LINK */
-    enum th_boot_state state; /* STATE */
+    uint32_t attempt;          /* OPEN, DIAL */
+    struct th_seed seed;       /* OPEN, LINK */
+    struct th_hashname target; /* DIAL: our own, or any */
+    enum th_boot_state state;  /* STATE */
 };
 
 /* rng: borrowed for its life. */

@@ -107,14 +107,14 @@ static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx,
     return carry_out(b, self);
 }
 
-static enum th_err dial_ourselves(const struct bootstrap *b, const struct th_self *self,
-                                  const struct th_boot_action *action)
+static enum th_err look_for(const struct bootstrap *b, const struct th_self *self,
+                            const struct th_boot_action *action)
 {
     struct th_dial *dial = th_mem_zalloc(1, sizeof *dial);
 
     if (dial == NULL)
         return TH_NO_MEMORY;
-    dial->target = b->config->self;
+    dial->target = action->target;
     dial->mode = TH_DIAL_FIND;
     return th_call(self, find(self, b->config->dialer_name),
                    (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
@@ -172,7 +172,7 @@ static enum th_err carry_out_one(struct bootstrap *b, const struct th_self *self
     case TH_BOOT_LINK:
         return ask_for_link(b, self, action);
     case TH_BOOT_DIAL:
-        return dial_ourselves(b, self, action);
+        return look_for(b, self, action);
     case TH_BOOT_REFRESH:
         return refresh(b, self);
     case TH_BOOT_STATE:

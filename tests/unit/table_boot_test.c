@@ -640,6 +640,36 @@ static void node_that_is_refused_again_looks_again(void **state)
     end(&w);
 }
 
+/* Found by a cold start of 3,000 nodes: a seed tells all that are near each other of the same few. */
+static void node_that_met_nobody_looks_elsewhere_and_for_itself_once_it_is_linked(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    add(&w, 1, TH_BOOT_CONFIGURED);
+    start(&w);
+    pass(&w, TH_BOOT_START_MS);
+    line_up(&w, 1);
+    link_down(&w, 1, TH_REFUSED);
+    assert_false(w.boot.looks_elsewhere);
+    dialed(&w, TH_NOT_FOUND, 1);
+    pass(&w, 3000);
+
+    link_down(&w, 1, TH_REFUSED);
+    assert_int_equal(w.dials, 2);
+    assert_true(w.boot.looks_elsewhere);
+    dialed(&w, TH_OK, 1);
+    line_up(&w, 2);
+    link_up(&w, 2, true);
+
+    assert_int_equal(w.dials, 3);
+    assert_false(w.boot.looks_elsewhere);
+    assert_int_not_equal(w.boot.state, TH_BOOT_READY);
+    dialed(&w, TH_OK, 1);
+    assert_int_equal(w.boot.state, TH_BOOT_READY);
+    end(&w);
+}
+
 static void search_that_found_nobody_to_ask_is_made_again(void **state)
 {
     struct world w;
@@ -836,6 +866,7 @@ int main(void)
         cmocka_unit_test(no_more_than_three_configured_seeds_are_forced_on_the_table),
         cmocka_unit_test(node_whose_seed_has_no_room_looks_for_others_through_it),
         cmocka_unit_test(node_that_is_refused_again_looks_again),
+        cmocka_unit_test(node_that_met_nobody_looks_elsewhere_and_for_itself_once_it_is_linked),
         cmocka_unit_test(search_that_found_nobody_to_ask_is_made_again),
         cmocka_unit_test(answer_to_a_search_from_before_the_links_were_lost_counts_for_nothing),
         cmocka_unit_test(seed_with_a_wrong_key_is_not_tried_again),
