@@ -75,6 +75,7 @@ static void nodes_behind_port_restricted_nats_reach_each_other(void **state)
     (void)state;
 
     run("nat/20/1/null=1,lookups=50,length=60000");
+    run("nat-kinds/25/1/null=1,lookups=200,length=60000");
 }
 
 static void most_are_found_among_liars_and_sybils(void **state)

@@ -14,6 +14,7 @@
     X(one_way) \
     X(slow) \
     X(nat) \
+    X(nat_kinds) \
     X(disk) \
     X(unrest) \
     X(liars) \

@@ -255,6 +255,7 @@ static void start_tree(struct th_world_node *node, const uint8_t seed[TH_RNG_SEE
                                     .k = node->k,
                                     .links_max = node->links_max,
                                     .is_seed = !node->is_not_seed,
+                                    .bridge.is_for_everybody = node->is_bridge,
                                     .at_floor = node->at_floor,
                                     .switch_place = node->switch_place,
                                     .dialer_place = node->rest_place,

@@ -51,6 +51,7 @@ struct th_world_node {
     struct th_world_disk *disk;        /* world_disk.h; NULL: it only keeps at_floor */
     unsigned k, links_max;             /* 0: the defaults */
     bool is_not_seed;                  /* its links say that it does not answer for others */
+    bool is_bridge;                    /* for everybody */
     bool is_bare;                      /* th_world_start makes the host and nothing more */
 
     struct th_host *host; /* NULL while it is down */
