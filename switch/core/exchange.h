@@ -29,7 +29,9 @@ enum {
      * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
      * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
     TH_LINE_IDLE_MS = 120000,
-    TH_LINE_DOUBT_MS = 10000,     /* silence after which a packet of ours wants an answer */
+    TH_LINE_DOUBT_MS = 10000, /* silence after which a packet of ours wants an answer */
+    TH_LINE_STALLED_MS = 500, /* sooner it is noticed of a line that goes by another node, who … */
+    TH_LINE_SHOW_MS = 200,    /* … hears from us this often then, so long as we talk */
     TH_LINE_UNANSWERED_MS = 1500, /* after it, without one, the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
     TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */

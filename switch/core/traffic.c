@@ -51,6 +51,38 @@ static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange 
     th_board_send_opens(board, ex, now);
 }
 
+/* True when we talk and get no answer: at once if the other side did a moment ago. */
+static bool is_stalled(const struct th_exchange *ex, struct th_now now)
+{
+    const struct th_line *line = ex->line;
+    th_ms quiet = silence(ex, now);
+
+    if (quiet >= TH_LINE_DOUBT_MS)
+        quiet = line->unanswered_since ? now.mono - line->unanswered_since : 0;
+    return quiet >= TH_LINE_STALLED_MS;
+}
+
+/* Who is between us passes on only what comes from where it knows us to be; when that changed, and we
+ * had nothing to say to it, it learns it now. Again soon: it may have heard us just before we moved,
+ * and then stays with the old address for TH_PATH_LOYAL_MS. */
+static void show_middle_where_we_are(struct th_switchboard *board, const struct th_exchange *ex,
+                                     struct th_now now)
+{
+    struct th_exchange *middle;
+    struct th_exchange_path *path;
+
+    if (!th_exchange_paths_want_better(&ex->paths) || !is_stalled(ex, now))
+        return;
+    middle = th_board_middle_of(board, ex);
+    path = th_exchange_is_up(middle) ? th_exchange_paths_used(&middle->paths) : NULL;
+    th_ms pause = silence(ex, now) < TH_LINE_DOUBT_MS ? TH_LINE_SHOW_MS : TH_LINE_REOPEN_MS;
+    if (path == NULL || now.mono - path->probed_at < pause)
+        return;
+    path->probed_at = now.mono;
+    th_board_ask_path(board, middle, now, false);
+    th_board_reset_alarm(board, middle);
+}
+
 static bool keep_waiting(struct th_switchboard *board, struct th_line *line, struct th_bytes plain)
 {
     if (line->waiting_count >= TH_WAITING_MAX || !th_held_append(&line->waiting, NULL, plain)) {
@@ -71,6 +103,7 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
         return keep_waiting(board, line, plain);
 
     reopen_if_doubtful(board, ex, now);
+    show_middle_where_we_are(board, ex, now);
     /* What leaves soon after something came may well be the answer to it. */
     if (line->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
         line->unanswered_since = now.mono;

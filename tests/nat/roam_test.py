@@ -77,7 +77,7 @@ def line_age_s(node, other):
     return 0
 
 
-def roam(kind, other_kind="none"):
+def roam(kind, other_kind="none", by="direct"):
     """Moves a host, or the NAT box before it, from address to address while its node pings another's."""
     with Lab() as mesh:
         here, there = mesh.host("here", kind), mesh.host("there", other_kind)
@@ -85,7 +85,7 @@ def roam(kind, other_kind="none"):
         other = mesh.telehashd("other", there, seeds, "--log-level", "debug")
         wait_for("other is ready", other.is_ready, 20 * SLOW)
         node = mesh.telehashd("node", here, seeds, "--log-level", "debug")
-        wait_for("a direct way", lambda: way(node, other)[0] == way(other, node)[0] == "direct", 20 * SLOW)
+        wait_for("the way is " + by, lambda: way(node, other)[0] == way(other, node)[0] == by, 20 * SLOW)
         begun = time.monotonic()
         first_age = line_age_s(node, other), line_age_s(other, node)
 
@@ -119,6 +119,11 @@ def host_behind_a_nat_gets_another_outer_address():
 @test
 def host_behind_a_symmetric_nat_gets_another_outer_address():
     roam("symmetric")
+
+
+@test
+def host_that_talks_over_a_bridge_gets_another_outer_address():
+    roam("symmetric", "symmetric", by="bridge")
 
 
 lab.enter()

@@ -237,6 +237,52 @@ static void legs_have_a_limit_and_idle_ones_make_room(void **state)
     wire_free(&w);
 }
 
+/* Behind the worst NATs, and the outer address changes: the bridge forwards only what comes from where
+ * it knows a node to be, and that node had nothing to say to the bridge itself for up to a minute. */
+static void bridged_line_goes_on_when_a_node_moves(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    wire_pass(&w, 30000);
+    th_ms began = w.now.mono, heard_at[3] = {0, began, began}, longest = 0;
+
+    for (unsigned i = 0; i < 20 * 30;
+         i++) {           /* every 100 ms both say something, every 3 s one moves */
+        if (i % 60 == 45) /* the bridge heard it a moment ago where it will not be any more */
+            seeks(&w, 1, 0, 1);
+        if (i % 30 == 15)
+            w.addr[1].port++;
+        for (int node = 1; node <= 2; node++) {
+            if (seeks(&w, node, 3 - node, 1) > 0)
+                heard_at[node] = w.now.mono;
+            if (w.now.mono - heard_at[node] > longest)
+                longest = w.now.mono - heard_at[node];
+        }
+        wire_pass(&w, 100);
+    }
+
+    assert_in_range(longest, 1, TH_PATH_LOYAL_MS + TH_LINE_SHOW_MS + 100);
+    assert_true(is_bridged(&w, 1, 2) && is_bridged(&w, 2, 1));
+    assert_true(wire_look(&w, 1, 2).up_ms > w.now.mono - began);
+    wire_free(&w);
+}
+
+/* Keepalives, which nothing else goes with, cost no more packets for it. */
+static void quiet_bridged_line_leaves_the_bridge_alone(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    wire_pass(&w, 200000);
+    w.sent[1] = 0;
+
+    assert_int_equal(seeks(&w, 1, 2, 1), 1);
+
+    assert_int_equal(w.sent[1], 1);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +291,8 @@ int main(void)
         cmocka_unit_test(middle_is_a_bridge_for_whom_it_is_told_alone),
         cmocka_unit_test(bridge_has_a_bandwidth),
         cmocka_unit_test(bridged_line_moves_to_a_direct_way_when_one_appears),
+        cmocka_unit_test(bridged_line_goes_on_when_a_node_moves),
+        cmocka_unit_test(quiet_bridged_line_leaves_the_bridge_alone),
         cmocka_unit_test(bridged_line_lives_as_long_as_its_ends_talk),
         cmocka_unit_test(datagram_is_forwarded_once_and_only_from_an_end),
         cmocka_unit_test(bridge_channel_forwards_two_lines_between_its_opener_and_an_address),
