@@ -191,7 +191,7 @@ def words_that_are_none_are_refused_with_the_list():
         node = mesh.node("a").start()
         for words, said in (
             (("--kind", "lines"), ", ".join(KINDS)),
-            (("--type", "sek"), "seek, link, path, peer, connect, other"),
+            (("--type", "sek"), "seek, link, path, peer, connect, bridge, other"),
             (("--peer", "xyz"), "hex digits"),
             (("--peer", ""), "hex digits"),
             (("--is", "seek"), "--is cannot be seek"),
