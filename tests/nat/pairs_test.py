@@ -68,7 +68,7 @@ class Pair:
 
     def settle(self, node, other):
         """Waits for the direct way, or as long as one is not to come."""
-        limit = (DIRECT_S if expected(self.a.kind, self.b.kind) == "direct" else BRIDGED_S) * SLOW
+        limit = DIRECT_S * SLOW if expected(self.a.kind, self.b.kind) == "direct" else BRIDGED_S
         while self.since() < limit:
             ways = way(node, other), way(other, node)
             self.way = ways[0][0], ways[1][0]
@@ -105,6 +105,7 @@ def run_all(pairs):
         thread.join()
 
 
+# A11
 @test
 def every_pair_of_nats_connects_directly_or_by_a_bridge():
     with Lab() as mesh:
