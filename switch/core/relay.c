@@ -414,7 +414,7 @@ void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, s
     else if (channel->relay)
         pass_on(board, ex, now, channel, packet->body);
     else
-        th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+        th_drop_count(&board->drops, TH_DROP_RELAY_OVER);
 }
 
 /* Nodes are introduced seldom, and all of a mesh at once: when nobody is relayed the memory goes. */

@@ -64,7 +64,8 @@
     X(RELAY_FAST, "relay_fast", "more than five packets a second through a relay")                 \
     X(RELAY_BIG, "relay_big", "a packet that is too big to be relayed whole")                      \
     X(RELAY_LOOP, "relay_loop", "a relay through a relay")                                         \
-    X(RELAY_LIMIT, "relay_limit", "a relay over the limit of them, or on a channel without one")   \
+    X(RELAY_OVER, "relay_over", "a packet into a relay whose other end has gone")                  \
+    X(RELAY_LIMIT, "relay_limit", "a relay over the limit of them")                                \
     X(BRIDGE_BAD, "bridge_bad", "a bridge request that cannot be read")                            \
     X(BRIDGE_REFUSED, "bridge_refused", "a bridge request of somebody for whom we are none")       \
     X(BRIDGE_LIMIT, "bridge_limit", "a bridge over the limit of them, or of a line that has one")  \
