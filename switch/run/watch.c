@@ -97,7 +97,8 @@ void th_run_watch_release_many(struct th_watch *watch, unsigned holds)
 
 void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
 {
-    atomic_store_explicit(&watch->holders, 2, memory_order_relaxed); /* nobody else knows it yet */
+    /* added, not set: it is in its owner's table already, where who guesses its number may let it go */
+    th_run_watch_hold(watch);
     watch->is_linked = true;
     watch->next = NULL;
     watch->previous = target->watchers_last;
