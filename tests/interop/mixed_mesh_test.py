@@ -20,6 +20,7 @@ EXPLAINED = {
     "punch": "either switch sends an empty packet first to an address that it was told, for the NAT",
     "open_repeat": "JavaScript answers every open, also the one that answers its own, and sends its open anew"
     " for each packet that waits for a line. Only while lines are made: see QUIET_DROPS_MAX",
+    "channel_closed": "what JavaScript relays to us on a peer channel crosses our end of it, once the two have met",
     "relay_over": "JavaScript sends its open through who introduced it as well, when the two have met already and"
     " ours has ended the channel for it",
     "see_self": "JavaScript names the asker too when it answers a link, or a seek of the asker's hashname",
