@@ -8,6 +8,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/host_uv.h"
 #include "switch/udp.h"
+#include "switch/wire/seed_uri.h"
 #include "tools/app/addresses.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
@@ -128,14 +129,37 @@ static enum th_err own_identity(struct daemon *d, char say[TH_SAY_MAX])
     return e;
 }
 
-/* What was named on the command line. */
-static enum th_err load_named(struct daemon *d, char say[TH_SAY_MAX])
+static enum th_err add_uri(struct daemon *d, const char *uri, char say[TH_SAY_MAX])
+{
+    char complaint[TH_COMPLAINT_MAX];
+    struct th_named_seed seed;
+    enum th_err e = th_seed_uri_read(&seed, uri, complaint);
+
+    if (e == TH_OK)
+        e = th_seeds_add(&d->seeds, &seed.seed);
+    if (e != TH_OK)
+        snprintf(say, TH_SAY_MAX, "--seed %.200s: more than %d seeds in all", uri, TH_SEEDS_MAX);
+    return e == TH_LIMIT ? TH_TOO_BIG : e;
+}
+
+/* The files that flags or the configuration name. */
+static enum th_err load_files(struct daemon *d, char say[TH_SAY_MAX])
 {
     enum th_err e =
         d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say) : TH_OK;
 
     for (unsigned i = 0; e == TH_OK && i < d->config.seeds_count; i++)
         e = th_store_read_seeds(&d->seeds, d->config.seeds[i], say);
+    for (unsigned i = 0; e == TH_OK && i < d->config.seed_uri_count; i++)
+        e = add_uri(d, d->config.seed_uri[i], say);
+    return e;
+}
+
+/* What was named, by flags or the configuration. */
+static enum th_err load_named(struct daemon *d, char say[TH_SAY_MAX])
+{
+    enum th_err e = load_files(d, say);
+
     if (e == TH_OK)
         e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
                                  say);
@@ -208,7 +232,8 @@ static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES]
 
 static enum th_err open_net(struct daemon *d, struct th_place *place, char say[TH_SAY_MAX])
 {
-    struct th_udp_config config = {.listen_count = d->config.listen_count, .log = &d->log};
+    struct th_udp_config config = {
+        .listen_count = d->config.listen_count, .rcvbuf = (int)d->config.rcvbuf, .log = &d->log};
     char complaint[TH_UDP_COMPLAINT_MAX] = "";
 
     memcpy(config.listen, d->config.listen, sizeof config.listen);
@@ -408,6 +433,17 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
     return complain(say, 1);
 }
 
+/* --check-config: the file has been read; so are those that it names. Names of hosts are not looked up. */
+static int check_config(struct daemon *d, char say[TH_SAY_MAX])
+{
+    enum th_err e = load_files(d, say);
+
+    if (e != TH_OK)
+        return complain(say, th_exit_code(e));
+    printf("%s: good\n", d->config.file);
+    return 0;
+}
+
 /* --- while it runs, and the end ------------------------------------------------------------------- */
 
 static enum th_err ask(struct daemon *d, const char *server, const struct th_msg_kind *kind,
@@ -473,6 +509,7 @@ static void clear(struct daemon *d)
     th_seeds_clear(&d->seeds);
     th_kept_clear(&d->kept);
     th_identity_clear(&d->identity);
+    th_config_clear(&d->config);
 }
 
 static int run(struct daemon *d, const sigset_t *ends)
@@ -559,6 +596,13 @@ int main(int argc, char *argv[])
     case TH_TASK_PRINT_HASHNAME:
         code = make_identity(d, say);
         clear(d);
+        break;
+    case TH_TASK_CHECK:
+        code = check_config(d, say);
+        clear(d);
+        break;
+    case TH_TASK_PRINT_CONFIG:
+        th_config_print(stdout);
         break;
     case TH_TASK_HELP:
         th_config_help(stdout);

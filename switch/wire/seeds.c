@@ -162,6 +162,40 @@ enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned co
     return TH_OK;
 }
 
+static void add_paths(struct th_paths *to, const struct th_paths *from)
+{
+    for (unsigned i = 0; i < from->count; i++) {
+        unsigned k = 0;
+
+        while (k < to->count && !th_addr_is_equal(&to->addr[k], &from->addr[i]))
+            k++;
+        if (k == to->count && k < TH_PATHS_MAX)
+            to->addr[to->count++] = from->addr[i];
+    }
+}
+
+enum th_err th_seeds_add(struct th_seeds *seeds, const struct th_seed *seed)
+{
+    for (unsigned i = 0; i < seeds->count; i++)
+        if (th_hashname_is_equal(&seeds->seed[i].id, &seed->id)) {
+            add_paths(&seeds->seed[i].paths, &seed->paths);
+            return TH_OK;
+        }
+    if (seeds->count == TH_SEEDS_MAX)
+        return TH_LIMIT;
+    if (seeds->count == seeds->room) {
+        unsigned room = th_mem_room_after(seeds->room);
+        struct th_seed *more = th_mem_resize(seeds->seed, room, sizeof *more);
+
+        if (more == NULL)
+            return TH_NO_MEMORY;
+        seeds->seed = more;
+        seeds->room = room;
+    }
+    seeds->seed[seeds->count++] = *seed;
+    return TH_OK;
+}
+
 void th_seeds_clear(struct th_seeds *seeds)
 {
     th_mem_free(seeds->seed);

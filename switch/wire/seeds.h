@@ -47,6 +47,10 @@ TH_MUST enum th_err th_seeds_read(struct th_seeds *out, struct th_bytes text,
  */
 TH_MUST enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned count);
 
+/* Appends a node; one that is there already gets the addresses that it lacks, as far as there is room.
+ * Errors: TH_LIMIT (over TH_SEEDS_MAX), TH_NO_MEMORY. */
+TH_MUST enum th_err th_seeds_add(struct th_seeds *seeds, const struct th_seed *seed);
+
 void th_seeds_clear(struct th_seeds *seeds);
 
 #endif

@@ -68,6 +68,16 @@ FLAGS = (
     ("--bridge friends", "--bridge friends", "all"),
     ("--bridge all --bridge-rate 10", "--bridge-rate 10", "1000 to 1073741824"),
     ("--bridge-rate 5000", "--bridge-rate 5000", "--bridge"),
+    ("--rcvbuf 1", "--rcvbuf 1", "4096 to 1073741824"),
+    ("--rcvbuf 4M", "--rcvbuf 4M", "4096 to 1073741824"),
+    ("--log-format xml", "--log-format xml", "text nor json"),
+    ("--log-levle info", "--log-levle", "did you mean --log-level?"),
+    ("--seed ''", '--seed ""', "telehash://"),
+    ("--seed http://example.org", "--seed http://example.org", "telehash://"),
+    ("--seed telehash://abc", "--seed telehash://abc", "64 hex digits"),
+    ("--seed telehash://" + "ab" * 32, "no key"),
+    ("--seed telehash://" + "ab" * 32 + "/3a=AAAA/127.0.0.1:9", "3a=AAAA"),
+    ("--seed telehash://" + "ab" * 32 + "/3a=" + "A" * 43 + "/127.0.0.1:9", "another hashname"),
     ("--threads 3", "--threads 3", "1"),
     ("--threads one", "--threads one", "1"),
     ("--log-level loud", "--log-level loud", "error, warn, info, debug"),
@@ -211,6 +221,75 @@ def wrong_places_are_refused_and_left_as_they_are():
             env = {key: text.format_map(table.places) for key, text in env.items()}
             socket = "--socket {socket} " if name == "STATE_DIRECTORY" else ""
             table.row(2, socket + "--listen 127.0.0.1:0", word, env=env, name=name)
+        table.end()
+
+
+# --- configuration files ----------------------------------------------------------------------------
+
+# What the file says, and the words of the complaint.
+CONFIGS = (
+    ("", "line 1"),
+    ("{", "line 1"),
+    ("nonsense", "line 1"),
+    ("[]", "line 1", "a list"),
+    ("{}{}", "line 1"),
+    ("{\n  \"k\": 8,\n}", "line 3"),
+    ("{\n  'k': 8\n}", "line 2"),
+    ("{\n  \"k\" 8\n}", "line 2"),
+    ("{\n  \"k\": 8, // again\n  \"k\": 9\n}", "line 3", "duplicate"),
+    ("/* no comment */ {}", "line 1"),
+    ("{\n\n  \"links\": 8\n}", "line 3: links: unknown key"),
+    ("{\n  \"log-level\": \"info\"\n}", "line 2: log-level: unknown key; did you mean log_level?"),
+    ("{\n  \"sedes\": []\n}", "line 2: sedes: unknown key; did you mean seeds?"),
+    ("{\n  \"init\": true\n}", "line 2: init: unknown key"),
+    ("{\n  \"config\": \"b\"\n}", "line 2: config: unknown key"),
+    ("{\n  // the table\n  \"k\": 1\n}", "line 3: k 1: is no number 2 to 64"),
+    ("{\n  \"k\": \"8\"\n}", "line 2: k: is no whole number (without quotes)"),
+    ("{\n  \"k\": 8.5\n}", "line 2: k: is no whole number"),
+    ("{\n  \"k\": [8]\n}", "line 2: k: is no whole number"),
+    ("{\n  \"threads\": true\n}", "line 2: threads: is no whole number"),
+    ("{\n  \"threads\": 2\n}", "line 2: threads 2: only 1 is known"),
+    ("{\n  \"k\": 16,\n  \"links_max\": 8\n}", "line 3: links_max 8: is below the 16 links"),
+    ("{\n  \"log_level\": 7\n}", "line 2: log_level: is no text in quotes"),
+    ("{\n  \"log_level\": \"loud\"\n}", "line 2: log_level loud: is none of error, warn, info, debug"),
+    ("{\n  \"log_format\": \"xml\"\n}", "line 2: log_format xml"),
+    ("{\n  \"advertise\": {}\n}", "line 2: advertise: is neither a text in quotes nor a list"),
+    ("{\n  \"advertise\": [\n    \"a:1\",\n    \"b\"\n  ]\n}", "line 4: advertise b: is no HOST:PORT"),
+    ("{\n  \"advertise\": [\n    \"a:1\", [],\n    \"b\"\n  ]\n}", "line 3: advertise: is neither"),
+    ("{\n  \"seed\": \"telehash://00\"\n}", "line 2: seed telehash://00: no hashname"),
+    ("{\n  \"seeds\": \"{folder}/missing\"\n}", "{folder}/missing", "no such file"),
+    ("{\n  \"identity\": \"{seeds}\"\n}", "{seeds}", "others may read"),
+    ("{\n  \"bridge_rate\": 5000\n}", "line 2: bridge_rate 5000: is of no use without --bridge"),
+    ("{\n  \"rcvbuf\": 99999999999\n}", "line 2: rcvbuf 99999999999: is no number 4096 to 1073741824"),
+    ("{ \"k\": 8 }\0", "byte 0"),
+    ("{ \"state_dir\": \"\\u0000\" }", "line 1"),
+    ("\xff", "line 1"),
+    (" " * (2 << 20), "too big"),
+)
+
+
+@test
+def a_wrong_configuration_is_refused_with_line_key_and_reason():
+    with Mesh() as mesh:
+        table = in_places(mesh)
+        path = os.path.join(mesh.folder, "a.conf")
+        for n, (text, *words) in enumerate(CONFIGS):
+            for place in ("folder", "seeds"):
+                text = text.replace("{%s}" % place, table.places[place])
+            put(path, text.encode("latin-1"))
+            # The one word that a text in a test may not have as it is: braces.
+            for flags in ("--check-config {folder}/a.conf", BASE + "--config {folder}/a.conf"):
+                if n % 5 == 0 or "check" in flags:  # they share their reader
+                    table.row(2, flags, *words, name="configuration %d %s" % (n, flags[:8]))
+        for flags, *words in (
+            ("--config {folder}/missing", "{folder}/missing", "no such file"),
+            ("--check-config {folder}/missing", "{folder}/missing", "no such file"),
+            ("--config {folder}", "{folder}", "no regular file"),
+            ("--config ''", '--config ""', "file"),
+            ("--config", "--config needs a value"),
+            ("--print-config=all", "--print-config takes no value"),
+        ):
+            table.row(2, BASE + flags, *words)
         table.end()
 
 

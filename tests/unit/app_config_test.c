@@ -11,6 +11,10 @@ static const struct th_environment user = {
 #define READ(config, env, say, ...)                                                                \
     read_flags((config), (env), (say), (char *const[]){"telehashd", __VA_ARGS__, NULL})
 
+/* What was read, to be freed at the end: a test reads many into one. */
+static struct th_config kept[512];
+static unsigned kept_count;
+
 static enum th_err read_flags(struct th_config *config, const struct th_environment *env,
                               char say[TH_SAY_MAX], char *const argv[])
 {
@@ -19,7 +23,18 @@ static enum th_err read_flags(struct th_config *config, const struct th_environm
     while (argv[argc])
         argc++;
     say[0] = '\0';
-    return th_config_read(config, argc, argv, env, say);
+    enum th_err e = th_config_read(config, argc, argv, env, say);
+    if (e == TH_OK)
+        kept[kept_count++] = *config;
+    return e;
+}
+
+static int clear_all(void **state)
+{
+    (void)state;
+    while (kept_count > 0)
+        th_config_clear(&kept[--kept_count]);
+    return 0;
 }
 
 static void nothing_needs_to_be_said(void **state)
@@ -318,5 +333,5 @@ int main(void)
         cmocka_unit_test(bridge_is_for_64_nodes),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, clear_all);
 }

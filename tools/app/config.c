@@ -1,326 +1,142 @@
-#include "tools/app/config.h"
+#include "tools/app/config_table.h"
 
 #include "router/router.h"
+#include "switch/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* One flag. value: what follows it, NULL when it takes nothing. */
-struct flag {
-    const char *name, *value, *help;
-    bool is_repeatable;
-    enum th_err (*read)(struct th_config *config, const char *text, char say[TH_SAY_MAX]);
-};
+/* --- what was said -------------------------------------------------------------------------------- */
 
-/* --- reading one value ---------------------------------------------------------------------------- */
-
-static enum th_err refuse(char say[TH_SAY_MAX], const char *flag, const char *text,
-                          const char *wanted)
+enum th_err th_config_say(struct th_config *config, const struct th_config_key *key,
+                          const char *text, unsigned line)
 {
-    snprintf(say, TH_SAY_MAX, "%s %.200s: %s", flag, text[0] ? text : "\"\"", wanted);
+    char *copy = th_mem_copy(text, strlen(text));
+    struct th_said *more =
+        copy ? th_mem_resize(config->said, config->said_count + 1, sizeof *more) : NULL;
+
+    if (more == NULL) {
+        th_mem_free(copy);
+        return TH_NO_MEMORY;
+    }
+    config->said = more;
+    config->said[config->said_count++] = (struct th_said){key, copy, line};
+    return TH_OK;
+}
+
+void th_config_clear(struct th_config *config)
+{
+    for (unsigned i = 0; i < config->said_count; i++)
+        th_mem_free(config->said[i].text);
+    th_mem_free(config->said);
+    *config = (struct th_config){.said_count = 0};
+}
+
+/* How it was said: "--links-max 4", or "FILE: line 3: links_max 4". */
+static void write_said(char out[TH_SAY_MAX], const struct th_config *config,
+                       const struct th_said *said)
+{
+    const char *text = said->text[0] ? said->text : "\"\"";
+    char name[TH_KEY_NAME_MAX];
+
+    if (said->line) {
+        th_config_file_name(name, said->key);
+        snprintf(out, TH_SAY_MAX, "%.150s: line %u: %s %.120s", config->file_in_use, said->line,
+                 name, text);
+    } else {
+        snprintf(out, TH_SAY_MAX, "--%s %.200s", said->key->name, text);
+    }
+}
+
+/* --- flags ---------------------------------------------------------------------------------------- */
+
+static enum th_err refuse_unknown(const char *argument, char say[TH_SAY_MAX])
+{
+    size_t len = strcspn(argument, "=");
+    const struct th_config_key *nearest =
+        strncmp(argument, "--", 2) == 0 ? th_config_nearest(argument + 2, len - 2, false) : NULL;
+
+    snprintf(say, TH_SAY_MAX, "unknown argument %.200s; %s%s%stelehashd --help lists the flags",
+             argument[0] ? argument : "\"\"", nearest ? "did you mean --" : "",
+             nearest ? nearest->name : "", nearest ? "? " : "");
     return TH_INVALID;
 }
 
-static enum th_err read_state_dir(struct th_config *c, const char *text, char say[TH_SAY_MAX])
+static bool is_said_twice(const struct th_config *config, const struct th_config_key *key)
 {
-    if (text[0] == '\0')
-        return refuse(say, "--state-dir", text, "name a folder");
-    if (strlen(text) >= sizeof c->state_dir - 32) /* room for names of files in it */
-        return refuse(say, "--state-dir", text, "the name is too long; choose a shorter one");
-    snprintf(c->state_dir, sizeof c->state_dir, "%s", text);
-    return TH_OK;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < config->said_count; i++)
+        count += config->said[i].key->read == key->read;
+    return count > 1 && key->value && key->kind != TH_KEY_LIST;
 }
 
-static enum th_err read_socket_path(char path[TH_SOCKET_PATH_MAX], const char *whose,
-                                    const char *text, char say[TH_SAY_MAX])
+/* The value of the flag at argv[*at], which may be the next word. NULL: refused. */
+static const char *value_of(const struct th_config_key *key, int argc, char *const argv[], int *at,
+                            char say[TH_SAY_MAX])
 {
-    size_t len = strlen(text);
+    const char *sign = strchr(argv[*at], '=');
 
-    path[0] = '\0';
-    if (len == 0)
-        return refuse(say, whose, text, "name a file for the control socket");
-    if (len >= TH_SOCKET_PATH_MAX) {
-        snprintf(
-            say, TH_SAY_MAX,
-            "%s %.300s: %zu bytes, but the path of a socket has at most %d; choose a shorter one",
-            whose, text, len, TH_SOCKET_PATH_MAX - 1);
-        return TH_TOO_BIG;
+    if (key->kind == TH_KEY_SWITCH) {
+        const char *text = sign ? sign + 1 : "true";
+
+        if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+            return text;
+        snprintf(say, TH_SAY_MAX, "--%s %.200s: is neither true nor false", key->name,
+                 text[0] ? text : "\"\"");
+        return NULL;
     }
-    memcpy(path, text, len + 1);
-    return TH_OK;
-}
-
-static enum th_err read_socket(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    c->is_socket_given = true;
-    return read_socket_path(c->socket, "--socket", text, say);
-}
-
-static bool is_multicast(const struct th_addr *addr)
-{
-    return addr->family == TH_FAMILY_IPV6 ? addr->ip[0] == 0xff : addr->ip[0] >= 224;
-}
-
-static enum th_err read_listen(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    struct th_addr addr;
-
-    if (!th_addr_read(&addr, text, strlen(text)))
-        return refuse(say, "--listen", text, "is no ADDR:PORT, such as 0.0.0.0:42424 or [::1]:0");
-    if (is_multicast(&addr))
-        return refuse(say, "--listen", text,
-                      "is a multicast or reserved address; name one of this machine, or 0.0.0.0");
-    if (addr.family == TH_FAMILY_IPV6 && th_addr_realm(&addr) == TH_REALM_LINK)
-        return refuse(say, "--listen", text,
-                      "a link-local address means nothing without its interface; [::] has all");
-    if (c->listen_count == TH_LISTEN_MAX)
-        return refuse(say, "--listen", text, "more than 8 addresses to listen on");
-    for (unsigned i = 0; i < c->listen_count; i++)
-        if (addr.port != 0 && th_addr_is_equal(&c->listen[i], &addr))
-            return refuse(say, "--listen", text, "was said already");
-    c->listen[c->listen_count++] = addr;
-    return TH_OK;
-}
-
-/* Whether it can be the name of a host: no number, nor an IPv6 address that lacks its brackets. */
-static bool is_host_name(const char *text, size_t len)
-{
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-
-    return len > 0 && strspn(text, letters) >= len && strspn(text, "0123456789.") < len;
-}
-
-/* The name is looked up later; a number is judged at once. */
-static enum th_err read_advertise(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    const char *colon = strrchr(text, ':');
-    const char *digits = colon ? colon + 1 : "";
-    unsigned long port = strtoul(digits, NULL, 10);
-    bool is_port = digits[0] && digits[strspn(digits, "0123456789")] == '\0' && port >= 1 &&
-                   port <= UINT16_MAX;
-    struct th_addr addr;
-    bool is_ip = is_port && th_addr_read(&addr, text, strlen(text));
-
-    if (!is_port || !(is_ip || is_host_name(text, (size_t)(colon - text))))
-        return refuse(say, "--advertise", text,
-                      "is no HOST:PORT, such as node.example.org:42424 or [2001:db8::1]:42424");
-    if (is_ip && (th_addr_realm(&addr) == TH_REALM_NONE || th_addr_realm(&addr) == TH_REALM_LINK))
-        return refuse(say, "--advertise", text,
-                      "nobody could reach that; name an address that others can use");
-    if (c->advertise_count == TH_ADVERTISE_MAX)
-        return refuse(say, "--advertise", text, "more than 8 addresses to advertise");
-    c->advertise[c->advertise_count++] = text;
-    return TH_OK;
-}
-
-static enum th_err read_seeds(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    if (text[0] == '\0')
-        return refuse(say, "--seeds", text, "name a FILE, as thctl seeds export prints it");
-    if (c->seeds_count == TH_SEEDS_FILES_MAX)
-        return refuse(say, "--seeds", text, "more than 16 files of seeds");
-    c->seeds[c->seeds_count++] = text;
-    return TH_OK;
-}
-
-static enum th_err read_identity(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    if (text[0] == '\0')
-        return refuse(say, "--identity", text, "is no name of a file");
-    if (c->identity)
-        return refuse(say, "--identity", text, "a node has one identity");
-    c->identity = text;
-    return TH_OK;
-}
-
-static enum th_err read_init(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    (void)text, (void)say;
-    if (c->task == TH_TASK_RUN)
-        c->task = TH_TASK_INIT;
-    return TH_OK;
-}
-
-static enum th_err read_print_hashname(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    (void)text, (void)say;
-    if (c->task == TH_TASK_RUN || c->task == TH_TASK_INIT)
-        c->task = TH_TASK_PRINT_HASHNAME;
-    return TH_OK;
-}
-
-static enum th_err read_threads(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    if (strcmp(text, "1") != 0)
-        return refuse(say, "--threads", text,
-                      "only 1 is known (every server on one loop); leave it out for a loop each");
-    c->is_one_loop = true;
-    return TH_OK;
-}
-
-static enum th_err read_number(unsigned *out, const char *flag, const char *text, unsigned low,
-                               unsigned high, char say[TH_SAY_MAX])
-{
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < low || n > high) {
-        snprintf(say, TH_SAY_MAX, "%s %.200s: is no number %u to %u", flag, text[0] ? text : "\"\"",
-                 low, high);
-        return TH_INVALID;
+    if (key->value == NULL) {
+        if (sign)
+            snprintf(say, TH_SAY_MAX, "--%s takes no value", key->name);
+        return sign ? NULL : "";
     }
-    *out = (unsigned)n;
-    return TH_OK;
-}
-
-static enum th_err read_k(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    return read_number(&c->k, "--k", text, TH_K_MIN, TH_K_MAX, say);
-}
-
-static enum th_err read_links_max(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    return read_number(&c->links_max, "--links-max", text, TH_K_MIN, TH_LINKS_MAX_MAX, say);
-}
-
-static enum th_err read_bridge(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    struct th_hashname id;
-
-    if (strcmp(text, "all") == 0) {
-        c->is_bridge_for_all = true;
-        return TH_OK;
+    if (sign)
+        return sign + 1;
+    /* What looks like a flag is one: whoever means a file of that name writes --flag=FILE. */
+    if (*at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0) {
+        snprintf(say, TH_SAY_MAX, "--%s needs a value: --%s %s", key->name, key->name, key->value);
+        return NULL;
     }
-    if (!th_hashname_read(&id, text, strlen(text)))
-        return refuse(say, "--bridge", text, "is neither all nor the 64 hex digits of a hashname");
-    if (c->bridged_count == TH_BRIDGED_MAX)
-        return refuse(say, "--bridge", text, "more than 64 nodes to be a bridge for");
-    c->bridged[c->bridged_count++] = id;
-    return TH_OK;
+    return argv[++*at];
 }
 
-static enum th_err read_bridge_rate(struct th_config *c, const char *text, char say[TH_SAY_MAX])
+static enum th_err read_said(struct th_config *config, unsigned i, char say[TH_SAY_MAX])
 {
-    return read_number(&c->bridge_rate, "--bridge-rate", text, TH_BRIDGE_RATE_MIN,
-                       TH_BRIDGE_RATE_MAX, say);
-}
+    const struct th_said *said = &config->said[i];
+    char how[TH_SAY_MAX], why[TH_SAY_MAX];
+    enum th_err e = said->key->read(config, said->text, why);
 
-static enum th_err read_log_level(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    for (enum th_log_level level = TH_LOG_ERROR; level <= TH_LOG_DEBUG; level++)
-        if (strcmp(text, th_log_level_name(level)) == 0) {
-            c->log_level = level;
-            return TH_OK;
-        }
-    return refuse(say, "--log-level", text, "is none of error, warn, info, debug");
-}
-
-static enum th_err read_help(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    (void)text, (void)say;
-    c->task = TH_TASK_HELP;
-    return TH_OK;
-}
-
-static enum th_err read_version(struct th_config *c, const char *text, char say[TH_SAY_MAX])
-{
-    (void)text, (void)say;
-    if (c->task != TH_TASK_HELP)
-        c->task = TH_TASK_VERSION;
-    return TH_OK;
-}
-
-/* --- the table ------------------------------------------------------------------------------------ */
-
-static const struct flag flags[] = {
-    {"--state-dir", "DIR", "where identity and remembered peers are kept", false, read_state_dir},
-    {"--state", "DIR", "the same", false, read_state_dir},
-    {"--socket", "PATH", "the control socket, for thctl", false, read_socket},
-    {"--listen", "ADDR:PORT", "where to listen; repeatable, port 0 takes a free one", true,
-     read_listen},
-    {"--advertise", "HOST:PORT", "what others are told instead of our own addresses; repeatable",
-     true, read_advertise},
-    {"--seeds", "FILE", "nodes to join from; repeatable", true, read_seeds},
-    {"--identity", "FILE", "a key outside the state directory; it is only read", false,
-     read_identity},
-    {"--init", NULL, "make the identity if there is none, print its seeds entry and end", false,
-     read_init},
-    {"--print-hashname", NULL, "the same, but print only the hashname", false, read_print_hashname},
-    {"--threads", "1", "all servers on one loop, not a loop each", false, read_threads},
-    {"--k", "N", "links wanted in each bucket, and the width of searches for them (8)", false,
-     read_k},
-    {"--links-max", "N", "links in all (256)", false, read_links_max},
-    {"--bridge", "WHO", "forward lines of nodes that cannot meet: all or a hashname; repeatable",
-     true, read_bridge},
-    {"--bridge-rate", "BYTES", "at most so many a second in all (1048576)", false,
-     read_bridge_rate},
-    {"--log-level", "LEVEL", "error, warn, info (default) or debug", false, read_log_level},
-    {"--help", NULL, "print this and end", false, read_help},
-    {"--version", NULL, "print the version and end", false, read_version},
-};
-enum { FLAGS = sizeof flags / sizeof flags[0] };
-
-/* The flag that an argument names; `--name=value` too, with value set to what follows the sign. */
-static const struct flag *find_flag(const char *argument, const char **value)
-{
-    const char *sign = strchr(argument, '=');
-    size_t len = sign ? (size_t)(sign - argument) : strlen(argument);
-
-    *value = sign ? sign + 1 : NULL;
-    for (size_t i = 0; i < FLAGS; i++)
-        if (strlen(flags[i].name) == len && strncmp(flags[i].name, argument, len) == 0)
-            return &flags[i];
-    return NULL;
-}
-
-/* Whether a flag that may be given once was given before; one of two names is the same flag. */
-static bool is_said_twice(const struct flag *flag, bool said[FLAGS])
-{
-    bool is_twice = false;
-
-    for (size_t i = 0; i < FLAGS; i++)
-        if (flags[i].read == flag->read)
-            is_twice = is_twice || said[i];
-    said[flag - flags] = true;
-    return is_twice && flag->value && !flag->is_repeatable;
+    if (e != TH_OK) {
+        write_said(how, config, said);
+        snprintf(say, TH_SAY_MAX, "%.330s: %.170s", how, why);
+    }
+    return e;
 }
 
 static enum th_err read_flags(struct th_config *config, int argc, char *const argv[],
                               char say[TH_SAY_MAX])
 {
-    bool said[FLAGS] = {false};
-
     for (int i = 1; i < argc; i++) {
-        const char *value;
-        const struct flag *flag =
-            find_flag(strcmp(argv[i], "-h") == 0 ? "--help" : argv[i], &value);
+        const char *flag = strcmp(argv[i], "-h") == 0 ? "--help" : argv[i];
+        const struct th_config_key *key =
+            strncmp(flag, "--", 2) == 0 ? th_config_find(flag + 2, strcspn(flag + 2, "="), false)
+                                        : NULL;
 
-        if (flag == NULL) {
-            snprintf(say, TH_SAY_MAX, "unknown argument %.200s; telehashd --help lists the flags",
-                     argv[i][0] ? argv[i] : "\"\"");
+        if (key == NULL)
+            return refuse_unknown(argv[i], say);
+        const char *value = value_of(key, argc, argv, &i, say);
+        if (value == NULL)
             return TH_INVALID;
-        }
-        if (flag->value == NULL && value != NULL) {
-            snprintf(say, TH_SAY_MAX, "%s takes no value", flag->name);
-            return TH_INVALID;
-        }
-        if (flag->value != NULL && value == NULL) {
-            /* What looks like a flag is one: whoever means a file of that name writes --flag=FILE. */
-            if (i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0) {
-                snprintf(say, TH_SAY_MAX, "%s needs a value: %s %s", flag->name, flag->name,
-                         flag->value);
-                return TH_INVALID;
-            }
-            value = argv[++i];
-        }
-        enum th_err e = flag->read(config, value, say);
+        enum th_err e = th_config_say(config, key, value, 0);
+        if (e == TH_OK)
+            e = read_said(config, config->said_count - 1, say);
+        else
+            snprintf(say, TH_SAY_MAX, "no memory for the flags");
         if (e != TH_OK)
             return e;
-        if (is_said_twice(flag, said)) {
-            snprintf(say, TH_SAY_MAX, "%s is given twice; leave one out", flag->name);
+        if (is_said_twice(config, key)) {
+            snprintf(say, TH_SAY_MAX, "--%s is given twice; leave one out", key->name);
             return TH_INVALID;
         }
     }
@@ -332,14 +148,18 @@ void th_config_help(FILE *out)
     fputs("Usage: telehashd [FLAG...]\n"
           "Runs a node of the telehash v2.1 mesh. Needs no flag at all.\n\n",
           out);
-    for (size_t i = 0; i < FLAGS; i++) {
+    for (unsigned i = 0; i < th_config_key_count; i++) {
+        const struct th_config_key *key = &th_config_keys[i];
         char name[40];
 
-        snprintf(name, sizeof name, "%s%s%s", flags[i].name, flags[i].value ? " " : "",
-                 flags[i].value ? flags[i].value : "");
-        fprintf(out, "  %-22s %s\n", name, flags[i].help);
+        snprintf(name, sizeof name, "--%s%s%s", key->name, key->value ? " " : "",
+                 key->value ? key->value : "");
+        fprintf(out, "  %-22s %s\n", name, key->help);
     }
     fputs("\n"
+          "Each may stand in the configuration file too, as a key with _ for -; --print-config\n"
+          "prints such a file. A flag overrides the file. SIGHUP and thctl reload read it again.\n"
+          "\n"
           "State is kept in $STATE_DIRECTORY, else in /var/lib/telehash (root) or\n"
           "${XDG_STATE_HOME:-~/.local/state}/telehash. The control socket is $TELEHASH_SOCKET,\n"
           "$RUNTIME_DIRECTORY/telehashd.sock, else /run/telehash/telehashd.sock (root) or\n"
@@ -351,175 +171,149 @@ void th_config_help(FILE *out)
           out);
 }
 
-/* --- what holds when nothing is said -------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------------ */
 
-static const char *set_or_null(const char *name)
+/* Complains about a key in the words of whoever said it. */
+static enum th_err refuse_said(const struct th_config *config, const char *name, const char *why,
+                               char say[TH_SAY_MAX])
 {
-    const char *value = getenv(name);
+    char how[TH_SAY_MAX] = "";
 
-    return value && value[0] ? value : NULL;
+    for (unsigned i = 0; i < config->said_count; i++)
+        if (strcmp(config->said[i].key->name, name) == 0)
+            write_said(how, config, &config->said[i]);
+    snprintf(say, TH_SAY_MAX, "%.330s: %.170s", how, why);
+    return TH_INVALID;
 }
 
-/* The XDG specification: what is no absolute path is as if it were not set. */
-static const char *absolute_or_null(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && value[0] == '/' ? value : NULL;
-}
-
-void th_environment_read(struct th_environment *env)
-{
-    char run_user[64];
-    struct stat st;
-
-    *env = (struct th_environment){
-        .uid = (unsigned)geteuid(),
-        .home = set_or_null("HOME"),
-        .xdg_state_home = absolute_or_null("XDG_STATE_HOME"),
-        .xdg_runtime_dir = absolute_or_null("XDG_RUNTIME_DIR"),
-        .state_directory = set_or_null("STATE_DIRECTORY"),
-        .runtime_directory = set_or_null("RUNTIME_DIRECTORY"),
-        .telehash_socket = set_or_null("TELEHASH_SOCKET"),
-    };
-    snprintf(run_user, sizeof run_user, "/run/user/%u", env->uid);
-    env->has_run_user = stat(run_user, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == env->uid;
-}
-
-/* The state directory of a user; false without a home. */
-static bool write_user_state(char path[TH_FILE_PATH_MAX], const struct th_environment *env)
-{
-    int len = -1;
-
-    if (env->xdg_state_home)
-        len = snprintf(path, TH_FILE_PATH_MAX, "%s/telehash", env->xdg_state_home);
-    else if (env->home)
-        len = snprintf(path, TH_FILE_PATH_MAX, "%s/.local/state/telehash", env->home);
-    return len > 0 && len < TH_FILE_PATH_MAX - 32;
-}
-
-static enum th_err default_state_dir(struct th_config *config, const struct th_environment *env,
-                                     char say[TH_SAY_MAX])
-{
-    if (env->state_directory) {
-        /* Several are separated by colons; ours is the first. */
-        char first[TH_FILE_PATH_MAX];
-
-        snprintf(first, sizeof first, "%s", env->state_directory);
-        first[strcspn(first, ":")] = '\0';
-        return read_state_dir(config, first, say);
-    }
-    if (env->uid == 0)
-        return read_state_dir(config, "/var/lib/telehash", say);
-    if (!write_user_state(config->state_dir, env)) {
-        snprintf(say, TH_SAY_MAX,
-                 "no place for the state: HOME is not set (or too long); give "
-                 "--state-dir DIR");
-        return TH_INVALID;
-    }
-    return TH_OK;
-}
-
-/* The path of the user's socket: a session's folder, else one beside the state, for there is no
- * other that is only the user's. False when there is none. */
-static bool write_user_socket(char path[TH_FILE_PATH_MAX + 64], const struct th_environment *env)
-{
-    char state[TH_FILE_PATH_MAX];
-
-    if (env->xdg_runtime_dir)
-        snprintf(path, TH_FILE_PATH_MAX + 64, "%s/telehash/telehashd.sock", env->xdg_runtime_dir);
-    else if (env->has_run_user)
-        snprintf(path, TH_FILE_PATH_MAX + 64, "/run/user/%u/telehash/telehashd.sock", env->uid);
-    else if (write_user_state(state, env))
-        snprintf(path, TH_FILE_PATH_MAX + 64, "%s/telehashd.sock", state);
-    else
-        return false;
-    return true;
-}
-
-static const char system_socket[] = "/run/telehash/telehashd.sock";
-
-static enum th_err default_socket(struct th_config *config, const struct th_environment *env,
-                                  char say[TH_SAY_MAX])
-{
-    char path[TH_FILE_PATH_MAX + 64];
-
-    if (env->telehash_socket)
-        return read_socket_path(config->socket, "TELEHASH_SOCKET", env->telehash_socket, say);
-    if (env->runtime_directory) {
-        int len = (int)strcspn(env->runtime_directory, ":");
-
-        snprintf(path, sizeof path, "%.*s/telehashd.sock", len, env->runtime_directory);
-        return read_socket_path(config->socket, "RUNTIME_DIRECTORY", path, say);
-    }
-    if (env->uid == 0)
-        return read_socket_path(config->socket, "--socket", system_socket, say);
-    if (!write_user_socket(path, env)) {
-        snprintf(say, TH_SAY_MAX,
-                 "no place for the control socket: neither XDG_RUNTIME_DIR nor HOME "
-                 "is set; give --socket PATH");
-        return TH_INVALID;
-    }
-    return read_socket_path(config->socket, "control socket", path, say);
-}
-
-/* What no flag can be judged for alone. */
+/* What no key can be judged for alone. */
 static enum th_err check_together(const struct th_config *config, char say[TH_SAY_MAX])
 {
     unsigned k = config->k ? config->k : TH_K_DEFAULT;
+    char why[TH_SAY_MAX];
 
     if (config->links_max && config->links_max < k) {
-        snprintf(say, TH_SAY_MAX, "--links-max %u: is below the %u links of a bucket (--k)",
-                 config->links_max, k);
-        return TH_INVALID;
+        snprintf(why, sizeof why, "is below the %u links of a bucket (--k)", k);
+        return refuse_said(config, "links-max", why, say);
     }
-    if (config->bridge_rate && !config->is_bridge_for_all && config->bridged_count == 0) {
-        snprintf(say, TH_SAY_MAX, "--bridge-rate %u: is of no use without --bridge",
-                 config->bridge_rate);
-        return TH_INVALID;
-    }
+    if (config->bridge_rate && config->bridge_rate != TH_BRIDGE_BYTES_PER_S &&
+        !config->is_bridge_for_all && config->bridged_count == 0)
+        return refuse_said(config, "bridge-rate", "is of no use without --bridge", say);
     return TH_OK;
+}
+
+static enum th_err read_file(struct th_config *config, const struct th_environment *env,
+                             char say[TH_SAY_MAX])
+{
+    const char *file = config->file ? config->file : env->config_file;
+    unsigned flags = config->said_count;
+
+    if (file == NULL)
+        return TH_OK;
+    snprintf(config->file_in_use, sizeof config->file_in_use, "%s", file);
+    enum th_err e = th_config_read_file(config, file, say);
+    if (e == TH_NO_ENTRY && config->file == NULL) {
+        config->file_in_use[0] = '\0';
+        return TH_OK;
+    }
+    for (unsigned i = flags; e == TH_OK && i < config->said_count; i++)
+        e = read_said(config, i, say);
+    return e;
+}
+
+static enum th_err read_all(struct th_config *config, int argc, char *const argv[],
+                            const struct th_environment *env, char say[TH_SAY_MAX])
+{
+    enum th_err e = read_flags(config, argc, argv, say);
+
+    if (e != TH_OK || config->task == TH_TASK_HELP || config->task == TH_TASK_VERSION ||
+        config->task == TH_TASK_PRINT_CONFIG)
+        return e;
+    e = read_file(config, env, say);
+    if (e == TH_OK && config->state_dir[0] == '\0')
+        e = th_config_default_state(config, env, say);
+    if (e == TH_OK && config->socket[0] == '\0')
+        e = th_config_default_socket(config, env, say);
+    return e == TH_OK ? check_together(config, say) : e;
 }
 
 enum th_err th_config_read(struct th_config *out, int argc, char *const argv[],
                            const struct th_environment *env, char say[TH_SAY_MAX])
 {
     struct th_config config = {.log_level = TH_LOG_INFO};
-    enum th_err e = read_flags(&config, argc, argv, say);
+    enum th_err e = read_all(&config, argc, argv, env, say);
 
-    if (e == TH_OK && config.task != TH_TASK_HELP && config.task != TH_TASK_VERSION) {
-        if (config.state_dir[0] == '\0')
-            e = default_state_dir(&config, env, say);
-        if (e == TH_OK && config.socket[0] == '\0')
-            e = default_socket(&config, env, say);
-        if (e == TH_OK)
-            e = check_together(&config, say);
-    }
     if (e == TH_OK)
         *out = config;
+    else
+        th_config_clear(&config);
     return e;
 }
 
-unsigned th_socket_candidates(char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PATH_MAX],
-                              const char *given, const struct th_environment *env,
-                              char say[TH_SAY_MAX])
+/* --- what is other -------------------------------------------------------------------------------- */
+
+/* Writes what was said of a key, as a file would have it; cut when it is long. */
+static void write_value(char *out, size_t cap, const struct th_config *config,
+                        const struct th_config_key *key)
 {
-    char path[TH_FILE_PATH_MAX + 64];
+    bool is_list = key->kind == TH_KEY_LIST, is_quoted = is_list || key->kind == TH_KEY_TEXT;
+    size_t len = 0;
     unsigned count = 0;
 
-    say[0] = '\0';
-    if (given || env->telehash_socket) {
-        enum th_err e = read_socket_path(paths[0], given ? "--socket" : "TELEHASH_SOCKET",
-                                         given ? given : env->telehash_socket, say);
-        (void)e; /* said, and paths[0] is empty */
-        return 1;
+    for (unsigned i = 0; i < config->said_count; i++) {
+        const struct th_said *said = &config->said[i];
+
+        if (said->key->read != key->read || len >= cap)
+            continue;
+        len += (size_t)snprintf(out + len, cap - len, "%s%s%s%s",
+                                count++ ? ", " : (is_list ? "[" : ""), is_quoted ? "\"" : "",
+                                said->text, is_quoted ? "\"" : "");
     }
-    /* Without a session root's daemon listens on the system's socket only. */
-    if ((env->uid != 0 || env->xdg_runtime_dir) && write_user_socket(path, env) &&
-        read_socket_path(paths[count], "control socket", path, say) == TH_OK)
-        count++;
-    snprintf(paths[count++], TH_SOCKET_PATH_MAX, "%s", system_socket);
-    return count;
+    if (count == 0)
+        snprintf(out, cap, "null");
+    else if (is_list && len < cap)
+        snprintf(out + len, cap - len, "]");
+}
+
+/* The next thing that was said of a key, after number `*at`; NULL when there is no more. */
+static const char *next_said(const struct th_config *config, const struct th_config_key *key,
+                             unsigned *at)
+{
+    while (*at < config->said_count)
+        if (config->said[(*at)++].key->read == key->read)
+            return config->said[*at - 1].text;
+    return NULL;
+}
+
+static bool is_same(const struct th_config *old, const struct th_config *now,
+                    const struct th_config_key *key)
+{
+    const char *a, *b;
+    unsigned at_a = 0, at_b = 0;
+
+    do {
+        a = next_said(old, key, &at_a);
+        b = next_said(now, key, &at_b);
+        if ((a == NULL) != (b == NULL) || (a && strcmp(a, b) != 0))
+            return false;
+    } while (a);
+    return true;
+}
+
+void th_config_compare(const struct th_config *old, const struct th_config *now,
+                       th_config_change_fn tell, void *data)
+{
+    for (unsigned i = 0; i < th_config_key_count; i++) {
+        const struct th_config_key *key = &th_config_keys[i];
+        char name[TH_KEY_NAME_MAX], was[TH_SAY_MAX], is[TH_SAY_MAX];
+
+        if (key->kind == TH_KEY_TASK || is_same(old, now, key))
+            continue;
+        th_config_file_name(name, key);
+        write_value(was, sizeof was, old, key);
+        write_value(is, sizeof is, now, key);
+        tell(data, name, was, is, key->is_live);
+    }
 }
 
 void th_complain(const char *who, const char *say)
