@@ -10,6 +10,9 @@ Each host is a network namespace of its own. The internet is a bridge in the nam
                             |              ...
                           host 192.168.1.2
 
+Instead of the cable between a host and the internet there can be one with loss, delay and other faults
+(badlink.c). It is of the tests, for not every kernel has netem.
+
 Nothing leaves it: enter() starts the test anew in namespaces of its own (network, mounts, processes),
 with an empty /run. They vanish with the test's process, however it ends, and everything in them: no
 name, file, interface or process of a test that was killed stays behind.
@@ -20,6 +23,7 @@ the world: who sends to the private address of another finds itself.
 """
 
 import ctypes
+import json
 import os
 import shutil
 import socket
@@ -28,12 +32,16 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 
-from mesh import Mesh, check, skip  # noqa: E402
+from mesh import BUILD, Mesh, check, skip  # noqa: E402
 
 KINDS = ["none", "full", "address", "port", "symmetric"]
 UDP_TIMEOUT_S = 30  # of a mapping, as small as it is found in the world
 PRIVATE_HOST = "192.168.1.2"
 PORT = 42424
+SEED = os.environ.get("TH_SEED", "1")  # of what is lost on bad links
+BADLINK = os.path.join(BUILD, "tests", "nat", "badlink")
+# What an ordinary bad day on the internet is like: half of a round trip takes 40 ms.
+BAD_DAY = {"loss": 5, "delay_ms": 40, "reorder": 10, "reorder_ms": 15}
 
 # What the NAT box of a kind lets in: {inward} is in the chain that sees packets from outside first,
 # {outward} in the one that sees those from inside, {how} says how ports are chosen.
@@ -129,6 +137,35 @@ def enter():
     os.environ["TMPDIR"] = "/run/tmp"  # goes with the namespace, as all of this
 
 
+class Link:
+    """A cable with faults between two interfaces that it makes; badlink.c says what can be set."""
+
+    def __init__(self, inner, outer):
+        self.process = subprocess.Popen(
+            [BADLINK, SEED, inner, outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        check(self.process.stdout.readline() == "seed=%s\n" % SEED, "%s does not run" % BADLINK)
+
+    def _ask(self, command):
+        self.process.stdin.write(command + "\n")
+        return self.process.stdout.readline().strip()
+
+    def set(self, way="", **values):
+        """What goes wrong from now on; way: "" both, ">" from the host, "<" to it."""
+        for name, value in values.items():
+            answer = self._ask("%s %s %s" % (way, name, value))
+            check(answer == "ok", answer)
+
+    def counts(self):
+        """What was done so far: {">": {"came": …}, "<": …}."""
+        return json.loads(self._ask("show"))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Host:
     """A namespace, perhaps behind a NAT box, which is one too."""
 
@@ -138,6 +175,7 @@ class Host:
         self.kind = kind
         self.address = "198.18.%d.1" % number  # the outer one
         self.box = None
+        self.link = None  # a bad one to the internet
 
     @property
     def wrapper(self):
@@ -158,37 +196,49 @@ class Lab(Mesh):
         super().__init__()
         self.hosts = 0
         self.plugs = []
+        self.links = []
         ip("link set lo up\nlink add br0 type bridge\naddr add 198.18.0.1/15 dev br0\nlink set br0 up")
         ip("addr add 2001:db8::1/64 dev br0 nodad")
 
     def __exit__(self, *why):
         super().__exit__(*why)
+        for link in self.links:
+            link.close()
         for name in self.plugs:  # a namespace goes a little later than its name
             ip("link delete " + name)
         for ns in os.listdir("/run/netns"):
             call("ip", "netns", "delete", ns)
         ip("link delete br0")
 
-    def _plug(self, ns):
+    def _plug(self, host, ns, faults):
         """The interface `out` of a namespace, which is made, on the internet."""
         call("ip", "netns", "add", ns)
-        self.plugs.append(ns)
-        ip("link add %s type veth peer name out netns %s\nlink set %s master br0 up" % (ns, ns, ns))
+        if faults is None:
+            self.plugs.append(ns)
+            ip("link add %s type veth peer name out netns %s\nlink set %s master br0 up" % (ns, ns, ns))
+        else:
+            inner = "in%d" % host.number
+            host.link = Link(inner, ns)
+            self.links.append(host.link)
+            ip("link set %s txqueuelen 10000 master br0 up\nlink set %s netns %s name out" % (ns, inner, ns))
+            ip("link set out txqueuelen 10000", ns)
+            host.link.set(**faults)
         ip("link set lo up\nlink set out up", ns)
 
-    def host(self, name, kind="none", families="4"):
-        """A host of a kind of NAT; IPv6 is never translated."""
+    def host(self, name, kind="none", families="4", faults=None):
+        """A host of a kind of NAT; IPv6 is never translated. faults: of its cable, which can be changed
+        later; None: a cable that can have none."""
         self.hosts += 1
         host = Host(name, self.hosts, kind)
         if kind == "none":
-            self._plug(name)
+            self._plug(host, name, faults)
             if "4" in families:
                 ip("addr add %s/15 dev out" % host.address, name)
             if "6" in families:
                 ip("addr add 2001:db8::%x:1/64 dev out nodad" % host.number, name)
             return host
         host.box = name + "-box"
-        self._plug(host.box)
+        self._plug(host, host.box, faults)
         ip("addr add %s/15 dev out\nroute add blackhole default" % host.address, host.box)
         ip("link add in type bridge\naddr add 192.168.1.1/24 dev in\nlink set in up", host.box)
         set_values(
