@@ -270,6 +270,10 @@ const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
 void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
                    struct th_channel *peer, struct th_exchange *target, struct th_channel *connect);
 
+/* True while these two, whom we introduced, have a pair. */
+bool th_board_has_pair(struct th_switchboard *board, const struct th_hashname *a,
+                       const struct th_hashname *b);
+
 /* A packet came on a peer or connect channel after its first. */
 void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                          const struct th_addr *from, struct th_channel *channel,

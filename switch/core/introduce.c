@@ -59,6 +59,8 @@ static bool can_relay(const struct th_addr *from, const struct th_exchange *targ
  * Whether the target would listen to us (take_places); if not, the asker would wait for nothing. The
  * latter half of what it hears in a minute is kept for askers that we introduced to nobody lately: when
  * many come at once through us each meets somebody, and goes on from there, before some meet many.
+ * addrs: those that are new to the target. Two that were introduced a moment ago count as one: a dial
+ * beside another one asks again before the first has its line.
  */
 static bool may_introduce(struct th_exchange *asker, struct th_exchange *target, unsigned addrs,
                           th_ms now)
@@ -99,7 +101,8 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     }
 
     gather(&paths, &head.paths, from, target);
-    if (!may_introduce(asker, target, paths.count, now.mono)) {
+    bool is_known = th_board_has_pair(board, &asker->id, &target->id);
+    if (!may_introduce(asker, target, is_known ? 1 : paths.count, now.mono)) {
         refuse(board, asker, now, channel, "busy", TH_DROP_PEER_LIMIT);
         return;
     }

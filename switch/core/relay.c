@@ -321,6 +321,12 @@ static struct th_relay_pair *find_pair(struct th_relays *relays, const struct th
     return NULL;
 }
 
+bool th_board_has_pair(struct th_switchboard *board, const struct th_hashname *a,
+                       const struct th_hashname *b)
+{
+    return find_pair(&board->relays, a, b) != NULL;
+}
+
 /* Two that are introduced once more, by whom of them ever, keep their pair: their line may rest on it.
  * It has the new channels too, and what goes to either of them goes by its newest. */
 void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,

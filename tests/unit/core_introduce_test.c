@@ -176,6 +176,36 @@ static void target_that_heard_enough_of_us_is_not_introduced_to_more(void **stat
     wire_free(&w);
 }
 
+/* Found over a slow link: a second dial asked before the first had its line, and heard "busy". */
+static void two_that_ask_again_while_they_are_introduced_are_not_too_many(void **state)
+{
+    (void)state;
+    struct wire w;
+    char fields[512];
+    uint32_t c;
+    star(&w);
+    struct th_addr places[TH_CONNECT_ADDRS_MAX - 1];
+    for (unsigned i = 0; i < TH_CONNECT_ADDRS_MAX - 1; i++) {
+        places[i] = w.addr[1];
+        places[i].port = (uint16_t)(7000 + i);
+    }
+    struct th_text text = th_text_in(fields, sizeof fields);
+    th_peer_put(&text, &w.identity[2].hashname, places, TH_CONNECT_ADDRS_MAX - 1);
+    struct th_channel_request request = {
+        .type = TH_CHANNEL_PEER,
+        .fields = th_text_bytes(&text),
+        .body = {w.identity[1].keys.pub.b, sizeof w.identity[1].keys.pub}};
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            th_switchboard_channel(w.board[1], w.now, &w.identity[0].hashname, &request, &c),
+            TH_OK);
+    wire_settle(&w);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PEER_LIMIT), 0);
+    wire_free(&w);
+}
+
 static void asker_that_met_nobody_is_introduced_before_one_that_met_many(void **state)
 {
     (void)state;
@@ -207,6 +237,7 @@ int main(void)
         cmocka_unit_test(connect_with_a_key_that_is_not_of_its_parts_is_dropped),
         cmocka_unit_test(connect_opens_to_four_addresses_and_an_introducer_names_ten_a_minute),
         cmocka_unit_test(target_that_heard_enough_of_us_is_not_introduced_to_more),
+        cmocka_unit_test(two_that_ask_again_while_they_are_introduced_are_not_too_many),
         cmocka_unit_test(asker_that_met_nobody_is_introduced_before_one_that_met_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
