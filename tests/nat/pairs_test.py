@@ -8,7 +8,7 @@ import threading
 import time
 
 import lab
-from lab import KINDS, Lab, PORT, check, way
+from lab import BAD_DAY, KINDS, Lab, PORT, SEED, check, way
 from mesh import SLOW, main, test, wait_for
 
 DIRECT_S = 40  # a way that is looked for again after 1, 3, 7, 15 and 30 s
@@ -105,11 +105,10 @@ def run_all(pairs):
         thread.join()
 
 
-# A11
-@test
-def every_pair_of_nats_connects_directly_or_by_a_bridge():
+def check_every_pair(faults=None):
+    """Each kind with each; faults: of the cables of the first."""
     with Lab() as mesh:
-        first = [mesh.host("a-" + kind, kind) for kind in KINDS]
+        first = [mesh.host("a-" + kind, kind, faults=faults) for kind in KINDS]
         second = [mesh.host("b-" + kind, kind) for kind in KINDS]
         pairs = []
         for turn in range(len(KINDS)):
@@ -120,6 +119,18 @@ def every_pair_of_nats_connects_directly_or_by_a_bridge():
             pairs += now
         wrong = [pair.wrong() for pair in pairs if pair.wrong()]
         check(not wrong, "%d of %d pairs: %s" % (len(wrong), len(pairs), "; ".join(wrong)))
+
+
+# A11
+@test
+def every_pair_of_nats_connects_directly_or_by_a_bridge():
+    check_every_pair()
+
+
+@test
+def every_pair_connects_although_packets_are_lost_late_and_out_of_order():
+    print("        seed=%s %s" % (SEED, BAD_DAY))
+    check_every_pair(BAD_DAY)
 
 
 @test
