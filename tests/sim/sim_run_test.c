@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "201abfb492960ed21f7ce05e04cbd4ce5b673668f1c103ee2ac7ae8737a8e96c");
+                        "a90a44ab9071d8dca42a834fabb0735558a0b8b17bb207148f0241ee780f81e0");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
