@@ -155,7 +155,7 @@ enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher
 
     if (why != TH_DROP_NONE)
         return why;
-    if (!th_replay_note(&half->replay, datagram))
+    if (!th_replay_note(&half->replay, datagram, now))
         return TH_DROP_LINE_REPLAY;
     half->rx_at = now.mono;
     half->is_confirmed = true;

@@ -14,12 +14,14 @@ enum th_drop th_line_read_id(struct th_line_id *out, struct th_bytes datagram)
     return TH_DROP_NONE;
 }
 
-/* Called when the ring is full and its oldest is in front, so that the order survives. */
-static void grow(struct th_replay *replay)
+/* Called when the ring is full and its oldest is in front, so that the order survives. It stays as it is
+ * when it took long to fill. */
+static void grow(struct th_replay *replay, struct th_now now)
 {
-    unsigned room = th_mem_room_after(replay->room);
+    unsigned room = replay->room ? th_mem_room_after(replay->room) : TH_REPLAY_FEW;
+    bool is_slow = replay->room > 0 && (uint32_t)now.mono - replay->turned_at >= TH_REPLAY_MS;
 
-    if (replay->room == TH_REPLAY_REMEMBERED)
+    if (replay->room == TH_REPLAY_REMEMBERED || is_slow)
         return;
     if (room > TH_REPLAY_REMEMBERED)
         room = TH_REPLAY_REMEMBERED;
@@ -42,7 +44,7 @@ static uint32_t fold(const uint8_t nonce[TH_LINE_NONCE_BYTES])
     return folded;
 }
 
-bool th_replay_note(struct th_replay *replay, struct th_bytes datagram)
+bool th_replay_note(struct th_replay *replay, struct th_bytes datagram, struct th_now now)
 {
     TH_CHECK(datagram.len >= TH_LINE_MIN);
     uint32_t nonce = fold(datagram.at + NONCE_AT);
@@ -52,11 +54,13 @@ bool th_replay_note(struct th_replay *replay, struct th_bytes datagram)
             return false;
 
     if (replay->next == replay->room)
-        grow(replay);
+        grow(replay, now);
     if (replay->next == replay->room)
         replay->next = 0;
     if (replay->room == 0)
         return true;
+    if (replay->next == 0)
+        replay->turned_at = (uint32_t)now.mono;
     replay->seen[replay->next++] = nonce;
     if (replay->count < replay->next)
         replay->count = replay->next;

@@ -32,7 +32,7 @@ static bool note(struct th_replay *replay, uint64_t nonce)
 
     memset(datagram, 0x55, sizeof datagram);
     memcpy(datagram + 18, &nonce, sizeof nonce);
-    return th_replay_note(replay, (struct th_bytes){datagram, sizeof datagram});
+    return th_replay_note(replay, (struct th_bytes){datagram, sizeof datagram}, (struct th_now){0});
 }
 
 static void the_window_is_exactly_as_long_as_it_says(void **state)

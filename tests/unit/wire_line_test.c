@@ -7,12 +7,18 @@
 #include "tests/lib/test_cmocka.h"
 
 /* Notes a datagram whose nonce is a number. */
-static bool note(struct th_replay *replay, uint32_t nonce)
+static bool note_at(struct th_replay *replay, th_ms at, uint32_t nonce)
 {
     uint8_t datagram[TH_LINE_MIN] = {0};
 
     memcpy(datagram + 18, &nonce, sizeof nonce);
-    return th_replay_note(replay, (struct th_bytes){datagram, sizeof datagram});
+    return th_replay_note(replay, (struct th_bytes){datagram, sizeof datagram},
+                          (struct th_now){.mono = at});
+}
+
+static bool note(struct th_replay *replay, uint32_t nonce)
+{
+    return note_at(replay, 0, nonce);
 }
 
 static void the_id_stands_after_the_empty_head(void **state)
@@ -57,7 +63,7 @@ static void a_nonce_is_new_once(void **state)
     th_replay_clear(&replay);
 }
 
-static void exactly_the_last_128_are_remembered(void **state)
+static void of_many_at_once_exactly_the_last_128_are_remembered(void **state)
 {
     (void)state;
     struct th_replay replay = {0};
@@ -68,6 +74,38 @@ static void exactly_the_last_128_are_remembered(void **state)
         assert_false(note(&replay, n));
     assert_true(note(&replay, 1));
 
+    th_replay_clear(&replay);
+}
+
+/* A link's keepalives: three or four a minute. */
+static void where_little_passes_the_last_8_are_remembered(void **state)
+{
+    (void)state;
+    enum { EVERY_MS = 10000 };
+    const th_ms since = UINT32_MAX - 500ull; /* the ring's clock wraps at once */
+    struct th_replay replay = {0};
+    uint32_t n = 1;
+    for (; n <= 1000; n++) {
+        assert_true(note_at(&replay, since + n * EVERY_MS, n));
+        for (uint32_t k = n > TH_REPLAY_FEW ? n - TH_REPLAY_FEW + 1 : 1; k <= n; k++)
+            assert_false(note_at(&replay, since + n * EVERY_MS, k));
+    }
+
+    assert_int_equal(replay.room, TH_REPLAY_FEW);
+    th_replay_clear(&replay);
+}
+
+static void a_quiet_line_that_becomes_busy_remembers_128(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+    for (uint32_t n = 1; n <= 100; n++)
+        assert_true(note_at(&replay, n * 20000, n));
+
+    for (uint32_t n = 101; n <= 300; n++)
+        assert_true(note_at(&replay, 2000001, n));
+    for (uint32_t n = 301 - TH_REPLAY_REMEMBERED; n <= 300; n++)
+        assert_false(note_at(&replay, 2000001, n));
     th_replay_clear(&replay);
 }
 
@@ -137,7 +175,9 @@ int main(void)
         cmocka_unit_test(the_id_stands_after_the_empty_head),
         cmocka_unit_test(a_datagram_below_60_bytes_is_short),
         cmocka_unit_test(a_nonce_is_new_once),
-        cmocka_unit_test(exactly_the_last_128_are_remembered),
+        cmocka_unit_test(of_many_at_once_exactly_the_last_128_are_remembered),
+        cmocka_unit_test(where_little_passes_the_last_8_are_remembered),
+        cmocka_unit_test(a_quiet_line_that_becomes_busy_remembers_128),
         cmocka_unit_test(a_line_without_packets_costs_no_memory),
         cmocka_unit_test(without_memory_to_grow_fewer_are_remembered),
         cmocka_unit_test(after_a_refusal_it_grows_again_and_forgets_the_oldest_first),

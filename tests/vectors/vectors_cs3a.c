@@ -375,7 +375,7 @@ static enum th_drop receive(const struct side *to, struct th_replay *replay, str
         why = TH_DROP_LINE_UNKNOWN;
     if (why == TH_DROP_NONE)
         why = th_cipher_find(TH_CS3A)->line_unseal(plain, &len, &to->keys, packet);
-    if (why == TH_DROP_NONE && !th_replay_note(replay, packet))
+    if (why == TH_DROP_NONE && !th_replay_note(replay, packet, (struct th_now){0}))
         why = TH_DROP_LINE_REPLAY;
     return why;
 }
