@@ -4,36 +4,41 @@
  */
 #include "tools/sim/check.h"
 
-#include "switch/base/hash.h"
+#include "switch/base/heap.h"
+#include "switch/base/index.h"
+#include "switch/base/mem.h"
 #include "switch/events.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define CHECK "channel"
 
-enum { IDS_MAX = 16 /* the latest that are remembered of each side of a line */ };
-
-static const uint8_t secret[TH_HASH_SECRET_BYTES] = "books of lines"; /* nobody attacks it */
+enum { IDS_MAX = 8 /* the latest that are remembered of each side of a line */ };
 
 /* The latest ids that one side opened. */
 struct ids {
     uint32_t id[IDS_MAX];
-    uint16_t ended; /* bits by place */
+    uint8_t ended; /* bits by place */
     uint8_t next;
 };
 
 /* What one server was told of the channels with one peer, since the line came up. */
 struct line {
-    struct line_key {
-        th_pid reader;
-        struct th_hashname peer;
-    } key;
+    struct th_index_node
+        by_peer; /* by how its hashname begins: enough to tell it from all others */
     struct ids theirs, ours;
-    UT_hash_handle hh;
+};
+
+/* A server that is told of channels. */
+struct reader {
+    struct reader *next;
+    th_pid pid;
+    struct th_index lines;
 };
 
 struct book {
-    struct line *lines;
+    struct reader *readers;
 };
 
 struct channels {
@@ -43,49 +48,79 @@ struct channels {
 
 /* --- lines --- */
 
-static struct line *find(struct book *book, const struct line_key *key)
+static struct reader *find_reader(const struct book *book, th_pid pid)
 {
-    struct line *line;
+    struct reader *reader = book->readers;
 
-    HASH_FIND_BYHASHVALUE(hh, book->lines, key, sizeof *key, th_hash(secret, key, sizeof *key),
-                          line);
-    return line;
+    while (reader && reader->pid != pid)
+        reader = reader->next;
+    return reader;
 }
 
-static struct line *meet(struct book *book, const struct line_key *key)
+static struct reader *meet_reader(struct book *book, th_pid pid)
 {
-    struct line *line = find(book, key);
+    struct reader *reader = find_reader(book, pid);
+
+    if (reader == NULL) {
+        reader = th_check_alloc(1, sizeof *reader);
+        *reader = (struct reader){.next = book->readers, .pid = pid};
+        book->readers = reader;
+    }
+    return reader;
+}
+
+static uint64_t key_of(const struct th_hashname *peer)
+{
+    uint64_t key;
+
+    memcpy(&key, peer->b, sizeof key);
+    return key;
+}
+
+static struct line *find(const struct reader *reader, const struct th_hashname *peer)
+{
+    struct th_index_node *node = th_index_find(&reader->lines, key_of(peer));
+
+    return node ? TH_HEAP_OWNER(node, struct line, by_peer) : NULL;
+}
+
+static struct line *meet(struct reader *reader, const struct th_hashname *peer)
+{
+    struct line *line = find(reader, peer);
 
     if (line == NULL) {
         line = th_check_alloc(1, sizeof *line);
-        line->key = *key;
-        HASH_ADD_BYHASHVALUE(hh, book->lines, key, sizeof line->key,
-                             th_hash(secret, key, sizeof *key), line);
-        TH_CHECK(line->hh.tbl != NULL);
+        TH_CHECK(th_index_add(&reader->lines, &line->by_peer, key_of(peer)) == TH_OK);
     }
     return line;
 }
 
-/* reader 0: all. */
-static void forget_of(struct book *book, th_pid reader)
+static void forget(struct reader *reader, const struct th_hashname *peer)
 {
-    struct line *line, *next;
+    struct line *line = find(reader, peer);
 
-    HASH_ITER (hh, book->lines, line, next) {
-        if (reader && line->key.reader != reader)
-            continue;
-        HASH_DEL(book->lines, line);
+    if (line) {
+        th_index_remove(&reader->lines, &line->by_peer);
         th_mem_free(line);
     }
 }
 
-static void forget(struct book *book, const struct line_key *key)
+/* pid 0: all. */
+static void forget_of(struct book *book, th_pid pid)
 {
-    struct line *line = find(book, key);
+    struct reader **at = &book->readers, *reader;
+    struct th_index_node *node;
 
-    if (line) {
-        HASH_DEL(book->lines, line);
-        th_mem_free(line);
+    while ((reader = *at) != NULL) {
+        if (pid && reader->pid != pid) {
+            at = &reader->next;
+            continue;
+        }
+        *at = reader->next;
+        while ((node = th_index_take(&reader->lines)) != NULL)
+            th_mem_free(TH_HEAP_OWNER(node, struct line, by_peer));
+        th_index_clear(&reader->lines);
+        th_mem_free(reader);
     }
 }
 
@@ -102,7 +137,7 @@ static int place_of(const struct ids *ids, uint32_t id)
 static void note_opened(struct ids *ids, uint32_t id)
 {
     ids->id[ids->next] = id;
-    ids->ended &= (uint16_t) ~(1u << ids->next);
+    ids->ended &= (uint8_t) ~(1u << ids->next);
     ids->next = (uint8_t)((ids->next + 1) % IDS_MAX);
 }
 
@@ -111,7 +146,7 @@ static void note_ended(struct ids *ids, uint32_t id)
     int place = place_of(ids, id);
 
     if (place >= 0)
-        ids->ended |= (uint16_t)(1u << place);
+        ids->ended |= (uint8_t)(1u << place);
 }
 
 static bool has_ended(const struct ids *ids, uint32_t id)
@@ -156,22 +191,18 @@ static void check_packet(struct channels *channels, const struct th_world_node *
         note_ended(ids, packet->c);
 }
 
-static void on_event(struct channels *channels, const struct th_world_node *node, struct book *book,
-                     th_pid reader, const struct th_event *event)
+static void on_event(struct channels *channels, const struct th_world_node *node,
+                     struct reader *reader, const struct th_event *event)
 {
-    struct line_key key = {.reader = reader};
-
     if (event->kind == TH_EV_LINE_UP || event->kind == TH_EV_LINE_DOWN) {
-        key.peer = th_ev_line_of(event)->id;
-        forget(book, &key);
+        forget(reader, &th_ev_line_of(event)->id);
     } else if (event->kind == TH_EV_OPENED || event->kind == TH_EV_PACKET) {
-        key.peer = th_ev_packet_of(event)->from;
-        check_packet(channels, node, meet(book, &key), th_ev_packet_of(event),
+        const struct th_ev_packet *packet = th_ev_packet_of(event);
+        check_packet(channels, node, meet(reader, &packet->from), packet,
                      event->kind == TH_EV_OPENED);
     } else if (event->kind == TH_EV_ENDED) {
         const struct th_ev_ended *ended = th_ev_ended_of(event);
-        key.peer = ended->from;
-        struct line *line = find(book, &key);
+        struct line *line = find(reader, &ended->from);
         if (line)
             note_ended(ended->is_ours ? &line->ours : &line->theirs, ended->c);
     }
@@ -185,7 +216,7 @@ static void on_given(void *data, struct th_world_node *node, const struct th_hos
         return;
     struct book *book = th_check_book(&channels->nodes, node->index, sizeof *book);
     if (given->sort == TH_TRACE_EVENT)
-        on_event(channels, node, book, given->to, th_event_of(given->msg));
+        on_event(channels, node, meet_reader(book, given->to), th_event_of(given->msg));
     else if (given->msg->kind == &th_missed_msg)
         forget_of(book, given->to); /* it may not have been told that a line was replaced */
 }
