@@ -9,8 +9,8 @@
 
 #include "switch/core/switchboard.h"
 
-/* What is kept for the next turn: enough for most; 5 KiB in all. */
-enum { TH_OUTBOX_KEPT = 4, TH_OUTBOX_BYTES_KEPT = 2048 };
+/* What is kept for the next turn, enough for most: 1.5 KiB in all. Memory for more comes and goes. */
+enum { TH_OUTBOX_KEPT = 1, TH_OUTBOX_BYTES_KEPT = 1024 };
 
 /* A zeroed one is empty and holds no memory. A little of it is kept for the next turn. */
 struct th_outbox {
