@@ -99,10 +99,10 @@ static void tell_matches(struct th_answer *answer, const struct th_table *table,
 
     if (th_hashname_has_prefix(&table->config.self, sought)) {
         int below = TH_BUCKETS - 4 * (int)sought->digits;
-        for (int i = below - 1; i >= 0; i--)
-            gather_matches(&best, table->bucket[i], sought, asker);
+        for (int i = below - 1; i >= table->first; i--)
+            gather_matches(&best, th_table_at(table, i), sought, asker);
     } else {
-        gather_matches(&best, table->bucket[bucket], sought, asker);
+        gather_matches(&best, th_table_at(table, bucket), sought, asker);
     }
     for (unsigned i = 0; i < best.count; i++)
         if (!is_told(answer, &best.peer[i]->id))
@@ -131,12 +131,13 @@ static void tell_near(struct th_answer *answer, const struct th_table *table,
     struct best best = {.max = TH_SEE_SENT_MAX - answer->count};
 
     if (own >= 0)
-        gather_near(&best, table->bucket[own], target, answer, asker);
+        gather_near(&best, th_table_at(table, own), target, answer, asker);
     if (best.count < best.max)
-        for (int i = own - 1; i >= 0; i--)
-            gather_near(&best, table->bucket[i], target, answer, asker);
-    for (int i = own + 1; i < TH_BUCKETS && best.count < best.max; i++)
-        gather_near(&best, table->bucket[i], target, answer, asker);
+        for (int i = own - 1; i >= table->first; i--)
+            gather_near(&best, th_table_at(table, i), target, answer, asker);
+    for (int i = own < table->first ? table->first : own + 1;
+         i < TH_BUCKETS && best.count < best.max; i++)
+        gather_near(&best, th_table_at(table, i), target, answer, asker);
     for (unsigned i = 0; i < best.count; i++)
         tell(answer, best.peer[i], asker);
 }
@@ -148,7 +149,7 @@ void th_answer_seek(struct th_answer *answer, const struct th_table *table,
 
     *answer = (struct th_answer){0};
     if (bucket >= 0)
-        tell_oldest_seed(answer, table->bucket[bucket], asker);
+        tell_oldest_seed(answer, th_table_at(table, bucket), asker);
     tell_matches(answer, table, sought, asker, bucket);
     tell_near(answer, table, &sought->padded, asker);
 }

@@ -1,6 +1,7 @@
 #include "router/keeper.h"
 
 #include "switch/base/mem.h"
+#include "switch/run/waiters.h"
 
 const struct th_msg_kind th_keeper_msg_save = {"keeper.save", th_mem_free};
 
@@ -32,8 +33,7 @@ struct keeper {
     bool has_ended;   /* a round that somebody waited for */
     th_ms ended_at;   /* when */
 
-    unsigned waiter_count;
-    struct th_from waiter[TH_KEEPER_WAITERS_MAX];
+    struct th_waiters waiting; /* for the round that comes */
     bool is_ending;
 };
 
@@ -57,9 +57,9 @@ static enum th_err end_round(struct keeper *k, const struct th_self *self)
         k->is_again = false;
         return begin_round(k, self, true);
     }
-    for (unsigned i = 0; i < k->waiter_count; i++)
-        answer(self, k->waiter[i], k->result);
-    k->waiter_count = 0;
+    for (unsigned i = 0; i < k->waiting.count; i++)
+        answer(self, k->waiting.from[i], k->result);
+    th_waiters_clear(&k->waiting);
     if (k->is_hurried) {
         k->has_ended = true;
         k->ended_at = self->now.mono;
@@ -252,12 +252,11 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 
     if (msg->kind != &th_keeper_msg_save)
         return TH_OK;
-    if (k->waiter_count == TH_KEEPER_WAITERS_MAX) {
-        answer(self, th_from_of(msg), TH_LIMIT);
-        return TH_OK;
-    }
-    k->waiter[k->waiter_count++] = th_from_of(msg);
-    return hurry(k, self);
+    enum th_err err = th_waiters_add(&k->waiting, th_from_of(msg), TH_KEEPER_WAITERS_MAX);
+    if (err == TH_OK)
+        return hurry(k, self);
+    answer(self, th_from_of(msg), err);
+    return TH_OK;
 }
 
 static enum th_err on_alarm(void *state, const struct th_self *self)
@@ -312,6 +311,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     (void)self;
     (void)why;
     drop_answers(k);
+    th_waiters_clear(&k->waiting);
     th_keep_clear(&k->keep);
     th_seeds_clear(&k->peers);
 }

@@ -157,9 +157,9 @@ static void answer_table(const struct th_router *r, const struct th_self *self,
 
     if (out == NULL)
         return; /* the caller's time-out tells it */
-    for (int i = TH_BUCKETS - 1; i >= 0; i--)
-        if (table->bucket[i])
-            look_at_bucket(out, i, table->bucket[i], self->now);
+    for (int i = TH_BUCKETS - 1; i >= table->first; i--)
+        if (th_table_at(table, i))
+            look_at_bucket(out, i, th_table_at(table, i), self->now);
     out->drops = r->routing.drops;
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_router_msg_table, .body = out});
@@ -183,11 +183,10 @@ static void answer_ages(const struct th_router *r, const struct th_self *self,
 static enum th_err begin_refresh(struct th_router *r, const struct th_self *self,
                                  const struct th_msg *msg)
 {
-    if (r->waiter_count == TH_ROUTER_WAITERS_MAX) {
+    if (th_waiters_add(&r->refreshing, th_from_of(msg), TH_ROUTER_WAITERS_MAX) != TH_OK) {
         th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind});
         return TH_OK;
     }
-    r->waiter[r->waiter_count++] = th_from_of(msg);
     return th_routing_refresh(&r->routing, self->now);
 }
 
@@ -200,9 +199,9 @@ static enum th_err on_left(void *state, const struct th_self *self, void *ctx, e
     (void)why;
     (void)reply;
 
-    for (unsigned i = 0; i < r->leaver_count; i++)
-        th_reply(self->host, r->leaver[i], (struct th_msg){.kind = &th_router_msg_leave});
-    r->leaver_count = 0;
+    for (unsigned i = 0; i < r->leaving.count; i++)
+        th_reply(self->host, r->leaving.from[i], (struct th_msg){.kind = &th_router_msg_leave});
+    th_waiters_clear(&r->leaving);
     return TH_OK;
 }
 
@@ -215,11 +214,10 @@ static enum th_err begin_leave(struct th_router *r, const struct th_self *self,
         err = th_router_carry_out(r, self);
     if (err != TH_OK)
         return err;
-    if (r->leaver_count == TH_ROUTER_WAITERS_MAX) {
+    if (th_waiters_add(&r->leaving, th_from_of(msg), TH_ROUTER_WAITERS_MAX) != TH_OK) {
         th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = msg->kind});
         return TH_OK;
     }
-    r->leaver[r->leaver_count++] = th_from_of(msg);
     return th_call(self, th_router_find(self, r->config->switch_name),
                    (struct th_msg){.kind = &th_switch_msg_status}, LEAVE_MS, on_left, NULL, NULL);
 }
@@ -326,6 +324,8 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     (void)why;
 
     th_router_drop_all(r);
+    th_waiters_clear(&r->refreshing);
+    th_waiters_clear(&r->leaving);
     th_routing_clear(&r->routing);
     th_rng_clear(&r->rng);
 }

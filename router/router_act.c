@@ -223,9 +223,10 @@ static enum th_err announce(struct th_router *r, const struct th_self *self,
 
 static void refresh_ended(struct th_router *r, const struct th_self *self)
 {
-    for (unsigned i = 0; i < r->waiter_count; i++)
-        th_reply(self->host, r->waiter[i], (struct th_msg){.kind = &th_router_msg_refresh});
-    r->waiter_count = 0;
+    for (unsigned i = 0; i < r->refreshing.count; i++)
+        th_reply(self->host, r->refreshing.from[i],
+                 (struct th_msg){.kind = &th_router_msg_refresh});
+    th_waiters_clear(&r->refreshing);
 }
 
 static enum th_err carry_out_one(struct th_router *r, const struct th_self *self,
@@ -253,8 +254,9 @@ static enum th_err carry_out_one(struct th_router *r, const struct th_self *self
 enum th_err th_router_carry_out(struct th_router *r, const struct th_self *self)
 {
     struct th_routing_action action;
+    char fields[TH_FIELDS_MAX];
 
-    while (th_routing_next(&r->routing, &action)) {
+    while (th_routing_next(&r->routing, &action, fields)) {
         enum th_err err = carry_out_one(r, self, &action);
         if (err != TH_OK)
             return err;

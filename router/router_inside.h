@@ -11,6 +11,7 @@
 #include "router/routing.h"
 #include "switch/run/announcer.h"
 #include "switch/run/picture.h"
+#include "switch/run/waiters.h"
 
 enum { TH_ROUTER_WAITERS_MAX = 16 }; /* for one thing to end; more are answered at once */
 
@@ -30,9 +31,8 @@ struct th_router {
 
     struct th_router_ask *asks;
 
-    unsigned waiter_count, leaver_count;
-    struct th_from waiter[TH_ROUTER_WAITERS_MAX]; /* for the end of a refresh */
-    struct th_from leaver[TH_ROUTER_WAITERS_MAX]; /* for our ends to be sent */
+    struct th_waiters refreshing; /* for the end of a refresh */
+    struct th_waiters leaving;    /* for our ends to be sent */
 };
 
 /* The server of a name; 0 when there is none at the moment. */

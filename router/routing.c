@@ -26,7 +26,10 @@ void th_routing_clear(struct th_routing *routing)
     th_table_clear(&routing->table);
     th_ages_clear(&routing->ages);
     th_heap_clear(&routing->due);
+    th_mem_free(routing->asked);
     th_mem_free(routing->todo);
+    routing->asked = NULL;
+    routing->asked_count = 0;
     routing->todo = NULL;
     routing->todo_first = routing->todo_count = routing->todo_room = 0;
 }
@@ -61,9 +64,10 @@ struct th_routing_todo *th_routing_push(struct th_routing *routing,
     return todo;
 }
 
-static struct th_bytes write_fields(struct th_routing *routing, const struct th_routing_todo *todo)
+static struct th_bytes write_fields(const struct th_routing *routing,
+                                    const struct th_routing_todo *todo, char fields[TH_FIELDS_MAX])
 {
-    struct th_text text = th_text_in(routing->fields, sizeof routing->fields);
+    struct th_text text = th_text_in(fields, TH_FIELDS_MAX);
     struct th_asker asker = {.id = todo->action.id, .addr = todo->addr};
     struct th_answer answer;
 
@@ -99,7 +103,8 @@ static void settle_todo(struct th_routing *routing)
     routing->todo_room = 0;
 }
 
-bool th_routing_next(struct th_routing *routing, struct th_routing_action *action)
+bool th_routing_next(struct th_routing *routing, struct th_routing_action *action,
+                     char fields[TH_FIELDS_MAX])
 {
     if (routing->todo_first == routing->todo_count) {
         settle_todo(routing);
@@ -108,7 +113,7 @@ bool th_routing_next(struct th_routing *routing, struct th_routing_action *actio
 
     const struct th_routing_todo *todo = &routing->todo[routing->todo_first++];
     *action = todo->action;
-    action->fields = write_fields(routing, todo);
+    action->fields = write_fields(routing, todo, fields);
     return true;
 }
 
@@ -179,8 +184,8 @@ th_ms th_routing_deadline(const struct th_routing *routing)
 static enum th_err expire_ages(struct th_routing *routing)
 {
     routing->ages_at = routing->now.mono + TH_AGES_NOTE_MS;
-    for (int i = 0; i < TH_BUCKETS; i++) {
-        const struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = routing->table.first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(&routing->table, i);
         for (unsigned n = 0; bucket && n < bucket->linked_count; n++) {
             const struct th_peer *peer = bucket->linked[n];
             if (!peer->link.is_up)

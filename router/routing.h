@@ -4,7 +4,8 @@
  *     th_routing_init(&routing, &config, &rng, now);
  *     err = th_routing_on_line_up(&routing, now, &line);     // and the other on_… below
  *     struct th_routing_action action;
- *     while (th_routing_next(&routing, &action))
+ *     char fields[TH_FIELDS_MAX];
+ *     while (th_routing_next(&routing, &action, fields))
  *         carry_out(&action);
  *     sleep_until(th_routing_deadline(&routing));
  *     err = th_routing_tick(&routing, now);
@@ -68,7 +69,6 @@ enum th_routing_action_kind {
     TH_ROUTING_REFRESHED /* what th_routing_refresh began has ended */
 };
 
-/* Values; bytes in them are valid until the next call of the machine. */
 struct th_routing_action {
     enum th_routing_action_kind kind;
     struct th_hashname id;  /* all but REFRESHED */
@@ -101,7 +101,7 @@ struct th_routing {
     bool is_leaving;
 
     unsigned asked_count;
-    struct th_hashname asked[TH_ASKED_MAX]; /* oldest first */
+    struct th_hashname *asked; /* TH_ASKED_MAX places, from the first wish on; oldest first */
 
     bool is_hungry;  /* there may be somebody to link or reach */
     th_ms hungry_at; /* … or will be then */
@@ -114,7 +114,6 @@ struct th_routing {
 
     struct th_routing_todo *todo;
     size_t todo_first, todo_count, todo_room;
-    char fields[TH_FIELDS_MAX];
 };
 
 /* rng: borrowed for its life. */
@@ -213,7 +212,9 @@ TH_MUST enum th_err th_routing_leave(struct th_routing *routing, struct th_now n
 th_ms th_routing_deadline(const struct th_routing *routing);
 TH_MUST enum th_err th_routing_tick(struct th_routing *routing, struct th_now now);
 
-/* Takes one action; false when there is none. */
-bool th_routing_next(struct th_routing *routing, struct th_routing_action *action);
+/* Takes one action; false when there is none. fields: filled, of OPEN and SEND; the action points into
+ * it. */
+bool th_routing_next(struct th_routing *routing, struct th_routing_action *action,
+                     char fields[TH_FIELDS_MAX]);
 
 #endif

@@ -1,5 +1,7 @@
 #include "router/routing_inside.h"
 
+#include "switch/base/mem.h"
+
 /* --- what is known of others ---------------------------------------------------------------------- */
 
 enum th_err th_routing_offer(struct th_routing *routing, const struct th_spare *spare)
@@ -51,8 +53,8 @@ enum th_err th_routing_line_down(struct th_routing *routing, const struct th_has
     if (peer)
         return th_routing_lose(routing, peer, why, false);
     if (spare && why == TH_TIMED_OUT) /* it was silent for ten minutes */
-        th_bucket_forget(routing->table.bucket[th_hashname_bucket(&routing->config.table.self, id)],
-                         id);
+        th_bucket_forget(
+            th_table_at(&routing->table, th_hashname_bucket(&routing->config.table.self, id)), id);
     else if (spare)
         spare->has_line = false;
     return TH_OK;
@@ -88,8 +90,8 @@ enum th_err th_routing_on_lines(struct th_routing *routing, struct th_now now,
     enum th_err err = TH_OK;
 
     th_routing_now(routing, now);
-    for (int i = 0; err == TH_OK && i < TH_BUCKETS; i++) {
-        struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = routing->table.first; err == TH_OK && i < TH_BUCKETS; i++) {
+        struct th_bucket *bucket = th_table_at(&routing->table, i);
         if (bucket == NULL)
             continue;
         err = drop_lineless(routing, bucket, lines, count);
@@ -132,7 +134,8 @@ enum th_err th_routing_on_reached(struct th_routing *routing, struct th_now now,
             spare->failures++;
         if (spare->failures >= TH_SPARE_FAILURES_MAX)
             th_bucket_forget(
-                routing->table.bucket[th_hashname_bucket(&routing->config.table.self, id)], id);
+                th_table_at(&routing->table, th_hashname_bucket(&routing->config.table.self, id)),
+                id);
     }
     return err == TH_OK ? th_routing_fill(routing) : err;
 }
@@ -178,6 +181,10 @@ enum th_err th_routing_link(struct th_routing *routing, struct th_now now,
     if (th_hashname_is_equal(id, &routing->config.table.self) || routing->is_leaving)
         return TH_OK;
     th_routing_unask(routing, id);
+    if (routing->asked == NULL)
+        routing->asked = th_mem_zalloc(TH_ASKED_MAX, sizeof *routing->asked);
+    if (routing->asked == NULL)
+        return TH_NO_MEMORY;
     if (routing->asked_count == TH_ASKED_MAX)
         drop_asked(routing, 0);
     routing->asked[routing->asked_count++] = *id;
@@ -199,8 +206,8 @@ enum th_err th_routing_leave(struct th_routing *routing, struct th_now now)
 
     th_routing_now(routing, now);
     routing->is_leaving = true;
-    for (int i = TH_BUCKETS - 1; i >= 0; i--) {
-        struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = TH_BUCKETS - 1; i >= routing->table.first; i--) {
+        struct th_bucket *bucket = th_table_at(&routing->table, i);
         while (err == TH_OK && bucket && bucket->linked_count > 0)
             err = th_routing_end(routing, bucket->linked[0], TH_SHUTDOWN);
     }
@@ -274,8 +281,8 @@ void th_routing_tick_refresh(struct th_routing *routing)
         return;
 
     routing->refresh_at = TH_NEVER;
-    for (int i = 0; i < TH_BUCKETS; i++) {
-        struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = routing->table.first; i < TH_BUCKETS; i++) {
+        struct th_bucket *bucket = th_table_at(&routing->table, i);
         if (bucket == NULL || bucket->refresh_at == 0)
             continue;
         if (bucket->refresh_at <= routing->now.mono)
@@ -318,7 +325,7 @@ static void random_in(struct th_routing *routing, int bucket, struct th_hashname
 
 static enum th_err dial_into(struct th_routing *routing, int index)
 {
-    struct th_bucket *bucket = routing->table.bucket[index];
+    struct th_bucket *bucket = th_table_at(&routing->table, index);
     struct th_hashname target;
 
     random_in(routing, index, &target);
@@ -339,8 +346,8 @@ static enum th_err fill_refresh(struct th_routing *routing)
 {
     enum th_err err = TH_OK;
 
-    for (int i = TH_BUCKETS - 1; routing->refresh_queued > 0 && i >= 0; i--) {
-        struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = TH_BUCKETS - 1; routing->refresh_queued > 0 && i >= routing->table.first; i--) {
+        struct th_bucket *bucket = th_table_at(&routing->table, i);
         if (bucket == NULL || !bucket->is_refresh_queued)
             continue;
         if (routing->is_leaving) {
@@ -365,7 +372,7 @@ static enum th_err fill_refresh(struct th_routing *routing)
 enum th_err th_routing_on_dialed(struct th_routing *routing, struct th_now now, int bucket,
                                  bool is_done)
 {
-    struct th_bucket *into = routing->table.bucket[bucket];
+    struct th_bucket *into = th_table_at(&routing->table, bucket);
 
     th_routing_now(routing, now);
     TH_CHECK(routing->refresh_running > 0);
@@ -400,8 +407,8 @@ static enum th_err reach(struct th_routing *routing, struct th_spare *spare)
 /* Whether somebody is being reached through a teller. */
 static bool is_busy(const struct th_routing *routing, const struct th_hashname *via)
 {
-    for (int i = 0; routing->reaching > 0 && i < TH_BUCKETS; i++) {
-        const struct th_bucket *bucket = routing->table.bucket[i];
+    for (int i = routing->table.first; routing->reaching > 0 && i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(&routing->table, i);
         for (unsigned n = 0; bucket && n < bucket->spare_count; n++) {
             const struct th_spare *spare = &bucket->spare[n];
             if (spare->is_reaching && spare->has_via && th_hashname_is_equal(&spare->via, via))
@@ -414,7 +421,7 @@ static bool is_busy(const struct th_routing *routing, const struct th_hashname *
 /* Begins one thing for a bucket that has too few links; is_idle: filled, there was nothing to begin. */
 static enum th_err fill_bucket(struct th_routing *routing, int index, bool *is_idle)
 {
-    const struct th_bucket *bucket = routing->table.bucket[index];
+    const struct th_bucket *bucket = th_table_at(&routing->table, index);
     unsigned reaching = th_bucket_reaching(bucket);
     th_ms again;
 
@@ -442,8 +449,8 @@ enum th_err th_routing_fill(struct th_routing *routing)
 
     if (routing->is_hungry && !routing->is_leaving) {
         routing->hungry_at = TH_NEVER;
-        for (int i = TH_BUCKETS - 1; i >= 0; i--) {
-            bool is_idle = routing->table.bucket[i] == NULL;
+        for (int i = TH_BUCKETS - 1; i >= routing->table.first; i--) {
+            bool is_idle = th_table_at(&routing->table, i) == NULL;
             while (err == TH_OK && !is_idle)
                 err = fill_bucket(routing, i, &is_idle);
         }

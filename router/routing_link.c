@@ -116,7 +116,7 @@ enum th_err th_routing_lose(struct th_routing *routing, struct th_peer *peer, en
     th_heap_set(&routing->due, &peer->due, TH_NEVER);
     th_table_remove(&routing->table, peer);
     routing->is_hungry = true;
-    th_routing_plan_refresh(routing, routing->table.bucket[index], was_up);
+    th_routing_plan_refresh(routing, th_table_at(&routing->table, index), was_up);
     if (err == TH_OK)
         err = leave_alone(routing, &spare.id, why);
     if (err == TH_OK && spare.failures < TH_SPARE_FAILURES_MAX)
@@ -202,7 +202,7 @@ static enum th_err greet(struct th_routing *routing, struct th_peer *peer)
 
     peer->first_seen_at = th_ages_first_seen(&routing->ages, &peer->id, routing->now);
     peer->failures = 0;
-    th_routing_plan_refresh(routing, routing->table.bucket[index], false);
+    th_routing_plan_refresh(routing, th_table_at(&routing->table, index), false);
     enum th_err err = th_ages_note(&routing->ages, &peer->id, peer->first_seen_at, routing->now);
     return err == TH_OK ? push_news(routing, TH_ROUTING_LINK_UP, peer, TH_OK) : err;
 }

@@ -9,13 +9,13 @@ enum { AVOIDED_ROOM_FIRST = 8 };
 void th_table_init(struct th_table *table, const struct th_table_config *config)
 {
     TH_CHECK(config->k >= 1 && config->links_max >= config->k);
-    *table = (struct th_table){.config = *config};
+    *table = (struct th_table){.config = *config, .first = TH_BUCKETS};
 }
 
 void th_table_clear(struct th_table *table)
 {
-    for (int i = 0; i < TH_BUCKETS; i++) {
-        struct th_bucket *bucket = table->bucket[i];
+    for (int i = table->first; i < TH_BUCKETS; i++) {
+        struct th_bucket *bucket = th_table_at(table, i);
         if (bucket == NULL)
             continue;
         for (unsigned n = 0; n < bucket->linked_count; n++)
@@ -23,8 +23,9 @@ void th_table_clear(struct th_table *table)
         th_bucket_clear(bucket);
         th_mem_free(bucket);
     }
+    th_mem_free(table->bucket);
     th_mem_free(table->avoided);
-    *table = (struct th_table){.config = table->config};
+    *table = (struct th_table){.config = table->config, .first = TH_BUCKETS};
 }
 
 /* --- who is there --------------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ static struct th_bucket *bucket_of(const struct th_table *table, const struct th
 {
     int index = th_hashname_bucket(&table->config.self, id);
 
-    return index < 0 ? NULL : table->bucket[index];
+    return index < 0 ? NULL : th_table_at(table, index);
 }
 
 struct th_peer *th_table_find(const struct th_table *table, const struct th_hashname *id)
@@ -50,19 +51,41 @@ struct th_spare *th_table_spare(const struct th_table *table, const struct th_ha
     return bucket ? th_bucket_spare(bucket, id) : NULL;
 }
 
+/* Makes room for the buckets from an index on: the nearer ones come one after the other as a net grows,
+ * and of 256 there are few. */
+static enum th_err reach_down(struct th_table *table, int index)
+{
+    size_t had = (size_t)(TH_BUCKETS - table->first), more = (size_t)(table->first - index);
+    struct th_bucket **bucket = th_mem_zalloc(had + more, sizeof(struct th_bucket *));
+
+    if (bucket == NULL)
+        return TH_NO_MEMORY;
+    for (size_t i = 0; i < had; i++)
+        bucket[more + i] = table->bucket[i];
+    th_mem_free(table->bucket);
+    table->bucket = bucket;
+    table->first = index;
+    return TH_OK;
+}
+
 struct th_bucket *th_table_bucket(struct th_table *table, int index)
 {
     TH_CHECK(index >= 0 && index < TH_BUCKETS);
-    if (table->bucket[index] == NULL)
-        table->bucket[index] = th_mem_zalloc(1, sizeof(struct th_bucket));
-    return table->bucket[index];
+    if (index < table->first && reach_down(table, index) != TH_OK)
+        return NULL;
+    struct th_bucket **bucket = &table->bucket[index - table->first];
+    if (*bucket == NULL)
+        *bucket = th_mem_zalloc(1, sizeof **bucket);
+    return *bucket;
 }
 
 int th_table_nearest(const struct th_table *table)
 {
-    for (int i = 0; i < TH_BUCKETS; i++)
-        if (table->bucket[i] && table->bucket[i]->linked_count + table->bucket[i]->spare_count > 0)
+    for (int i = table->first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(table, i);
+        if (bucket && bucket->linked_count + bucket->spare_count > 0)
             return i;
+    }
     return -1;
 }
 
@@ -157,8 +180,8 @@ static bool is_net_full(const struct th_table *table, const struct th_hashname *
         return false;
     if (count_net(bucket_of(table, id), id, addr) >= TH_NET_BUCKET_MAX)
         return true;
-    for (int i = 0; i < TH_BUCKETS; i++)
-        n += count_net(table->bucket[i], id, addr);
+    for (int i = table->first; i < TH_BUCKETS; i++)
+        n += count_net(th_table_at(table, i), id, addr);
     return n >= TH_NET_TABLE_MAX;
 }
 
@@ -174,7 +197,7 @@ static struct th_peer *find_loser(const struct th_table *table, int own, bool is
 
     *is_newcomer = false;
     for (int i = TH_BUCKETS - 1; i >= 0; i--) {
-        const struct th_bucket *bucket = table->bucket[i];
+        const struct th_bucket *bucket = th_table_at(table, i);
         unsigned n = (bucket ? bucket->up_count : 0) + (i == own);
         bool is_own = i == own && is_refusable;
 
@@ -196,9 +219,11 @@ static unsigned count_kept(const struct th_table *table)
 {
     unsigned n = 0;
 
-    for (int i = 0; i < TH_BUCKETS; i++)
-        for (unsigned p = 0; table->bucket[i] && p < table->bucket[i]->linked_count; p++)
-            n += table->bucket[i]->linked[p]->is_kept;
+    for (int i = table->first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(table, i);
+        for (unsigned p = 0; bucket && p < bucket->linked_count; p++)
+            n += bucket->linked[p]->is_kept;
+    }
     return n;
 }
 
@@ -259,7 +284,7 @@ static bool is_avoided(const struct th_avoided *avoided, bool is_last_resort, st
 static struct th_spare *choose(const struct th_table *table, int index, const struct th_ages *ages,
                                struct th_now now, bool is_last_resort, th_ms *again)
 {
-    struct th_bucket *bucket = table->bucket[index];
+    struct th_bucket *bucket = th_table_at(table, index);
     struct th_spare *best = NULL;
     unsigned best_crowd = 0;
     th_epoch_ms best_seen = 0;
@@ -290,7 +315,7 @@ static struct th_spare *choose(const struct th_table *table, int index, const st
 struct th_spare *th_table_choose(const struct th_table *table, int index,
                                  const struct th_ages *ages, struct th_now now, th_ms *again)
 {
-    const struct th_bucket *bucket = table->bucket[index];
+    const struct th_bucket *bucket = th_table_at(table, index);
 
     *again = TH_NEVER;
     if (bucket == NULL)

@@ -59,8 +59,9 @@ struct th_table_config {
 /* Embed by value. Read the fields freely; write them only through the functions below. */
 struct th_table {
     struct th_table_config config;
-    struct th_bucket *bucket[TH_BUCKETS]; /* NULL until something was put in */
-    unsigned linked_count;                /* asked for or up */
+    int first; /* the lowest bucket into which something was ever put; TH_BUCKETS: none was */
+    struct th_bucket **bucket; /* from there up; th_table_at looks into it */
+    unsigned linked_count;     /* asked for or up */
     unsigned up_count;
     uint64_t changes; /* rises when a peer is added, comes up or is removed */
     unsigned avoided_count, avoided_room;
@@ -71,6 +72,12 @@ void th_table_init(struct th_table *table, const struct th_table_config *config)
 
 /* Frees all, the peers too. */
 void th_table_clear(struct th_table *table);
+
+/* The bucket of an index, 0..255; NULL until something was put in. */
+static inline struct th_bucket *th_table_at(const struct th_table *table, int index)
+{
+    return index < table->first ? NULL : table->bucket[index - table->first];
+}
 
 /* The peer of a hashname, asked for or up; NULL when there is none. */
 struct th_peer *th_table_find(const struct th_table *table, const struct th_hashname *id);

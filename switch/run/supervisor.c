@@ -2,6 +2,7 @@
 
 #include "switch/base/mem.h"
 #include "switch/run/host_core.h"
+#include "switch/run/waiters.h"
 #include "switch/run/watch.h"
 
 #include <string.h>
@@ -59,9 +60,8 @@ struct supervisor {
     unsigned ends_count;   /* ever; the last restarts_max are in the ring */
     unsigned restarts_max; /* more than so many ends within period_ms: gives up */
     th_ms period_ms;
-    unsigned waiting_count; /* who asked whether all have started */
-    struct th_from waiting[WAITING_MAX];
-    struct kid kids[TH_CHILDREN_MAX];
+    struct th_waiters waiting; /* who asked whether all have started */
+    struct kid *kids;          /* count of them */
 };
 
 static enum th_err kid_ended(struct supervisor *s, const struct th_self *self, struct kid *kid,
@@ -95,9 +95,9 @@ static void answer_asker(const struct th_self *self, struct kid *kid, enum th_er
 
 static void answer_waiting(struct supervisor *s, const struct th_self *self)
 {
-    for (unsigned i = 0; i < s->waiting_count; i++)
-        th_reply(self->host, s->waiting[i], (struct th_msg){.kind = &th_supervisor_ready_msg});
-    s->waiting_count = 0;
+    for (unsigned i = 0; i < s->waiting.count; i++)
+        th_reply(self->host, s->waiting.from[i], (struct th_msg){.kind = &th_supervisor_ready_msg});
+    th_waiters_clear(&s->waiting);
 }
 
 /* --- stopping: newest first, one after the other --- */
@@ -428,12 +428,15 @@ static enum th_err on_restart(struct supervisor *s, const struct th_self *self,
 
 static void on_ready(struct supervisor *s, const struct th_self *self, const struct th_msg *msg)
 {
-    if (s->phase == PHASE_RUNNING)
+    enum th_err err;
+
+    if (s->phase == PHASE_RUNNING) {
         th_reply(self->host, th_from_of(msg), (struct th_msg){.kind = &th_supervisor_ready_msg});
-    else if (s->waiting_count == WAITING_MAX)
-        th_run_answer_error(self->host, th_from_of(msg), TH_LIMIT);
-    else
-        s->waiting[s->waiting_count++] = th_from_of(msg);
+        return;
+    }
+    err = th_waiters_add(&s->waiting, th_from_of(msg), WAITING_MAX);
+    if (err != TH_OK)
+        th_run_answer_error(self->host, th_from_of(msg), err);
 }
 
 /* --- the server --- */
@@ -444,6 +447,9 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     const struct th_supervisor_spec *spec = arg;
 
     TH_CHECK(spec->count <= TH_CHILDREN_MAX);
+    s->kids = th_mem_zalloc(spec->count + 1, sizeof *s->kids); /* of none, too */
+    if (s->kids == NULL)
+        return TH_NO_MEMORY;
     s->count = spec->count;
     s->strategy = spec->strategy;
     s->restarts_max = spec->restarts_max ? spec->restarts_max : RESTARTS_MAX_DEFAULT;
@@ -455,8 +461,10 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         s->kids[i].is_due = true;
     }
     s->ends = th_mem_zalloc(s->restarts_max, sizeof *s->ends);
-    if (s->ends == NULL)
+    if (s->ends == NULL) {
+        th_mem_free(s->kids);
         return TH_NO_MEMORY;
+    }
     return start_next(s, self);
 }
 
@@ -528,6 +536,8 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
 
     TH_LOG(self->log, INFO, "supervisor", "ended name=%s why=\"%s\"", self->name, th_strerror(why));
     th_mem_free(s->ends);
+    th_mem_free(s->kids);
+    th_waiters_clear(&s->waiting);
 }
 
 const struct th_server_ops th_supervisor_ops = {

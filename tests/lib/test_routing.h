@@ -48,9 +48,10 @@ static inline void test_bench_free(struct test_bench *bench)
 static inline void test_take(struct test_bench *bench)
 {
     struct th_routing_action action;
+    char fields[TH_FIELDS_MAX];
 
     bench->count = 0;
-    while (th_routing_next(&bench->routing, &action)) {
+    while (th_routing_next(&bench->routing, &action, fields)) {
         assert_true(bench->count < TEST_ACTIONS_MAX);
         struct test_action *out = &bench->action[bench->count++];
         out->is = action;

@@ -140,10 +140,11 @@ static void carry_out(struct mesh *m, unsigned i)
 {
     struct node *node = &m->node[i];
     struct th_routing_action action;
+    char fields[TH_FIELDS_MAX];
     struct happening *h;
     unsigned about;
 
-    while (th_routing_next(&node->routing, &action)) {
+    while (th_routing_next(&node->routing, &action, fields)) {
         about = index_of(m, &action.id);
         switch (action.kind) {
         case TH_ROUTING_OPEN:
@@ -352,7 +353,7 @@ static unsigned count_hungry(const struct mesh *m)
 
     for (unsigned i = 0; i < m->count; i++)
         for (int b = 0; m->node[i].is_there && b < TH_BUCKETS; b++) {
-            const struct th_bucket *bucket = m->node[i].routing.table.bucket[b];
+            const struct th_bucket *bucket = th_table_at(&m->node[i].routing.table, b);
             unsigned most = existing(m, i, b);
             hungry += (bucket ? bucket->up_count : 0) < (most < m->k ? most : m->k);
         }
@@ -374,7 +375,8 @@ static unsigned count_missed(const struct mesh *m)
     for (unsigned i = 0; i < m->count; i++)
         for (unsigned n = 0; n < m->count; n++) {
             int b = th_hashname_bucket(&m->node[i].id, &m->node[n].id);
-            const struct th_bucket *bucket = b >= 0 ? m->node[i].routing.table.bucket[b] : NULL;
+            const struct th_bucket *bucket =
+                b >= 0 ? th_table_at(&m->node[i].routing.table, b) : NULL;
             bool is_wanted = b >= 0 && (bucket == NULL || bucket->up_count < m->k);
             missed += is_wanted && !is_full(m, i) && !is_full(m, n) &&
                       th_table_find(&m->node[i].routing.table, &m->node[n].id) == NULL;

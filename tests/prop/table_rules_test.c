@@ -63,7 +63,7 @@ static void note_ranks(struct world *w)
 {
     for (unsigned i = 0; i < NODES; i++) {
         struct node *node = &w->node[i];
-        const struct th_bucket *bucket = w->bench->routing.table.bucket[bucket_of(node)];
+        const struct th_bucket *bucket = th_table_at(&w->bench->routing.table, bucket_of(node));
         for (unsigned n = 0; bucket && n < bucket->linked_count; n++) {
             if (!th_hashname_is_equal(&bucket->linked[n]->id, &node->id))
                 continue;
@@ -250,8 +250,8 @@ static void check_all(const struct world *w)
     assert_int_equal(table->up_count, count_up(w, -1));
     assert_true(table->up_count <= w->links_max + TH_KEPT_MAX + 1);
     for (int i = 0; i < TH_BUCKETS; i++)
-        if (table->bucket[i])
-            assert_int_equal(table->bucket[i]->up_count, count_up(w, i));
+        if (th_table_at(table, i))
+            assert_int_equal(th_table_at(table, i)->up_count, count_up(w, i));
     check_nets(w);
 }
 
@@ -416,7 +416,7 @@ static void choice_spreads_the_bucket_and_age_decides_ties(void **state)
             assert_int_equal(th_table_offer(table, &spare, &verdict), TH_OK);
         }
 
-        const struct th_bucket *bucket = table->bucket[255];
+        const struct th_bucket *bucket = th_table_at(table, 255);
         const struct th_spare *best = th_table_choose(table, 255, ages, b->now, &again);
         assert_non_null(best);
         unsigned crowd = th_bucket_crowd(bucket, 255, &best->id);

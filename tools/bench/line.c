@@ -118,8 +118,9 @@ static void on_packet(struct hub *hub, const struct th_action *action)
 static void obey_router(struct hub *hub)
 {
     struct th_routing_action action;
+    char fields[TH_FIELDS_MAX];
 
-    while (th_routing_next(&hub->routing, &action)) {
+    while (th_routing_next(&hub->routing, &action, fields)) {
         const struct th_chanpkt_out packet = {
             .c = action.c, .end = action.end, .err = action.err, .fields = action.fields};
 

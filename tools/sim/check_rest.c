@@ -109,6 +109,13 @@ static void count_wanted(const struct rest *rest, const struct th_world_node *no
     }
 }
 
+static unsigned up_in(const struct th_table *table, unsigned index)
+{
+    const struct th_bucket *bucket = th_table_at(table, (int)index);
+
+    return bucket ? bucket->up_count : 0;
+}
+
 typedef void (*poor_fn)(const struct rest *rest, const struct th_world_node *node, unsigned bucket,
                         unsigned lacking);
 
@@ -121,7 +128,7 @@ static void look_at(struct rest *rest, const struct th_world_node *node, poor_fn
 
     count_wanted(rest, node, wanted);
     for (unsigned b = 0; b < TH_BUCKETS; b++) {
-        unsigned linked = table->bucket[b] ? table->bucket[b]->up_count : 0;
+        unsigned linked = up_in(table, b);
         unsigned lacking = wanted[b] > linked ? wanted[b] - linked : 0;
         seen->links += wanted[b];
         seen->lacking += lacking;
@@ -169,8 +176,7 @@ static void tell_poor(const struct rest *rest, const struct th_world_node *node,
 
     th_check_fail(rest->sim, node, CHECK,
                   "rule 1: bucket %u has %u links and lacks %u; k is %u and the others are there",
-                  bucket, table->bucket[bucket] ? table->bucket[bucket]->up_count : 0, lacking,
-                  table->config.k);
+                  bucket, up_in(table, bucket), lacking, table->config.k);
 }
 
 /* --- timers and memory ------------------------------------------------------------------------------ */

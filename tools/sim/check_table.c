@@ -37,9 +37,11 @@ static struct th_check_link *find(struct th_check_link *links, unsigned count, u
 
 static const char *name_of(const struct th_check_link *link)
 {
-    static char hex[sizeof th_hashname_short(&link->id).hex];
+    static char hex[TH_HASHNAME_SHORT_HEX + 1];
+    struct th_hashname id = {{0}};
 
-    memcpy(hex, th_hashname_short(&link->id).hex, sizeof hex);
+    memcpy(id.b, &link->key, sizeof link->key);
+    memcpy(hex, th_hashname_short(&id).hex, sizeof hex);
     return hex;
 }
 
@@ -71,8 +73,7 @@ static void note_event(struct th_check_book *book, const struct th_event *event)
 static struct th_check_link look_at(const struct th_peer *peer, int bucket)
 {
     return (struct th_check_link){.key = key_of(&peer->id),
-                                  .id = peer->id,
-                                  .bucket = bucket,
+                                  .bucket = (uint8_t)bucket,
                                   .is_up = peer->link.is_up,
                                   .is_kept = peer->is_kept,
                                   .is_out = peer->is_out,
@@ -298,7 +299,7 @@ static void check_gone(const struct th_check_look *look, const struct th_check_l
         check_silent(look, link);
         break;
     case TH_CAUSE_OF:
-        if (!th_hashname_is_equal(&book->of, &link->id))
+        if (link->key != key_of(&book->of))
             check_trimmed(look, link);
         break;
     case TH_CAUSE_NONE:
@@ -323,17 +324,28 @@ static unsigned count_changes(const struct th_check_look *look, int bucket)
     return changes;
 }
 
+static const struct th_peer *peer_of(const struct th_table *table, const struct th_check_link *link)
+{
+    const struct th_bucket *bucket = th_table_at(table, link->bucket);
+    unsigned i = 0;
+
+    while (key_of(&bucket->linked[i]->id) != link->key)
+        i++;
+    return bucket->linked[i];
+}
+
+/* link: one of those that there are now. */
 static void check_new(const struct th_check_look *look, const struct th_check_link *link,
                       bool is_new)
 {
     const struct th_routing *routing = look->routing;
-    const struct th_peer *peer = th_table_find(&routing->table, &link->id);
+    const struct th_peer *peer = peer_of(&routing->table, link);
     unsigned k = routing->config.table.k, count = 0;
 
     for (unsigned i = 0; i < look->count; i++)
         count += look->links[i].bucket == link->bucket;
     if (!th_check_holds(look->tables->sim,
-                        link->bucket == th_hashname_bucket(&look->node->id.hashname, &link->id)))
+                        link->bucket == th_hashname_bucket(&look->node->id.hashname, &peer->id)))
         th_check_fail(look->tables->sim, look->node, TH_CHECK_TABLE,
                       "%.8s is in bucket %d, which is not its", name_of(link), link->bucket);
     if (link->is_up && !link->is_kept)
@@ -358,8 +370,8 @@ static unsigned copy_links(struct th_check_tables *tables, const struct th_table
         tables->now_room = 2 * table->linked_count;
         tables->now = th_check_resize(tables->now, tables->now_room, sizeof *tables->now);
     }
-    for (int i = 0; i < TH_BUCKETS && count < table->linked_count; i++) {
-        const struct th_bucket *bucket = table->bucket[i];
+    for (int i = table->first; i < TH_BUCKETS && count < table->linked_count; i++) {
+        const struct th_bucket *bucket = th_table_at(table, i);
         for (unsigned n = 0; bucket && n < bucket->linked_count && count < table->linked_count;
              n++) {
             tables->now[count++] = look_at(bucket->linked[n], i);

@@ -14,8 +14,8 @@ void th_check_table_net(const struct th_check_look *look, const struct th_peer *
 {
     unsigned in_bucket = 0, in_table = 0;
 
-    for (int i = 0; i < TH_BUCKETS; i++) {
-        const struct th_bucket *bucket = look->routing->table.bucket[i];
+    for (int i = look->routing->table.first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(&look->routing->table, i);
         for (unsigned n = 0; bucket && n < bucket->linked_count; n++) {
             bool is_same =
                 bucket->linked[n]->link.is_up && is_same_net(&peer->addr, &bucket->linked[n]->addr);
@@ -71,7 +71,7 @@ static bool is_choice(const struct th_check_look *look, const struct th_bucket *
 void th_check_table_choice(const struct th_check_look *look, const struct th_peer *peer, int index)
 {
     const struct th_routing *routing = look->routing;
-    const struct th_bucket *bucket = routing->table.bucket[index];
+    const struct th_bucket *bucket = th_table_at(&routing->table, index);
     unsigned crowd = crowd_of(bucket, index, &peer->id, &peer->id);
     th_epoch_ms seen = th_ages_first_seen(&routing->ages, &peer->id, routing->now);
 

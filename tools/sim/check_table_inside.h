@@ -18,8 +18,7 @@
 /* A linked node, as it was after the router's last turn. */
 struct th_check_link {
     uint64_t key; /* how its hashname begins: enough to tell it from all others */
-    struct th_hashname id;
-    int bucket;
+    uint8_t bucket;
     bool is_up, is_kept, is_out;
     uint8_t tries;
     th_ms heard_at, began_at;
