@@ -1,12 +1,17 @@
 """The control socket: every method's shape, who may what, and clients that behave badly."""
 
+import grp
 import json
 import os
 import resource
 import socket
+import stat
+import subprocess
+import sys
+import threading
 import time
 
-from mesh import Mesh, Rpc, SLOW, check, main, test, thctl, wait_for
+from mesh import Mesh, Rpc, SLOW, THCTL, check, main, test, thctl, wait_for
 
 NUMBER = (int, float)
 TEXT = str
@@ -223,6 +228,32 @@ def as_nobody(action):
     return json.loads(text)
 
 
+NOBODY = ["setpriv", "--reuid=65534", "--regid=%d" % os.getgid(), "--clear-groups"]
+
+# Connects 80 times, says how many are answered, and stays until its input ends.
+CROWD = """
+import socket, sys
+clients, served = [], 0
+for _ in range(80):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    clients.append(client)
+    try:
+        client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"methods"}\\n')
+        served += b'"result"' in client.recv(1 << 20)
+    except OSError:
+        pass
+print(served, flush=True)
+sys.stdin.read()
+"""
+
+
+def thctl_as(user, node, *words):
+    return subprocess.run(
+        user + [THCTL, "--socket", node.socket, *words], capture_output=True, text=True, timeout=30 * SLOW, check=False
+    )
+
+
 @test
 def the_group_may_look_and_probe_but_not_steer():
     if os.getuid() != 0:
@@ -245,8 +276,103 @@ def the_group_may_look_and_probe_but_not_steer():
         status, seek, stop, connect = as_nobody(look)
         check("result" in status and "result" in seek, "%s %s" % (status, seek))
         for refused in (stop, connect):
-            check(refused["error"]["code"] == -32001 and refused["error"]["data"]["group"], "%s" % refused)
+            error = refused["error"]
+            check(error["code"] == -32001 and error["data"] == {"group": "root", "owner": "root"}, "%s" % refused)
         check(node.call("status")["hashname"] == node.hashname, "it stopped")
+        check(node.call("status")["control"]["not_permitted"] == 2, "not counted")
+
+
+@test
+def every_change_needs_the_owner_and_every_look_does_not():
+    if os.getuid() != 0:
+        print("        (needs root to be somebody else: left out)")
+        return
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        os.chmod(mesh.folder, 0o711)
+        methods = node.call("methods")
+
+        def try_all():
+            codes = {}
+            for method in methods:
+                with Rpc(node.socket) as rpc:
+                    answer = rpc.answer(method["name"], {"hashname": "ab" * 32, "server": "router"})
+                    codes[method["name"]] = answer.get("error", {}).get("code")
+            return codes
+
+        codes = as_nobody(try_all)
+        changes = {"connect", "stop", "server.trace", "server.suspend", "server.resume", "server.restart"}
+        for method in methods:
+            is_refused = codes[method["name"]] == -32001
+            check(is_refused == (method["access"] == "admin"), "%s: %s" % (method, codes[method["name"]]))
+            if is_refused:
+                changes.discard(method["name"])
+        check(not changes, "these are for everybody: %s" % changes)
+
+
+@test
+def probes_are_ten_a_second_for_all_together():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as one, node.rpc() as two:
+            begun = time.monotonic()
+            for _ in range(30):
+                one.send("seek", {"hashname": "ab" * 32})
+                two.send("seek", {"hashname": "cd" * 32})
+            answers = [one.receive() for _ in range(30)] + [two.receive() for _ in range(30)]
+            took = time.monotonic() - begun
+            busy = [a["error"]["code"] for a in answers if "error" in a]
+            check(set(busy) == {-32004} and 60 - len(busy) <= 10 + 10 * took + 1, "%d in %.1f s" % (60 - len(busy), took))
+            check(one.call("status")["control"]["probes_refused"] == len(busy), "not counted")
+
+
+@test
+def thctl_says_which_group_to_join_and_whose_rights_are_needed():
+    if os.getuid() != 0:
+        print("        (needs root to be somebody else: left out)")
+        return
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        os.chmod(mesh.folder, 0o711)
+
+        def as_other(*words, groups="--clear-groups"):
+            return thctl_as(["setpriv", "--reuid=65534", "--regid=65534", groups], node, *words)
+
+        os.chown(node.socket, 0, grp.getgrnam("adm").gr_gid)
+        check(stat.S_IMODE(os.stat(node.socket).st_mode) == 0o660, "its mode")
+        outside = as_other("status")
+        check(outside.returncode == 1 and outside.stdout == "", "%s" % outside)
+        check("(no permission; join the group adm, or be root)" in outside.stderr, outside.stderr)
+        inside = as_other("status", groups="--groups=adm")
+        check(inside.returncode == 0 and node.hashname in inside.stdout, "%s" % inside)
+        change = as_other("stop", groups="--groups=adm")
+        check(change.returncode == 1 and "; be root (the group " in change.stderr, "%s" % change)
+        os.chmod(mesh.folder, 0o700)
+        private = as_other("status")
+        check("(no permission; be root)" in private.stderr, private.stderr)
+
+
+@test
+def others_leave_places_for_the_owner():
+    if os.getuid() != 0:
+        print("        (needs root to be somebody else: left out)")
+        return
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        os.chmod(mesh.folder, 0o711)
+
+        crowd = subprocess.Popen(
+            NOBODY + [sys.executable, "-c", CROWD, node.socket], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        served = int(crowd.stdout.readline())
+        check(served == 56, "%d of 80 others are served" % served)
+        status = thctl(node, "--json", "status")
+        control = json.loads(status.stdout)["control"]
+        check(control["clients"] == 57 and control["refused"] == 24, "%s" % control)
+        outside = thctl_as(NOBODY, node, "status")
+        check(outside.returncode == 1 and "56 clients are connected already" in outside.stderr, "%s" % outside)
+        crowd.stdin.close()
+        check(crowd.wait(30 * SLOW) == 0, "the crowd failed")
 
 
 # D1, D3
@@ -350,6 +476,102 @@ def without_file_descriptors_clients_wait_and_those_connected_are_served():
             client.close()
         steady.close()
         check(node.log().count("WARN  control: paused") == 1, node.log())
+
+
+# D1, D2, D3
+@test
+def a_thousand_clients_at_once_with_64_descriptors_stop_nothing():
+    with Mesh() as mesh:
+        other = mesh.node("other").start()
+        limits = ("prlimit", "--nofile=64:64")
+        node = mesh.node("few").start("--seeds", other.export_seeds(), wrapper=limits)
+        mesh.wait_ready([node], 10 * SLOW)
+        pid = node.process.pid
+        steady = [node.rpc() for _ in range(3)]
+
+        def crowd():
+            """Clients that connect and drop: at once, after half a request, or with an answer on its way."""
+            clients = []
+            n = 0
+            while n < 1000 or not is_enough.is_set():
+                n += 1
+                client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                client.settimeout(30 * SLOW)
+                clients.append(client)
+                try:
+                    client.connect(node.socket)
+                    if n % 3:
+                        client.send(b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'[: n % 50])
+                except OSError:
+                    pass
+                if len(clients) == 100:
+                    for one in clients:
+                        one.close()
+                    clients = []
+
+            crowds.append(n)
+
+        crowds, is_enough = [], threading.Event()
+        noise = [threading.Thread(target=crowd) for _ in range(2)]
+        for thread in noise:
+            thread.start()
+        pings = asked = 0
+        while any(thread.is_alive() for thread in noise):
+            for one in steady:
+                check("result" in one.answer("status"), "a client that it had is not served")
+                asked += 1
+            ping = other.call("ping", {"hashname": node.hashname, "count": 3, "interval_ms": 100, "wait_ms": 1000})
+            check(ping["received"] == 3, "UDP is not answered: %s" % ping)
+            pings += ping["received"]
+            if pings >= 30:
+                is_enough.set()
+        for thread in noise:
+            thread.join()
+        check(asked and pings, "nothing was asked meanwhile")
+
+        with node.rpc() as new:
+            check("result" in new.answer("status"), "a new client is not served")
+        quiet = wait_for("trouble is over", lambda: "recovered" in node.log() and node.log(), 20 * SLOW)
+        check(quiet.count("control: paused") == 1 and quiet.count("control: recovered") == 1, quiet)
+        control = steady[0].call("status")["control"]
+        check("not_saved" not in quiet, "clients took the descriptors of others: %s" % quiet)
+        check(control["accept_failures"] > 0 and control["clients"] <= 4, "%s" % control)
+        check(not [w for w in steady[0].call("status")["warnings"] if "descriptor" in w], "it still warns")
+        check(node.process.pid == pid and node.process.poll() is None, "it is another one")
+        print("        %d clients came and went; meanwhile %d requests and %d pings were answered; %s"
+              % (sum(crowds), asked, pings, quiet[quiet.index("control: recovered"):].splitlines()[0]))
+        for one in steady:
+            one.close()
+
+
+# D1, D3
+@test
+def ten_megabytes_without_an_end_are_refused_early_and_cost_no_memory():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+
+        def resident():
+            with open("/proc/%d/status" % node.process.pid) as status:
+                return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+        with node.rpc() as steady:
+            steady.call("status")
+            before, sent = resident(), 0
+            for _ in range(8):
+                with node.rpc() as long:
+                    try:
+                        for _ in range(160):
+                            long.send_raw(b"x" * 65536)
+                            sent += 65536
+                    except OSError:
+                        pass  # it let us go
+                    try:
+                        check(long.receive()["error"]["code"] == -32600, "not refused")
+                    except OSError:
+                        pass
+            check(sent < 8 * 10 * 1024 * 1024, "it took all of it")
+            check(resident() - before < 4096 * (8 if SLOW > 1 else 1), "%d kB more" % (resident() - before))
+            check(steady.call("status")["control"]["lines_too_long"] == 8, "not counted")
 
 
 # A11

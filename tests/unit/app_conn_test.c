@@ -104,6 +104,31 @@ static void more_answers_than_the_limit_are_refused(void **state)
     free(answer);
 }
 
+static void room_of_a_wide_answer_is_given_back_once_it_is_sent(void **state)
+{
+    (void)state;
+    struct th_conn conn = {0};
+    size_t len = 1024 * 1024;
+    char *wide = malloc(len);
+
+    assert_non_null(wide);
+    memset(wide, 'x', len);
+    assert_int_equal(th_conn_put(&conn, "narrow", 6), TH_OK);
+    th_conn_sent(&conn, 7);
+    assert_true(conn.out_room > 0); /* for the next one */
+    assert_int_equal(th_conn_put(&conn, wide, len), TH_OK);
+    th_conn_sent(&conn, len);
+    assert_true(conn.out_room > len);
+    th_conn_sent(&conn, 1);
+
+    assert_int_equal(conn.out_room, 0);
+    assert_int_equal(th_conn_output(&conn).len, 0);
+    assert_int_equal(th_conn_put(&conn, "narrow", 6), TH_OK);
+    assert_int_equal(th_conn_output(&conn).len, 7);
+    th_conn_clear(&conn);
+    free(wide);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +136,7 @@ int main(void)
         cmocka_unit_test(a_line_over_the_limit_is_refused),
         cmocka_unit_test(answers_wait_in_order_until_they_are_sent),
         cmocka_unit_test(more_answers_than_the_limit_are_refused),
+        cmocka_unit_test(room_of_a_wide_answer_is_given_back_once_it_is_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

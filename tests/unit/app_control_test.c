@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ struct script {
     bool knows_path;     /* the peer answers `path`, not only `seek` */
     bool has_line;       /* there is a line to the peer */
     enum th_err dialed;  /* what a dial comes to */
+    th_ms gather_ms;     /* for neighbours to answer; 0: GATHER_MS */
 };
 
 struct bench {
@@ -182,13 +184,14 @@ static struct bench *open_bench(struct script script)
     assert_int_equal(th_control_bind(&b->socket, path, say), TH_OK);
     assert_int_equal(th_host_uv_new(&b->host), TH_OK);
     assert_int_equal(th_host_uv_place(b->host, "all", &b->place), TH_OK);
-    b->config = (struct th_control_config){.socket = &b->socket,
-                                           .place = b->place,
-                                           .identity = &b->identity,
-                                           .advertised = &b->advertised,
-                                           .gather_ms = GATHER_MS,
-                                           .stop = on_stop,
-                                           .data = b};
+    b->config =
+        (struct th_control_config){.socket = &b->socket,
+                                   .place = b->place,
+                                   .identity = &b->identity,
+                                   .advertised = &b->advertised,
+                                   .gather_ms = script.gather_ms ? script.gather_ms : GATHER_MS,
+                                   .stop = on_stop,
+                                   .data = b};
     spawn(b, &th_event_manager_ops, TH_NODE_EVENTS, NULL);
     spawn(b, &switch_ops, TH_NODE_SWITCH, b);
     if (script.has_router)
@@ -366,6 +369,25 @@ static void connect_tells_where_the_node_is(void **state)
     close_bench(b);
 }
 
+/* A whole hashname spares the methods that name a node a question to the router. It once spared it all
+ * methods, and those that show the router's answer ended the daemon. */
+static void parameters_of_another_method_are_passed_over(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench((struct script){.has_router = true});
+    static const char *const methods[] = {"peers", "buckets", "drops", "status", "lines"};
+    char params[TH_HASHNAME_HEX + 32], hex[TH_HASHNAME_HEX + 1];
+
+    th_hashname_write(hex, &peer);
+    snprintf(params, sizeof params, "{\"hashname\":\"%s\"}", hex);
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        json_t *answered = ask(b, methods[i], params);
+        assert_int_equal(code_of(answered), strcmp(methods[i], "drops") == 0 ? -32003 : 0);
+        json_decref(answered);
+    }
+    close_bench(b);
+}
+
 static void too_many_dials_are_busy(void **state)
 {
     (void)state;
@@ -413,6 +435,13 @@ static void requests_that_wait_end_with_the_server(void **state)
     close_bench(b);
 }
 
+static void end_control(struct bench *b)
+{
+    th_stop(b->host, b->control, TH_SHUTDOWN);
+    while (th_whereis(b->host, 0, TH_CONTROL_NAME) != 0)
+        sched_yield(); /* its name is free a moment after its last callback */
+}
+
 /* D3 */
 static void a_new_control_server_takes_over_the_socket(void **state)
 {
@@ -423,13 +452,94 @@ static void a_new_control_server_takes_over_the_socket(void **state)
 
     say(fd, "status", "{}");
     json_decref(hear(fd));
-    th_stop(b->host, b->control, TH_SHUTDOWN);
+    end_control(b);
     assert_int_equal(recv(fd, &byte, 1, 0), 0); /* its clients are let go */
     close(fd);
-    while (th_whereis(b->host, 0, TH_CONTROL_NAME) != 0)
-        sched_yield(); /* its name is free a moment after its last callback */
     b->control = spawn(b, &th_control_ops, TH_CONTROL_NAME, &b->config);
     json_decref(ask(b, "status", "{}"));
+    close_bench(b);
+}
+
+/* D3 */
+static void who_connects_between_two_control_servers_is_served_by_the_next(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench((struct script){.has_router = true});
+    int fd[20];
+
+    json_decref(ask(b, "status", "{}"));
+    end_control(b);
+    for (size_t i = 0; i < 20; i++) {
+        fd[i] = connect_to(b);
+        say(fd[i], "status", "{}");
+    }
+    b->control = spawn(b, &th_control_ops, TH_CONTROL_NAME, &b->config);
+    for (size_t i = 0; i < 20; i++) {
+        json_t *status = hear(fd[i]);
+        assert_int_equal(number_in(status, "lines"), 1);
+        json_decref(status);
+        close(fd[i]);
+    }
+    close_bench(b);
+}
+
+/* D2, D3: it took a descriptor to begin once, and without one it failed until its supervisor, and
+ * with that the daemon, gave up. */
+static void a_new_control_server_begins_without_a_free_descriptor(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench((struct script){.has_router = true});
+    struct rlimit before, none;
+
+    json_decref(ask(b, "status", "{}"));
+    end_control(b);
+    int waiting = connect_to(b);
+    int next = dup(0); /* the lowest that is free */
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    b->control = spawn(b, &th_control_ops, TH_CONTROL_NAME, &b->config);
+    say(waiting, "status", "{}");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+    json_t *status = hear(waiting); /* accepted when there was a descriptor again */
+    assert_int_equal(number_in(status, "lines"), 1);
+    json_decref(status);
+    close(waiting);
+    close_bench(b);
+}
+
+static void requests_of_clients_that_went_are_limited(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(
+        (struct script){.has_router = true, .is_router_mute = true, .gather_ms = 1000 * ANSWER_S});
+    unsigned begun = 0;
+    json_t *answered = NULL;
+
+    while (code_of(answered) != -32004 && begun++ < 4 * TH_CONTROL_JOBS_MAX) {
+        int fd = connect_to(b);
+
+        for (unsigned i = 0; i < TH_CONTROL_REQUESTS_MAX; i++)
+            say(fd, "peers", "{}");
+        close(fd);
+        json_decref(answered);
+        answered = ask(b, "methods", "{}");
+    }
+    assert_int_equal(code_of(answered), -32004);
+    json_decref(answered);
+
+    th_stop(b->host, th_whereis(b->host, 0, TH_NODE_ROUTER), TH_SHUTDOWN); /* they all end */
+    answered = ask(b, "status", "{}");
+    while (code_of(answered) != 0) {
+        json_decref(answered);
+        answered = ask(b, "status", "{}");
+    }
+    const json_t *control = json_object_get(json_object_get(answered, "result"), "control");
+    assert_true(json_integer_value(json_object_get(control, "jobs_refused")) > 0);
+    json_decref(answered);
     close_bench(b);
 }
 
@@ -455,10 +565,14 @@ int main(void)
         cmocka_unit_test(who_does_not_answer_path_is_asked_by_seek),
         cmocka_unit_test(who_cannot_be_reached_is_not_pinged),
         cmocka_unit_test(connect_tells_where_the_node_is),
+        cmocka_unit_test(parameters_of_another_method_are_passed_over),
         cmocka_unit_test(too_many_dials_are_busy),
         cmocka_unit_test(a_client_that_goes_while_it_waits_harms_nobody),
         cmocka_unit_test(requests_that_wait_end_with_the_server),
         cmocka_unit_test(a_new_control_server_takes_over_the_socket),
+        cmocka_unit_test(who_connects_between_two_control_servers_is_served_by_the_next),
+        cmocka_unit_test(a_new_control_server_begins_without_a_free_descriptor),
+        cmocka_unit_test(requests_of_clients_that_went_are_limited),
         cmocka_unit_test(stop_is_answered_and_passed_on),
     };
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,8 +16,7 @@ enum {
     READ_BYTES = 16 * 1024,
     OUTPUT_WAITS_MAX = 64 * 1024, /* a client that does not read its answers is not read either */
     ACCEPT_BATCH = 16,
-    PAUSE_MS_MIN = 100,
-    PAUSE_MS_MAX = 2000
+    SPARE_FDS = 8
 };
 
 /* The body is the client's id as a pointer; nothing is ever behind it. */
@@ -30,6 +30,7 @@ static const struct th_msg_kind accept_msg = {.name = "control.accept"};
 struct th_control_poll {
     uv_poll_t poll;
     int fd;
+    bool is_lent; /* the descriptor is not ours to close */
     struct th_host *host;
     th_pid server;
     struct th_msg msg;
@@ -51,18 +52,20 @@ static void on_closed(uv_handle_t *handle)
 {
     struct th_control_poll *poll = handle->data;
 
-    close(poll->fd);
+    if (!poll->is_lent)
+        close(poll->fd);
     th_mem_free(poll);
 }
 
-/* fd: given, also on failure. NULL without memory or descriptors. */
+/* fd: given when it returns one, unless it is lent. NULL without memory. */
 static struct th_control_poll *poll_new(const struct th_control *c, const struct th_self *self,
-                                        int fd, struct th_msg msg)
+                                        int fd, bool is_lent, struct th_msg msg)
 {
     struct th_control_poll *poll = th_mem_zalloc(1, sizeof *poll);
 
     if (poll) {
         poll->fd = fd;
+        poll->is_lent = is_lent;
         poll->host = self->host;
         poll->server = self->pid;
         poll->msg = msg;
@@ -72,7 +75,6 @@ static struct th_control_poll *poll_new(const struct th_control *c, const struct
         }
     }
     th_mem_free(poll);
-    close(fd);
     return NULL;
 }
 
@@ -109,7 +111,7 @@ bool th_control_has_client(const struct th_control *c, uintptr_t client)
     return find_client(c, client) != NULL;
 }
 
-static void close_client(struct th_control *c, struct th_client *client)
+static void close_client(struct th_control *c, const struct th_self *self, struct th_client *client)
 {
     struct th_client **at = &c->clients;
 
@@ -120,6 +122,7 @@ static void close_client(struct th_control *c, struct th_client *client)
     poll_close(client->poll);
     th_conn_clear(&client->conn);
     th_mem_free(client);
+    th_listen_on_room(&c->listen, self->now.mono);
 }
 
 static void send_output(struct th_client *client)
@@ -139,6 +142,15 @@ static void send_output(struct th_client *client)
     }
 }
 
+/* A line for a client. One that has too much waiting is let go. */
+static void put_line(struct th_control *c, struct th_client *client, const char *text)
+{
+    enum th_err e = th_conn_put(&client->conn, text, strlen(text));
+
+    c->counts.not_reading += e == TH_FULL && !client->is_broken;
+    client->is_broken = client->is_broken || e != TH_OK;
+}
+
 static bool may_ask(const struct th_client *client)
 {
     return !client->is_broken && client->requests < TH_CONTROL_REQUESTS_MAX &&
@@ -153,7 +165,7 @@ static bool has_hung_up(const struct th_client *client)
     return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-static void receive_input(struct th_client *client)
+static void receive_input(struct th_control *c, struct th_client *client)
 {
     char bytes[READ_BYTES];
     ssize_t n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -167,11 +179,14 @@ static void receive_input(struct th_client *client)
         enum th_err e = th_conn_on_bytes(&client->conn, bytes, (size_t)n);
 
         if (e == TH_TOO_BIG) {
+            c->counts.lines_too_long++;
             char *text = th_answer_error(NULL, TH_RPC_REQUEST, "a line is over 64 KiB", NULL);
 
             /* What follows cannot be understood any more: the answer, then the end. */
-            if (text && th_conn_put(&client->conn, text, strlen(text)) == TH_OK)
+            if (text) {
+                put_line(c, client, text);
                 send_output(client);
+            }
             free(text);
         }
         client->is_broken = client->is_broken || e != TH_OK;
@@ -206,7 +221,7 @@ static void settle_client(struct th_control *c, const struct th_self *self,
 
     if (client->is_broken || is_over) {
         th_stream_on_gone(c, self, client->id);
-        close_client(c, client);
+        close_client(c, self, client);
         return;
     }
     poll_for(client->poll, events_wanted(client));
@@ -221,7 +236,7 @@ static void on_client_ready(struct th_control *c, const struct th_self *self, ui
     send_output(client);
     th_stream_on_room(c, id);
     if (!client->has_ended && may_ask(client))
-        receive_input(client);
+        receive_input(c, client);
     settle_client(c, self, client);
 }
 
@@ -232,8 +247,8 @@ void th_control_answer(struct th_control *c, const struct th_self *self, uintptr
     (void)self;
     if (client) {
         client->requests--;
-        if (text && th_conn_put(&client->conn, text, strlen(text)) != TH_OK)
-            client->is_broken = true;
+        if (text)
+            put_line(c, client, text);
         send_output(client);
         /* Not settled here, for a request that is answered at once is still being taken: the loop
          * does it as soon as there is something to read or room to write. */
@@ -246,8 +261,8 @@ void th_control_put(struct th_control *c, uintptr_t id, const char *text)
 {
     struct th_client *client = find_client(c, id);
 
-    if (client && th_conn_put(&client->conn, text, strlen(text)) != TH_OK)
-        client->is_broken = true;
+    if (client)
+        put_line(c, client, text);
 }
 
 void th_control_flush(struct th_control *c, uintptr_t id)
@@ -291,76 +306,115 @@ void th_control_subscribe(struct th_control *c, const struct th_self *self)
 
 /* --- the listener --------------------------------------------------------------------------------- */
 
-static void refuse_client(struct th_control *c, int fd)
+static void refuse_client(struct th_control *c, int fd, unsigned connected)
 {
-    static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32004,"
-                               "\"message\":\"64 clients are connected already\"}}\n";
+    char line[160];
+    int len = snprintf(line, sizeof line,
+                       "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,"
+                       "\"message\":\"%u clients are connected already\"}}\n",
+                       TH_RPC_BUSY, connected);
 
-    c->clients_refused++;
-    (void)!send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    c->counts.refused++;
+    (void)!send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
 }
 
-static void add_client(struct th_control *c, const struct th_self *self, int fd)
+static bool is_owner(int fd)
 {
     struct ucred who = {.uid = (uid_t)-1};
     socklen_t len = sizeof who;
 
-    if (c->client_count == TH_CONTROL_CLIENTS_MAX) {
-        refuse_client(c, fd);
-        return;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+           (who.uid == 0 || who.uid == geteuid());
+}
+
+/* fd: given. Errors: TH_NO_MEMORY. */
+static enum th_err add_client(struct th_control *c, const struct th_self *self, int fd)
+{
+    bool is_admin = is_owner(fd);
+    unsigned most = is_admin ? TH_CONTROL_CLIENTS_MAX : TH_CONTROL_OTHERS_MAX;
+
+    if (c->client_count >= most) {
+        refuse_client(c, fd, c->client_count);
+        return TH_OK;
     }
     struct th_client *client = th_mem_zalloc(1, sizeof *client);
-    if (client == NULL) {
-        close(fd);
-        return;
+    if (client) {
+        client->id = ++c->last_client;
+        client->fd = fd;
+        client->is_admin = is_admin;
+        client->poll = poll_new(c, self, fd, false,
+                                (struct th_msg){.kind = &ready_msg, .body = (void *)client->id});
     }
-    client->id = ++c->last_client;
-    client->fd = fd;
-    client->poll =
-        poll_new(c, self, fd, (struct th_msg){.kind = &ready_msg, .body = (void *)client->id});
-    if (client->poll == NULL) {
+    if (client == NULL || client->poll == NULL) {
         th_mem_free(client);
-        return;
+        close(fd);
+        return TH_NO_MEMORY;
     }
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
-        client->is_admin = who.uid == 0 || who.uid == geteuid();
     client->next = c->clients;
     c->clients = client;
     c->client_count++;
     settle_client(c, self, client);
+    return TH_OK;
 }
 
 /* Nothing is left to accept with: what is connected goes on, newcomers wait in the backlog. */
 static void pause_listener(struct th_control *c, const struct th_self *self, int failed)
 {
-    if (c->accept_pause_ms == 0)
+    if (th_listen_on_failed(&c->listen, self->now.mono))
         TH_LOG(self->log, WARN, "control", "paused accept_error=\"%s\" clients=%u",
                strerror(failed), c->client_count);
-    c->accept_failures++;
-    c->accept_pause_ms = c->accept_pause_ms ? c->accept_pause_ms * 2 : PAUSE_MS_MIN;
-    if (c->accept_pause_ms > PAUSE_MS_MAX)
-        c->accept_pause_ms = PAUSE_MS_MAX;
-    c->accept_at = self->now.mono + c->accept_pause_ms;
     poll_for(c->listener, 0);
+}
+
+/* Accepts one; -1 with errno. The last descriptors are for the rest of the daemon, which keeps its
+ * state in files: the next one that is free tells how many are left, for it is the lowest. */
+static int accept_one(int listener)
+{
+    struct rlimit limit;
+    int next = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+
+    if (next < 0)
+        return -1;
+    close(next);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)next + SPARE_FDS >= limit.rlim_cur) {
+        errno = EMFILE;
+        return -1;
+    }
+    return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
 static void accept_clients(struct th_control *c, const struct th_self *self)
 {
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-        int fd = accept4(c->config->socket->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept_one(c->config->socket->fd);
+        int failed = fd < 0 ? errno : 0;
 
-        if (fd >= 0) {
-            c->accept_pause_ms = 0;
-            add_client(c, self, fd);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (fd >= 0 && add_client(c, self, fd) != TH_OK)
+            failed = ENOMEM;
+        if (failed == 0) {
+            th_listen_on_accepted(&c->listen);
+        } else if (failed == EAGAIN || failed == EWOULDBLOCK) {
             break;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            pause_listener(c, self, errno);
+        } else if (failed != ECONNABORTED && failed != EINTR) {
+            pause_listener(c, self, failed);
             return;
         }
     }
     poll_for(c->listener, UV_READABLE);
+}
+
+static void look_after_listener(struct th_control *c, const struct th_self *self)
+{
+    struct th_listen_trouble trouble;
+
+    if (th_listen_wants_accept(&c->listen, self->now.mono))
+        accept_clients(c, self);
+    if (th_listen_has_recovered(&c->listen, self->now.mono, &trouble))
+        TH_LOG(self->log, INFO, "control",
+               "recovered accept_failures=%llu accepted=%llu took_ms=%llu",
+               (unsigned long long)trouble.failures, (unsigned long long)trouble.accepted,
+               (unsigned long long)trouble.took_ms);
 }
 
 /* --- the server ----------------------------------------------------------------------------------- */
@@ -368,19 +422,17 @@ static void accept_clients(struct th_control *c, const struct th_self *self)
 static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     struct th_control *c = state;
-    int fd;
 
     c->config = arg;
     c->gather_ms = c->config->gather_ms ? c->config->gather_ms : TH_CONTROL_GATHER_MS;
-    c->accept_at = TH_NEVER;
+    th_listen_init(&c->listen);
     th_stream_init(c);
     th_limit_init(&c->probes, TH_PROBES_PER_S, TH_PROBES_PER_S, self->now.mono);
 
-    /* A descriptor of our own for uv: the socket outlives us. */
-    fd = fcntl(c->config->socket->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return TH_LIMIT;
-    c->listener = poll_new(c, self, fd, (struct th_msg){.kind = &accept_msg});
+    /* The socket outlives us, and no descriptor is needed here: a new server of this kind can begin
+     * when there is none. Who connects meanwhile waits in the backlog. */
+    c->listener =
+        poll_new(c, self, c->config->socket->fd, true, (struct th_msg){.kind = &accept_msg});
     if (c->listener == NULL)
         return TH_NO_MEMORY;
     poll_for(c->listener, UV_READABLE);
@@ -413,10 +465,7 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
     struct th_control *c = state;
     th_ms now = self->now.mono;
 
-    if (c->accept_at <= now) {
-        c->accept_at = TH_NEVER;
-        accept_clients(c, self);
-    }
+    look_after_listener(c, self);
     for (struct th_job *job = c->jobs, *next; job; job = next) {
         next = job->next;
         if (job->alarm_at <= now)
@@ -429,7 +478,7 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 static th_ms deadline(const void *state)
 {
     const struct th_control *c = state;
-    th_ms at = th_sooner(c->accept_at, th_stream_deadline(c));
+    th_ms at = th_sooner(th_listen_deadline(&c->listen), th_stream_deadline(c));
 
     for (const struct th_job *job = c->jobs; job; job = job->next)
         at = th_sooner(at, job->alarm_at);
@@ -440,7 +489,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
 {
     struct th_control *c = state;
 
-    (void)self, (void)why;
+    (void)why;
     th_stream_clear(c);
     while (c->jobs) {
         struct th_job *next = c->jobs->next;
@@ -449,7 +498,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
         c->jobs = next;
     }
     while (c->clients)
-        close_client(c, c->clients);
+        close_client(c, self, c->clients);
     poll_close(c->listener);
 }
 

@@ -21,7 +21,9 @@
 
 enum {
     TH_CONTROL_CLIENTS_MAX = 64,
+    TH_CONTROL_OTHERS_MAX = 56,   /* then only the owner and root are let in, to end that */
     TH_CONTROL_REQUESTS_MAX = 16, /* of one client at once; it is not read meanwhile */
+    TH_CONTROL_JOBS_MAX = 512,    /* requests that wait, those of clients that went included */
     TH_CONTROL_GATHER_MS = 3000,  /* for the node's servers to answer: below thctl's 5 s */
     TH_CONTROL_PINGS_MAX = 1000,  /* of one request */
     TH_CONTROL_GROUP_MAX = 64,
@@ -37,6 +39,7 @@ enum {
 struct th_control_socket {
     int fd; /* -1: none */
     char path[TH_SOCKET_PATH_MAX];
+    char owner[TH_CONTROL_GROUP_MAX]; /* who may change things, besides root; a name or a number */
     char group[TH_CONTROL_GROUP_MAX]; /* who may connect besides the owner */
     dev_t device;
     ino_t inode;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { KEPT_ROOM = 64 * 1024 }; /* what a wide answer took beyond it is given back */
+
 /* Doubles room until it holds `wanted`. */
 static enum th_err make_room(char **bytes, size_t *room, size_t wanted)
 {
@@ -90,6 +92,11 @@ void th_conn_sent(struct th_conn *conn, size_t len)
 {
     TH_CHECK(len <= conn->out_len - conn->out_at);
     conn->out_at += len;
+    if (conn->out_at == conn->out_len && conn->out_room > KEPT_ROOM) {
+        th_mem_free(conn->out);
+        conn->out = NULL;
+        conn->out_at = conn->out_len = conn->out_room = 0;
+    }
 }
 
 void th_conn_clear(struct th_conn *conn)

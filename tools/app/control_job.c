@@ -25,6 +25,7 @@ void th_job_settle(struct th_control *c, struct th_job *job)
     while (*at != job)
         at = &(*at)->next;
     *at = job->next;
+    c->job_count--;
     th_job_free(job);
 }
 
@@ -84,7 +85,10 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
         .table = body_of(job, TH_JOB_TABLE),
         .dialer = body_of(job, TH_JOB_DIALER),
         .channels = body_of(job, TH_JOB_CHANNELS),
-        .accept_failures = c->accept_failures,
+        .control = {.clients = c->client_count,
+                    .counts = c->counts,
+                    .accept_failures = c->listen.failures,
+                    .is_short = th_listen_is_in_trouble(&c->listen)},
     };
 }
 
@@ -222,14 +226,16 @@ static const struct question {
     [TH_JOB_CHANNELS] = {TH_NEED_CHANNELS, TH_NODE_SWITCH, &th_switch_msg_channels},
 };
 
-/* What must be asked before. The links are needed to know whose hashname begins so: a whole one works
- * without, also while the router hangs. */
+/* What must be asked before. Who names a node needs the links to know whose hashname begins so: a
+ * whole one works without, also while the router hangs. */
 static unsigned needs_of(const struct th_job *job)
 {
     const char *text = json_string_value(json_object_get(job->request.params, "hashname"));
+    bool names_node = strncmp(job->method->params, "hashname", 8) == 0;
     bool is_whole = text && strlen(text) == TH_HASHNAME_HEX;
 
-    return is_whole ? job->method->needs & ~(unsigned)TH_NEED_TABLE : job->method->needs;
+    return names_node && is_whole ? job->method->needs & ~(unsigned)TH_NEED_TABLE
+                                  : job->method->needs;
 }
 
 /* A method that cannot do without an answer fails when there is none; says which server it was. */
@@ -300,15 +306,17 @@ static void gather(struct th_control *c, const struct th_self *self, struct th_j
 static bool is_allowed(struct th_control *c, const struct th_self *self, struct th_job *job,
                        const struct th_client *client)
 {
-    const char *group = c->config->socket->group;
+    const struct th_control_socket *socket = c->config->socket;
 
     if (job->method->access == TH_ACCESS_ADMIN && !client->is_admin) {
+        c->counts.not_permitted++;
         th_job_fail(c, self, job, TH_RPC_PERMISSION,
-                    "only the daemon's owner and root may do this; the group may look",
-                    json_pack("{s:s}", "group", group));
+                    "only the daemon's owner and root may change anything",
+                    json_pack("{s:s, s:s}", "group", socket->group, "owner", socket->owner));
         return false;
     }
     if (job->method->access == TH_ACCESS_PROBE && !th_limit_take(&c->probes, self->now.mono, 1)) {
+        c->counts.probes_refused++;
         th_job_fail(c, self, job, TH_RPC_BUSY, "more than 10 probes a second; try again",
                     json_pack("{s:i}", "per_s", TH_PROBES_PER_S));
         return false;
@@ -323,6 +331,7 @@ static void append(struct th_control *c, struct th_job *job)
     while (*at)
         at = &(*at)->next;
     *at = job;
+    c->job_count++;
 }
 
 void th_job_begin(struct th_control *c, const struct th_self *self, struct th_client *client,
@@ -347,6 +356,10 @@ void th_job_begin(struct th_control *c, const struct th_self *self, struct th_cl
     } else if ((job->method = th_method_find(job->request.method)) == NULL) {
         th_job_fail(c, self, job, TH_RPC_METHOD, "unknown method; `methods` lists them",
                     json_pack("{s:s}", "version", TH_VERSION));
+    } else if (c->job_count > TH_CONTROL_JOBS_MAX) {
+        c->counts.jobs_refused++;
+        th_job_fail(c, self, job, TH_RPC_BUSY, "too many requests wait for the node's servers",
+                    NULL);
     } else if (is_allowed(c, self, job, client)) {
         gather(c, self, job);
         return;

@@ -14,6 +14,7 @@
 
 #include "tools/app/control.h"
 #include "tools/app/control_conn.h"
+#include "tools/app/control_listen.h"
 #include "tools/app/control_look.h"
 #include "tools/app/control_rpc.h"
 #include "tools/app/control_stream.h"
@@ -91,13 +92,13 @@ struct th_control {
     unsigned client_count;
     uintptr_t last_client;
     struct th_job *jobs; /* oldest first */
+    unsigned job_count;
     uint64_t last_job;
     unsigned pings; /* running; the subscription is held for them */
     struct th_streams streams;
     struct th_limit probes;
-    th_ms accept_at; /* when a paused listener goes on; TH_NEVER: it is not paused */
-    th_ms accept_pause_ms;
-    uint64_t accept_failures, clients_refused;
+    struct th_listen listen;
+    struct th_control_counts counts;
 };
 
 /* control.c: one request of the client is over, with an answer (memory of malloc, given) or, when

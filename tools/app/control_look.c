@@ -1,5 +1,7 @@
 #include "tools/app/control_look.h"
 
+#include "tools/app/control.h"
+
 #include "switch/base/mem.h"
 #include "tools/app/addresses.h"
 
@@ -100,9 +102,23 @@ static json_t *status_warnings(const struct th_look *look)
         if (addresses.count == 0)
             warn(warnings, "no address that others could use is known; see --advertise");
     }
-    if (look->accept_failures > 0)
-        warn(warnings, "the control socket had to turn clients away: no file descriptor was left");
+    if (look->control.is_short)
+        warn(warnings, "clients of the control socket wait: no file descriptor is left for them; "
+                       "see ulimit -n, or LimitNOFILE of the service");
     return warnings;
+}
+
+static json_t *control_row(const struct th_control_look *control)
+{
+    const struct th_control_counts *n = &control->counts;
+
+    return json_pack(
+        "{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "clients", (int)control->clients,
+        "clients_max", TH_CONTROL_CLIENTS_MAX, "refused", (json_int_t)n->refused, "accept_failures",
+        (json_int_t)control->accept_failures, "lines_too_long", (json_int_t)n->lines_too_long,
+        "not_reading", (json_int_t)n->not_reading, "jobs_refused", (json_int_t)n->jobs_refused,
+        "streams_refused", (json_int_t)n->streams_refused, "probes_refused",
+        (json_int_t)n->probes_refused, "not_permitted", (json_int_t)n->not_permitted);
 }
 
 static unsigned count_links(const struct th_router_table *table)
@@ -131,6 +147,7 @@ json_t *th_look_status(const struct th_look *look)
     put(status, "advertised", addr_list(look->advertised->addr, look->advertised->count));
     put(status, "observed", addr_list(s ? s->observed : NULL, s ? s->observed_count : 0));
     put(status, "addresses", addr_list(addresses.addr, addresses.count));
+    put(status, "control", control_row(&look->control));
     put(status, "warnings", status_warnings(look));
     put(status, "version", json_string(TH_VERSION));
     return status;

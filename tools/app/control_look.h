@@ -18,6 +18,25 @@
 
 enum { TH_CANDIDATES_MAX = 16 };
 
+/* What clients of the control socket did that a limit of ours stopped. */
+struct th_control_counts {
+    uint64_t refused;         /* clients beyond TH_CONTROL_CLIENTS_MAX */
+    uint64_t lines_too_long;  /* clients let go for a request over TH_CONN_LINE_MAX */
+    uint64_t not_reading;     /* clients let go with TH_CONN_OUTPUT_MAX waiting */
+    uint64_t jobs_refused;    /* requests beyond TH_CONTROL_JOBS_MAX */
+    uint64_t streams_refused; /* beyond TH_STREAMS_MAX */
+    uint64_t probes_refused;  /* beyond TH_PROBES_PER_S */
+    uint64_t not_permitted;   /* changes that others than the owner asked for */
+};
+
+/* How the control socket is. */
+struct th_control_look {
+    unsigned clients;
+    struct th_control_counts counts;
+    uint64_t accept_failures;
+    bool is_short; /* of descriptors or memory: clients wait to be accepted */
+};
+
 /* Everything is borrowed; what a method did not ask for, or nobody answered, is NULL. */
 struct th_look {
     struct th_now now;
@@ -30,7 +49,7 @@ struct th_look {
     const struct th_router_table *table;
     const struct th_dialer_status *dialer;
     const struct th_switch_channels *channels;
-    uint64_t accept_failures; /* of the control socket */
+    struct th_control_look control;
 };
 
 /* Each returns a new reference, or NULL without memory. lines and table are needed where the name

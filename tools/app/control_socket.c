@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -80,13 +81,27 @@ static enum th_err clear_path(const char *path, char say[TH_SAY_MAX])
 static void set_group(struct th_control_socket *out)
 {
     const struct group *group = geteuid() == 0 ? getgrnam("telehash") : NULL;
-    struct stat st;
+    struct stat st = {.st_gid = getegid()};
 
     if (group && chown(out->path, (uid_t)-1, group->gr_gid) != 0)
         group = NULL;
     if (group == NULL && stat(out->path, &st) == 0)
         group = getgrgid(st.st_gid);
-    snprintf(out->group, sizeof out->group, "%s", group ? group->gr_name : "");
+    if (group)
+        snprintf(out->group, sizeof out->group, "%s", group->gr_name);
+    else
+        snprintf(out->group, sizeof out->group, "%u", (unsigned)st.st_gid);
+}
+
+/* Whose rights a change needs. */
+static void set_owner(struct th_control_socket *out)
+{
+    const struct passwd *owner = getpwuid(geteuid());
+
+    if (owner)
+        snprintf(out->owner, sizeof out->owner, "%s", owner->pw_name);
+    else
+        snprintf(out->owner, sizeof out->owner, "%u", (unsigned)geteuid());
 }
 
 static enum th_err bind_here(struct th_control_socket *out, char say[TH_SAY_MAX])
@@ -104,6 +119,7 @@ static enum th_err bind_here(struct th_control_socket *out, char say[TH_SAY_MAX]
         out->device = st.st_dev;
         out->inode = st.st_ino;
         set_group(out);
+        set_owner(out);
         return TH_OK;
     }
     enum th_err e = th_file_err(errno);

@@ -26,6 +26,7 @@ struct th_stream *th_stream_new(struct th_control *c, const struct th_self *self
     if (c->streams.count < TH_STREAMS_MAX)
         stream = th_mem_zalloc(1, sizeof *stream);
     if (stream == NULL) {
+        c->counts.streams_refused++;
         th_job_fail(c, self, job, TH_RPC_BUSY, "too many watches and traces at once", NULL);
         return NULL;
     }

@@ -8,8 +8,7 @@
 const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_STATUS, "status", "",
      "{hashname, state, links, lines, uptime_ms, listen, advertised, observed, addresses, "
-     "warnings, "
-     "version}",
+     "control, warnings, version}",
      TH_ACCESS_READ, TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE,
      "how this node is: its state, links, addresses, and what is wrong"},
     {TH_METHOD_PEERS, "peers", "",

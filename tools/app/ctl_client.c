@@ -7,10 +7,14 @@
 #include "tools/app/file.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <libgen.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,14 +54,44 @@ static int connect_to(const char *path, unsigned timeout_ms)
     return -1;
 }
 
+enum { WHY_MAX = 160 };
+
+/* Whom to be for a socket that may not be opened. A folder that may not be entered is the same
+ * obstacle one step earlier. */
+static void say_who_may(char text[WHY_MAX], const char *path)
+{
+    char folder[TH_SOCKET_PATH_MAX];
+    struct stat st;
+    bool is_group = false, is_known = stat(path, &st) == 0;
+
+    if (is_known) {
+        is_group = (st.st_mode & S_IWGRP) != 0;
+    } else {
+        snprintf(folder, sizeof folder, "%s", path);
+        is_known = stat(dirname(folder), &st) == 0;
+        is_group = is_known && (st.st_mode & S_IXGRP) != 0;
+    }
+    const struct group *group = is_group ? getgrgid(st.st_gid) : NULL;
+    const struct passwd *owner = is_known ? getpwuid(st.st_uid) : NULL;
+    const char *name = owner ? owner->pw_name : "its owner";
+    char others[48] = "";
+
+    if (owner == NULL || owner->pw_uid != 0)
+        snprintf(others, sizeof others, "%.32s or ", name);
+    /* Nobody is to be told to join the group of root. */
+    if (group && group->gr_gid != 0)
+        snprintf(text, WHY_MAX, "no permission; join the group %.32s, or be %sroot", group->gr_name,
+                 others);
+    else
+        snprintf(text, WHY_MAX, "no permission; be %sroot", others);
+}
+
 static const char *why_not(int failed)
 {
     if (failed == ENOENT || failed == ENOTDIR)
         return "is not there";
     if (failed == ECONNREFUSED)
         return "nobody listens";
-    if (failed == EACCES || failed == EPERM)
-        return "no permission; are you in its group?";
     if (failed == EAGAIN)
         return "does not answer";
     return strerror(failed);
@@ -92,13 +126,21 @@ enum th_err th_ctl_connect(struct th_ctl *ctl,
                 ctl->pid = who.pid;
             return TH_OK;
         }
-        e = worst(e, errno);
+        int failed = errno;
+        char why[WHY_MAX];
+
+        e = worst(e, failed);
+        if (failed == EACCES || failed == EPERM)
+            say_who_may(why, paths[i]);
+        else
+            snprintf(why, sizeof why, "%s", why_not(failed));
         len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "%s %s (%s)", i ? "," : "", paths[i],
-                                why_not(errno));
+                                why);
         if (len >= TH_SAY_MAX)
             len = TH_SAY_MAX - 1;
     }
-    snprintf(say + len, TH_SAY_MAX - len, "; start it, or name its socket with --socket PATH");
+    if (e != TH_NO_PERMISSION)
+        snprintf(say + len, TH_SAY_MAX - len, "; start it, or name its socket with --socket PATH");
     return e;
 }
 
@@ -200,6 +242,8 @@ static enum th_err exchange(struct th_ctl *ctl, const char *method, json_t *para
     free(text);
     if (e == TH_OK)
         e = write_all(ctl->fd, "\n", 1);
+    if (e == TH_GONE)
+        e = TH_OK; /* whoever closed has perhaps said why */
 
     while (e == TH_OK && (e = read_answer(ctl, until, answer)) == TH_OK) {
         const json_t *id = json_object_get(*answer, "id");
@@ -219,10 +263,16 @@ static void describe_error(const json_t *error, char say[TH_SAY_MAX])
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *group = json_string_value(json_object_get(data, "group"));
     const char *version = json_string_value(json_object_get(data, "version"));
+    const char *owner = json_string_value(json_object_get(data, "owner"));
     size_t len = (size_t)snprintf(say, TH_SAY_MAX, "%.200s", message ? message : "error");
 
+    if (owner && strcmp(owner, "root") != 0)
+        len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "; be %.32s or root", owner);
+    else if (owner)
+        len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "; be root");
     if (group && group[0])
-        len += (size_t)snprintf(say + len, TH_SAY_MAX - len, " (group %.32s)", group);
+        len += (size_t)snprintf(say + len, TH_SAY_MAX - len,
+                                " (the group %.32s may only look and probe)", group);
     if (version)
         len += (size_t)snprintf(say + len, TH_SAY_MAX - len, " (the daemon is version %.32s)",
                                 version);
