@@ -320,6 +320,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
         .ends_at_match = is_reach,
         .rtt = &dialer->rtt,
         .drops = &dialer->status.drops,
+        .allow = &dialer->allow,
         .width = width_of(dialer, is_reach),
     };
 
@@ -327,6 +328,8 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
     th_search_init(&dial->search, &config, self->now);
     if (is_reach && is_target(dial, &config.self->hashname))
         th_dialing_finish(dial, dialer, self, TH_INVALID);
+    else if (is_reach && !th_allow_has(dialer->allow, &request->target))
+        th_dialing_finish(dial, dialer, self, TH_NO_PERMISSION);
     else if (!is_reach || request->always_seek)
         begin_lookup(dial, dialer);
     else if (dial->has_line)

@@ -87,6 +87,7 @@ struct th_dialer {
     struct th_contacts contacts;
     struct th_picture picture; /* of lines and links */
     bool has_contacts;         /* it came once: contacts are what there is */
+    struct th_allow *allow;    /* held; NULL: everybody */
     struct th_lookup_rtt rtt;
     struct th_dialer_status status;
     unsigned count;

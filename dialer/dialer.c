@@ -183,6 +183,12 @@ static void on_status(const struct th_dialer *dialer, const struct th_self *self
              (struct th_msg){.kind = &th_dialer_msg_status, .body = status});
 }
 
+static void on_allowed(struct th_dialer *dialer)
+{
+    th_allow_release(dialer->allow);
+    dialer->allow = th_allowed_get(dialer->config->allowed);
+}
+
 static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     struct th_dialer *dialer = state;
@@ -193,6 +199,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     };
 
     dialer->config = arg;
+    dialer->allow = th_allowed_get(dialer->config->allowed);
     dialer->events = th_whereis(self->host, self->scope, dialer->config->events_name);
     return th_picture_begin(&dialer->picture, self, dialer->events, interest, take_facts);
 }
@@ -210,6 +217,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         th_picture_ask(&dialer->picture, self);
     else if (msg->kind == &th_down_msg)
         err = on_down(dialer, msg->body);
+    else if (msg->kind == &th_allowed_msg)
+        on_allowed(dialer);
     else if (msg->kind == &th_dialer_msg_status)
         on_status(dialer, self, msg);
     th_dialer_settle(dialer, self);
@@ -245,6 +254,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
         th_dialing_finish(dialer->dialing[i], dialer, self, TH_SHUTDOWN);
     sweep(dialer);
     th_contacts_clear(&dialer->contacts);
+    th_allow_release(dialer->allow);
 }
 
 const struct th_server_ops th_dialer_ops = {

@@ -27,6 +27,7 @@ enum {
 struct th_dialer_config {
     const struct th_identity *identity;
     const char *events_name, *switch_name; /* registered names in the same scope */
+    struct th_allowed *allowed;            /* whom there may be lines with; NULL: everybody */
     unsigned k; /* the router's, and the width of FIND's lookups; 0: TH_LOOKUP_WIDTH_DEFAULT */
 };
 
@@ -79,7 +80,7 @@ struct th_dialed {
     struct th_hashname target;
     /* TH_OK: FIND ended / a line is up. TH_NOT_FOUND: nobody told of the target. TH_NO_PATH: told of, but
      * no line came up. TH_TIMED_OUT: the whole dial's time. TH_LIMIT: TH_DIALS_MAX. TH_INVALID: to reach
-     * ourselves. TH_NO_MEMORY, TH_SHUTDOWN. */
+     * ourselves. TH_NO_PERMISSION: to reach a node that is not in the allow-list. TH_NO_MEMORY, TH_SHUTDOWN. */
     enum th_err result;
     bool is_found; /* a node told of the target, or we have a line to it */
     bool has_line;

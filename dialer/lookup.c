@@ -303,6 +303,10 @@ static unsigned learn_all(struct th_lookup *lookup, const struct th_hashname *vi
             th_drop_count(drops, TH_DROP_SEE_SELF);
             continue;
         }
+        if (lookup->config.allow && !th_allow_has(*lookup->config.allow, &entry->id)) {
+            th_drop_count(drops, TH_DROP_SEE_NOT_ALLOWED);
+            continue;
+        }
         /* One that is farther than who tells of it is no mistake: the nearest can tell of no other. */
         if (th_identity_cipher(lookup->config.self, entry->csid) == NULL)
             continue; /* no mistake, but we cannot talk to it */

@@ -24,6 +24,7 @@
 #define TH_DIALER_LOOKUP_H
 
 #include "switch/base/clock.h"
+#include "switch/wire/allow.h"
 #include "switch/wire/identity.h"
 #include "switch/wire/see.h"
 
@@ -63,12 +64,14 @@ struct th_lookup_config {
     struct th_hashname target;
     bool ends_at_match;        /* done as soon as somebody tells of the target */
     struct th_lookup_rtt *rtt; /* borrowed for its life */
-    struct th_drops *drops;    /* borrowed for its life; counts SEE_BAD, _SELF, _LONG, _FAR */
-    unsigned width;            /* cut to TH_LOOKUP_WIDTH_MAX; 0: TH_LOOKUP_WIDTH_DEFAULT */
-    unsigned alpha;            /* asked at once; 0: TH_LOOKUP_ALPHA */
-    unsigned asked_max;        /* nodes that are asked, then it ends; 0: any number */
-    unsigned nodes_max;        /* cut to TH_LOOKUP_NODES_MAX; 0: that */
-    th_ms line_ms;             /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
+    struct th_drops *drops;    /* borrowed for its life; counts SEE_BAD, _SELF, _LONG, … */
+    /* Nodes not in it are left out; borrowed for its life, and looked at whenever an answer comes. */
+    struct th_allow *const *allow; /* NULL: everybody */
+    unsigned width;                /* cut to TH_LOOKUP_WIDTH_MAX; 0: TH_LOOKUP_WIDTH_DEFAULT */
+    unsigned alpha;                /* asked at once; 0: TH_LOOKUP_ALPHA */
+    unsigned asked_max;            /* nodes that are asked, then it ends; 0: any number */
+    unsigned nodes_max;            /* cut to TH_LOOKUP_NODES_MAX; 0: that */
+    th_ms line_ms;                 /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
 };
 
 enum th_lookup_state {

@@ -43,6 +43,7 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
         tree->sw.board.advertised[i] = config->advertised[i];
     tree->sw.board.bridge = config->bridge;
     tree->sw.board.at_floor = config->at_floor;
+    tree->sw.allowed = config->allowed;
     tree->sw.net = config->net;
     tree->sw.events_name = TH_NODE_EVENTS;
     tree->sw.rng = &tree->switch_rng;
@@ -55,6 +56,7 @@ static void configure_dialer(struct th_node_tree *tree, const struct th_node_con
     tree->dialer.events_name = TH_NODE_EVENTS;
     tree->dialer.switch_name = TH_NODE_SWITCH;
     tree->dialer.k = config->k;
+    tree->dialer.allowed = config->allowed;
 }
 
 static void configure_router(struct th_node_tree *tree, const struct th_node_config *config,
@@ -175,6 +177,19 @@ enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_host *host,
 th_pid th_node_tree_supervisor(const struct th_node_tree *tree)
 {
     return tree->pid;
+}
+
+enum th_err th_node_tree_on_allowed(const struct th_node_tree *tree, struct th_host *host)
+{
+    static const char *const names[] = {TH_NODE_SWITCH, TH_NODE_DIALER};
+    uint32_t scope = tree->child[SWITCH].spec.scope;
+    enum th_err err = TH_OK;
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (th_post(host, th_whereis(host, scope, names[i]),
+                    (struct th_msg){.kind = &th_allowed_msg}) == TH_FULL)
+            err = TH_FULL; /* who is not there takes it when it begins */
+    return err;
 }
 
 void th_node_tree_free(struct th_node_tree *tree)

@@ -33,6 +33,7 @@ struct th_node_config {
     uint32_t scope;
     unsigned k, links_max; /* 0: the defaults; k is the width of searches for neighbours too */
     bool is_seed;
+    struct th_allowed *allowed;     /* with whom there may be lines; NULL: everybody */
     struct th_bridge_policy bridge; /* for whom lines are forwarded; zeroed: nobody */
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];
@@ -60,6 +61,13 @@ TH_MUST enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_hos
                                        const struct th_node_config *config);
 
 th_pid th_node_tree_supervisor(const struct th_node_tree *tree);
+
+/*
+ * Tells the servers that go by the config's `allowed` that its list is another one.
+ * Errors: TH_FULL: one of them has no room for that, and goes by the old one until it is told again.
+ * Thread: any.
+ */
+TH_MUST enum th_err th_node_tree_on_allowed(const struct th_node_tree *tree, struct th_host *host);
 
 /* After the supervisor has ended. */
 void th_node_tree_free(struct th_node_tree *tree);

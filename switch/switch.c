@@ -252,6 +252,16 @@ static void on_resumed(struct carrier *sw, const struct th_self *self)
     th_switchboard_on_resumed(sw->board, self->now);
 }
 
+static void on_allowed(struct carrier *sw, const struct th_self *self)
+{
+    struct th_allow *allow = th_allowed_get(sw->config->allowed);
+
+    th_switchboard_allow(sw->board, self->now, allow);
+    if (allow)
+        TH_LOG(self->log, INFO, "switch", "private nodes_allowed=%u", allow->count);
+    th_allow_release(allow);
+}
+
 static void on_open(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
 {
     const struct th_switch_open *open = msg->body;
@@ -364,6 +374,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         th_switchboard_free(sw->board);
         return err;
     }
+    on_allowed(sw, self);
     advertise(sw);
     th_tell_resumed(self);
     err = find_events(sw, self);
@@ -398,6 +409,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_status(sw, self, msg);
     else if (msg->kind == &th_switch_msg_punch)
         th_switchboard_punch(sw->board, self->now, msg->body);
+    else if (msg->kind == &th_allowed_msg)
+        on_allowed(sw, self);
     else if (msg->kind == &th_down_msg)
         on_down(sw, self, msg->body);
     carry_out(sw, self);

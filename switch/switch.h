@@ -12,6 +12,7 @@
 #ifndef TH_SWITCH_SWITCH_H
 #define TH_SWITCH_SWITCH_H
 
+#include "switch/allowed.h"
 #include "switch/core/switchboard.h"
 #include "switch/events.h"
 #include "switch/net.h"
@@ -19,7 +20,8 @@
 /* The spec's arg; borrowed for the server's life and over restarts. When the switch ends it raises
  * board.at_floor to its latest open, so that the next one's are newer even if the clock was set back. */
 struct th_switch_config {
-    struct th_switchboard_config board;
+    struct th_switchboard_config board; /* but for `allow` */
+    struct th_allowed *allowed;         /* with whom there may be lines; NULL: everybody */
     struct th_net *net;
     const char *events_name; /* the event manager's registered name, in the same scope */
     struct th_rng
@@ -36,7 +38,7 @@ const struct th_switchboard *th_switch_machine(const void *state);
  * Call, body struct th_switch_open: makes the node known and opens a line when there is none.
  * Reply th_switch_msg_result: TH_OK (a line is up), TH_AGAIN (opens were sent: TH_EV_LINE_UP follows,
  * or not), TH_NO_PATH (nothing is known of where it is), TH_LIMIT, TH_NO_MEMORY, TH_INVALID (ourselves;
- * a key that does not belong to the hashname).
+ * a key that does not belong to the hashname), TH_NO_PERMISSION (not in the allow-list).
  */
 extern const struct th_msg_kind th_switch_msg_open;
 struct th_switch_open {

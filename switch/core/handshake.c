@@ -384,6 +384,8 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
         return NULL;
     }
     enum th_drop why = th_open_read(&open, board->self, bytes);
+    if (why == TH_DROP_NONE && !th_allow_has(board->config.allow, &open.from))
+        why = TH_DROP_OPEN_NOT_ALLOWED;
     if (why == TH_DROP_NONE && is_from_the_future(board, &open, from, now))
         why = TH_DROP_OPEN_FUTURE;
     if (why == TH_DROP_NONE)

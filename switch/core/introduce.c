@@ -170,6 +170,10 @@ void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middl
         return;
     }
     memcpy(&key, packet->body.at, sizeof key);
+    if (!th_allow_has(board->config.allow, &head.id)) {
+        th_drop_count(&board->drops, TH_DROP_CONNECT_NOT_ALLOWED);
+        return;
+    }
 
     take_places(board, middle, now, &head, &paths);
     enum th_err err = th_switchboard_open(board, now, &head.id, &head.from, &key, &paths);

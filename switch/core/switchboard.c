@@ -245,6 +245,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
         return NULL;
     TH_CHECK(config->advertised_count <= TH_PATHS_MAX);
     board->config = *config;
+    board->config.allow = th_allow_hold(config->allow);
     board->self = config->identity;
     board->rng = rng;
     board->exchanges_max = config->exchanges_max ? config->exchanges_max : TH_EXCHANGES_MAX;
@@ -269,6 +270,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_outbox_clear(&board->outbox);
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
+    th_allow_release(board->config.allow);
     th_mem_free(board);
 }
 
@@ -330,6 +332,8 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
 
     if (th_hashname_is_equal(id, &board->self->hashname))
         return TH_INVALID;
+    if (!th_allow_has(board->config.allow, id))
+        return TH_NO_PERMISSION;
     struct th_exchange *ex = th_board_find(board, id);
     if (ex == NULL && !has_key)
         return TH_NO_PATH;
@@ -399,6 +403,17 @@ void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr
     board->config.advertised_count = count;
     for (unsigned i = 0; i < count; i++)
         board->config.advertised[i] = addrs[i];
+}
+
+void th_switchboard_allow(struct th_switchboard *board, struct th_now now, struct th_allow *allow)
+{
+    struct th_allow *before = board->config.allow;
+
+    board->config.allow = th_allow_hold(allow);
+    th_allow_release(before);
+    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
+        if (ex->line && !th_allow_has(allow, &ex->id))
+            th_board_end_line(board, ex, TH_NO_PERMISSION, now);
 }
 
 void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const struct th_addr *to)

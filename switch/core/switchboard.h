@@ -21,6 +21,7 @@
 #include "switch/base/limit.h"
 #include "switch/base/rng.h"
 #include "switch/core/channel.h"
+#include "switch/wire/allow.h"
 #include "switch/wire/identity.h"
 #include "switch/wire/path.h"
 #include "switch/wire/see.h"
@@ -52,6 +53,7 @@ struct th_switchboard_config {
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
     struct th_bridge_policy bridge;
+    struct th_allow *allow; /* with whom there may be lines; held by the board; NULL: everybody */
     int64_t at_floor; /* no open of ours is dated at or below it (the highest of the last run) */
 };
 
@@ -135,7 +137,7 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
  * key    of the cipher set in which we talk to it (th_identity_shared); must belong to parts when they
  *        are given.
  * Returns TH_OK (a line is up), TH_AGAIN (opens are on their way), TH_NO_PATH, TH_INVALID (ourselves,
- * or a key that does not fit), TH_LIMIT, TH_NO_MEMORY.
+ * or a key that does not fit), TH_NO_PERMISSION (it is not in the allow-list), TH_LIMIT, TH_NO_MEMORY.
  */
 TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
                                         const struct th_hashname *id, const struct th_parts *parts,
@@ -171,6 +173,10 @@ TH_MUST enum th_err th_switchboard_send(struct th_switchboard *board, struct th_
 /* Where we can be met, as `path` and `peer` tell it. At most TH_PATHS_MAX. */
 void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr *addrs,
                               unsigned count);
+
+/* From now on there are lines with these nodes only (NULL: with everybody); the board holds the list.
+ * Lines with others end, with TH_NO_PERMISSION. */
+void th_switchboard_allow(struct th_switchboard *board, struct th_now now, struct th_allow *allow);
 
 /* Sends the empty packet that opens a NAT. At most 10 a second in all; more are left out. */
 void th_switchboard_punch(struct th_switchboard *board, struct th_now now,

@@ -29,6 +29,7 @@
     X(OPEN_NOT_HIGHEST, "open_not_highest", "an open that uses a lower cipher set than it could")  \
     X(OPEN_NOT_US, "open_not_us", "an open for another hashname")                                  \
     X(OPEN_SELF, "open_self", "an open from our own hashname")                                     \
+    X(OPEN_NOT_ALLOWED, "open_not_allowed", "an open of a node that is not in the allow-list")     \
     X(OPEN_FUTURE, "open_future", "an open dated too far ahead of our clock")                      \
     X(OPEN_OLD, "open_old", "an open not newer than the last one of its peer")                     \
     X(OPEN_REPEAT, "open_repeat", "an open that we answered a moment ago")                         \
@@ -56,6 +57,7 @@
     X(SEE_BAD, "see_bad", "an entry of a see that is none")                                        \
     X(SEE_SELF, "see_self", "an entry of a see that names us or the one who answers")              \
     X(SEE_LONG, "see_long", "a see with more entries than allowed; the rest is cut")               \
+    X(SEE_NOT_ALLOWED, "see_not_allowed", "an entry of a see that is not in the allow-list")       \
     X(LINK_BAD, "link_bad", "a link that cannot be read")                                          \
     X(LINK_LIMIT, "link_limit", "a link refused because the table is full")                        \
     X(PEER_BAD, "peer_bad", "a peer request that cannot be read")                                  \
@@ -63,6 +65,7 @@
     X(PEER_LIMIT, "peer_limit", "a peer request for a node that heard enough of us for now")       \
     X(CONNECT_BAD, "connect_bad", "a connect that cannot be read or whose key is wrong")           \
     X(CONNECT_LIMIT, "connect_limit", "a connect over the limit of its introducer")                \
+    X(CONNECT_NOT_ALLOWED, "connect_not_allowed", "a connect of a node not in the allow-list")     \
     X(RELAY_BAD, "relay_bad", "what came by a relay is no open or line of its other end")          \
     X(RELAY_FAST, "relay_fast", "more than five packets a second through a relay")                 \
     X(RELAY_BIG, "relay_big", "a packet that is too big to be relayed whole")                      \

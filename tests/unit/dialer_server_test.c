@@ -59,6 +59,34 @@ static void time_outs_reach_only_the_dial_that_set_them(void **state)
     bench_close(b);
 }
 
+static void node_that_is_not_allowed_is_not_dialled(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    struct th_hashname one = node_of(1);
+    struct th_allow *list;
+    struct th_allowed allowed;
+    assert_int_equal(th_allow_new(&list, &one, 1), TH_OK);
+    th_allowed_init(&allowed, NULL);
+    b->config.allowed = &allowed;
+    bench_link_up(b, 100);
+    th_allowed_set(&allowed, list);
+    assert_int_equal(th_post(b->host, b->dialer, (struct th_msg){.kind = &th_allowed_msg}), TH_OK);
+    bench_run(b, 0);
+    b->count = 0;
+
+    unsigned refused = bench_reach(b, 2);
+    bench_run(b, 0);
+    bench_told(b, refused, TH_NO_PERMISSION);
+    assert_int_equal(b->count, 0); /* nobody was asked */
+    unsigned dial = bench_reach(b, 1);
+    bench_run(b, 0);
+    bench_not_told(b, dial);
+
+    bench_close(b);
+    th_allowed_clear(&allowed);
+}
+
 static void answers_with_a_foreign_owner_or_an_unknown_tag_are_left_alone(void **state)
 {
     (void)state;
@@ -332,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dials_for_the_same_target_see_only_their_own_answers),
         cmocka_unit_test(time_outs_reach_only_the_dial_that_set_them),
+        cmocka_unit_test(node_that_is_not_allowed_is_not_dialled),
         cmocka_unit_test(answers_with_a_foreign_owner_or_an_unknown_tag_are_left_alone),
         cmocka_unit_test(packets_after_the_end_of_a_dial_are_ignored),
         cmocka_unit_test(measured_round_trips_set_the_time_outs_of_later_dials),

@@ -106,6 +106,36 @@ static void entries_that_name_us_or_the_answerer_are_dropped_and_counted(void **
     end(&b);
 }
 
+/* In a private mesh nobody is asked for somebody with whom there cannot be a line. */
+static void entries_that_are_not_allowed_are_left_out_and_counted(void **state)
+{
+    struct bench b = {0};
+    struct th_see see = {0};
+    struct th_hashname five = node(5), six = node(6);
+    struct th_allow *allow, *later;
+    (void)state;
+    begin(&b);
+    assert_int_equal(th_allow_new(&allow, &five, 1), TH_OK);
+    assert_int_equal(th_allow_new(&later, &six, 1), TH_OK);
+    b.lookup.config.allow = &allow;
+    name(&see, 5);
+    name(&see, 6);
+
+    answer(&b, FIRST, &see);
+
+    assert_int_equal(b.drops.n[TH_DROP_SEE_NOT_ALLOWED], 1);
+    assert_non_null(find(&b, 5));
+    assert_null(find(&b, 6));
+    b.lookup.config.allow = &later; /* the list is another one, and this lookup goes on */
+    struct th_hashname asked;
+    assert_true(ask_next(&b, &asked));
+    answer(&b, 5, &see);
+    assert_non_null(find(&b, 6));
+    th_allow_release(allow);
+    th_allow_release(later);
+    end(&b);
+}
+
 static void entries_that_are_farther_than_who_tells_of_them_are_known_too(void **state)
 {
     struct bench b = {0};
@@ -300,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_that_name_us_or_the_answerer_are_dropped_and_counted),
+        cmocka_unit_test(entries_that_are_not_allowed_are_left_out_and_counted),
         cmocka_unit_test(entries_that_are_farther_than_who_tells_of_them_are_known_too),
         cmocka_unit_test(what_the_reader_found_bad_or_cut_is_counted),
         cmocka_unit_test(nodes_of_foreign_cipher_sets_are_left_out),

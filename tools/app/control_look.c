@@ -494,6 +494,8 @@ const char *th_dial_word(enum th_err result)
         return "no_path";
     if (result == TH_TIMED_OUT)
         return "timed_out";
+    if (result == TH_NO_PERMISSION)
+        return "not_allowed";
     if (result == TH_LIMIT || result == TH_FULL)
         return "busy";
     return "cancelled";

@@ -115,6 +115,11 @@ static const struct th_dialed *read_dialed(struct th_control *c, const struct th
                     server);
     else if (dialed->result == TH_LIMIT)
         th_job_fail(c, self, job, TH_RPC_BUSY, "too many dials at once; try again", server);
+    else if (dialed->result == TH_NO_PERMISSION)
+        th_job_fail(c, self, job, TH_RPC_PEER,
+                    "this node talks only to those in its allow-list, and that one is not; see "
+                    "--allow of telehashd",
+                    server);
     else
         json_decref(server);
     return job->is_done ? NULL : dialed;
