@@ -10,6 +10,7 @@
 #include "switch/udp.h"
 #include "switch/wire/seed_uri.h"
 #include "tools/app/addresses.h"
+#include "tools/app/allow.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
 #include "tools/app/logger.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct th_seeds seeds; /* the node's to read, for its life */
     struct th_kept kept;   /* the same: what the last run left */
     struct th_paths advertised;
+    struct th_allowed allowed; /* with whom we talk */
     struct th_control_socket socket;
     struct th_host *host;
     struct th_net *net;
@@ -152,7 +154,26 @@ static enum th_err load_files(struct daemon *d, char say[TH_SAY_MAX])
         e = th_store_read_seeds(&d->seeds, d->config.seeds[i], say);
     for (unsigned i = 0; e == TH_OK && i < d->config.seed_uri_count; i++)
         e = add_uri(d, d->config.seed_uri[i], say);
+    if (e == TH_OK) {
+        struct th_allow *allow;
+
+        e = th_allow_load(&allow, d->config.allow, d->config.allow_count, say);
+        if (e == TH_OK)
+            th_allowed_set(&d->allowed, allow);
+    }
     return e;
+}
+
+/* Who is to be joined from must be somebody to talk to. */
+static void warn_of_seeds_not_allowed(struct daemon *d)
+{
+    struct th_allow *allow = th_allowed_get(&d->allowed);
+
+    for (unsigned i = 0; i < d->seeds.count; i++)
+        if (!th_allow_has(allow, &d->seeds.seed[i].id))
+            TH_LOG(&d->log, WARN, "telehashd", "seed_not_allowed peer=%s: add it with --allow",
+                   th_hashname_short(&d->seeds.seed[i].id).hex);
+    th_allow_release(allow);
 }
 
 /* What was named, by flags or the configuration. */
@@ -256,6 +277,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
         .seeds = &d->seeds,
         .remembered = &d->kept.peers,
         .net = d->net,
+        .allowed = &d->allowed,
         .log = &d->log,
         .k = d->config.k,
         .links_max = d->config.links_max,
@@ -353,6 +375,7 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
     e = open_net(d, places[PLACE_SWITCH], say);
     if (e != TH_OK)
         return e;
+    warn_of_seeds_not_allowed(d);
 
     e = start_node(d, places);
     if (e == TH_OK)
@@ -509,6 +532,7 @@ static void clear(struct daemon *d)
     th_seeds_clear(&d->seeds);
     th_kept_clear(&d->kept);
     th_identity_clear(&d->identity);
+    th_allowed_clear(&d->allowed);
     th_config_clear(&d->config);
 }
 
@@ -584,6 +608,7 @@ int main(int argc, char *argv[])
         return complain(say, th_exit_code(e));
     if (sodium_init() < 0)
         return complain("libsodium cannot start: the system gives no randomness", 1);
+    th_allowed_init(&d->allowed, NULL);
     th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
     d->log = th_logger_log(&d->logger, d->config.log_level);
 

@@ -10,10 +10,7 @@
 #include "switch/wire/allow.h"
 #include "tools/app/config.h"
 
-enum {
-    TH_ALLOW_SAID_MAX = 64,                /* --allow */
-    TH_ALLOW_FILE_MAX = TH_ALLOW_MAX * 256 /* bytes: a hashname and a comment in each line */
-};
+enum { TH_ALLOW_FILE_MAX = TH_ALLOW_MAX * 256 }; /* bytes: a hashname and a comment in each line */
 
 /*
  * Reads what was said with --allow: each is a hashname, or a file with one in each line; what follows a

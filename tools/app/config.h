@@ -27,7 +27,8 @@ enum {
     TH_ADVERTISE_MAX = 8, /* as many as paths are told (TH_PATHS_MAX) */
     TH_SEEDS_FILES_MAX = 16,
     TH_SEED_URIS_MAX = 64,
-    TH_RCVBUF_MIN = 4096, /* bytes */
+    TH_ALLOW_SAID_MAX = 64, /* hashnames, and files of them */
+    TH_RCVBUF_MIN = 4096,   /* bytes */
     TH_RCVBUF_MAX = 1 << 30,
     TH_CONFIG_FILE_MAX = 1 << 20, /* bytes */
     TH_BRIDGED_MAX = 64,          /* nodes for which we are a bridge */
@@ -90,6 +91,8 @@ struct th_config {
     const char *seeds[TH_SEEDS_FILES_MAX]; /* names of files, borrowed */
     unsigned seed_uri_count;
     const char *seed_uri[TH_SEED_URIS_MAX]; /* borrowed; each can be read */
+    unsigned allow_count;                   /* 0: everybody */
+    const char *allow[TH_ALLOW_SAID_MAX];   /* hashnames and names of files (allow.h), borrowed */
     const char *identity; /* a key outside the state directory, borrowed; NULL: none */
     bool is_one_loop;
     unsigned k, links_max; /* 0: the router's defaults */

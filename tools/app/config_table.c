@@ -131,6 +131,16 @@ static enum th_err read_seed(struct th_config *c, const char *text, char why[TH_
     return TH_OK;
 }
 
+static enum th_err read_allow(struct th_config *c, const char *text, char why[TH_SAY_MAX])
+{
+    if (text[0] == '\0')
+        return refuse(why, "name a hashname, or a FILE with one in each line");
+    if (c->allow_count == TH_ALLOW_SAID_MAX)
+        return refuse(why, "more than 64 of them; put the hashnames into one file");
+    c->allow[c->allow_count++] = text;
+    return TH_OK;
+}
+
 static enum th_err read_identity(struct th_config *c, const char *text, char why[TH_SAY_MAX])
 {
     if (text[0] == '\0')
@@ -272,6 +282,8 @@ const struct th_config_key th_config_keys[] = {
     {"seed", "URI", TH_KEY_LIST, "[]", true,
      "one node to join from, telehash://…, as thctl seeds export --uri prints it; repeatable",
      read_seed},
+    {"allow", "WHO", TH_KEY_LIST, "[]", true,
+     "talk only to these: a hashname, or a file of them; repeatable", read_allow},
     {"identity", "FILE", TH_KEY_TEXT, "null", false,
      "a key outside the state directory; it is only read", read_identity},
     {"threads", "1", TH_KEY_NUMBER, "null", false, "all servers on one loop, not a loop each",

@@ -1,0 +1,88 @@
+"""A private mesh: nodes that talk only to those in their allow-list."""
+
+import os
+
+from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
+
+
+def make(mesh, *names):
+    """Nodes that have an identity and do not run; name -> (node, its hashname)."""
+    made = {}
+    for name in names:
+        node = mesh.node(name).start()
+        made[name] = node
+        node.stop()
+    return made
+
+
+def write_list(mesh, *nodes):
+    path = os.path.join(mesh.folder, "friends")
+    with open(path, "w") as file:
+        for node in nodes:
+            file.write("%s  # %s\n" % (node.hashname, node.name))
+    return path
+
+
+class Absent:
+    """A member that does not run."""
+
+    hashname = "ab" * 32
+    name = "absent"
+
+
+def drops(node):
+    return {row["reason"]: row["count"] for row in node.call("drops")}
+
+
+@test
+def who_is_not_in_the_list_gets_no_answer_and_is_not_dialled():
+    with Mesh() as mesh:
+        nodes = make(mesh, "seed", "a", "b", "stranger")
+        seed, a, b, stranger = nodes.values()
+        friends = write_list(mesh, seed, a, b)
+        seed.start("--allow", friends)
+        seeds = seed.export_seeds()
+        for node in (a, b):
+            node.start("--allow", friends, "--seeds", seeds)
+        stranger.start("--seeds", seeds)
+        mesh.wait_ready([a, b], 10 * SLOW)
+
+        wait_for("the stranger's open is counted", lambda: drops(seed).get("open_not_allowed"), 10 * SLOW)
+        check(stranger.call("status")["lines"] == 0 and stranger.call("status")["state"] != "ready", "it was let in")
+        for node in (seed, a, b):
+            check(stranger.hashname not in node.links(), "%s is linked to the stranger" % node.name)
+            check(len(node.links()) == 2, "%s: %s" % (node.name, node.links()))
+        with a.rpc() as rpc:
+            error = rpc.answer("connect", {"hashname": stranger.hashname})["error"]
+        check(error["code"] == -32002 and "allow-list" in error["message"], "%s" % error)
+        refused = thctl(a, "ping", stranger.hashname)
+        check(refused.returncode == 1 and "allow-list" in refused.stderr, "%s" % refused)
+        ping = a.call("ping", {"hashname": b.hashname, "count": 1})
+        check(ping["received"] == 1, "%s" % ping)
+
+
+@test
+def a_member_that_talks_to_others_brings_nobody_in():
+    with Mesh() as mesh:
+        nodes = make(mesh, "open", "a", "b", "stranger")
+        gate, a, b, stranger = nodes.values()
+        friends = write_list(mesh, gate, a, b, Absent)
+        gate.start()  # it has no list: strangers link to it, and it tells of them
+        seeds = gate.export_seeds()
+        for node in (a, b):
+            node.start("--allow", friends, "--seeds", seeds)
+        stranger.start("--seeds", seeds)
+        mesh.wait_ready([a, b, stranger], 10 * SLOW)
+        wait_for("the open member is linked to all", lambda: len(gate.links()) == 3, 10 * SLOW)
+
+        stranger.call("connect", {"hashname": a.hashname, "timeout_ms": 4000})
+        check(not a.call("seek", {"hashname": Absent.hashname})["found"], "it is there")
+        for node in (a, b):
+            check(node.links() <= {gate.hashname, a.hashname, b.hashname}, "%s" % node.links())
+            check({row["hashname"] for row in node.call("lines")} <= {n.hashname for n in (gate, a, b)}, node.name)
+        counted = drops(a)
+        check(counted.get("connect_not_allowed") and counted.get("see_not_allowed"), "%s" % counted)
+        check(not counted.get("open_not_allowed") or counted["open_not_allowed"] < 20, "%s" % counted)
+
+
+main()
