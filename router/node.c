@@ -44,6 +44,7 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
     tree->sw.board.bridge = config->bridge;
     tree->sw.board.at_floor = config->at_floor;
     tree->sw.allowed = config->allowed;
+    tree->sw.is_lan = config->is_lan;
     tree->sw.net = config->net;
     tree->sw.events_name = TH_NODE_EVENTS;
     tree->sw.rng = &tree->switch_rng;

@@ -33,6 +33,7 @@ struct th_node_config {
     uint32_t scope;
     unsigned k, links_max; /* 0: the defaults; k is the width of searches for neighbours too */
     bool is_seed;
+    bool is_lan; /* look for nodes on the networks that this machine is on, and answer such */
     struct th_allowed *allowed;     /* with whom there may be lines; NULL: everybody */
     struct th_bridge_policy bridge; /* for whom lines are forwarded; zeroed: nobody */
     unsigned advertised_count;

@@ -21,11 +21,17 @@ struct th_datagram {
 /* One batch; the bytes lie behind the array in the same memory. */
 struct th_datagrams {
     unsigned count;
+    unsigned
+        foreign; /* th_net_msg_lan: further ones, that were not for all of a network or from it */
     struct th_datagram datagram[];
 };
 
 extern const struct th_msg_kind th_net_msg_datagrams;
 extern const struct th_msg_kind th_net_msg_moved;
+
+/* Body struct th_datagrams: what came to TH_LAN_PORT (core/lan.h), from an address of a network that this
+ * machine is on, to all of that network. */
+extern const struct th_msg_kind th_net_msg_lan;
 
 enum { TH_NET_ADDRS_MAX = 16 };
 
@@ -41,6 +47,9 @@ struct th_net_ops {
     /* Sends one datagram, or drops it as networks do; never waits. bytes borrowed.
      * Thread: the switch's place. */
     void (*send)(struct th_net *net, const struct th_addr *to, struct th_bytes bytes);
+
+    /* Sends one datagram to everybody on each network that this machine is on. NULL: cannot be had. */
+    void (*announce)(struct th_net *net, struct th_bytes bytes);
 
     /* The switch has handled what it had: sends what was gathered. */
     void (*flush)(struct th_net *net);

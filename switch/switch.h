@@ -13,6 +13,7 @@
 #define TH_SWITCH_SWITCH_H
 
 #include "switch/allowed.h"
+#include "switch/core/lan.h"
 #include "switch/core/switchboard.h"
 #include "switch/events.h"
 #include "switch/net.h"
@@ -23,6 +24,8 @@ struct th_switch_config {
     struct th_switchboard_config board; /* but for `allow` */
     struct th_allowed *allowed;         /* with whom there may be lines; NULL: everybody */
     struct th_net *net;
+    bool
+        is_lan; /* look for nodes on the networks that this machine is on, and answer such (core/lan.h) */
     const char *events_name; /* the event manager's registered name, in the same scope */
     struct th_rng
         *rng; /* the switch's alone; goes on over restarts, so that no key or nonce comes twice */

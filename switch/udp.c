@@ -1,6 +1,7 @@
 #include "switch/udp.h"
 
 #include "switch/base/mem.h"
+#include "switch/udp_lan.h"
 #include "switch/wire/packet.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct udp {
     const struct th_log *log;
     struct th_host *host;
     th_pid receiver;
+    struct th_udp_lan *lan;  /* NULL: not wanted */
     struct lookout *lookout; /* NULL unless open, or all that we listen on are fixed addresses */
     unsigned sock_count;
     struct sock sock[TH_UDP_LISTEN_MAX];
@@ -283,6 +285,8 @@ static void udp_close(struct th_net *net)
     struct udp *udp = (struct udp *)net;
 
     udp_flush(net);
+    if (udp->lan)
+        th_udp_lan_close(udp->lan);
     for (unsigned i = 0; i < udp->sock_count; i++) {
         struct reader *reader = udp->sock[i].reader;
         if (reader == NULL)
@@ -365,6 +369,8 @@ static void on_look(uv_timer_t *timer)
     unsigned count = udp_addrs(&udp->net, addr, TH_NET_ADDRS_MAX);
     bool is_same = count == lookout->count;
 
+    if (udp->lan)
+        th_udp_lan_look(udp->lan);
     for (unsigned i = 0; i < count && is_same; i++)
         is_same = th_addr_is_equal(&addr[i], &lookout->addr[i]);
     if (is_same)
@@ -378,7 +384,7 @@ static void on_look(uv_timer_t *timer)
  * anything, nor so seldom that links end (60 s). */
 static enum th_err open_lookout(struct udp *udp)
 {
-    bool is_needed = false;
+    bool is_needed = udp->lan != NULL;
     struct lookout *lookout;
 
     for (unsigned i = 0; i < udp->sock_count; i++)
@@ -406,6 +412,8 @@ static enum th_err udp_open(struct th_net *net, struct th_host *host, th_pid rec
     udp->out_count = 0;
     for (unsigned i = 0; i < udp->sock_count && err == TH_OK; i++)
         err = open_reader(udp, &udp->sock[i]);
+    if (err == TH_OK && udp->lan)
+        th_udp_lan_open(udp->lan, host, receiver);
     if (err == TH_OK)
         err = open_lookout(udp);
     if (err != TH_OK)
@@ -413,9 +421,19 @@ static enum th_err udp_open(struct th_net *net, struct th_host *host, th_pid rec
     return err;
 }
 
+static void udp_announce(struct th_net *net, struct th_bytes bytes)
+{
+    struct udp *udp = (struct udp *)net;
+
+    for (unsigned i = 0; udp->lan && i < udp->sock_count; i++)
+        if (udp->sock[i].bound.family == TH_FAMILY_IPV4)
+            th_udp_lan_announce(udp->lan, udp->sock[i].fd, &udp->sock[i].bound, bytes);
+}
+
 static const struct th_net_ops udp_ops = {
     .open = udp_open,
     .send = udp_send,
+    .announce = udp_announce,
     .flush = udp_flush,
     .addrs = udp_addrs,
     .close = udp_close,
@@ -434,6 +452,7 @@ enum th_err th_udp_new(struct th_net **out, uv_loop_t *loop, const struct th_udp
     udp->net.ops = &udp_ops;
     udp->loop = loop;
     udp->log = config->log;
+    udp->lan = config->is_lan ? th_udp_lan_new(loop, config->log) : NULL;
     for (unsigned i = 0; i < config->listen_count; i++) {
         int rcvbuf = config->rcvbuf ? config->rcvbuf : TH_UDP_RCVBUF_DEFAULT;
         int code = bind_one(udp, &config->listen[i], rcvbuf);
@@ -456,5 +475,6 @@ void th_udp_free(struct th_net *net)
         return;
     for (unsigned i = 0; i < udp->sock_count; i++)
         close(udp->sock[i].fd);
+    th_udp_lan_free(udp->lan);
     th_mem_free(udp);
 }

@@ -25,6 +25,7 @@ struct th_udp_config {
     unsigned listen_count;                    /* 1..TH_UDP_LISTEN_MAX */
     struct th_addr listen[TH_UDP_LISTEN_MAX]; /* port 0: one that the system chooses */
     unsigned missing_ok; /* bit i: leave listen[i] out when this machine lacks its family */
+    bool is_lan;         /* nodes of the same networks are asked for, and may ask (core/lan.h) */
     int rcvbuf;          /* bytes asked of the kernel; 0: TH_UDP_RCVBUF_DEFAULT */
     const struct th_log *log;
 };

@@ -253,8 +253,10 @@ static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES]
 
 static enum th_err open_net(struct daemon *d, struct th_place *place, char say[TH_SAY_MAX])
 {
-    struct th_udp_config config = {
-        .listen_count = d->config.listen_count, .rcvbuf = (int)d->config.rcvbuf, .log = &d->log};
+    struct th_udp_config config = {.listen_count = d->config.listen_count,
+                                   .is_lan = d->config.is_lan,
+                                   .rcvbuf = (int)d->config.rcvbuf,
+                                   .log = &d->log};
     char complaint[TH_UDP_COMPLAINT_MAX] = "";
 
     memcpy(config.listen, d->config.listen, sizeof config.listen);
@@ -282,6 +284,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
         .k = d->config.k,
         .links_max = d->config.links_max,
         .is_seed = true,
+        .is_lan = d->config.is_lan,
         .bridge = {.is_for_everybody = d->config.is_bridge_for_all,
                    .allowed_count = d->config.bridged_count,
                    .allowed = d->config.bridged,

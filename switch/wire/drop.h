@@ -77,6 +77,13 @@
     X(BRIDGE_LIMIT, "bridge_limit", "a bridge over the limit of them, or of a line that has one")  \
     X(BRIDGE_FAST, "bridge_fast", "a packet to be forwarded over the bandwidth for it")            \
     X(BRIDGE_REPEAT, "bridge_repeat", "a packet to be forwarded that was so a moment ago")         \
+    X(LAN_BAD, "lan_bad", "a ping or pong of the local network that cannot be read")               \
+    X(LAN_OWN, "lan_own", "our own ping, which comes back; ignored by design")                     \
+    X(LAN_CSID, "lan_csid", "a ping of a node with other cipher sets than ours")                   \
+    X(LAN_FOREIGN, "lan_foreign", "a ping from another network, or to this machine alone")         \
+    X(LAN_FAST, "lan_fast", "a ping of an address that was answered within a second")              \
+    X(LAN_LIMIT, "lan_limit", "a ping or pong over the limit of them")                             \
+    X(LAN_UNASKED, "lan_unasked", "a pong that nobody asked for, or a ping to us alone")           \
     X(PATH_BAD, "path_bad", "a path that cannot be read")                                          \
     X(PATH_LIMIT, "path_limit", "a path over the limit of its peer")                               \
     X(UNPROVEN_BUDGET, "unproven_budget", "ours, not sent: the address has not proven itself")     \

@@ -141,6 +141,13 @@ static enum th_err read_allow(struct th_config *c, const char *text, char why[TH
     return TH_OK;
 }
 
+static enum th_err read_lan(struct th_config *c, const char *text, char why[TH_SAY_MAX])
+{
+    (void)why;
+    c->is_lan = strcmp(text, "true") == 0;
+    return TH_OK;
+}
+
 static enum th_err read_identity(struct th_config *c, const char *text, char why[TH_SAY_MAX])
 {
     if (text[0] == '\0')
@@ -284,6 +291,8 @@ const struct th_config_key th_config_keys[] = {
      read_seed},
     {"allow", "WHO", TH_KEY_LIST, "[]", true,
      "talk only to these: a hashname, or a file of them; repeatable", read_allow},
+    {"lan", NULL, TH_KEY_SWITCH, "false", false,
+     "look for nodes on the networks that this machine is on, and answer such", read_lan},
     {"identity", "FILE", TH_KEY_TEXT, "null", false,
      "a key outside the state directory; it is only read", read_identity},
     {"threads", "1", TH_KEY_NUMBER, "null", false, "all servers on one loop, not a loop each",
