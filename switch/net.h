@@ -3,7 +3,8 @@
  *
  * udp.h is the real one; the simulator and tests have their own. What arrives comes as messages of
  * kind th_net_msg_datagrams to the switch's pid; th_net_msg_moved (no body) says that the machine has
- * other addresses than before.
+ * other addresses than before, th_net_msg_too_big that a datagram was larger than what its interface
+ * carries (one of those of a flush is told of).
  *
  * Floor:  3.
  */
@@ -26,7 +27,13 @@ struct th_datagrams {
     struct th_datagram datagram[];
 };
 
+struct th_net_too_big {
+    struct th_addr to;
+    size_t len;
+};
+
 extern const struct th_msg_kind th_net_msg_datagrams;
+extern const struct th_msg_kind th_net_msg_too_big;
 extern const struct th_msg_kind th_net_msg_moved;
 
 /* Body struct th_datagrams: what came to TH_LAN_PORT (core/lan.h), from an address of a network that this

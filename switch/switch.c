@@ -8,6 +8,7 @@
 const struct th_msg_kind th_net_msg_datagrams = {"net.datagrams", th_mem_free};
 const struct th_msg_kind th_net_msg_lan = {"net.lan", th_mem_free};
 const struct th_msg_kind th_net_msg_moved = {"net.moved", NULL};
+const struct th_msg_kind th_net_msg_too_big = {"net.too_big", th_mem_free};
 const struct th_msg_kind th_switch_msg_open = {"switch.open", th_mem_free};
 const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free};
 const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
@@ -302,6 +303,12 @@ static void on_moved(struct carrier *sw, const struct th_self *self)
     th_lan_on_moved(&sw->lan, self->now);
 }
 
+static void on_too_big(struct carrier *sw, const struct th_self *self,
+                       const struct th_net_too_big *too_big)
+{
+    th_switchboard_on_too_big(sw->board, self->now, &too_big->to, too_big->len);
+}
+
 static void on_resumed(struct carrier *sw, const struct th_self *self)
 {
     TH_LOG(self->log, INFO, "switch", "the machine slept; every path is asked again");
@@ -456,6 +463,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_lan(sw, self, msg->body);
     else if (msg->kind == &th_net_msg_moved)
         on_moved(sw, self);
+    else if (msg->kind == &th_net_msg_too_big)
+        on_too_big(sw, self, msg->body);
     else if (msg->kind == &th_resumed_msg)
         on_resumed(sw, self);
     else if (msg->kind == &th_switch_msg_open)

@@ -101,12 +101,14 @@ static bool is_wildcard(const struct th_addr *addr)
 static void set_options(const struct udp *udp, int fd, uint8_t family, int rcvbuf)
 {
     int one = 1, granted = 0;
-    int discover = IP_PMTUDISC_DO; /* sets don't-fragment */
+    /* Sets don't-fragment, and leaves it to us how large a datagram may be: what ICMP says is not
+     * believed (RFC 8899, 4.6.1). */
+    int discover = IP_PMTUDISC_PROBE, discover6 = IPV6_PMTUDISC_PROBE;
     socklen_t len = sizeof granted;
 
     if (family == TH_FAMILY_IPV6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof discover);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover6, sizeof discover6);
     } else {
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
     }
@@ -179,6 +181,18 @@ static const struct sock *sock_for(const struct udp *udp, const struct th_addr *
     return first;
 }
 
+/* Tells the switch, which sends smaller ones from now on. */
+static void tell_too_big(const struct udp *udp, const struct outgoing *out)
+{
+    struct th_net_too_big *body = th_mem_zalloc(1, sizeof *body);
+
+    if (body == NULL)
+        return;
+    *body = (struct th_net_too_big){.to = out->to, .len = out->len};
+    (void)th_post(udp->host, udp->receiver,
+                  (struct th_msg){.kind = &th_net_msg_too_big, .body = body});
+}
+
 static void udp_flush(struct th_net *net)
 {
     struct udp *udp = (struct udp *)net;
@@ -186,6 +200,7 @@ static void udp_flush(struct th_net *net)
     struct iovec parts[TH_UDP_BATCH];
     struct sockaddr_storage names[TH_UDP_BATCH];
     unsigned done = 0;
+    bool is_told = false;
 
     while (done < udp->out_count) {
         unsigned n = 0;
@@ -200,6 +215,10 @@ static void udp_flush(struct th_net *net)
         }
         /* an error is of the first datagram left: it is lost, the others go on */
         int sent = sendmmsg(fd, msgs, n, 0);
+        if (sent < 0 && errno == EMSGSIZE && !is_told) {
+            tell_too_big(udp, &udp->out[done]);
+            is_told = true;
+        }
         done += sent > 0 ? (unsigned)sent : 1;
     }
     udp->out_count = 0;

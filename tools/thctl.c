@@ -217,9 +217,9 @@ static uint64_t now_ms(void)
 
 static json_t *ping_params(const struct thctl *t, unsigned count, const char *probe)
 {
-    return json_pack("{s:s, s:i, s:i, s:i, s:s}", "hashname", t->argument[0], "count", (int)count,
-                     "interval_ms", (int)t->args.ping_interval_ms, "wait_ms",
-                     (int)t->args.ping_wait_ms, "probe", probe);
+    return json_pack("{s:s, s:i, s:i, s:i, s:s, s:i}", "hashname", t->argument[0], "count",
+                     (int)count, "interval_ms", (int)t->args.ping_interval_ms, "wait_ms",
+                     (int)t->args.ping_wait_ms, "probe", probe, "size", (int)t->args.ping_size);
 }
 
 /* All probes in one request: the daemon measures, the answer is the summary. */
@@ -382,7 +382,7 @@ static const struct command commands[] = {
      run_watch},
     {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
     {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
-    {"ping", "HASHNAME [-c 4] [-i S] [-W S]", "ping", NULL, 1, OPTION_PING, run_ping},
+    {"ping", "HASHNAME [-c 4] [-i S] [-W S] [-s N]", "ping", NULL, 1, OPTION_PING, run_ping},
     {"servers", "", "servers", NULL, 0, 0, run_look},
     {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
     {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
@@ -419,6 +419,7 @@ static void print_help(FILE *out)
         "  -c N            how many pings (4)\n"
         "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
         "  -W S            seconds to wait for the answer of a ping (2)\n"
+        "  -s N            bytes that each ping carries, 0 to 1260 (0)\n"
         "\n"
         "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
         "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
@@ -490,7 +491,7 @@ static int check_arguments(struct thctl *t, const struct command *command)
     if (t->args.for_ms && !(command->options & OPTION_FOR))
         return refuse("--for goes with watch, trace and suspend, not with", command->name);
     if (t->args.has_ping && !(command->options & OPTION_PING))
-        return refuse("-c, -i and -W go with ping alone, not with", command->name);
+        return refuse("-c, -i, -W and -s go with ping alone, not with", command->name);
     if (t->args.filter && !(command->options & OPTION_FILTER))
         return refuse("filters go with watch alone, not with", command->name);
     if (t->argument_count > command->arguments)

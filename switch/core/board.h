@@ -4,6 +4,7 @@
  * switchboard.c  the table of exchanges, the public functions, time
  * handshake.c    opens: sending, answering, judging, replacing a line
  * traffic.c      line packets and channels
+ * mtu.c          how large a datagram may be on the path in use
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
  * newcomers.c    lines that have proved nothing yet
@@ -199,6 +200,11 @@ unsigned th_board_gather_places(const struct th_switchboard *board,
 uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                            bool everywhere);
 
+/* Asks it on the path in use by a datagram of exactly so many bytes. Returns the channel's id, 0 if it
+ * could not be opened or sent. */
+uint32_t th_board_ask_padded(struct th_switchboard *board, struct th_exchange *ex, unsigned size,
+                             struct th_now now);
+
 /* Asks it at one address alone, at most once a second: an answer shows that the address is good. */
 void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
                     struct th_exchange_path *path, struct th_now now);
@@ -227,6 +233,32 @@ void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, 
 void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
                              struct th_now now, const struct th_channel *channel,
                              const struct th_chanpkt *packet);
+
+/* mtu.c */
+
+/* How large a datagram may be on the path in use; at least TH_DATAGRAM_SAFE_MAX. */
+unsigned th_board_mtu(const struct th_exchange *ex);
+
+/* How large a channel packet on the line may be now: TH_CHANPKT_MAX, or more where that is proven. What
+ * was allowed a moment ago may not be any more, when the line has gone to another path. */
+unsigned th_board_packet_max(const struct th_exchange *ex);
+
+/* Larger packets than now would be used, in the minute to come: looks whether they pass. Harmless
+ * however often; to be called by who has them, for as long as it has. */
+void th_board_want_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* A datagram larger than TH_DATAGRAM_SAFE_MAX went to the path in use. */
+void th_board_note_large(struct th_exchange *ex, struct th_now now);
+
+/* Large packets were lost and small ones were not, says who notices: the size is proven anew. */
+void th_board_doubt_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* A packet came on a `path` channel of ours, perhaps the answer to a probe. */
+void th_board_on_mtu_answer(struct th_switchboard *board, struct th_exchange *ex, uint32_t channel,
+                            struct th_now now);
+
+/* What is due of the search. */
+void th_board_tick_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* introduce.c */
 

@@ -92,6 +92,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_half_clear(&line->current);
     th_channels_clear(&line->channels);
     th_held_free(&line->waiting);
+    th_mem_free(line->pmtu);
     th_line_forget_sealed(line);
     sodium_memzero(line->own_seed, sizeof line->own_seed);
     th_mem_free(line);
@@ -241,6 +242,18 @@ bool th_exchange_is_unused(const struct th_exchange *ex)
     return line && line->is_up && line->channels.first == NULL && line->pending == NULL;
 }
 
+/* The search for a path's MTU goes with the path in use, and on none of a relay. */
+static th_ms mtu_deadline(const struct th_exchange *ex)
+{
+    const struct th_pmtu *pmtu = ex->line->pmtu;
+    const struct th_exchange_path *path =
+        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+
+    if (pmtu == NULL || !ex->line->is_up || path == NULL || path->addr.family == TH_FAMILY_RELAY)
+        return TH_NEVER;
+    return th_addr_is_equal(&pmtu->addr, &path->addr) ? th_pmtu_deadline(pmtu) : 0;
+}
+
 th_ms th_exchange_deadline(const struct th_exchange *ex)
 {
     const struct th_line *line = ex->line;
@@ -249,6 +262,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
         return TH_NEVER;
     th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
     first = th_sooner(first, th_sooner(line->search_at, line->relay_at));
+    first = th_sooner(first, mtu_deadline(ex));
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))

@@ -15,6 +15,7 @@
 
 #include "switch/base/index.h"
 #include "switch/core/paths.h"
+#include "switch/core/pmtu.h"
 #include "switch/wire/line.h"
 #include "switch/wire/open.h"
 
@@ -112,6 +113,7 @@ struct th_line {
     th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
     th_ms search_at;        /* for a direct way; TH_NEVER: it has one */
     th_ms relay_at;         /* when more may go by a relay; TH_NEVER: nothing waits */
+    struct th_pmtu *pmtu;   /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };

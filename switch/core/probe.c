@@ -34,9 +34,9 @@ unsigned th_board_gather_places(const struct th_switchboard *board,
     return count;
 }
 
-/* Writes a `path` request of ours on new channel `id`. */
-static size_t write_request(const struct th_switchboard *board, uint32_t id, uint8_t *plain,
-                            size_t cap)
+/* Writes a `path` request of ours on new channel `id`; padding: a body for it. */
+static size_t write_padded(const struct th_switchboard *board, uint32_t id, struct th_bytes padding,
+                           uint8_t *plain, size_t cap)
 {
     char fields[TH_FIELDS_MAX];
     size_t len;
@@ -44,9 +44,17 @@ static size_t write_request(const struct th_switchboard *board, uint32_t id, uin
     struct th_text text = th_text_in(fields, sizeof fields);
 
     th_paths_put(&text, places, th_board_gather_places(board, places));
-    struct th_chanpkt_out packet = {
-        .c = id, .type = th_channel_type_name(TH_CHANNEL_PATH), .fields = th_text_bytes(&text)};
+    struct th_chanpkt_out packet = {.c = id,
+                                    .type = th_channel_type_name(TH_CHANNEL_PATH),
+                                    .fields = th_text_bytes(&text),
+                                    .body = padding};
     return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
+}
+
+static size_t write_request(const struct th_switchboard *board, uint32_t id, uint8_t *plain,
+                            size_t cap)
+{
+    return write_padded(board, id, (struct th_bytes){0}, plain, cap);
 }
 
 /* The tag of a `path` channel of core's own is when it was asked. */
@@ -81,6 +89,26 @@ uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex,
                              (struct th_bytes){plain, len});
     }
     return id;
+}
+
+uint32_t th_board_ask_padded(struct th_switchboard *board, struct th_exchange *ex, unsigned size,
+                             struct th_now now)
+{
+    static const uint8_t zeros[TH_DATAGRAM_IPV4_MAX];
+    uint8_t plain[TH_DATAGRAM_IPV4_MAX];
+    struct th_channel *channel = open_channel(&ex->line->channels, now);
+
+    if (channel == NULL)
+        return 0;
+    uint32_t id = channel->id;
+    size_t bare = write_request(board, id, plain, sizeof plain) + ex->cipher->line_overhead;
+    TH_CHECK(size >= bare && size <= sizeof plain);
+    size_t len =
+        write_padded(board, id, (struct th_bytes){zeros, size - bare}, plain, sizeof plain);
+    return th_board_seal_to(board, ex, now, &ex->line->current, th_exchange_paths_used(&ex->paths),
+                            (struct th_bytes){plain, len})
+               ? id
+               : 0;
 }
 
 /* An address that only the peer named gets this packet, and no more. */
@@ -313,6 +341,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
     }
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
         th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+    th_board_on_mtu_answer(board, ex, channel->id, now);
     if (is_challenge(ex, channel->id))
         th_board_on_challenge_answered(board, ex);
 }

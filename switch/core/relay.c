@@ -50,7 +50,8 @@ static bool send_as_body(struct th_switchboard *board, struct th_now now, struct
         th_drop_count(&board->drops, TH_DROP_RELAY_LOOP);
         return false;
     }
-    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
+    if (th_chanpkt_write(plain, th_board_mtu(ex) - ex->cipher->line_overhead, &len, &packet) !=
+        TH_OK) {
         th_drop_count(&board->drops, TH_DROP_RELAY_BIG);
         return false;
     }

@@ -29,7 +29,7 @@ enum {
     TH_RELAY_PAIRS_MAX = 256,                        /* that we are in the middle of */
     TH_RELAY_PER_S = 5,                              /* packets each way (v2/switch.md) */
     TH_RELAY_KEPT_MAX = 16,                          /* packets of ours that wait for their turn */
-    TH_RELAY_PACKET_MAX = TH_DATAGRAM_SAFE_MAX - 58, /* one with a whole line datagram in it */
+    TH_RELAY_PACKET_MAX = TH_DATAGRAM_IPV4_MAX - 58, /* one with a whole line datagram in it */
     /* Who is asked for sends its open by the relay too, when it took so long directly: most need no
      * relay, and it costs the node between two packets. */
     TH_RELAY_AFTER_MS = 250

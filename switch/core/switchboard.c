@@ -208,6 +208,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .has_middle = middle != NULL,
         .has_rtt = line->has_rtt,
         .rtt_ms = line->rtt_ms,
+        .mtu = th_board_mtu(ex),
         .channels = line->channels.count,
         .up_ms = line->is_up ? now.mono - line->up_since : 0,
         .last_rx_ms = line->current.rx_at ? now.mono - line->current.rx_at : 0,
@@ -376,7 +377,7 @@ enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now n
 enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
                                 const struct th_hashname *to, const struct th_chanpkt_out *packet)
 {
-    uint8_t plain[TH_CHANPKT_MAX];
+    uint8_t plain[TH_CHANPKT_PROVEN_MAX];
     size_t len;
     struct th_exchange *ex = th_board_find(board, to);
     struct th_channel *channel =
@@ -384,9 +385,11 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
 
     if (channel == NULL)
         return TH_NOT_FOUND;
-    enum th_err err = th_chanpkt_write(plain, sizeof plain, &len, packet);
-    if (err != TH_OK)
+    enum th_err err = th_chanpkt_write(plain, th_board_packet_max(ex), &len, packet);
+    if (err != TH_OK) {
+        th_board_want_mtu(board, ex, now);
         return err;
+    }
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
     th_channel_touch(channel, now);
     channel->tx_packets++;
@@ -472,6 +475,7 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
             th_board_release(board, ex, now);
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
+        th_board_tick_mtu(board, ex, now);
         TH_CHECK(th_exchange_deadline(ex) > now.mono);
         th_board_reset_alarm(board, ex);
     }

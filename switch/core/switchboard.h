@@ -71,6 +71,7 @@ struct th_line_look {
     struct th_hashname middle;
     bool has_rtt;
     uint32_t rtt_ms; /* of the newest `path` answer, or of the handshake */
+    unsigned mtu;    /* bytes of a datagram that are known to pass */
     unsigned channels;
     th_ms up_ms;      /* since the line came up; 0 when it is not */
     th_ms last_rx_ms; /* since something was decrypted from it */
@@ -169,6 +170,19 @@ TH_MUST enum th_err th_switchboard_channel(struct th_switchboard *board, struct 
 TH_MUST enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
                                         const struct th_hashname *to,
                                         const struct th_chanpkt_out *packet);
+
+/*
+ * How large a channel packet (2 + head + body) to this node may be now: TH_CHANPKT_MAX, or up to
+ * TH_CHANPKT_PROVEN_MAX where the path of its line carries more. To ask says that larger ones would be
+ * used: then it is found out, within some seconds, and the answer to a later call is another. It may
+ * become less at any time; th_switchboard_send says TH_TOO_BIG then.
+ */
+unsigned th_switchboard_packet_max(struct th_switchboard *board, struct th_now now,
+                                   const struct th_hashname *to);
+
+/* The network did not take a datagram of so many bytes, for its interface carries none as large. */
+void th_switchboard_on_too_big(struct th_switchboard *board, struct th_now now,
+                               const struct th_addr *to, size_t len);
 
 /* Where we can be met, as `path` and `peer` tell it. At most TH_PATHS_MAX. */
 void th_switchboard_advertise(struct th_switchboard *board, const struct th_addr *addrs,

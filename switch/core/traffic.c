@@ -107,6 +107,8 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
     /* What leaves soon after something came may well be the answer to it. */
     if (line->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
         line->unanswered_since = now.mono;
+    if (plain.len + ex->cipher->line_overhead > TH_DATAGRAM_SAFE_MAX)
+        th_board_note_large(ex, now);
     return th_board_seal_to(board, ex, now, &line->current, th_exchange_paths_used(&ex->paths),
                             plain);
 }
@@ -132,7 +134,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
                                   struct th_now now, const struct th_channel_request *request,
                                   struct th_channel **out)
 {
-    uint8_t plain[TH_CHANPKT_MAX];
+    uint8_t plain[TH_CHANPKT_PROVEN_MAX];
     size_t len;
     th_ms silence =
         request->silence_ms ? request->silence_ms : th_channel_silence_ms(request->type);
@@ -148,8 +150,9 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
                                     .end = request->end,
                                     .fields = add_meeting_places(board, request, fields),
                                     .body = request->body};
-    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) != TH_OK) {
+    if (th_chanpkt_write(plain, th_board_packet_max(ex), &len, &packet) != TH_OK) {
         th_channels_close(&ex->line->channels, channel);
+        th_board_want_mtu(board, ex, now);
         return TH_TOO_BIG;
     }
     /* one that could not leave is one that was lost: the channel ends by its silence */

@@ -87,7 +87,8 @@
     X(PATH_BAD, "path_bad", "a path that cannot be read")                                          \
     X(PATH_LIMIT, "path_limit", "a path over the limit of its peer")                               \
     X(UNPROVEN_BUDGET, "unproven_budget", "ours, not sent: the address has not proven itself")     \
-    X(WAITING_LIMIT, "waiting_limit", "ours, not sent: too many packets wait for the line")
+    X(WAITING_LIMIT, "waiting_limit", "ours, not sent: too many packets wait for the line")        \
+    X(TOO_BIG, "too_big", "ours, not sent: larger than the network interface carries")
 
 enum th_drop {
 #define TH_DROP_ENUM(name, word, meaning) TH_DROP_##name,

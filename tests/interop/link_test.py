@@ -1,7 +1,7 @@
 """Ours and the JavaScript switch link to each other, whoever begins."""
 
 from foreign import SLOW, MixedMesh, check, check_ping, wait_linked
-from mesh import main, test
+from mesh import main, test, wait_for
 
 
 @test
@@ -33,6 +33,20 @@ def foreign_node_links_to_ours():
         check(peer["seed"] is False, "it is linked as %s" % peer)
         check_ping(seed, node, count=3)
         check(node.can_ask(seed), "the node's seek is not answered")
+
+
+@test
+def foreign_node_answers_probes_of_the_mtu():
+    with MixedMesh() as mesh:
+        seed = mesh.foreign("js-seed")
+        node = mesh.ours("node", seed)
+        wait_linked(node, seed)
+
+        node.call("ping", {"hashname": seed.hashname, "count": 1, "size": 1250})  # says that large ones are wanted
+
+        wait_for("it is known", lambda: node.call("lines")[0]["mtu"] == 1472, 5 * SLOW)
+        answer = node.call("ping", {"hashname": seed.hashname, "count": 2, "interval_ms": 200, "size": 1250})
+        check(answer["received"] == 2, "%s" % answer)
 
 
 main()

@@ -53,11 +53,12 @@ def every_method_answers_in_its_shape():
             for peer in peers:
                 shape(peer, hashname=TEXT, line=bool, link=bool, direction=TEXT, seed=bool, bucket=int, csid=TEXT)
                 shape(peer, path=TEXT, rtt_ms=(int, None), first_seen_ms_ago=int, line_age_ms=int)
-                shape(peer, last_rx_ms_ago=int, rx_bytes=int, tx_bytes=int, rx_packets=int, tx_packets=int)
+                shape(peer, last_rx_ms_ago=int, mtu=int)
+                shape(peer, rx_bytes=int, tx_bytes=int, rx_packets=int, tx_packets=int)
             for bucket in rpc.call("buckets"):
                 shape(bucket, bucket=int, links=int, spares=int, refreshed_ms_ago=(int, None))
             for line in rpc.call("lines"):
-                shape(line, hashname=TEXT, up=bool, pending=bool, csid=TEXT, path=TEXT, channels=int)
+                shape(line, hashname=TEXT, up=bool, pending=bool, csid=TEXT, path=TEXT, channels=int, mtu=int)
             names = set()
             for server in rpc.call("servers"):
                 names.add(server["name"])

@@ -63,7 +63,8 @@ struct th_ping {
     unsigned count, sent, received;
     th_ms interval_ms, wait_ms;
     th_ms first_at, last_at, next_at;
-    bool is_seek; /* `path` was not answered: asks by `seek` */
+    uint64_t size; /* bytes of the body of each */
+    bool is_seek;  /* `path` was not answered: asks by `seek` */
     bool has_path;
     struct th_addr path;
 };

@@ -244,6 +244,7 @@ static json_t *rtt_of(const struct peer *peer)
 static void put_line(json_t *row, const struct th_line_look *line)
 {
     put(row, "line_age_ms", number_or_null(line, line ? line->up_ms : 0));
+    put(row, "mtu", number_or_null(line, line ? line->mtu : 0));
     put(row, "rx_bytes", number_or_null(line, line ? line->rx_bytes : 0));
     put(row, "tx_bytes", number_or_null(line, line ? line->tx_bytes : 0));
     put(row, "rx_packets", number_or_null(line, line ? line->rx_packets : 0));

@@ -9,7 +9,8 @@ enum {
     DIAL_MS_MAX = 120000,
     INTERVAL_MS_MIN = 100, /* so that one request makes no more probes than many would */
     INTERVAL_MS_MAX = 3600000,
-    WAIT_MS_MAX = 60000
+    WAIT_MS_MAX = 60000,
+    PING_SIZE_MAX = TH_CHANPKT_PROVEN_MAX - 64 /* for the head */
 };
 
 /* A probe's tag: the job, then `seek` or `path`, then which one. */
@@ -259,14 +260,28 @@ static void answer_ping(struct th_control *c, const struct th_self *self, struct
     th_job_answer(c, self, job, result);
 }
 
+/* A large one may have been lost for its size. */
+static bool may_turn_to_seek(const struct th_ping *ping)
+{
+    return !ping->is_seek && ping->received == 0 && ping->size == 0;
+}
+
 /* When something is to be done about a ping that goes on. */
 static void set_alarm(struct th_job *job)
 {
     const struct th_ping *ping = &job->ping;
 
     job->alarm_at = ping->sent < ping->count ? ping->next_at : ping->last_at + ping->wait_ms;
-    if (!ping->is_seek && ping->received == 0)
+    if (may_turn_to_seek(ping))
         job->alarm_at = th_sooner(job->alarm_at, ping->first_at + ping->wait_ms);
+}
+
+/* Zeros, of any size that a packet can have on the best of paths beside its head. */
+static struct th_bytes padding_of(const struct th_ping *ping)
+{
+    static const uint8_t zeros[PING_SIZE_MAX];
+
+    return (struct th_bytes){zeros, (size_t)ping->size};
 }
 
 static void send_probe(struct th_control *c, const struct th_self *self, struct th_job *job)
@@ -283,7 +298,7 @@ static void send_probe(struct th_control *c, const struct th_self *self, struct 
 
     struct th_switch_channel *body =
         th_switch_channel_new(&job->target, ping->is_seek ? TH_CHANNEL_SEEK : TH_CHANNEL_PATH,
-                              th_text_bytes(&fields), (struct th_bytes){0});
+                              th_text_bytes(&fields), padding_of(ping));
     ping->last_at = self->now.mono;
     ping->next_at = self->now.mono + ping->interval_ms;
     if (ping->sent == 0)
@@ -328,7 +343,7 @@ void th_probe_on_alarm(struct th_control *c, const struct th_self *self, struct 
 
     if (!th_control_has_client(c, job->client)) {
         end_ping(c, self, job); /* nobody looks any more */
-    } else if (!ping->is_seek && ping->received == 0 && now >= ping->first_at + ping->wait_ms) {
+    } else if (may_turn_to_seek(ping) && now >= ping->first_at + ping->wait_ms) {
         /* Every switch answers one of the two; this one knows no `path`, or is gone. */
         ping->is_seek = true;
         ping->sent = 0;
@@ -446,10 +461,11 @@ void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_j
     if (!th_param_number(&count, params, "count", 1, TH_CONTROL_PINGS_MAX, 4) ||
         !th_param_number(&ping->interval_ms, params, "interval_ms", INTERVAL_MS_MIN,
                          INTERVAL_MS_MAX, 1000) ||
-        !th_param_number(&ping->wait_ms, params, "wait_ms", 1, WAIT_MS_MAX, 2000)) {
+        !th_param_number(&ping->wait_ms, params, "wait_ms", 1, WAIT_MS_MAX, 2000) ||
+        !th_param_number(&ping->size, params, "size", 0, PING_SIZE_MAX, 0)) {
         th_job_fail(c, self, job, TH_RPC_PARAMS,
                     "\"count\" must be 1 to 1000, \"interval_ms\" at least 100, \"wait_ms\" 1 to "
-                    "60000",
+                    "60000, \"size\" 0 to 1260",
                     NULL);
         return;
     }

@@ -13,14 +13,14 @@ const struct th_method th_methods[TH_METHODS] = {
      "how this node is: its state, links, addresses, and what is wrong"},
     {TH_METHOD_PEERS, "peers", "",
      "[{hashname, line, link, direction, seed, bucket, csid, path, rtt_ms, first_seen_ms_ago, "
-     "line_age_ms, last_rx_ms_ago, rx_bytes, tx_bytes, rx_packets, tx_packets}]",
+     "line_age_ms, last_rx_ms_ago, mtu, rx_bytes, tx_bytes, rx_packets, tx_packets}]",
      TH_ACCESS_READ, TH_NEED_LINES | TH_NEED_TABLE, "the nodes that we have a line or a link to"},
     {TH_METHOD_BUCKETS, "buckets", "", "[{bucket, links, spares, refreshed_ms_ago}]",
      TH_ACCESS_READ, TH_NEED_TABLE,
      "the Kademlia table, from the far half of the network to our neighbours"},
     {TH_METHOD_LINES, "lines", "",
      "[{hashname, up, pending, csid, path, rtt_ms, channels, last_rx_ms_ago, line_age_ms, "
-     "rx_bytes, "
+     "mtu, rx_bytes, "
      "tx_bytes, rx_packets, tx_packets}]",
      TH_ACCESS_READ, TH_NEED_LINES, "the encrypted lines, also those that are being made"},
     {TH_METHOD_CHANNELS, "channels", "",
@@ -45,7 +45,8 @@ const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_CONNECT, "connect", REACH_PARAMS, "{hashname, result, path, took_ms}",
      TH_ACCESS_ADMIN, TH_NEED_LINES | TH_NEED_TABLE, "find a node and open a line to it"},
     {TH_METHOD_PING, "ping",
-     PEER ", count? (4), interval_ms? (1000), wait_ms? (2000), timeout_ms? (15000), probe? (path)",
+     PEER ", count? (4), interval_ms? (1000), wait_ms? (2000), timeout_ms? (15000), probe? (path), "
+          "size? (0)",
      "{hashname, path, probe, sent, received, lost, rtt_ms, min_ms, avg_ms, max_ms, reached}",
      TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
      "measure round trips to a node, which is reached first if there is no line"},

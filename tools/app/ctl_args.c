@@ -45,14 +45,14 @@ static bool read_span(unsigned *ms, const char *text)
     return false;
 }
 
-static bool read_count(unsigned *count, const char *text)
+static bool read_number(unsigned *number, const char *text, unsigned least, unsigned most)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
 
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > 1000)
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < least || n > most)
         return false;
-    *count = (unsigned)n;
+    *number = (unsigned)n;
     return true;
 }
 
@@ -110,6 +110,7 @@ static const struct {
     {"-c", "give a number, 1 to 1000"},
     {"-i", "give seconds, 0.1 to 3600"},
     {"-W", "give seconds, 0.001 to 60"},
+    {"-s", "give a number of bytes, 0 to 1260"},
     {"--kind", "give a name"},
     {"--type", "give a name"},
     {"--peer", "give a name"},
@@ -130,7 +131,9 @@ static bool read_ping_value(struct th_ctl_args *args, const char *name, const ch
 {
     args->has_ping = true;
     if (strcmp(name, "-c") == 0)
-        return read_count(&args->ping_count, value);
+        return read_number(&args->ping_count, value, 1, 1000);
+    if (strcmp(name, "-s") == 0)
+        return read_number(&args->ping_size, value, 0, 1260);
     if (strcmp(name, "-i") == 0)
         return read_seconds(&args->ping_interval_ms, value, 0.1, 3600);
     return read_seconds(&args->ping_wait_ms, value, 0.001, 60);

@@ -20,8 +20,8 @@ struct th_ctl_args {
     unsigned timeout_ms;
     unsigned word_count;
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
-    unsigned ping_count, ping_interval_ms, ping_wait_ms;
-    bool has_ping;   /* one of the three was said */
+    unsigned ping_count, ping_interval_ms, ping_wait_ms, ping_size;
+    bool has_ping;   /* one of the four was said */
     unsigned for_ms; /* 0: not said */
     json_t *filter;  /* the parameters of watch.start; NULL: none was named */
 };
