@@ -1,6 +1,7 @@
 #include "switch/switch.h"
 
 #include "switch/base/mem.h"
+#include "switch/pull.h"
 #include "switch/run/announcer.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ enum { LOOK_AGAIN_MS = 20 }; /* for an event manager that is being started anew 
 struct carrier {
     struct th_switch_config *config;
     struct th_switchboard *board;
+    struct th_pulls *pulls;
     th_pid events; /* monitored; 0: there is none, and nobody to tell */
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
@@ -92,6 +94,7 @@ static enum th_err find_events(struct carrier *sw, const struct th_self *self)
 
 static void on_down(struct carrier *sw, const struct th_self *self, const struct th_down *down)
 {
+    th_pulls_on_down(sw->pulls, self, down->pid);
     if (down->pid != sw->events)
         return;
     sw->events = 0;
@@ -168,6 +171,21 @@ static void announce_ended(struct carrier *sw, const struct th_self *self,
                           th_mem_free));
 }
 
+/* That one was opened is an event; what it carries is asked for (pull.h). */
+static void announce_stream(struct carrier *sw, const struct th_self *self,
+                            const struct th_action *action)
+{
+    struct th_ev_packet *ev = th_mem_zalloc(1, sizeof *ev);
+
+    if (ev == NULL)
+        return;
+    *ev = (struct th_ev_packet){
+        .from = action->id, .c = action->channel.id, .type = TH_CHANNEL_OTHER};
+    th_switchboard_stream_type(sw->board, &action->id, ev->c, ev->type_name);
+    announce(sw, self,
+             th_event_new(TH_EV_OPENED, th_topic(ev->type, false), false, ev, th_mem_free));
+}
+
 /* What the machine wants done: datagrams to the net, the rest to the event manager. */
 static void carry_out(struct carrier *sw, const struct th_self *self)
 {
@@ -196,6 +214,11 @@ static void carry_out(struct carrier *sw, const struct th_self *self)
             break;
         case TH_ACTION_ENDED:
             announce_ended(sw, self, &action);
+            break;
+        case TH_ACTION_STREAM:
+            if (action.is_first)
+                announce_stream(sw, self, &action);
+            th_pulls_on_action(sw->pulls, self, &action);
             break;
         case TH_ACTION_CLOCK_WRONG:
             TH_LOG(self->log, WARN, "switch",
@@ -424,6 +447,12 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
 
 /* the server */
 
+static void free_machines(struct carrier *sw)
+{
+    th_pulls_free(sw->pulls);
+    th_switchboard_free(sw->board);
+}
+
 static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     struct carrier *sw = state;
@@ -432,12 +461,14 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     sw->config = arg;
     net = sw->config->net;
     sw->board = th_switchboard_new(&sw->config->board, sw->config->rng, self->now);
-    if (sw->board == NULL)
+    if (sw->board == NULL || (sw->pulls = th_pulls_new(sw->board)) == NULL) {
+        th_switchboard_free(sw->board);
         return TH_NO_MEMORY;
+    }
     enum th_err err = net->ops->open(net, self->host, self->pid);
     if (err != TH_OK) {
         TH_LOG(self->log, ERROR, "switch", "cannot open the network: %s", th_strerror(err));
-        th_switchboard_free(sw->board);
+        free_machines(sw);
         return err;
     }
     th_lan_init(&sw->lan, sw->config->is_lan ? sw->config->board.identity : NULL, sw->config->rng,
@@ -448,7 +479,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     err = find_events(sw, self);
     if (err != TH_OK) {
         net->ops->close(net);
-        th_switchboard_free(sw->board);
+        free_machines(sw);
     }
     return err;
 }
@@ -485,6 +516,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_allowed(sw, self);
     else if (msg->kind == &th_down_msg)
         on_down(sw, self, msg->body);
+    else
+        th_pulls_on_msg(sw->pulls, self, msg);
     carry_out(sw, self);
     return sw->failed;
 }
@@ -524,7 +557,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
     net->ops->close(net);
     th_switchboard_totals(sw->board, &totals);
     sw->config->board.at_floor = totals.at_highest;
-    th_switchboard_free(sw->board);
+    free_machines(sw);
 }
 
 const struct th_switchboard *th_switch_machine(const void *state)

@@ -8,6 +8,7 @@
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
  * newcomers.c    lines that have proved nothing yet
+ * streams.c      reliable channels
  * relay.c        their relays
  * bridge.c       forwarding
  *
@@ -51,6 +52,12 @@ struct th_switchboard {
     struct th_relays relays;
     struct th_bridges bridges;
     int64_t at_highest;
+
+    struct th_now
+        now; /* as the owner last said it: what leaves when actions are taken leaves then */
+    char (*served)[TH_TYPE_MAX]; /* TH_SERVED_MAX of them; NULL until the first */
+    unsigned served_count, stream_count;
+    struct th_streams *first_busy, *last_busy;
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     unsigned observed_count;
@@ -96,7 +103,7 @@ void th_board_send(struct th_switchboard *board, struct th_now now, const struct
                    size_t len);
 
 /* Queues an action about a line: up, down or its path. */
-void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
+void th_board_tell_line(struct th_switchboard *board, struct th_exchange *ex,
                         enum th_action_kind kind, enum th_err why, struct th_now now);
 
 /* Fills what owners may see of an exchange. */
@@ -259,6 +266,39 @@ void th_board_on_mtu_answer(struct th_switchboard *board, struct th_exchange *ex
 
 /* What is due of the search. */
 void th_board_tick_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* streams.c */
+
+bool th_board_serves(struct th_switchboard *board, const char *type);
+
+/* Makes a channel that was just opened a reliable one. Errors: TH_LIMIT, TH_NO_MEMORY. */
+TH_MUST enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_exchange *ex,
+                                           struct th_now now, struct th_channel *channel,
+                                           const char *type);
+
+/* A packet came on one. */
+void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange *ex,
+                               struct th_now now, struct th_channel *channel,
+                               const struct th_relpkt *packet);
+
+/* Tells of one of theirs, and of one that ends with its line. */
+void th_board_tell_stream(struct th_switchboard *board, const struct th_exchange *ex,
+                          const struct th_channel *channel);
+void th_board_on_stream_lost(struct th_switchboard *board, const struct th_exchange *ex,
+                             const struct th_channel *channel, enum th_err why);
+
+/* One was closed; a line with such is dropped. */
+void th_board_on_stream_closed(struct th_switchboard *board);
+void th_board_forget_streams(struct th_switchboard *board, struct th_exchange *ex);
+
+/* The line is up; another address of it is in use; time has passed. */
+void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex);
+void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *ex,
+                              struct th_now now);
+void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* Lets one line send what it may; false when none has anything. */
+bool th_board_pump_streams(struct th_switchboard *board, struct th_now now);
 
 /* introduce.c */
 

@@ -157,6 +157,7 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     }
     *at = channel->next;
     channels->count--;
+    th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }
 

@@ -12,6 +12,7 @@
 #define TH_CORE_CHANNEL_H
 
 #include "switch/base/clock.h"
+#include "switch/core/reliable.h"
 #include "switch/wire/chanpkt.h"
 
 enum th_channel_type {
@@ -41,9 +42,11 @@ struct th_channel {
     uint32_t silence_ms; /* 49 days at most */
     enum th_channel_type type;
     bool is_ours;
+    bool wants_read, wants_write; /* streams.c: its owner is to be told when it can */
     uint16_t relay; /* the switchboard's: the place of its relay (relay.h) and 1; 0: it has none */
     uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
+    struct th_reliable *reliable; /* its own; NULL: it is none */
     th_ms opened_at;
     th_ms ends_at; /* last traffic + silence_ms */
     uint32_t rx_packets,
@@ -90,7 +93,7 @@ bool th_channels_was_used(const struct th_channels *channels, uint32_t id);
 /* Notes traffic: puts its end off. */
 void th_channel_touch(struct th_channel *channel, struct th_now now);
 
-/* Takes it out and frees it. */
+/* Takes it out and frees it, and what makes it reliable. */
 void th_channels_close(struct th_channels *channels, struct th_channel *channel);
 
 /* The earliest ends_at; TH_NEVER without channels. */

@@ -91,6 +91,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_line_forget_pending(line);
     th_half_clear(&line->current);
     th_channels_clear(&line->channels);
+    th_mem_free(line->streams);
     th_held_free(&line->waiting);
     th_mem_free(line->pmtu);
     th_line_forget_sealed(line);
@@ -263,6 +264,8 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
     first = th_sooner(first, th_sooner(line->search_at, line->relay_at));
     first = th_sooner(first, mtu_deadline(ex));
+    if (line->streams)
+        first = th_sooner(first, line->streams->due_at);
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))

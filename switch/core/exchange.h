@@ -83,6 +83,17 @@ struct th_sealed {
     uint8_t bytes[];
 };
 
+/* What the reliable channels of a line have in common; there from the first one on. */
+struct th_streams {
+    struct th_congestion way;
+    bool is_compact; /* the peer is one of ours: relpkt.h */
+    bool is_busy;    /* may have something to send: in the list of its board */
+    struct th_streams *next_busy;
+    struct th_exchange *ex; /* while it is busy */
+    uint32_t turn;          /* channel that is next */
+    th_ms due_at;           /* of the first of them; TH_NEVER */
+};
+
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
@@ -115,6 +126,7 @@ struct th_line {
     th_ms relay_at;         /* when more may go by a relay; TH_NEVER: nothing waits */
     struct th_pmtu *pmtu;   /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;
+    struct th_streams *streams; /* NULL: there never was a reliable channel */
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
 

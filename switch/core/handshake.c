@@ -196,6 +196,7 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     for (struct th_held *kept = waiting; kept; kept = kept->next)
         th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len});
     th_held_free(&waiting);
+    th_board_wake_streams(board, ex);
 }
 
 void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,

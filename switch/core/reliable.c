@@ -151,6 +151,16 @@ bool th_reliable_is_writable(const struct th_reliable *r)
     return r->why != TH_OK || r->out.wants_end || th_out_room(&r->out, r->way) > 0;
 }
 
+size_t th_reliable_readable(const struct th_reliable *r)
+{
+    return r->why == TH_OK ? th_in_readable(&r->in) : 0;
+}
+
+const char *th_reliable_type(const struct th_reliable *r)
+{
+    return r->type;
+}
+
 const char *th_reliable_err(const struct th_reliable *r)
 {
     return r->is_reset ? "" : r->err;

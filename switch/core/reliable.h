@@ -115,6 +115,11 @@ void th_reliable_release(struct th_reliable *r, struct th_now now);
 bool th_reliable_is_readable(const struct th_reliable *r);
 bool th_reliable_is_writable(const struct th_reliable *r);
 
+/* Bytes that a read would give now. */
+size_t th_reliable_readable(const struct th_reliable *r);
+
+const char *th_reliable_type(const struct th_reliable *r);
+
 /* The peer's err that ended it; "" none. */
 const char *th_reliable_err(const struct th_reliable *r);
 

@@ -232,6 +232,15 @@ size_t th_in_read(struct th_reliable *r, struct th_now now, uint8_t *buffer, siz
     return got;
 }
 
+size_t th_in_readable(const struct th_in *in)
+{
+    size_t len = 0;
+
+    for (uint32_t seq = in->read; seq < in->next; seq++)
+        len += slot_of(in, seq)->len;
+    return len - in->read_len;
+}
+
 void th_in_rest(struct th_in *in)
 {
     if (in->read < in->next || in->run_count > 0)

@@ -137,6 +137,7 @@ TH_MUST enum th_drop th_in_take(struct th_reliable *r, struct th_now now,
                                 const struct th_relpkt *packet);
 /* Bytes copied; 0 when nothing is there. */
 size_t th_in_read(struct th_reliable *r, struct th_now now, uint8_t *buffer, size_t cap);
+size_t th_in_readable(const struct th_in *in);
 void th_in_fill_ack(struct th_reliable *r, struct th_relpkt *packet, bool with_lists);
 bool th_in_is_done(const struct th_reliable *r);
 /* There is something that an acknowledgement has to list. */

@@ -143,6 +143,7 @@ void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex)
     if (ex->line == NULL)
         return;
     th_board_trust(board, ex->line);
+    th_board_forget_streams(board, ex);
     th_heap_set(&board->due, &ex->line->due, TH_NEVER);
     th_index_remove(&board->by_own, &ex->line->by_own);
     th_exchange_free_line(ex);
@@ -226,13 +227,15 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
     }
 }
 
-void th_board_tell_line(struct th_switchboard *board, const struct th_exchange *ex,
+void th_board_tell_line(struct th_switchboard *board, struct th_exchange *ex,
                         enum th_action_kind kind, enum th_err why, struct th_now now)
 {
     struct th_action action = {.kind = kind, .id = ex->id, .why = why};
 
     th_board_look_at(board, ex, now, &action.line);
     th_outbox_put(&board->outbox, &action, 0);
+    if (kind == TH_ACTION_PATH)
+        th_board_on_stream_moved(board, ex, now);
 }
 
 /* the public functions */
@@ -272,6 +275,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
     th_allow_release(board->config.allow);
+    th_mem_free(board->served);
     th_mem_free(board);
 }
 
@@ -281,6 +285,7 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
     struct th_packet packet;
     enum th_drop why = th_packet_split(&packet, bytes);
 
+    board->now = now;
     board->rx_packets++;
     board->rx_bytes += bytes.len;
     if (why == TH_DROP_NONE && bytes.len > TH_DATAGRAM_IN_MAX)
@@ -459,6 +464,7 @@ th_ms th_switchboard_deadline(const struct th_switchboard *board)
 
 void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
 {
+    board->now = now;
     while (th_heap_next(&board->due) <= now.mono) {
         struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_line, due)->ex;
 
@@ -473,6 +479,7 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
             th_board_search(board, ex, now);
         if (ex->line && ex->line->relay_at <= now.mono)
             th_board_release(board, ex, now);
+        th_board_tick_streams(board, ex, now);
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
         th_board_tick_mtu(board, ex, now);
@@ -483,7 +490,10 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
 
 bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)
 {
-    return th_outbox_take(&board->outbox, action);
+    while (!th_outbox_take(&board->outbox, action))
+        if (!th_board_pump_streams(board, board->now))
+            return false;
+    return true;
 }
 
 unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,

@@ -91,26 +91,28 @@ struct th_channel_look {
 };
 
 enum th_action_kind {
-    TH_ACTION_SEND,       /* bytes to addr */
-    TH_ACTION_LINE_UP,    /* line */
-    TH_ACTION_LINE_DOWN,  /* line, why */
-    TH_ACTION_PATH,       /* line: another address is in use */
-    TH_ACTION_PACKET,     /* packet, on a channel that was open or (is_first) is now */
-    TH_ACTION_ENDED,      /* ended: a channel is over without a packet saying so */
+    TH_ACTION_SEND,      /* bytes to addr */
+    TH_ACTION_LINE_UP,   /* line */
+    TH_ACTION_LINE_DOWN, /* line, why */
+    TH_ACTION_PATH,      /* line: another address is in use */
+    TH_ACTION_PACKET,    /* packet, on a channel that was open or (is_first) is now */
+    TH_ACTION_ENDED,     /* ended: a channel is over without a packet saying so */
+    TH_ACTION_STREAM, /* a reliable channel (streams.h): theirs is new (is_first); what its owner could not
+                         do before it can do now; or it went with its line (why), and is no more */
     TH_ACTION_CLOCK_WRONG /* clock_ms: three peers are that far ahead of our wall clock; told once */
 };
 
 /* Values; bytes in them are valid until the next call of the machine. */
 struct th_action {
     enum th_action_kind kind;
-    enum th_err why;       /* LINE_DOWN, ENDED */
+    enum th_err why;       /* LINE_DOWN, ENDED, STREAM */
     struct th_addr addr;   /* SEND: to; PACKET: from */
     struct th_bytes bytes; /* SEND */
     struct th_hashname id; /* all but SEND */
     union {
         struct {
-            struct th_channel channel; /* PACKET, ENDED: a copy */
-            bool is_first;             /* PACKET: of a channel of theirs */
+            struct th_channel channel; /* PACKET, ENDED, STREAM: a copy */
+            bool is_first;             /* PACKET, STREAM: of a channel of theirs */
             struct th_chanpkt packet;  /* PACKET */
         };
         struct th_line_look line; /* LINE_UP, LINE_DOWN, PATH */

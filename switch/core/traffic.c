@@ -1,6 +1,7 @@
 #include "switch/core/board.h"
 
 #include "switch/base/mem.h"
+#include "switch/core/streams.h"
 
 #include <string.h>
 
@@ -171,6 +172,43 @@ void th_board_say(struct th_switchboard *board, struct th_now now, const struct 
 
 /* receiving */
 
+/* Who asks for a reliable channel is answered (telehash.org v2/reliable.md); an `err` opens nothing. */
+static enum th_drop refuse(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           uint32_t c, const char *err, enum th_drop why)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_chanpkt_out packet = {.c = c, .err = err};
+    size_t len;
+
+    if (th_chanpkt_write(plain, sizeof plain, &len, &packet) == TH_OK)
+        th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+    return why;
+}
+
+static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exchange *ex,
+                                    const struct th_chanpkt *packet, struct th_now now,
+                                    struct th_channel **out)
+{
+    struct th_channel *channel;
+
+    if (packet->end || packet->err[0] || !th_stream_type_is_valid(packet->type))
+        return TH_DROP_CHANNEL_TYPE;
+    if (!th_board_serves(board, packet->type))
+        return refuse(board, ex, now, packet->c, "unknown type", TH_DROP_CHANNEL_RELIABLE);
+    enum th_drop why =
+        th_channels_accept(&ex->line->channels, packet->c, TH_CHANNEL_OTHER, now, &channel);
+    if (why != TH_DROP_NONE)
+        return why;
+    channel->silence_ms = UINT32_MAX; /* it has a clock of its own */
+    th_channel_touch(channel, now);
+    if (th_board_make_reliable(board, ex, now, channel, packet->type) != TH_OK) {
+        th_channels_close(&ex->line->channels, channel);
+        return refuse(board, ex, now, packet->c, "no room", TH_DROP_CHANNEL_LIMIT);
+    }
+    *out = channel;
+    return TH_DROP_NONE;
+}
+
 /* The channel a packet is for, opened if it is their first; NULL when it is to be dropped. */
 static struct th_channel *channel_for(struct th_switchboard *board, struct th_exchange *ex,
                                       const struct th_chanpkt *packet, struct th_now now,
@@ -187,6 +225,8 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
         why = TH_DROP_CHANNEL_CLOSED;
     else if (packet->type[0] == 0)
         why = TH_DROP_CHANNEL_UNKNOWN;
+    else if (type == TH_CHANNEL_OTHER && packet->has_seq)
+        why = accept_reliable(board, ex, packet, now, &channel);
     else if (type == TH_CHANNEL_OTHER)
         why = TH_DROP_CHANNEL_TYPE;
     else if (packet->has_seq)
@@ -233,19 +273,52 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
     }
 }
 
+/* The usual packet of a reliable channel, of which thousands come in a second. */
+static bool is_of_stream(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                         struct th_bytes plain)
+{
+    struct th_relpkt packet;
+
+    if (ex->line->streams == NULL || !th_relpkt_read_usual(&packet, plain))
+        return false;
+    struct th_channel *channel = th_channels_find(&ex->line->channels, packet.c);
+    if (channel == NULL || channel->reliable == NULL)
+        return false;
+    th_board_on_stream_packet(board, ex, now, channel, &packet);
+    return true;
+}
+
+/* Any other one. */
+static void on_reliable(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                        struct th_channel *channel, struct th_bytes plain, bool is_first)
+{
+    struct th_relpkt packet;
+    enum th_drop why = th_relpkt_read(&packet, plain);
+
+    th_drop_count(&board->drops, why);
+    if (why == TH_DROP_NONE)
+        th_board_on_stream_packet(board, ex, now, channel, &packet);
+    if (is_first)
+        th_board_tell_stream(board, ex, channel);
+}
+
 void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                         const struct th_addr *from, struct th_bytes plain)
 {
     struct th_chanpkt packet;
     bool is_first;
-    enum th_drop why = th_chanpkt_read(&packet, plain);
 
+    if (is_of_stream(board, ex, now, plain))
+        return;
+    enum th_drop why = th_chanpkt_read(&packet, plain);
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
         return;
     }
     struct th_channel *channel = channel_for(board, ex, &packet, now, &is_first);
-    if (channel == NULL)
+    if (channel && channel->reliable)
+        on_reliable(board, ex, now, channel, plain, is_first);
+    if (channel == NULL || channel->reliable)
         return;
     th_channel_touch(channel, now);
     channel->rx_packets++;
@@ -366,6 +439,8 @@ void th_board_close_channel(struct th_switchboard *board, struct th_exchange *ex
 {
     struct th_channel was = *channel;
 
+    if (channel->reliable)
+        th_board_on_stream_closed(board);
     th_channels_close(&ex->line->channels, channel);
     th_board_relay_over(board, ex, &was, now);
 }
@@ -395,7 +470,10 @@ void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex,
     struct th_channels *channels = &ex->line->channels;
 
     while (channels->first) {
-        tell_ended(board, ex, channels->first, why);
+        if (channels->first->reliable)
+            th_board_on_stream_lost(board, ex, channels->first, why);
+        else
+            tell_ended(board, ex, channels->first, why);
         th_board_close_channel(board, ex, channels->first, now);
     }
 }

@@ -1,0 +1,426 @@
+#include "switch/core/streams.h"
+
+#include "switch/base/mem.h"
+#include "switch/core/board.h"
+
+#include <string.h>
+
+/* Packets that leave in one go, before the owner looks at what else there is. */
+enum { PUMP_MAX = 64 };
+
+/* types */
+
+bool th_stream_type_is_valid(const char *type)
+{
+    size_t len = strnlen(type, TH_TYPE_MAX);
+
+    if (strcmp(type, "sock") == 0)
+        return true;
+    if (len < 2 || len == TH_TYPE_MAX || type[0] != '_')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (type[i] < 0x21 || type[i] > 0x7e || type[i] == '"' || type[i] == '\\')
+            return false;
+    return true;
+}
+
+static char (*find_served(struct th_switchboard *board, const char *type))[TH_TYPE_MAX]
+{
+    for (unsigned i = 0; i < board->served_count; i++)
+        if (strcmp(board->served[i], type) == 0)
+            return &board->served[i];
+    return NULL;
+}
+
+bool th_board_serves(struct th_switchboard *board, const char *type)
+{
+    return find_served(board, type) != NULL;
+}
+
+enum th_err th_switchboard_serve(struct th_switchboard *board, const char *type, bool is_served)
+{
+    char(*known)[TH_TYPE_MAX] = find_served(board, type);
+
+    if (!th_stream_type_is_valid(type))
+        return TH_INVALID;
+    if (known && !is_served)
+        memmove(known, board->served[--board->served_count], sizeof *known);
+    if (known || !is_served)
+        return TH_OK;
+    if (board->served_count == TH_SERVED_MAX)
+        return TH_LIMIT;
+    if (board->served == NULL)
+        board->served = th_mem_zalloc(TH_SERVED_MAX, sizeof *board->served);
+    if (board->served == NULL)
+        return TH_NO_MEMORY;
+    strcpy(board->served[board->served_count++], type);
+    return TH_OK;
+}
+
+/* the streams of a line */
+
+static void be_busy(struct th_switchboard *board, struct th_exchange *ex)
+{
+    struct th_streams *streams = ex->line->streams;
+
+    if (streams->is_busy)
+        return;
+    streams->is_busy = true;
+    streams->ex = ex;
+    streams->next_busy = NULL;
+    *(board->last_busy ? &board->last_busy->next_busy : &board->first_busy) = streams;
+    board->last_busy = streams;
+}
+
+static void be_idle(struct th_switchboard *board, struct th_streams *streams)
+{
+    struct th_streams *before = NULL;
+
+    if (!streams->is_busy)
+        return;
+    for (struct th_streams *at = board->first_busy; at != streams; at = at->next_busy)
+        before = at;
+    *(before ? &before->next_busy : &board->first_busy) = streams->next_busy;
+    if (board->last_busy == streams)
+        board->last_busy = before;
+    streams->is_busy = false;
+}
+
+static enum th_err make_streams(struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+
+    if (line->streams)
+        return TH_OK;
+    line->streams = th_mem_zalloc(1, sizeof *line->streams);
+    if (line->streams == NULL)
+        return TH_NO_MEMORY;
+    line->streams->due_at = TH_NEVER;
+    th_congestion_init(&line->streams->way, line->has_rtt ? line->rtt_ms : 0, now);
+    return TH_OK;
+}
+
+enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_exchange *ex,
+                                   struct th_now now, struct th_channel *channel, const char *type)
+{
+    if (board->stream_count >= TH_STREAMS_MAX)
+        return TH_LIMIT;
+    if (make_streams(ex, now) != TH_OK)
+        return TH_NO_MEMORY;
+    const struct th_reliable_config config = {.c = channel->id,
+                                              .type = type,
+                                              .is_ours = channel->is_ours,
+                                              .is_compact = ex->line->streams->is_compact,
+                                              .way = &ex->line->streams->way};
+    channel->reliable = th_reliable_new(&config, now);
+    if (channel->reliable == NULL)
+        return TH_NO_MEMORY;
+    board->stream_count++;
+    be_busy(board, ex);
+    return TH_OK;
+}
+
+void th_board_on_stream_closed(struct th_switchboard *board)
+{
+    board->stream_count--;
+}
+
+void th_board_forget_streams(struct th_switchboard *board, struct th_exchange *ex)
+{
+    if (ex->line->streams == NULL)
+        return;
+    be_idle(board, ex->line->streams);
+    for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
+        board->stream_count -= at->reliable != NULL;
+}
+
+static void tell(struct th_switchboard *board, const struct th_exchange *ex,
+                 const struct th_channel *channel, enum th_err why, bool is_first)
+{
+    struct th_action action = {.kind = TH_ACTION_STREAM,
+                               .id = ex->id,
+                               .channel = *channel,
+                               .why = why,
+                               .is_first = is_first};
+
+    th_outbox_put(&board->outbox, &action, 0);
+}
+
+/* The owner is told once of what it waits for: what read or write said was not there. */
+static void tell_ready(struct th_switchboard *board, const struct th_exchange *ex,
+                       struct th_channel *channel)
+{
+    bool is_ready = (channel->wants_read && th_reliable_is_readable(channel->reliable)) ||
+                    (channel->wants_write && th_reliable_is_writable(channel->reliable));
+
+    if (!is_ready)
+        return;
+    channel->wants_read = channel->wants_write = false;
+    tell(board, ex, channel, TH_OK, false);
+}
+
+void th_board_on_stream_lost(struct th_switchboard *board, const struct th_exchange *ex,
+                             const struct th_channel *channel, enum th_err why)
+{
+    tell(board, ex, channel, why, false);
+}
+
+void th_board_tell_stream(struct th_switchboard *board, const struct th_exchange *ex,
+                          const struct th_channel *channel)
+{
+    tell(board, ex, channel, TH_OK, true);
+}
+
+void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange *ex,
+                               struct th_now now, struct th_channel *channel,
+                               const struct th_relpkt *packet)
+{
+    channel->rx_packets++;
+    ex->line->streams->is_compact |= packet->has_max;
+    th_drop_count(&board->drops, th_reliable_on_packet(channel->reliable, now, packet));
+    tell_ready(board, ex, channel);
+    be_busy(board, ex);
+}
+
+void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *ex,
+                              struct th_now now)
+{
+    struct th_streams *streams = ex->line->streams;
+
+    if (streams == NULL)
+        return;
+    th_congestion_on_moved(&streams->way, now);
+    for (struct th_channel *at = ex->line->channels.first; at; at = at->next)
+        if (at->reliable)
+            th_reliable_on_moved(at->reliable, now);
+    be_busy(board, ex);
+}
+
+/* time */
+
+void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex)
+{
+    if (ex->line->streams)
+        be_busy(board, ex);
+}
+
+void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_streams *streams = ex->line ? ex->line->streams : NULL;
+    struct th_channel *next;
+
+    if (streams == NULL || streams->due_at > now.mono)
+        return;
+    streams->due_at = TH_NEVER;
+    for (struct th_channel *at = ex->line->channels.first; at; at = next) {
+        next = at->next;
+        if (at->reliable == NULL)
+            continue;
+        th_reliable_tick(at->reliable, now);
+        tell_ready(board, ex, at);
+        if (th_reliable_is_over(at->reliable, now))
+            th_board_close_channel(board, ex, at, now);
+    }
+    be_busy(board, ex);
+}
+
+static void set_alarm(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_streams *streams = ex->line->streams;
+    th_ms at = TH_NEVER;
+
+    for (struct th_channel *c = ex->line->channels.first; c && ex->line->is_up; c = c->next)
+        if (c->reliable)
+            at = th_sooner(at, th_reliable_deadline(c->reliable, now));
+    /* What it wants now was done; what is left of it waits for a clock that ticks in ms. */
+    streams->due_at = at <= now.mono ? now.mono + 1 : at;
+    th_board_reset_alarm(board, ex);
+}
+
+static struct th_channel *first_in_turn(const struct th_exchange *ex)
+{
+    struct th_channel *at = ex->line->channels.first;
+
+    while (at && at->id != ex->line->streams->turn)
+        at = at->next;
+    return at ? at : ex->line->channels.first;
+}
+
+/* A packet of each channel in turn. Returns false once none has anything to send. */
+static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_channels *channels = &ex->line->channels;
+    struct th_channel *at = first_in_turn(ex);
+    unsigned idle = 0, sent = 0;
+    uint8_t plain[TH_CHANPKT_MAX];
+    size_t len;
+
+    while (at && idle <= channels->count && sent < PUMP_MAX) {
+        if (at->reliable && th_reliable_next(at->reliable, now, plain, sizeof plain, &len)) {
+            th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+            at->tx_packets++;
+            sent++;
+            idle = 0;
+        } else {
+            idle++;
+        }
+        at = at->next ? at->next : channels->first;
+    }
+    if (at)
+        ex->line->streams->turn = at->id;
+    return sent == PUMP_MAX;
+}
+
+bool th_board_pump_streams(struct th_switchboard *board, struct th_now now)
+{
+    struct th_streams *streams = board->first_busy;
+
+    if (streams == NULL)
+        return false;
+    struct th_exchange *ex = streams->ex;
+    bool is_more = ex->line->is_up && pump(board, ex, now);
+    be_idle(board, streams);
+    if (is_more)
+        be_busy(board, ex); /* behind the others */
+    else
+        set_alarm(board, ex, now);
+    return true;
+}
+
+/* the owner's side */
+
+static struct th_channel *find(struct th_switchboard *board, const struct th_hashname *peer,
+                               uint32_t c, struct th_exchange **ex)
+{
+    *ex = th_board_find(board, peer);
+    struct th_channel *channel =
+        *ex && (*ex)->line ? th_channels_find(&(*ex)->line->channels, c) : NULL;
+
+    return channel && channel->reliable ? channel : NULL;
+}
+
+enum th_err th_switchboard_stream_open(struct th_switchboard *board, struct th_now now,
+                                       const struct th_hashname *to, const char *type,
+                                       uint64_t owner, uint64_t tag, uint32_t *c)
+{
+    struct th_exchange *ex = th_board_find(board, to);
+
+    board->now = now;
+    if (!th_stream_type_is_valid(type))
+        return TH_INVALID;
+    if (!ex || !ex->line || !(ex->line->is_up || ex->line->is_opening))
+        return TH_NO_LINE;
+    struct th_channel *channel =
+        th_channels_open(&ex->line->channels, TH_CHANNEL_OTHER, UINT32_MAX, now);
+    if (channel == NULL)
+        return TH_LIMIT;
+    channel->owner = owner;
+    channel->tag = tag;
+    enum th_err err = th_board_make_reliable(board, ex, now, channel, type);
+    if (err == TH_OK)
+        *c = channel->id;
+    else
+        th_channels_close(&ex->line->channels, channel);
+    th_board_reset_alarm(board, ex);
+    return err;
+}
+
+void th_switchboard_stream_adopt(struct th_switchboard *board, const struct th_hashname *peer,
+                                 uint32_t c, uint64_t owner, uint64_t tag)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    if (channel == NULL)
+        return;
+    channel->owner = owner;
+    channel->tag = tag;
+}
+
+enum th_err th_switchboard_stream_write(struct th_switchboard *board, struct th_now now,
+                                        const struct th_hashname *peer, uint32_t c,
+                                        struct th_bytes bytes, size_t *taken)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    board->now = now;
+    if (channel == NULL)
+        return TH_NOT_FOUND;
+    enum th_err err = th_reliable_write(channel->reliable, now, bytes, taken);
+    channel->wants_write = err == TH_AGAIN || (err == TH_OK && *taken < bytes.len);
+    be_busy(board, ex);
+    return err;
+}
+
+enum th_err th_switchboard_stream_read(struct th_switchboard *board, struct th_now now,
+                                       const struct th_hashname *peer, uint32_t c, uint8_t *buffer,
+                                       size_t cap, size_t *got)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    board->now = now;
+    if (channel == NULL)
+        return TH_NOT_FOUND;
+    enum th_err err = th_reliable_read(channel->reliable, now, buffer, cap, got);
+    channel->wants_read = err == TH_AGAIN;
+    be_busy(board, ex); /* it may have credit to give */
+    return err;
+}
+
+size_t th_switchboard_stream_readable(struct th_switchboard *board, const struct th_hashname *peer,
+                                      uint32_t c)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    return channel ? th_reliable_readable(channel->reliable) : 0;
+}
+
+void th_switchboard_stream_type(struct th_switchboard *board, const struct th_hashname *peer,
+                                uint32_t c, char type[TH_TYPE_MAX])
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    strcpy(type, channel ? th_reliable_type(channel->reliable) : "");
+}
+
+void th_switchboard_stream_words(struct th_switchboard *board, const struct th_hashname *peer,
+                                 uint32_t c, char words[TH_CHANNEL_ERR_MAX])
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    strcpy(words, channel ? th_reliable_err(channel->reliable) : "");
+}
+
+void th_switchboard_stream_end(struct th_switchboard *board, struct th_now now,
+                               const struct th_hashname *peer, uint32_t c)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    board->now = now;
+    if (channel == NULL)
+        return;
+    th_reliable_end(channel->reliable);
+    be_busy(board, ex);
+}
+
+void th_switchboard_stream_release(struct th_switchboard *board, struct th_now now,
+                                   const struct th_hashname *peer, uint32_t c, const char *err)
+{
+    struct th_exchange *ex;
+    struct th_channel *channel = find(board, peer, c, &ex);
+
+    board->now = now;
+    if (channel == NULL)
+        return;
+    channel->wants_read = channel->wants_write = false;
+    if (err)
+        th_reliable_reset(channel->reliable, now, err);
+    th_reliable_release(channel->reliable, now);
+    be_busy(board, ex);
+}

@@ -1,0 +1,247 @@
+/* Reliable channels of a switchboard: opening, accepting, reading and writing, ends. */
+#include "switch/core/streams.h"
+#include "tests/lib/boards.h"
+
+#include <stdio.h>
+
+static struct wire w;
+static uint32_t c; /* of the stream, from node 0 to node 1 */
+
+static const struct th_hashname *id_of(int node)
+{
+    return &w.identity[node].hashname;
+}
+
+static void begin(int nodes)
+{
+    wire_init(&w, nodes);
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", true), TH_OK);
+}
+
+static void open_stream(void)
+{
+    assert_int_equal(th_switchboard_stream_open(w.board[0], w.now, id_of(1), "_test", 7, 70, &c),
+                     TH_OK);
+}
+
+static size_t write_to(int node, int peer, const void *bytes, size_t len)
+{
+    size_t taken = 0;
+    enum th_err err = th_switchboard_stream_write(w.board[node], w.now, id_of(peer), c,
+                                                  (struct th_bytes){bytes, len}, &taken);
+
+    assert_true(err == TH_OK || err == TH_AGAIN);
+    return taken;
+}
+
+static enum th_err read_from(int node, int peer, char *buffer, size_t cap, size_t *got)
+{
+    return th_switchboard_stream_read(w.board[node], w.now, id_of(peer), c, (uint8_t *)buffer, cap,
+                                      got);
+}
+
+static void assert_reads(int node, int peer, const char *text)
+{
+    char buffer[100] = {0};
+    size_t got = 0;
+
+    assert_int_equal(read_from(node, peer, buffer, sizeof buffer - 1, &got), TH_OK);
+    assert_string_equal(buffer, text);
+}
+
+static void assert_err(int node, int peer, enum th_err err)
+{
+    char buffer[100];
+    size_t got;
+
+    assert_int_equal(read_from(node, peer, buffer, sizeof buffer, &got), err);
+}
+
+/* The newest that a node was told of a stream. */
+static const struct th_action *told(int node)
+{
+    for (unsigned i = w.seen_count; i-- > 0;)
+        if (w.seen[i].node == node && w.seen[i].action.kind == TH_ACTION_STREAM)
+            return &w.seen[i].action;
+    return NULL;
+}
+
+static void stream_is_accepted_by_who_serves_its_type_and_carries_bytes_both_ways(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    write_to(0, 1, "hello", 5);
+    wire_settle(&w);
+
+    assert_true(told(1)->is_first);
+    assert_int_equal(told(1)->channel.id, c);
+    th_switchboard_stream_adopt(w.board[1], id_of(0), c, 8, 80);
+    assert_reads(1, 0, "hello");
+    assert_err(1, 0, TH_AGAIN);
+    write_to(1, 0, "world", 5);
+    wire_pass(&w, 10);
+    assert_reads(0, 1, "world");
+    wire_free(&w);
+}
+
+static void type_that_nobody_serves_is_refused(void **state)
+{
+    (void)state;
+    begin(2);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", false), TH_OK);
+    open_stream();
+    wire_pass(&w, 10);
+    assert_err(0, 1, TH_REFUSED);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_RELIABLE), 1);
+    th_switchboard_stream_release(w.board[0], w.now, id_of(1), c, NULL);
+    wire_pass(&w, 10);
+    assert_err(0, 1, TH_NOT_FOUND);
+    wire_free(&w);
+}
+
+static void owner_is_told_once_when_it_can_go_on(void **state)
+{
+    (void)state;
+    static uint8_t bytes[200000];
+    begin(2);
+    open_stream();
+    assert_true(write_to(0, 1, bytes, sizeof bytes) < sizeof bytes);
+    assert_err(0, 1, TH_AGAIN);
+    unsigned before = wire_count(&w, 0, TH_ACTION_STREAM);
+    wire_pass(&w, 100);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_STREAM), before + 1);
+    assert_int_equal(told(0)->channel.tag, 70);
+    assert_true(write_to(0, 1, bytes, sizeof bytes) > 0);
+    wire_free(&w);
+}
+
+static void stream_waits_for_a_line_that_is_being_made(void **state)
+{
+    (void)state;
+    wire_init(&w, 2);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", true), TH_OK);
+    assert_int_equal(th_switchboard_stream_open(w.board[0], w.now, id_of(1), "_test", 7, 70, &c),
+                     TH_NO_LINE);
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    open_stream();
+    write_to(0, 1, "early", 5);
+    wire_pass(&w, 10);
+    assert_reads(1, 0, "early");
+    wire_free(&w);
+}
+
+static void stream_ends_with_its_line_and_its_owner_is_told(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    write_to(0, 1, "hello", 5);
+    wire_pass(&w, 100);
+    wire_restart(&w, 1, 0x77);
+    uint32_t other;
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true", &other), TH_OK);
+    wire_pass(&w, 10000);
+    assert_non_null(told(0));
+    assert_int_equal(told(0)->why, TH_CANCELLED);
+    assert_err(0, 1, TH_NOT_FOUND);
+    wire_free(&w);
+}
+
+static void line_with_a_stream_is_not_unused(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    write_to(0, 1, "hello", 5);
+    wire_pass(&w, 1200000);
+    assert_reads(1, 0, "hello");
+    wire_free(&w);
+}
+
+static void stream_goes_on_when_an_address_changes(void **state)
+{
+    (void)state;
+    static uint8_t bytes[1000000];
+    char buffer[4096];
+    size_t got = 0, len, sent = 0;
+    begin(2);
+    open_stream();
+    for (unsigned turn = 0; got < sizeof bytes; turn++) {
+        assert_true(turn < 10000);
+        if (sent < sizeof bytes)
+            sent += write_to(0, 1, bytes + sent, sizeof bytes - sent);
+        if (turn == 3)
+            w.addr[0].ip[3] = 99;
+        wire_pass(&w, 1);
+        while (read_from(1, 0, buffer, sizeof buffer, &len) == TH_OK)
+            got += len;
+    }
+    assert_true(wire_count(&w, 1, TH_ACTION_PATH) > 0);
+    wire_free(&w);
+}
+
+static void late_packets_of_a_closed_stream_are_dropped_and_counted(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    write_to(0, 1, "hello", 5);
+    wire_pass(&w, 10);
+    th_switchboard_stream_release(w.board[1], w.now, id_of(0), c, "no");
+    wire_pass(&w, TH_REL_LINGER_MS + 100);
+    assert_err(1, 0, TH_NOT_FOUND);
+    assert_err(0, 1, TH_GONE);
+
+    const struct th_chanpkt_out late = {.c = c, .fields = th_bytes_of("\"seq\":3")};
+    assert_int_equal(th_switchboard_send(w.board[0], w.now, id_of(1), &late), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_CLOSED), 1);
+    wire_free(&w);
+}
+
+static void names_and_limits_are_checked(void **state)
+{
+    (void)state;
+    char name[TH_TYPE_MAX];
+    begin(2);
+    static const char *const bad[] = {
+        "", "_", "link", "_a b", "_\"", "_\\", "_123456789012345678901234567890123"};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(th_switchboard_serve(w.board[0], bad[i], true), TH_INVALID);
+    assert_int_equal(th_switchboard_serve(w.board[0], "sock", true), TH_OK);
+    for (unsigned i = 1; i < TH_SERVED_MAX; i++) {
+        snprintf(name, sizeof name, "_%u", i);
+        assert_int_equal(th_switchboard_serve(w.board[0], name, true), TH_OK);
+    }
+    assert_int_equal(th_switchboard_serve(w.board[0], "_1", true), TH_OK);
+    assert_int_equal(th_switchboard_serve(w.board[0], "_more", true), TH_LIMIT);
+    assert_int_equal(th_switchboard_serve(w.board[0], "_1", false), TH_OK);
+    assert_int_equal(th_switchboard_serve(w.board[0], "_more", true), TH_OK);
+
+    unsigned count = 0;
+    while (th_switchboard_stream_open(w.board[0], w.now, id_of(1), "_test", 7, 70, &c) == TH_OK)
+        count++;
+    assert_in_range(count, TH_CHANNELS_MAX - 4, TH_CHANNELS_MAX);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stream_is_accepted_by_who_serves_its_type_and_carries_bytes_both_ways),
+        cmocka_unit_test(type_that_nobody_serves_is_refused),
+        cmocka_unit_test(owner_is_told_once_when_it_can_go_on),
+        cmocka_unit_test(stream_waits_for_a_line_that_is_being_made),
+        cmocka_unit_test(stream_ends_with_its_line_and_its_owner_is_told),
+        cmocka_unit_test(line_with_a_stream_is_not_unused),
+        cmocka_unit_test(stream_goes_on_when_an_address_changes),
+        cmocka_unit_test(late_packets_of_a_closed_stream_are_dropped_and_counted),
+        cmocka_unit_test(names_and_limits_are_checked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
