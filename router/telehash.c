@@ -1,4 +1,4 @@
-#include "router/telehash_node.h"
+#include "router/telehash_stream.h"
 
 #include "switch/base/mem.h"
 #include "switch/run/host_uv.h"
@@ -97,6 +97,11 @@ static enum th_err read_options(struct th_node *node, const struct th_node_optio
 static void free_node(struct th_node *node)
 {
     th_node_tree_free(node->tree);
+    while (node->listens) {
+        struct th_listen *next = node->listens->next;
+        th_mem_free(node->listens);
+        node->listens = next;
+    }
     th_seeds_clear(&node->seeds);
     th_identity_clear(&node->identity);
     uv_sem_destroy(&node->ended);

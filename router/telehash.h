@@ -213,6 +213,116 @@ typedef void (*th_connect_fn)(struct th_node *node, enum th_err result, const ch
 TH_API enum th_err th_node_connect(struct th_node *node, const char *hashname, uint32_t timeout_ms,
                                    th_connect_fn on_done, void *data);
 
+/* --- streams --- */
+
+/*
+ * A stream carries bytes both ways between two nodes, in order and without loss, over the encrypted line
+ * between them; it survives a change of address of either. Each has a type, by which the other side knows
+ * what it is for: "_" and up to 30 printable characters without space, quote and backslash, or "sock".
+ *
+ * It ends in one of three ways: each side has said th_stream_shutdown, and reads TH_EOF after the other's
+ * last byte; a side resets it; or the other side, or the line to it, is lost (TH_TIMED_OUT, TH_CANCELLED).
+ * Whatever happens, it is yours until you call th_stream_close and on_close has told; only when the node is
+ * closed or stops, on_close comes without.
+ */
+struct th_stream;
+
+/* NULL for those that you do not want. Called as all callbacks are, never from inside a function. */
+struct th_stream_cb {
+    /* There is something to read, its end or its failure too: read until TH_AGAIN. Comes the first time
+     * there is, and whenever a read had said TH_AGAIN. */
+    void (*on_readable)(struct th_stream *stream, void *data);
+    /* A write said TH_AGAIN, and now there is room. */
+    void (*on_writable)(struct th_stream *stream, void *data);
+    /* The last of its callbacks; the stream is gone when it returns. why: TH_OK, TH_SHUTDOWN (the node is
+     * closed or has stopped), or how it had failed before it was closed. */
+    void (*on_close)(struct th_stream *stream, enum th_err why, void *data);
+};
+
+/* Somebody opens a stream to us. Good until the callback returns. */
+struct th_incoming {
+    const char *hashname; /* who */
+    const char *type;
+    const void *first; /* its first bytes, as far as they have come */
+    size_t first_len;
+};
+
+/* Call th_stream_accept from inside to take it; else it is refused. */
+typedef void (*th_accept_fn)(struct th_node *node, const struct th_incoming *incoming, void *data);
+
+/*
+ * Takes streams of a type from now on.
+ *
+ * on_incoming  NULL: takes none any more. Those that are open go on.
+ * Errors:      TH_INVALID (no such type, or the node is closed), TH_LIMIT (64 types), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_node_listen(struct th_node *node, const char *type, th_accept_fn on_incoming,
+                                  void *data);
+
+/*
+ * Takes the stream that on_incoming tells of. Its first bytes are read from it like all others.
+ *
+ * incoming  as it was given to on_incoming, on the same thread, once.
+ * cb        copied.
+ * Errors:   TH_INVALID (NULL, or taken already), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_stream_accept(const struct th_incoming *incoming,
+                                    const struct th_stream_cb *cb, void *data,
+                                    struct th_stream **out);
+
+/*
+ * Opens a stream; the node is found and reached first if need be. What is written meanwhile waits. Whether
+ * that succeeds is told by on_readable and what th_stream_read says then: TH_NOT_FOUND, TH_NO_PATH,
+ * TH_TIMED_OUT, TH_REFUSED (nobody there takes streams of that type, or who does refused), TH_LIMIT.
+ *
+ * hashname  64 hex digits.
+ * cb        copied.
+ * Errors:   TH_INVALID (no hashname, or the node's own; no type; not started; closed), TH_LIMIT (1024
+ *           streams), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_stream_open(struct th_node *node, const char *hashname, const char *type,
+                                  const struct th_stream_cb *cb, void *data,
+                                  struct th_stream **out);
+
+/*
+ * Hands over bytes to be sent. At most 256 KiB of a stream wait here.
+ *
+ * taken   filled on TH_OK: at least 1, may be fewer than len.
+ * Errors: TH_AGAIN (no room; on_writable follows), TH_INVALID (NULL or 0 bytes; after th_stream_shutdown
+ *         or th_stream_close), TH_NO_MEMORY, and how the stream has failed.
+ */
+TH_API enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t len,
+                                   size_t *taken);
+
+/*
+ * Gives bytes that arrived. Who does not read stops the other side; up to 256 KiB wait here, and what the
+ * other side was allowed to send.
+ *
+ * got     filled on TH_OK: at least 1.
+ * Errors: TH_AGAIN (nothing yet; on_readable follows), TH_EOF (the other side has shut down), TH_INVALID
+ *         (NULL or 0 bytes; after th_stream_close), and how the stream has failed: TH_GONE (the other side
+ *         reset it: th_stream_err), TH_REFUSED, TH_TIMED_OUT, TH_CANCELLED (we did, or the other node has
+ *         begun anew), and those of th_stream_open.
+ */
+TH_API enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, size_t *got);
+
+/* Our end: nothing more is written, the other side reads TH_EOF after all that was. Reading goes on. */
+TH_API void th_stream_shutdown(struct th_stream *stream);
+
+/* Ends it at once both ways; what is on its way is lost. err: for the other side, up to 63 bytes of UTF-8;
+ * NULL: "reset". It still has to be closed. */
+TH_API void th_stream_reset(struct th_stream *stream, const char *err);
+
+/* Lets go of it: what was written is still sent, as long as the node lives (a minute at most for one that
+ * does not read), then our end; what arrives is thrown away. on_close follows, once. */
+TH_API void th_stream_close(struct th_stream *stream);
+
+/* With what words the other side reset it; "" when it did not. Good until on_close. */
+TH_API const char *th_stream_err(const struct th_stream *stream);
+
+/* The hashname of the other side; good until on_close. NULL for NULL. */
+TH_API const char *th_stream_peer(const struct th_stream *stream);
+
 typedef void (*th_close_fn)(void *data);
 
 /*

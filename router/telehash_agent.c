@@ -2,7 +2,7 @@
  * The agent: a server that stands for the application among the node's servers. It turns events and
  * the results of dials into callbacks, and ends the node's servers in order.
  */
-#include "router/telehash_node.h"
+#include "router/telehash_stream.h"
 
 #include "switch/base/mem.h"
 #include "switch/run/picture.h"
@@ -34,6 +34,7 @@ struct agent {
     th_ms listen_at;
     struct link *links;
     unsigned link_count, link_room;
+    struct th_pulling pulling; /* streams */
 };
 
 /* --- events ------------------------------------------------------------------------------------------ */
@@ -279,7 +280,7 @@ static enum th_err leave(struct agent *a, const struct th_self *self)
 {
     if (a->is_leaving)
         return TH_OK;
-    a->is_leaving = true;
+    a->is_leaving = a->pulling.is_leaving = true;
     if (a->is_stopped)
         return TH_SHUTDOWN;
     return th_call(self, th_whereis(self->host, self->scope, TH_NODE_ROUTER),
@@ -308,6 +309,7 @@ static enum th_err on_supervisor_down(struct agent *a, const struct th_self *sel
         return TH_SHUTDOWN;
     a->is_stopped = true;
     a->listen_at = TH_NEVER;
+    th_pulling_stop(&a->pulling, self);
     tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
     dispatch(a, self);
     return TH_OK;
@@ -328,6 +330,7 @@ static enum th_err on_ready(void *state, const struct th_self *self, void *ctx, 
     a->is_ready = true;
     e = listen_to_events(a, self);
     dispatch(a, self);
+    th_pulling_look(&a->pulling, self);
     return e;
 }
 
@@ -336,6 +339,10 @@ static void be_over(struct agent *a, enum th_err why)
 {
     struct th_node *node = a->node;
 
+    uv_mutex_lock(&node->lock);
+    node->is_over = true;
+    uv_mutex_unlock(&node->lock);
+    th_pulling_end(&a->pulling);
     if (!a->is_stopped)
         tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
     finish_all(node);
@@ -352,6 +359,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 
     a->node = arg;
     a->listen_at = TH_NEVER;
+    th_pulling_init(&a->pulling, a->node);
     supervisor = th_node_tree_supervisor(a->node->tree);
     enum th_err e = th_monitor(self, supervisor, &a->supervisor_ref);
     if (e == TH_OK)
@@ -375,11 +383,14 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         const struct th_down *down = msg->body;
         if (down->ref == a->supervisor_ref)
             return on_supervisor_down(a, self, down->why);
+        th_pulling_on_down(&a->pulling, self, down);
         if (down->pid == a->events && !a->is_leaving && !a->is_stopped)
             a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
     }
     /* Looked at after every message, so that a wake-up that found no room is not missed. */
     dispatch(a, self);
+    if (a->is_ready && !a->is_leaving)
+        th_pulling_look(&a->pulling, self);
     return e == TH_OK && is_closing(a->node) ? leave(a, self) : e;
 }
 
@@ -387,6 +398,8 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct agent *a = state;
 
+    if (a->is_ready && !a->is_leaving)
+        th_pulling_on_alarm(&a->pulling, self);
     if (a->listen_at <= self->now.mono)
         return listen_to_events(a, self);
     return th_picture_on_alarm(&a->picture, self);
@@ -396,7 +409,9 @@ static th_ms deadline(const void *state)
 {
     const struct agent *a = state;
 
-    return th_sooner(a->listen_at, th_picture_deadline(&a->picture));
+    th_ms at = th_sooner(a->listen_at, th_picture_deadline(&a->picture));
+
+    return a->is_ready && !a->is_leaving ? th_sooner(at, th_pulling_deadline(&a->pulling)) : at;
 }
 
 static void terminate(void *state, const struct th_self *self, enum th_err why)

@@ -19,6 +19,9 @@ enum {
     TH_LEAVE_MS = 1000      /* for the router to end its links */
 };
 
+struct th_listen;
+struct th_pulling;
+
 enum th_node_phase {
     TH_NODE_NEW,
     TH_NODE_RUNNING,
@@ -60,11 +63,18 @@ struct th_node {
     void *event_data;
 
     uv_mutex_t lock;
-    enum th_node_phase phase; /* under lock */
-    bool is_over;             /* under lock: the agent has ended */
-    struct th_connect *first; /* under lock */
-    unsigned connect_count;   /* under lock */
-    uint64_t connects;        /* under lock: ever */
+    enum th_node_phase phase;            /* under lock */
+    bool is_over;                        /* under lock: the agent has ended */
+    struct th_connect *first;            /* under lock */
+    unsigned connect_count;              /* under lock */
+    uint64_t connects;                   /* under lock: ever */
+    struct th_listen *listens;           /* under lock */
+    struct th_stream *streams;           /* under lock: newest first */
+    struct th_stream *dirty;             /* under lock: what the agent has to look at */
+    unsigned listen_count, stream_count; /* under lock */
+    bool has_new_listen;                 /* under lock */
+    struct th_pulling *pulling;          /* the agent's */
+    bool is_woken; /* under lock: the agent was woken and has not looked yet */
 
     th_close_fn on_closed;
     void *close_data;

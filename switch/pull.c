@@ -412,16 +412,24 @@ static enum th_err open_stream(struct th_pulls *pulls, const struct th_self *sel
                                struct owner *owner, const struct th_pull_open *ask,
                                th_stream_number *number)
 {
-    if (!th_stream_type_is_valid(ask->type))
+    if (!th_stream_type_is_valid(ask->type) || ask->len > TH_PULL_FIRST_MAX)
         return TH_INVALID;
     struct pull *pull = add(pulls, owner, &ask->to, ask->type);
     if (pull == NULL)
         return TH_NO_MEMORY;
     enum th_err err = th_switchboard_stream_open(pulls->board, self->now, &ask->to, ask->type,
                                                  owner->pid, pull->number, &pull->c);
+    size_t taken;
+
     *number = pull->number;
-    if (err != TH_OK)
-        free_pull(pulls, pull);
+    if (err == TH_OK && ask->len > 0)
+        err = th_switchboard_stream_write(pulls->board, self->now, &ask->to, pull->c,
+                                          (struct th_bytes){ask->bytes, ask->len}, &taken);
+    if (err == TH_OK)
+        return TH_OK;
+    if (pull->c != 0)
+        th_switchboard_stream_release(pulls->board, self->now, &ask->to, pull->c, "no room");
+    free_pull(pulls, pull);
     return err;
 }
 

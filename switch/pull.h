@@ -23,7 +23,8 @@
 enum {
     TH_PULL_BACKLOG_MAX = 32,     /* streams that wait for one listener; further ones are refused */
     TH_PULL_READ_MAX = 256 << 10, /* bytes of one answer */
-    TH_PULL_WRITE_MAX = 256 << 10
+    TH_PULL_WRITE_MAX = 256 << 10,
+    TH_PULL_FIRST_MAX = 16 << 10 /* there is always room for so much */
 };
 
 /* Names a stream within one life of the switch; never 0. */
@@ -51,13 +52,15 @@ struct th_pull_accepted {
     uint8_t bytes[];
 };
 
-/* Body struct th_pull_open. Reply th_switch_msg_opened: TH_OK, TH_NO_LINE, TH_INVALID, TH_LIMIT,
+/* Body struct th_pull_open, with bytes that go out in the first packet. Reply th_switch_msg_opened: TH_OK, TH_NO_LINE, TH_INVALID, TH_LIMIT,
  * TH_NO_MEMORY. That the other side refuses comes as the end of a read or write (TH_REFUSED). */
 extern const struct th_msg_kind th_switch_msg_stream_open;
 extern const struct th_msg_kind th_switch_msg_opened;
 struct th_pull_open {
     struct th_hashname to;
     char type[TH_TYPE_MAX];
+    size_t len; /* 0..TH_PULL_FIRST_MAX */
+    uint8_t bytes[];
 };
 struct th_pull_opened {
     enum th_err err;

@@ -1,0 +1,431 @@
+/* Streams of the public API, on real sockets of this machine: threads of the nodes' own. */
+#include "router/telehash.h"
+
+#include "switch/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/test_cmocka.h"
+
+enum { ENTRY_MAX = 4096, WAIT_MS = 20000, CHUNK = 20000 };
+
+/* What callbacks found; they run on threads of the nodes, the asserts on the main thread. */
+struct app {
+    uv_mutex_t lock;
+    uv_cond_t changed;
+    unsigned ready, closed, accepted, wrong;
+    uint64_t to_send, sent, received;
+    enum th_err last; /* what the last read said */
+    enum th_err why;  /* of on_close */
+    char words[64], first[64];
+    struct th_stream *stream;
+    int echoes, refuses, stalls;
+};
+
+static uint8_t byte_at(uint64_t at)
+{
+    return (uint8_t)((at * 2654435761u) >> 13);
+}
+
+static void app_init(struct app *app)
+{
+    memset(app, 0, sizeof *app);
+    assert_int_equal(uv_mutex_init(&app->lock), 0);
+    assert_int_equal(uv_cond_init(&app->changed), 0);
+}
+
+static void app_clear(struct app *app)
+{
+    uv_cond_destroy(&app->changed);
+    uv_mutex_destroy(&app->lock);
+}
+
+static void note(struct app *app, unsigned *what)
+{
+    uv_mutex_lock(&app->lock);
+    (*what)++;
+    uv_cond_broadcast(&app->changed);
+    uv_mutex_unlock(&app->lock);
+}
+
+static int wait_for(struct app *app, const unsigned *what, unsigned n)
+{
+    int is_there;
+
+    uv_mutex_lock(&app->lock);
+    while (*what < n &&
+           uv_cond_timedwait(&app->changed, &app->lock, WAIT_MS * (uint64_t)1000000) == 0)
+        continue;
+    is_there = *what >= n;
+    uv_mutex_unlock(&app->lock);
+    return is_there;
+}
+
+static void on_event(struct th_node *node, const struct th_node_event *event, void *data)
+{
+    struct app *app = data;
+
+    (void)node;
+    if (event->kind == TH_EVENT_STATE && event->state == TH_STATE_READY)
+        note(app, &app->ready);
+}
+
+static struct th_node *make_node(const char *entry, struct app *app)
+{
+    static const char *const listen[] = {"127.0.0.1:0"};
+    struct th_node_options options;
+    struct th_node *node = NULL;
+
+    th_node_options_init(&options, sizeof options);
+    options.listen = listen;
+    options.listen_count = 1;
+    options.seeds = entry;
+    options.seeds_len = entry ? strlen(entry) : 0;
+    assert_int_equal(th_node_new(&node, &options), TH_OK);
+    assert_int_equal(th_node_start(node, NULL, on_event, app), TH_OK);
+    return node;
+}
+
+/* --- one who echoes --- */
+
+static void on_closed(struct th_stream *stream, enum th_err why, void *data)
+{
+    struct app *app = data;
+
+    (void)stream;
+    app->why = why;
+    note(app, &app->closed);
+}
+
+/* Writes back what it reads, as fast as it can be written; the end too. */
+static void echo(struct th_stream *stream, void *data)
+{
+    struct app *app = data;
+    static char buffer[CHUNK];
+    static size_t held, at;
+    size_t n;
+
+    if (app->stalls)
+        return;
+    for (;;) {
+        while (at < held) {
+            enum th_err err = th_stream_write(stream, buffer + at, held - at, &n);
+            if (err != TH_OK)
+                return; /* on_writable comes */
+            at += n;
+        }
+        enum th_err err = th_stream_read(stream, buffer, sizeof buffer, &held);
+        at = 0;
+        if (err == TH_OK)
+            continue;
+        held = 0;
+        if (err == TH_EOF)
+            th_stream_shutdown(stream);
+        if (err != TH_AGAIN)
+            th_stream_close(stream);
+        return;
+    }
+}
+
+static const struct th_stream_cb echo_cb = {echo, echo, on_closed};
+
+static void on_incoming(struct th_node *node, const struct th_incoming *incoming, void *data)
+{
+    struct app *app = data;
+
+    (void)node;
+    size_t len =
+        incoming->first_len < sizeof app->first ? incoming->first_len : sizeof app->first - 1;
+    memcpy(app->first, incoming->first, len);
+    if (!app->refuses && th_stream_accept(incoming, &echo_cb, app, &app->stream) != TH_OK)
+        app->wrong++;
+    note(app, &app->accepted);
+}
+
+/* --- one who sends and reads it back --- */
+
+static void send_more(struct th_stream *stream, void *data)
+{
+    struct app *app = data;
+    uint8_t bytes[CHUNK];
+    size_t taken;
+
+    while (app->sent < app->to_send) {
+        size_t len = app->to_send - app->sent < CHUNK ? (size_t)(app->to_send - app->sent) : CHUNK;
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = byte_at(app->sent + i);
+        if (th_stream_write(stream, bytes, len, &taken) != TH_OK)
+            return;
+        app->sent += taken;
+    }
+    th_stream_shutdown(stream);
+}
+
+static void receive(struct th_stream *stream, void *data)
+{
+    struct app *app = data;
+    uint8_t bytes[CHUNK];
+    size_t got;
+
+    while ((app->last = th_stream_read(stream, bytes, sizeof bytes, &got)) == TH_OK) {
+        for (size_t i = 0; i < got; i++)
+            app->wrong += bytes[i] != byte_at(app->received + i);
+        app->received += got;
+    }
+    strcpy(app->words, th_stream_err(stream));
+    if (app->last != TH_AGAIN)
+        th_stream_close(stream);
+}
+
+static const struct th_stream_cb sender_cb = {receive, send_more, on_closed};
+
+/* --- the tests --- */
+
+struct two {
+    struct app app[2];
+    struct th_node *node[2];
+};
+
+static void begin(struct two *t)
+{
+    char entry[ENTRY_MAX];
+    size_t len = sizeof entry;
+
+    app_init(&t->app[0]);
+    app_init(&t->app[1]);
+    t->node[0] = make_node(NULL, &t->app[0]);
+    assert_int_equal(th_node_listen(t->node[0], "_echo", on_incoming, &t->app[0]), TH_OK);
+    assert_int_equal(th_node_seeds_entry(t->node[0], entry, &len), TH_OK);
+    t->node[1] = make_node(entry, &t->app[1]);
+    assert_true(wait_for(&t->app[1], &t->app[1].ready, 1));
+}
+
+static void end(struct two *t)
+{
+    th_node_close(t->node[1], NULL, NULL);
+    th_node_close(t->node[0], NULL, NULL);
+    assert_int_equal(t->app[0].wrong + t->app[1].wrong, 0);
+    app_clear(&t->app[0]);
+    app_clear(&t->app[1]);
+}
+
+static struct th_stream *open_to_first(struct two *t, const char *type)
+{
+    struct th_stream *stream;
+
+    assert_int_equal(th_stream_open(t->node[1], th_node_hashname(t->node[0]), type, &sender_cb,
+                                    &t->app[1], &stream),
+                     TH_OK);
+    assert_string_equal(th_stream_peer(stream), th_node_hashname(t->node[0]));
+    return stream;
+}
+
+static void every_byte_of_megabytes_comes_back_in_order(void **state)
+{
+    (void)state;
+    static struct two t;
+    begin(&t);
+    t.app[1].to_send = 20000000;
+
+    /* the application's thread is the sender's until it opens: send_more runs in callbacks then */
+    struct th_stream *stream = open_to_first(&t, "_echo");
+    size_t taken;
+    uint8_t first[8];
+    for (unsigned i = 0; i < sizeof first; i++)
+        first[i] = byte_at(i);
+    t.app[1].sent = sizeof first;
+    assert_int_equal(th_stream_write(stream, first, sizeof first, &taken), TH_OK);
+    assert_int_equal(taken, sizeof first);
+    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    assert_memory_equal(t.app[0].first, first, sizeof first);
+    static uint8_t fill[1 << 20];
+    while (1) { /* until it says that there is no room, which makes on_writable come */
+        size_t len = sizeof fill;
+        for (size_t i = 0; i < len; i++)
+            fill[i] = byte_at(t.app[1].sent + i);
+        if (th_stream_write(stream, fill, len, &taken) != TH_OK)
+            break;
+        t.app[1].sent += taken;
+        if (taken < len)
+            continue;
+    }
+    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_int_equal(t.app[1].last, TH_EOF);
+    assert_int_equal(t.app[1].why, TH_OK);
+    assert_true(wait_for(&t.app[0], &t.app[0].closed, 1));
+    assert_int_equal(t.app[1].received, t.app[1].to_send);
+    end(&t);
+}
+
+static void type_that_nobody_takes_and_stream_that_is_refused_say_so(void **state)
+{
+    (void)state;
+    static struct two t;
+    begin(&t);
+    open_to_first(&t, "_unknown");
+    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_int_equal(t.app[1].last, TH_REFUSED);
+    assert_string_equal(t.app[1].words, "unknown type");
+
+    t.app[0].refuses = 1;
+    open_to_first(&t, "_echo");
+    assert_true(wait_for(&t.app[1], &t.app[1].closed, 2));
+    assert_true(t.app[1].last == TH_REFUSED || t.app[1].last == TH_GONE);
+    assert_string_equal(t.app[1].words, "refused");
+
+    assert_int_equal(th_node_listen(t.node[0], "_echo", NULL, NULL), TH_OK);
+    end(&t);
+}
+
+static void reset_is_read_on_the_other_side_with_its_words(void **state)
+{
+    (void)state;
+    static struct two t;
+    begin(&t);
+    t.app[0].stalls = 1;
+    struct th_stream *stream = open_to_first(&t, "_echo");
+    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    th_stream_reset(t.app[0].stream, "out of cheese");
+    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_string_equal(t.app[1].words, "out of cheese");
+
+    size_t n;
+    char buffer[10];
+    assert_int_equal(th_stream_read(t.app[0].stream, buffer, sizeof buffer, &n), TH_CANCELLED);
+    th_stream_close(t.app[0].stream);
+    assert_true(wait_for(&t.app[0], &t.app[0].closed, 1));
+    (void)stream;
+    end(&t);
+}
+
+static void node_that_is_closed_closes_its_streams(void **state)
+{
+    (void)state;
+    static struct two t;
+    begin(&t);
+    t.app[0].stalls = 1;
+    open_to_first(&t, "_echo");
+    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    end(&t);
+    assert_int_equal(t.app[0].closed, 1);
+    assert_int_equal(t.app[1].closed, 1);
+    assert_int_equal(t.app[1].why, TH_SHUTDOWN);
+}
+
+static void stalled_reader_stops_the_writer(void **state)
+{
+    (void)state;
+    static struct two t;
+    static uint8_t bytes[100000];
+    begin(&t);
+    t.app[0].stalls = 1;
+    struct th_stream *stream = open_to_first(&t, "_echo");
+    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    uint64_t sent = 0;
+    size_t taken;
+    for (unsigned refused = 0; refused < 300;) {
+        if (th_stream_write(stream, bytes, sizeof bytes, &taken) == TH_OK) {
+            sent += taken;
+            refused = 0;
+        } else {
+            refused++;
+            uv_sleep(1); /* nothing can be waited for: that nothing happens is what is shown */
+        }
+        assert_true(sent < 10000000);
+    }
+    end(&t);
+}
+
+/* --- misuse --- */
+
+static void misuse_is_refused_and_harms_nothing(void **state)
+{
+    (void)state;
+    static struct two t;
+    const struct th_stream_cb none = {0};
+    struct th_stream *stream = NULL, *other = NULL;
+    char bytes[4] = "abc";
+    size_t n = 0;
+    begin(&t);
+    struct th_node *node = t.node[1];
+    const char *peer = th_node_hashname(t.node[0]);
+
+    static const char *const bad_types[] = {
+        "", "_", "echo", "link", "_a b", "_\"", "_1234567890123456789012345678901"};
+    for (unsigned i = 0; i < sizeof bad_types / sizeof *bad_types; i++) {
+        assert_int_equal(th_stream_open(node, peer, bad_types[i], &none, NULL, &other), TH_INVALID);
+        assert_int_equal(th_node_listen(node, bad_types[i], on_incoming, NULL), TH_INVALID);
+    }
+    assert_int_equal(th_node_listen(NULL, "_a", on_incoming, NULL), TH_INVALID);
+    assert_int_equal(th_node_listen(node, NULL, on_incoming, NULL), TH_INVALID);
+    assert_int_equal(th_node_listen(node, "_never", NULL, NULL), TH_OK);
+    assert_int_equal(th_stream_open(NULL, peer, "_a", &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_open(node, NULL, "_a", &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_open(node, "abc", "_a", &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_open(node, th_node_hashname(node), "_a", &none, NULL, &other),
+                     TH_INVALID);
+    assert_int_equal(th_stream_open(node, peer, NULL, &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_open(node, peer, "_a", NULL, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_open(node, peer, "_a", &none, NULL, NULL), TH_INVALID);
+    assert_null(other);
+    assert_int_equal(th_stream_accept(NULL, &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_stream_write(NULL, bytes, 1, &n), TH_INVALID);
+    assert_int_equal(th_stream_read(NULL, bytes, 1, &n), TH_INVALID);
+    th_stream_shutdown(NULL);
+    th_stream_reset(NULL, "x");
+    th_stream_close(NULL);
+    assert_string_equal(th_stream_err(NULL), "");
+    assert_null(th_stream_peer(NULL));
+
+    assert_int_equal(th_stream_open(node, peer, "_echo", &none, NULL, &stream), TH_OK);
+    assert_int_equal(th_stream_write(stream, NULL, 1, &n), TH_INVALID);
+    assert_int_equal(th_stream_write(stream, bytes, 0, &n), TH_INVALID);
+    assert_int_equal(th_stream_write(stream, bytes, 1, NULL), TH_INVALID);
+    assert_int_equal(th_stream_read(stream, NULL, 1, &n), TH_INVALID);
+    assert_int_equal(th_stream_read(stream, bytes, 0, &n), TH_INVALID);
+    assert_int_equal(th_stream_read(stream, bytes, 1, NULL), TH_INVALID);
+    th_stream_shutdown(stream);
+    th_stream_shutdown(stream);
+    assert_int_equal(th_stream_write(stream, bytes, 1, &n), TH_INVALID);
+
+    assert_int_equal(th_stream_open(node, peer, "_echo", &sender_cb, &t.app[1], &other), TH_OK);
+    t.app[1].to_send = 0;
+    th_stream_reset(other, NULL);
+    th_stream_reset(other, "again");
+    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_int_equal(t.app[1].why, TH_CANCELLED);
+    end(&t);
+
+    /* before its start and after its end */
+    struct th_node_options options;
+    th_node_options_init(&options, sizeof options);
+    assert_int_equal(th_node_new(&node, &options), TH_OK);
+    assert_int_equal(th_stream_open(node, "a", "_a", &none, NULL, &other), TH_INVALID);
+    static const char hashname[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    assert_int_equal(th_stream_open(node, hashname, "_a", &none, NULL, &other), TH_INVALID);
+    assert_int_equal(th_node_listen(node, "_a", on_incoming, NULL), TH_OK);
+    char type[32];
+    for (unsigned i = 1; i < 64; i++) {
+        snprintf(type, sizeof type, "_%u", i);
+        assert_int_equal(th_node_listen(node, type, on_incoming, NULL), TH_OK);
+    }
+    assert_int_equal(th_node_listen(node, "_more", on_incoming, NULL), TH_LIMIT);
+    th_node_close(node, NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_of_megabytes_comes_back_in_order),
+        cmocka_unit_test(type_that_nobody_takes_and_stream_that_is_refused_say_so),
+        cmocka_unit_test(reset_is_read_on_the_other_side_with_its_words),
+        cmocka_unit_test(node_that_is_closed_closes_its_streams),
+        cmocka_unit_test(stalled_reader_stops_the_writer),
+        cmocka_unit_test(misuse_is_refused_and_harms_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
