@@ -1,6 +1,6 @@
 """What a program needs to have a node in it: the installed library, its header, and pkg-config.
 
-tests/embed/example.c is built as a user would build it, against a copy of the library that was
+tests/embed/example.c and echo.c are built as a user would build them, against a copy of the library that was
 installed for the test, and run.
 """
 
@@ -18,6 +18,7 @@ from mesh import BUILD, SLOW, check, main, run, sanitizer, skip, test, wait_for 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "example.c")
+ECHO = os.path.join(HERE, "echo.c")
 README = os.path.join(HERE, "..", "..", "README.md")
 HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
@@ -172,6 +173,24 @@ def two_programs_with_the_static_library_connect():
 
 
 @test
+def lines_sent_over_a_stream_come_back():
+    with Installed() as installed:
+        program = installed.build_example(ECHO)
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
+        text = "".join("line %d of the %s\n" % (i, "x" * (i % 200)) for i in range(20000))
+        with Example(installed, program) as first:
+            hashname, entry = first.wait_line("hashname "), first.wait_entry()
+            result = run([program, entry, hashname], env=environment, input=text, timeout=60 * SLOW)
+            check(result.returncode == 0, "%s %s" % (result.returncode, result.stderr))
+            check(result.stdout == text, "%d of %d bytes came back" % (len(result.stdout), len(text)))
+            first.wait_line("closed: ")
+            stranger = "0" * 64
+            result = run([program, entry, stranger], env=environment, input="x", timeout=60 * SLOW)
+            check(result.returncode == 1 and result.stderr.startswith("echo: "), "%s" % result)
+            check(first.end() == 0, "the first ended badly: %s" % first.lines)
+
+
+@test
 def what_cannot_be_started_is_said():
     with Installed() as installed:
         environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
@@ -185,7 +204,8 @@ def the_example_is_cplusplus_too():
         print("        (there is no C++ compiler: left out)")
         return
     with Installed() as installed:
-        must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", EXAMPLE, *installed.flags("--cflags")])
+        for source in (EXAMPLE, ECHO):
+            must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", source, *installed.flags("--cflags")])
 
 
 @test

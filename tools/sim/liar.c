@@ -214,6 +214,7 @@ static void act(struct th_liar *liar)
             break;
         case TH_ACTION_LINE_UP:
         case TH_ACTION_PATH:
+        case TH_ACTION_STREAM:
         case TH_ACTION_CLOCK_WRONG:
             break;
         }
