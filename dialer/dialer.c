@@ -12,10 +12,11 @@ void th_dialer_tell(const struct th_dialer *dialer, const struct th_self *self, 
                     struct th_dialed *told)
 {
     struct th_ev_dialed ev = {told->target, told->result, told->took_ms};
+    char id[TH_HASHNAME_HEX + 1];
 
+    th_hashname_write(id, &told->target);
     TH_LOG(self->log, DEBUG, "dialer", "dialed target=%s result=\"%s\" asked=%u hops=%u took_ms=%u",
-           th_hashname_short(&told->target).hex, th_strerror(told->result), told->asked, told->hops,
-           (unsigned)told->took_ms);
+           id, th_strerror(told->result), told->asked, told->hops, (unsigned)told->took_ms);
     th_reply(self->host, from, (struct th_msg){.kind = &th_dialer_msg_dialed, .body = told});
     (void)th_ev_announce(self->host, dialer->events, TH_EV_DIALED, &ev, sizeof ev);
 }

@@ -115,8 +115,7 @@ static void log_line(const struct th_self *self, const struct th_action *action)
         TH_LOG(self->log, INFO, "switch", "line down peer=%s path=%s why=\"%s\"", id, addr,
                th_strerror(action->why));
     else
-        TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s",
-               th_hashname_short(&action->id).hex, addr);
+        TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s", id, addr);
 }
 
 static void announce_packet(struct carrier *sw, const struct th_self *self,
@@ -388,10 +387,13 @@ static void on_send(struct carrier *sw, const struct th_self *self, const struct
         .body = {send->bytes + send->fields_len, send->body_len},
     };
     enum th_err err = th_switchboard_send(sw->board, self->now, &send->to, &packet);
+    char id[TH_HASHNAME_HEX + 1];
 
-    if (err != TH_OK)
-        TH_LOG(self->log, DEBUG, "switch", "not sent peer=%s c=%u why=\"%s\"",
-               th_hashname_short(&send->to).hex, send->c, th_strerror(err));
+    if (err == TH_OK)
+        return;
+    th_hashname_write(id, &send->to);
+    TH_LOG(self->log, DEBUG, "switch", "not sent peer=%s c=%u why=\"%s\"", id, send->c,
+           th_strerror(err));
 }
 
 static void on_lines(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)

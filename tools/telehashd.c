@@ -40,7 +40,6 @@ enum ending { ENDING_NOT, ENDING_ASKED, ENDING_FAILED };
 struct daemon {
     struct th_config config;
     struct th_logger logger;
-    struct th_log log;
     struct th_store store;
     struct th_identity identity;
     struct th_seeds seeds; /* the node's to read, for its life */
@@ -171,7 +170,7 @@ static void warn_of_seeds_not_allowed(struct daemon *d)
 
     for (unsigned i = 0; i < d->seeds.count; i++)
         if (!th_allow_has(allow, &d->seeds.seed[i].id))
-            TH_LOG(&d->log, WARN, "telehashd", "seed_not_allowed peer=%s: add it with --allow",
+            TH_LOG(&d->logger.log, WARN, "telehashd", "seed_not_allowed peer=%s: add it with --allow",
                    th_hashname_short(&d->seeds.seed[i].id).hex);
     th_allow_release(allow);
 }
@@ -200,7 +199,7 @@ static enum th_err load_state(struct daemon *d, char say[TH_SAY_MAX])
         th_keep_clear(&keep);
     }
     if (e == TH_OK && warning[0])
-        TH_LOG(&d->log, WARN, "store", "%s", warning);
+        TH_LOG(&d->logger.log, WARN, "store", "%s", warning);
     th_forget(&d->seeds, &d->identity.hashname);
     th_forget(&d->kept.peers, &d->identity.hashname);
     return e;
@@ -213,7 +212,7 @@ static int64_t at_floor(struct daemon *d)
     int64_t floor = th_keep_floor(d->kept.at, wall);
 
     if (floor != d->kept.at)
-        TH_LOG(&d->log, WARN, "store",
+        TH_LOG(&d->logger.log, WARN, "store",
                "ignored at=%lld clock=%lld: the clock was ahead once, or is behind",
                (long long)d->kept.at, (long long)wall);
     return floor;
@@ -256,7 +255,7 @@ static enum th_err open_net(struct daemon *d, struct th_place *place, char say[T
     struct th_udp_config config = {.listen_count = d->config.listen_count,
                                    .is_lan = d->config.is_lan,
                                    .rcvbuf = (int)d->config.rcvbuf,
-                                   .log = &d->log};
+                                   .log = &d->logger.log};
     char complaint[TH_UDP_COMPLAINT_MAX] = "";
 
     memcpy(config.listen, d->config.listen, sizeof config.listen);
@@ -280,7 +279,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
         .remembered = &d->kept.peers,
         .net = d->net,
         .allowed = &d->allowed,
-        .log = &d->log,
+        .log = &d->logger.log,
         .k = d->config.k,
         .links_max = d->config.links_max,
         .is_seed = true,
@@ -324,6 +323,7 @@ static enum th_err start_control(struct daemon *d, struct th_place *place)
         .place = place,
         .identity = &d->identity,
         .advertised = &d->advertised,
+        .logger = &d->logger,
         .started_at = th_host_now(d->host).mono,
         .stop = on_stop_asked,
         .data = d,
@@ -332,14 +332,14 @@ static enum th_err start_control(struct daemon *d, struct th_place *place)
                                                   .arg = &d->control,
                                                   .name = TH_CONTROL_NAME,
                                                   .place = place,
-                                                  .log = &d->log}};
+                                                  .log = &d->logger.log}};
     d->control_tree = (struct th_supervisor_spec){.children = &d->control_child, .count = 1};
     enum th_err e = th_spawn(d->host,
                              &(struct th_server_spec){.ops = &th_supervisor_ops,
                                                       .arg = &d->control_tree,
                                                       .name = TH_CONTROL_SUPERVISOR_NAME,
                                                       .place = place,
-                                                      .log = &d->log},
+                                                      .log = &d->logger.log},
                              &d->control_supervisor);
     if (e != TH_OK)
         return e;
@@ -348,7 +348,7 @@ static enum th_err start_control(struct daemon *d, struct th_place *place)
                                              .arg = d,
                                              .name = TH_CONTROL_GUARD_NAME,
                                              .place = place,
-                                             .log = &d->log},
+                                             .log = &d->logger.log},
                     &guard);
 }
 
@@ -374,7 +374,7 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
         e = make_places(d, places);
     if (e != TH_OK)
         return e;
-    th_host_set_watchdog(d->host, 1000, &d->log);
+    th_host_set_watchdog(d->host, 1000, &d->logger.log);
     e = open_net(d, places[PLACE_SWITCH], say);
     if (e != TH_OK)
         return e;
@@ -489,7 +489,7 @@ static void wait_for_end(struct daemon *d, const sigset_t *ends)
         signal_number = sigwaitinfo(ends, NULL);
     while (signal_number < 0);
     atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
-    TH_LOG(&d->log, INFO, "telehashd", "ending signal=%d", signal_number);
+    TH_LOG(&d->logger.log, INFO, "telehashd", "ending signal=%d", signal_number);
 }
 
 static void on_end_is_late(int signal_number)
@@ -537,6 +537,7 @@ static void clear(struct daemon *d)
     th_identity_clear(&d->identity);
     th_allowed_clear(&d->allowed);
     th_config_clear(&d->config);
+    th_logger_flush(&d->logger); /* its lines stay, for a thread that was left behind */
 }
 
 static int run(struct daemon *d, const sigset_t *ends)
@@ -594,9 +595,7 @@ static bool open_standard_descriptors(void)
 
 int main(int argc, char *argv[])
 {
-    static struct daemon daemon = {.store = {.dir_fd = -1, .lock_fd = -1},
-                                   .socket = {.fd = -1},
-                                   .logger = {.fd = STDERR_FILENO}};
+    static struct daemon daemon = {.store = {.dir_fd = -1, .lock_fd = -1}, .socket = {.fd = -1}};
     struct daemon *d = &daemon;
     struct th_environment env;
     char say[TH_SAY_MAX];
@@ -613,7 +612,7 @@ int main(int argc, char *argv[])
         return complain("libsodium cannot start: the system gives no randomness", 1);
     th_allowed_init(&d->allowed, NULL);
     th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
-    d->log = th_logger_log(&d->logger, d->config.log_level);
+    th_logger_set(&d->logger, d->config.log_level, d->config.is_log_json);
 
     switch (d->config.task) {
     case TH_TASK_RUN:

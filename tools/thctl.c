@@ -33,7 +33,14 @@ struct thctl {
 };
 
 /* Which options a command knows besides those that all have. */
-enum { OPTION_ALL = 1 << 0, OPTION_FOR = 1 << 1, OPTION_FILTER = 1 << 2, OPTION_PING = 1 << 3 };
+enum {
+    OPTION_ALL = 1 << 0,
+    OPTION_FOR = 1 << 1,
+    OPTION_FILTER = 1 << 2,
+    OPTION_PING = 1 << 3,
+    OPTION_LOG = 1 << 4,
+    OPTION_SEED = 1 << 5
+};
 
 struct command {
     const char *name;   /* one word, or two for one of a group */
@@ -344,6 +351,28 @@ static int run_trace(struct thctl *t, const struct command *command)
     return stream(t, command, json_pack("{s:s}", "server", t->argument[0]));
 }
 
+/* What is in memory, or with -f what comes. */
+static int run_log(struct thctl *t, const struct command *command)
+{
+    json_t *result, *line;
+    size_t i;
+
+    if (t->args.is_follow)
+        return stream(t, command, json_incref(t->args.log));
+    int code = call(t, "log", json_incref(t->args.log), t->args.timeout_ms, &result);
+    if (code)
+        return code;
+    json_int_t last = json_integer_value(json_object_get(t->args.log, "last"));
+    while (last > 0 && json_array_size(result) > (size_t)last)
+        json_array_remove(result, 0);
+    if (t->args.is_json)
+        print_json(result, JSON_COMPACT);
+    else
+        json_array_foreach(result, i, line) th_show_log(line, &t->style);
+    json_decref(result);
+    return 0;
+}
+
 static int run_steer(struct thctl *t, const struct command *command)
 {
     static const struct {
@@ -380,6 +409,8 @@ static const struct command commands[] = {
     {"drops", "[--all]", "drops", NULL, 0, OPTION_ALL, run_look},
     {"watch", "[FILTER...] [--for T]", "watch.start", NULL, 0, OPTION_FILTER | OPTION_FOR,
      run_watch},
+    {"log", "[-f] [--level L] [--topic T] [-n N]", "log.start", NULL, 0, OPTION_LOG | OPTION_FOR,
+     run_log},
     {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
     {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
     {"ping", "HASHNAME [-c 4] [-i S] [-W S] [-s N]", "ping", NULL, 1, OPTION_PING, run_ping},
@@ -415,7 +446,12 @@ static void print_help(FILE *out)
         "  --timeout S     seconds to wait for the daemon (5)\n"
         "  --all           with drops: also the reasons that were never counted\n"
         "  --version       print the version and end\n"
-        "  --for T         how long to watch, trace or suspend: 500ms, 30s, 2m, 1h\n"
+        "  --for T         how long to watch, trace, follow the log or suspend: 500ms, 30s, 2m, "
+        "1h\n"
+        "  -f              with log: go on with what comes\n"
+        "  -n N            with log: at most so many lines of what was there (10 with -f)\n"
+        "  --level L       with log: error, warn, info or debug, whatever the daemon's own\n"
+        "  --topic T       with log: only this topic, such as dialer; repeatable\n"
         "  -c N            how many pings (4)\n"
         "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
         "  -W S            seconds to wait for the answer of a ping (2)\n"
@@ -479,21 +515,42 @@ static bool is_hex(const char *text)
     return th_prefix_read(&prefix, text, strlen(text));
 }
 
+/* An option that the command does not know; NULL when there is none. */
+static const char *stray_option(const struct th_ctl_args *args, unsigned known)
+{
+    const struct {
+        bool is_said;
+        unsigned option;
+        const char *complaint;
+    } rows[] = {
+        {args->is_all, OPTION_ALL, "--all goes with drops alone, not with"},
+        {args->for_ms != 0, OPTION_FOR, "--for goes with watch, trace, log and suspend, not with"},
+        {args->has_ping, OPTION_PING, "-c, -i, -W and -s go with ping alone, not with"},
+        {args->filter != NULL, OPTION_FILTER, "filters go with watch alone, not with"},
+        {args->is_follow || args->log, OPTION_LOG,
+         "-f, -n, --level and --topic go with log alone, not with"},
+        {args->is_uri || args->is_qr, OPTION_SEED,
+         "--uri and --qr go with seeds export alone, not with"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].is_said && !(known & rows[i].option))
+            return rows[i].complaint;
+    return NULL;
+}
+
 /* What goes with the command, before anything is asked. Returns 0 or the exit code. */
 static int check_arguments(struct thctl *t, const struct command *command)
 {
     struct th_filter filter;
     char say[TH_SAY_MAX];
     bool takes_hashname = strncmp(command->params, "HASHNAME", 8) == 0;
+    const char *stray = stray_option(&t->args, command->options);
 
-    if (t->args.is_all && !(command->options & OPTION_ALL))
-        return refuse("--all goes with drops alone, not with", command->name);
-    if (t->args.for_ms && !(command->options & OPTION_FOR))
-        return refuse("--for goes with watch, trace and suspend, not with", command->name);
-    if (t->args.has_ping && !(command->options & OPTION_PING))
-        return refuse("-c, -i, -W and -s go with ping alone, not with", command->name);
-    if (t->args.filter && !(command->options & OPTION_FILTER))
-        return refuse("filters go with watch alone, not with", command->name);
+    if (stray)
+        return refuse(stray, command->name);
+    if (t->args.for_ms && (command->options & OPTION_LOG) && !t->args.is_follow)
+        return complain("--for goes with log -f: without -f it does not wait", 2);
     if (t->argument_count > command->arguments)
         return refuse("too many words after", command->name);
     if (t->argument_count < command->arguments)

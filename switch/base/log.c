@@ -15,6 +15,11 @@ void th_log_write(const struct th_log *log, enum th_log_level level, const char 
     log->write(log->data, level, topic, line);
 }
 
+void th_log_set_level(struct th_log *log, enum th_log_level level)
+{
+    atomic_store_explicit(&log->level, level, memory_order_relaxed);
+}
+
 const char *th_log_level_name(enum th_log_level level)
 {
     switch (level) {

@@ -12,6 +12,8 @@
 #ifndef TH_BASE_LOG_H
 #define TH_BASE_LOG_H
 
+#include <stdatomic.h>
+
 enum th_log_level { TH_LOG_ERROR, TH_LOG_WARN, TH_LOG_INFO, TH_LOG_DEBUG };
 
 enum { TH_LOG_LINE_MAX = 512 }; /* a longer line is cut */
@@ -19,10 +21,10 @@ enum { TH_LOG_LINE_MAX = 512 }; /* a longer line is cut */
 /* topic is the file's name; text is one line without newline, borrowed until return. */
 typedef void (*th_log_fn)(void *data, enum th_log_level level, const char *topic, const char *text);
 
-/* Embed by value; a zeroed one writes nothing. Does not change while a server uses it. */
+/* Embed by value; a zeroed one writes nothing. While a server uses it only the level changes. */
 struct th_log {
-    enum th_log_level level; /* the finest that is written */
-    th_log_fn write;         /* NULL: nothing is written */
+    _Atomic(enum th_log_level) level; /* the finest that is written */
+    th_log_fn write;                  /* NULL: nothing is written */
     void *data;
 };
 
@@ -30,12 +32,16 @@ struct th_log {
 #define TH_LOG(log, severity, topic, ...)                                                          \
     do {                                                                                           \
         const struct th_log *th_log_to = (log);                                                    \
-        if (th_log_to && th_log_to->write && TH_LOG_##severity <= th_log_to->level)                \
+        if (th_log_to && th_log_to->write &&                                                       \
+            TH_LOG_##severity <= atomic_load_explicit(&th_log_to->level, memory_order_relaxed))    \
             th_log_write(th_log_to, TH_LOG_##severity, topic, __VA_ARGS__);                        \
     } while (0)
 
 void th_log_write(const struct th_log *log, enum th_log_level level, const char *topic,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Changes the level. Thread: any. */
+void th_log_set_level(struct th_log *log, enum th_log_level level);
 
 /* "error", "warn", "info", "debug". */
 const char *th_log_level_name(enum th_log_level level);

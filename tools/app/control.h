@@ -16,6 +16,7 @@
 
 #include "router/node.h"
 #include "tools/app/config.h"
+#include "tools/app/logger.h"
 
 #include <sys/types.h>
 
@@ -64,6 +65,7 @@ struct th_control_config {
     struct th_place *place; /* the server's own, a place of host_uv */
     const struct th_identity *identity;
     const struct th_paths *advertised;
+    struct th_logger *logger; /* whose lines `log` shows; NULL: none */
     th_ms started_at;         /* mono, of the daemon */
     th_ms gather_ms;          /* for the node's servers to answer; 0: TH_CONTROL_GATHER_MS */
     void (*stop)(void *data); /* `stop` was asked for; called on the server's place */

@@ -178,6 +178,12 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_WATCH_STOP:
         th_stream_stop(c, self, job);
         break;
+    case TH_METHOD_LOG:
+        th_stream_log_look(c, self, job);
+        break;
+    case TH_METHOD_LOG_START:
+        th_stream_log(c, self, job);
+        break;
     case TH_METHOD_SERVER_TRACE:
         th_stream_trace(c, self, job);
         break;

@@ -9,16 +9,16 @@
 
 void th_stream_init(struct th_control *c)
 {
-    c->streams.again_at = c->streams.lost_at = c->streams.trace_at = TH_NEVER;
+    c->streams.again_at = c->streams.lost_at = c->streams.trace_at = c->streams.log_at = TH_NEVER;
 }
 
 static bool is_watch(const struct th_stream *stream)
 {
-    return stream->server[0] == '\0';
+    return stream->sort == TH_STREAM_WATCH;
 }
 
 struct th_stream *th_stream_new(struct th_control *c, const struct th_self *self,
-                                struct th_job *job)
+                                struct th_job *job, enum th_stream_sort sort)
 {
     struct th_stream **at = &c->streams.first;
     struct th_stream *stream = NULL;
@@ -27,11 +27,12 @@ struct th_stream *th_stream_new(struct th_control *c, const struct th_self *self
         stream = th_mem_zalloc(1, sizeof *stream);
     if (stream == NULL) {
         c->counts.streams_refused++;
-        th_job_fail(c, self, job, TH_RPC_BUSY, "too many watches and traces at once", NULL);
+        th_job_fail(c, self, job, TH_RPC_BUSY, "too many watches, traces and logs at once", NULL);
         return NULL;
     }
     stream->id = ++c->streams.last_id;
     stream->client = job->client;
+    stream->sort = sort;
     while (*at)
         at = &(*at)->next;
     *at = stream;
@@ -49,6 +50,8 @@ void th_stream_free(struct th_control *c, struct th_stream *stream)
     c->streams.count--;
     if (stream->tracing)
         th_tracing_stop(stream->tracing);
+    if (stream->sort == TH_STREAM_LOG && stream->is_live)
+        th_stream_end_log(c, stream);
     th_filter_clear(&stream->filter);
     th_mem_free(stream);
 }
@@ -168,7 +171,7 @@ static void end_stream(struct th_control *c, const struct th_self *self, struct 
 
     if (stream->is_live) {
         c->streams.watches -= was_watch;
-        c->streams.traces -= !was_watch;
+        c->streams.traces -= stream->sort == TH_STREAM_TRACE;
     }
     th_stream_free(c, stream);
     if (c->streams.watches == 0)
@@ -219,7 +222,7 @@ void th_stream_watch(struct th_control *c, const struct th_self *self, struct th
         th_job_fail(c, self, job, TH_RPC_PARAMS, say, NULL);
         return;
     }
-    struct th_stream *stream = th_stream_new(c, self, job);
+    struct th_stream *stream = th_stream_new(c, self, job, TH_STREAM_WATCH);
     if (stream == NULL) {
         th_filter_clear(&filter);
         return;
@@ -346,9 +349,15 @@ void th_stream_on_alarm(struct th_control *c, const struct th_self *self)
         c->streams.trace_at = now + TH_STREAM_TRACE_MS;
         th_stream_read_traces(c, self);
     }
+    if (c->streams.log_at <= now) {
+        c->streams.log_at = now + TH_STREAM_LOG_MS;
+        th_stream_read_log(c);
+    }
 }
 
 th_ms th_stream_deadline(const struct th_control *c)
 {
-    return th_sooner(c->streams.again_at, th_sooner(c->streams.lost_at, c->streams.trace_at));
+    return th_sooner(
+        c->streams.again_at,
+        th_sooner(c->streams.lost_at, th_sooner(c->streams.trace_at, c->streams.log_at)));
 }

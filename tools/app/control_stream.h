@@ -1,6 +1,6 @@
 /*
- * control_stream.h - what a client sees live: events that fit its filter, or all that passes through
- * one server. Private to control*.c.
+ * control_stream.h - what a client sees live: events that fit its filter, all that passes through one
+ * server, or the log. Private to control*.c.
  *
  * The subscription to the event manager covers what is watched now and nothing else; without a watch
  * there is none. A reader that is too slow loses events, which are counted and told to it; it never
@@ -20,6 +20,8 @@ enum {
     TH_STREAM_OUTPUT_MAX = 64 * 1024, /* what may wait for a slow reader, then its events are lost:
                                         * some 200 events, and the socket holds as many again */
     TH_STREAM_TRACE_MS = 50,          /* how often traces are read */
+    TH_STREAM_LOG_MS = 100,           /* how often the log is */
+    TH_STREAM_TOPICS_MAX = 8,         /* of a log */
     TH_STREAM_LOST_MS = 1000,         /* how often the event manager is asked what we lost */
     TH_STREAM_AGAIN_MS = 100          /* until a manager or server that went is looked for again */
 };
@@ -27,26 +29,39 @@ enum {
 struct th_control;
 struct th_job;
 
+enum th_stream_sort { TH_STREAM_WATCH, TH_STREAM_TRACE, TH_STREAM_LOG };
+
+/* Which lines of the log. */
+struct th_log_filter {
+    enum th_log_level level;
+    unsigned topic_count; /* 0: all */
+    char topic[TH_STREAM_TOPICS_MAX][TH_LOG_TOPIC_MAX];
+};
+
 struct th_stream {
     struct th_stream *next;
+    enum th_stream_sort sort;
     uint64_t id;
     uintptr_t client;
     bool is_live;
     bool is_lost_unknown; /* events were missed, nobody knows how many */
     uint64_t lost;        /* not told yet */
     struct th_filter filter;
-    char server[TH_SERVER_NAME_MAX]; /* of a trace; "" for a watch */
+    char server[TH_SERVER_NAME_MAX]; /* of a trace */
     struct th_tracing *tracing;      /* of a trace; NULL while its server is away */
+    struct th_log_filter log;
+    uint64_t log_next; /* the line to be shown next */
 };
 
 /* Part of the control server's state. */
 struct th_streams {
     struct th_stream *first; /* oldest first */
-    unsigned count, watches, traces;
+    unsigned count, watches, traces, logs;
     uint64_t last_id;
     th_ms again_at; /* to subscribe again; TH_NEVER: no need */
     th_ms lost_at;  /* to ask for losses */
     th_ms trace_at;
+    th_ms log_at;
     bool is_asking;        /* for losses */
     uint64_t dropped_seen; /* of the manager's count */
 };
@@ -55,6 +70,12 @@ struct th_streams {
 void th_stream_watch(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_stream_stop(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_stream_trace(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+/* control_log.c: log and log.start; reads the log for all that follow it; one of them ends. */
+void th_stream_log_look(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_stream_log(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_stream_read_log(struct th_control *c);
+void th_stream_end_log(struct th_control *c, const struct th_stream *stream);
 
 /* What the server's callbacks pass on. */
 void th_stream_on_event(struct th_control *c, const struct th_self *self,
@@ -79,7 +100,7 @@ void th_stream_read_traces(struct th_control *c, const struct th_self *self);
 /* control_stream.c, for it: makes a stream for a job's client (NULL: answered), writes one line, and
  * tells whether there is room for another. */
 struct th_stream *th_stream_new(struct th_control *c, const struct th_self *self,
-                                struct th_job *job);
+                                struct th_job *job, enum th_stream_sort sort);
 void th_stream_free(struct th_control *c, struct th_stream *stream);
 bool th_stream_has_room(const struct th_control *c, const struct th_stream *stream);
 void th_stream_put(struct th_control *c, struct th_stream *stream, const char *method,

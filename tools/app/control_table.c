@@ -55,6 +55,12 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_NEED_NOTHING, "what happens, live, one event a line"},
     {TH_METHOD_WATCH_STOP, "watch.stop", "id", "{id}", TH_ACCESS_READ, TH_NEED_NOTHING,
      "end a watch or a trace of this connection"},
+    {TH_METHOD_LOG, "log", "level? (debug), topic?", "[{at_ms, level, topic, text}]",
+     TH_ACCESS_READ, TH_NEED_NOTHING, "the latest lines of the log that are still in memory"},
+    {TH_METHOD_LOG_START, "log.start", "level? (info), topic?, last? (10)",
+     "{id}, then notifications log.event {id, at_ms, level, topic, text} or {id, lagged}",
+     TH_ACCESS_READ, TH_NEED_NOTHING,
+     "the log, live, at any level whatever the daemon's own; watch.stop ends it"},
     {TH_METHOD_SERVER_TRACE, "server.trace", "server",
      "{id}, then notifications trace.event {id, at_ms, way, sort, message, with, took_us, refused, "
      "kind?, type?, opened_by?}, {id, lagged} or {id, ended}",

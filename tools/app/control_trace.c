@@ -117,7 +117,7 @@ void th_stream_read_traces(struct th_control *c, const struct th_self *self)
     struct names names = read_names(self);
 
     for (struct th_stream *s = c->streams.first; s; s = s->next) {
-        if (s->server[0] == '\0' || !s->is_live)
+        if (s->sort != TH_STREAM_TRACE || !s->is_live)
             continue;
         if (s->tracing == NULL)
             look_for_next(self, s);
@@ -145,7 +145,7 @@ void th_stream_trace(struct th_control *c, const struct th_self *self, struct th
                     e == TH_IN_USE ? "somebody traces that server already" : th_strerror(e), NULL);
         return;
     }
-    struct th_stream *stream = th_stream_new(c, self, job);
+    struct th_stream *stream = th_stream_new(c, self, job, TH_STREAM_TRACE);
     if (stream == NULL) {
         th_tracing_stop(tracing);
         return;

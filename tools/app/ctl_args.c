@@ -98,6 +98,22 @@ static bool read_filter(struct th_ctl_args *args, const char *name, const char *
     return value[0] != '\0' && add_word(args->filter, name + 2, value);
 }
 
+/* --- which lines of the log ----------------------------------------------------------------------- */
+
+static bool read_log(struct th_ctl_args *args, const char *name, const char *value)
+{
+    unsigned last;
+
+    if (args->log == NULL)
+        args->log = json_object();
+    if (strcmp(name, "--topic") == 0)
+        return value[0] != '\0' && add_word(args->log, "topic", value);
+    if (strcmp(name, "--level") == 0)
+        return value[0] != '\0' && json_object_set_new(args->log, "level", json_string(value)) == 0;
+    return read_number(&last, value, 1, 512) &&
+           json_object_set_new(args->log, "last", json_integer(last)) == 0;
+}
+
 /* --- options -------------------------------------------------------------------------------------- */
 
 /* Those that take a value, and what a wrong one is told. */
@@ -116,6 +132,9 @@ static const struct {
     {"--peer", "give a name"},
     {"--is", "give K=V"},
     {"--has", "give a name"},
+    {"--level", "give error, warn, info or debug"},
+    {"--topic", "give a name"},
+    {"-n", "give a number, 1 to 512"},
 };
 
 /* NULL when the option takes no value. */
@@ -149,22 +168,28 @@ static bool read_value(struct th_ctl_args *args, const char *name, const char *v
         return read_seconds(&args->timeout_ms, value, 0.001, 3600);
     if (strcmp(name, "--for") == 0)
         return read_span(&args->for_ms, value);
+    if (strcmp(name, "-n") == 0 || strcmp(name, "--level") == 0 || strcmp(name, "--topic") == 0)
+        return read_log(args, name, value);
     if (name[1] != '-')
         return read_ping_value(args, name, value);
     return read_filter(args, name, value);
 }
 
+/* NULL when there is none of that name. */
 static bool *flag_of(struct th_ctl_args *args, const char *name)
 {
-    if (strcmp(name, "--json") == 0)
-        return &args->is_json;
-    if (strcmp(name, "--full") == 0)
-        return &args->is_full;
-    if (strcmp(name, "--all") == 0)
-        return &args->is_all;
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return &args->is_help;
-    return strcmp(name, "--version") == 0 ? &args->is_version : NULL;
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {
+        {"--json", &args->is_json}, {"--full", &args->is_full}, {"--all", &args->is_all},
+        {"--uri", &args->is_uri},   {"--qr", &args->is_qr},     {"-f", &args->is_follow},
+        {"--help", &args->is_help}, {"-h", &args->is_help},     {"--version", &args->is_version}};
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strcmp(name, flags[i].name) == 0)
+            return flags[i].flag;
+    return NULL;
 }
 
 static bool refuse(char say[TH_SAY_MAX], const char *what, const char *text)
@@ -225,5 +250,6 @@ bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[], cha
 void th_ctl_args_clear(struct th_ctl_args *args)
 {
     json_decref(args->filter);
-    args->filter = NULL;
+    json_decref(args->log);
+    args->filter = args->log = NULL;
 }

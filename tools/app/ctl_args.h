@@ -17,6 +17,7 @@ enum { TH_CTL_WORDS_MAX = 8 };
 struct th_ctl_args {
     const char *socket; /* NULL: looked for */
     bool is_json, is_full, is_all, is_help, is_version;
+    bool is_uri, is_qr, is_follow;
     unsigned timeout_ms;
     unsigned word_count;
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
@@ -24,6 +25,7 @@ struct th_ctl_args {
     bool has_ping;   /* one of the four was said */
     unsigned for_ms; /* 0: not said */
     json_t *filter;  /* the parameters of watch.start; NULL: none was named */
+    json_t *log;     /* those of log and log.start; the same */
 };
 
 /*

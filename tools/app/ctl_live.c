@@ -158,6 +158,21 @@ void th_show_trace(const json_t *entry, const struct th_style *style)
     fputc('\n', style->out);
 }
 
+void th_show_log(const json_t *line, const struct th_style *style)
+{
+    const char *level = text_of(line, "level");
+    bool is_bad = strcmp(level, "error") == 0 || strcmp(level, "warn") == 0;
+
+    if (show_lagged(line, style))
+        return;
+    show_time(line, style);
+    fprintf(style->out, "%s%-5s%s %s: ", is_bad ? th_red(style) : th_bold(style), level,
+            th_plain(style), text_of(line, "topic"));
+    for (const char *at = text_of(line, "text"); *at; at++)
+        fputc((unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at, style->out);
+    fputc('\n', style->out);
+}
+
 void th_show_suspend(const json_t *result, const struct th_style *style)
 {
     char text[32];
@@ -215,6 +230,8 @@ static bool show(const struct th_ctl_run *run, const json_t *note)
         fputc('\n', out);
     } else if (strcmp(method, "trace.event") == 0) {
         th_show_trace(params, run->style);
+    } else if (strcmp(method, "log.event") == 0) {
+        th_show_log(params, run->style);
     } else {
         th_show_event(params, run->style);
     }

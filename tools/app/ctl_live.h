@@ -22,7 +22,7 @@ struct th_ctl_run {
  * Prints a stream, one line for each of its notifications, each flushed, until Ctrl-C, or for as long
  * as --for says.
  *
- * method  watch.start or server.trace.
+ * method  watch.start, server.trace or log.start.
  * params  given; NULL for none.
  * say     filled when the exit code is not 0.
  * Returns the exit code: 0, 1 (the daemon went, or refused), 2 (what was asked for is none).
@@ -38,5 +38,8 @@ void th_show_restart(const json_t *result, const struct th_style *style);
 /* One event, or entry of a trace, as a line. */
 void th_show_event(const json_t *event, const struct th_style *style);
 void th_show_trace(const json_t *entry, const struct th_style *style);
+
+/* One line of the log. */
+void th_show_log(const json_t *line, const struct th_style *style);
 
 #endif

@@ -1,0 +1,73 @@
+"""The log: what is written where, and what somebody sees who looks at it from outside."""
+
+import json
+import os
+import re
+import subprocess
+
+from mesh import SLOW, THCTL, Mesh, check, main, test, thctl, wait_for
+
+AWAY = "ab" * 32
+
+
+def dial(node):
+    """Something that is logged at debug alone."""
+    node.call("seek", {"hashname": AWAY})
+
+
+@test
+def whoever_looks_sees_finer_lines_than_the_daemon_writes():
+    with Mesh() as mesh:
+        seed, node = mesh.grow(1, "--log-level", "warn")
+        mesh.wait_ready([seed, node], 10 * SLOW)
+        with node.rpc() as rpc:
+            rpc.call("log.start", {"level": "debug", "topic": ["dialer"], "last": 0})
+            dial(node)
+            line = rpc.receive()["params"]
+            check(line["level"] == "debug" and line["topic"] == "dialer", line)
+            check(AWAY in line["text"], line)
+        check("dialed" not in node.log(), node.log())
+
+        dial(node)  # nobody looks any more: nothing is kept of it
+        wait_for("it is quiet again", lambda: len(node.call("log", {"topic": "dialer"})) <= 2, 5 * SLOW)
+        shown = thctl(node, "log", "--topic", "dialer")
+        check(shown.returncode == 0 and "debug dialer: dialed target=" + AWAY in shown.stdout, shown)
+
+
+@test
+def thctl_log_follows_until_its_time_is_over():
+    with Mesh() as mesh:
+        seed, node = mesh.grow(1)
+        mesh.wait_ready([seed, node], 10 * SLOW)
+        words = [THCTL, "--socket", node.socket, "--json", "log", "-f", "-n", "1", "--level", "debug", "--for", "10s"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as follower:
+            check(json.loads(follower.stdout.readline())["level"] == "info", "not the last line that was there")
+            dial(node)
+            lines = iter(lambda: json.loads(follower.stdout.readline()), None)
+            check(any(AWAY in line["text"] for line in lines), "not what came")
+            follower.terminate()
+
+
+@test
+def a_program_reads_json():
+    with Mesh() as mesh:
+        node = mesh.node("a", "--log-format", "json", "--log-level", "debug").start()
+        node.stop()
+        lines = [json.loads(line) for line in node.log().splitlines()]
+        check(lines and all(set(line) == {"at", "level", "topic", "text", "fields"} for line in lines), lines)
+        check({"signal": 15} in [line["fields"] for line in lines if line["topic"] == "telehashd"], lines)
+
+
+@test
+def journald_gets_priorities():
+    with Mesh() as mesh:
+        path = os.path.join(mesh.folder, "a.err")
+        open(path, "w").close()
+        st = os.stat(path)
+        node = mesh.node("a")
+        node.start(wrapper=["env", "JOURNAL_STREAM=%d:%d" % (st.st_dev, st.st_ino)])
+        node.stop()
+        check(all(re.match("<[3467]>[a-z]+: ", line) for line in node.log().splitlines()), node.log())
+
+
+main()
