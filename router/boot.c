@@ -304,6 +304,36 @@ enum th_err th_boot_add(struct th_boot *boot, const struct th_seed *seed, enum t
     return th_boot_sources_add(&boot->sources, seed, kind);
 }
 
+enum th_err th_boot_configure(struct th_boot *boot, struct th_now now, const struct th_seed *seed)
+{
+    struct th_boot_source *source = find(boot, &seed->id);
+    enum th_err e = TH_OK;
+
+    if (source && seed->paths.count > 0)
+        th_boot_source_move(source, &seed->paths);
+    if (source)
+        source->kind = TH_BOOT_CONFIGURED;
+    else
+        e = th_boot_add(boot, seed, TH_BOOT_CONFIGURED);
+    source = find(boot, &seed->id);
+    if (source && source->phase == TH_BOOT_IDLE && !source->is_useless) {
+        source->has_failed = false;
+        source->fails = 0;
+        source->at = now.mono;
+    }
+    settle(boot, now);
+    return e;
+}
+
+void th_boot_forget(struct th_boot *boot, struct th_now now, const struct th_hashname *id)
+{
+    struct th_boot_source *source = find(boot, id);
+
+    if (source)
+        source->kind = TH_BOOT_MET;
+    settle(boot, now);
+}
+
 void th_boot_start(struct th_boot *boot, struct th_now now)
 {
     boot->is_started = true;

@@ -108,6 +108,17 @@ void th_boot_init(struct th_boot *boot, const struct th_hashname *self, struct t
 TH_MUST enum th_err th_boot_add(struct th_boot *boot, const struct th_seed *seed,
                                 enum th_boot_kind kind);
 
+/*
+ * A node is configured now, or can be reached elsewhere: its addresses become these, if there are any.
+ * It is tried at once if we need somebody. Ourselves is left out. Errors: TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_boot_configure(struct th_boot *boot, struct th_now now,
+                                      const struct th_seed *seed);
+
+/* A node is configured no more. Its line and link stay; it is not tried again on our own account
+ * unless we were linked, and have nobody else. */
+void th_boot_forget(struct th_boot *boot, struct th_now now, const struct th_hashname *id);
+
 /* Begins. Lines and links that exist already are better told before. */
 void th_boot_start(struct th_boot *boot, struct th_now now);
 

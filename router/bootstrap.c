@@ -5,6 +5,8 @@
 #include "switch/run/announcer.h"
 #include "switch/run/picture.h"
 
+const struct th_msg_kind th_bootstrap_msg_seed = {"bootstrap.seed", th_mem_free};
+const struct th_msg_kind th_bootstrap_msg_forget = {"bootstrap.forget", th_mem_free};
 const struct th_msg_kind th_bootstrap_msg_status = {"bootstrap.status", th_mem_free};
 
 struct bootstrap {
@@ -321,6 +323,10 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         e = on_down(b, msg->body);
     else if (msg->kind == &th_bootstrap_msg_status)
         answer_status(b, self, msg);
+    else if (msg->kind == &th_bootstrap_msg_seed)
+        e = th_boot_configure(&b->boot, self->now, msg->body);
+    else if (msg->kind == &th_bootstrap_msg_forget)
+        th_boot_forget(&b->boot, self->now, msg->body);
     return e == TH_OK ? carry_out(b, self) : e;
 }
 

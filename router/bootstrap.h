@@ -22,6 +22,13 @@ struct th_bootstrap_config {
 
 extern const struct th_server_ops th_bootstrap_ops;
 
+/* Cast, body struct th_seed: it is configured now, or has these addresses (th_boot_configure). After a
+ * restart of the bootstrap this is forgotten: say it again. */
+extern const struct th_msg_kind th_bootstrap_msg_seed;
+
+/* Cast, body struct th_hashname: it is configured no more. */
+extern const struct th_msg_kind th_bootstrap_msg_forget;
+
 /* Call, no body; reply, same kind, body struct th_bootstrap_status. */
 extern const struct th_msg_kind th_bootstrap_msg_status;
 struct th_bootstrap_status {

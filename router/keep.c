@@ -111,9 +111,8 @@ static enum th_err move_aside(struct th_disk *disk, const char *name, const char
     return e == TH_OK ? disk->ops->sync_dir(disk) : e;
 }
 
-/* Renames a broken file to the first free name FILE.broken-N. */
-static enum th_err keep_aside(struct th_disk *disk, const char *name, const char *complaint,
-                              char warning[TH_KEEP_SAY_MAX], char say[TH_KEEP_SAY_MAX])
+enum th_err th_keep_aside(struct th_disk *disk, const char *name, const char *complaint,
+                          char warning[TH_KEEP_SAY_MAX], char say[TH_KEEP_SAY_MAX])
 {
     char aside[TH_DISK_NAME_MAX];
     enum th_err e = TH_IN_USE;
@@ -143,7 +142,7 @@ static enum th_err keep_broken_aside(struct th_keep *keep, const struct found *f
 
         if (!found[i].is_broken)
             continue;
-        e = keep_aside(keep->disk, files[i].name, found[i].complaint, one, say);
+        e = th_keep_aside(keep->disk, files[i].name, found[i].complaint, one, say);
         if (e == TH_OK && len < TH_KEEP_SAY_MAX)
             len += (size_t)snprintf(warning + len, TH_KEEP_SAY_MAX - len, "%s%s", len ? "; " : "",
                                     one);

@@ -83,6 +83,16 @@ TH_MUST enum th_err th_keep_step(struct th_keep *keep, enum th_keep_file *file, 
 /* Does all steps that are due. Errors: of the first file that failed; the others are written. */
 TH_MUST enum th_err th_keep_write(struct th_keep *keep, char say[TH_KEEP_SAY_MAX]);
 
+/*
+ * Gives a broken file the first free name FILE.broken-N, so that it is never overwritten.
+ *
+ * complaint  what is wrong with it.
+ * warning    filled with a line that says where it is now.
+ * say        filled on failure. Errors: TH_IO.
+ */
+TH_MUST enum th_err th_keep_aside(struct th_disk *disk, const char *name, const char *complaint,
+                                  char warning[TH_KEEP_SAY_MAX], char say[TH_KEEP_SAY_MAX]);
+
 /* The name of a file: "peers.json". */
 const char *th_keep_name(enum th_keep_file file);
 

@@ -1,21 +1,18 @@
 /*
  * telehashd - a node of the mesh as a daemon.
  *
- * The main thread is no server: it puts the parts together, waits for signals, and takes the parts
- * down again.
+ * The main thread is no server: it puts the parts together, waits for signals, takes them down again.
  */
 #include "router/node.h"
 #include "switch/base/mem.h"
 #include "switch/run/host_uv.h"
 #include "switch/udp.h"
-#include "switch/wire/seed_uri.h"
 #include "tools/app/addresses.h"
-#include "tools/app/allow.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
+#include "tools/app/load.h"
 #include "tools/app/logger.h"
-#include "router/remember.h"
-#include "tools/app/store.h"
+#include "tools/app/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +28,7 @@ enum {
     READY_MS = 5000, /* for all servers to have begun */
     SAVE_MS = 900, /* at the end: what is to be kept and a farewell fit into the 2 s that we have */
     LEAVE_MS = 600,
+    RELOAD_MS = 5000,
     ASK_MS = 300,
     END_S = 5 /* then a server hangs, and the process ends without it */
 };
@@ -40,20 +38,20 @@ enum ending { ENDING_NOT, ENDING_ASKED, ENDING_FAILED };
 struct daemon {
     struct th_config config;
     struct th_logger logger;
-    struct th_store store;
-    struct th_identity identity;
-    struct th_seeds seeds; /* the node's to read, for its life */
-    struct th_kept kept;   /* the same: what the last run left */
-    struct th_paths advertised;
-    struct th_allowed allowed; /* with whom we talk */
+    struct th_loaded loaded;
     struct th_control_socket socket;
     struct th_host *host;
     struct th_net *net;
     struct th_node_tree *tree;
     struct th_control_config control;
-    struct th_child control_child;
+    struct th_settings_config settings;
+    struct th_child children[2];
     struct th_supervisor_spec control_tree;
     th_pid control_supervisor;
+    int argc; /* read again by a reload */
+    char **argv;
+    struct th_environment env;
+    bool had_terminal;
     atomic_int ending;
     atomic_int failure; /* enum th_err; of the tree that gave up */
 };
@@ -116,109 +114,20 @@ static const struct th_server_ops guard_ops = {
     .on_msg = guard_on_msg,
 };
 
-/* --- what is there before the node ---------------------------------------------------------------- */
-
-/* The identity of the open state directory; made when there is none. */
-static enum th_err own_identity(struct daemon *d, char say[TH_SAY_MAX])
-{
-    uint8_t seed[TH_KEY_BYTES];
-    bool is_new;
-
-    randombytes_buf(seed, sizeof seed);
-    enum th_err e = th_store_identity(&d->store, &d->identity, seed, &is_new, say);
-    sodium_memzero(seed, sizeof seed);
-    return e;
-}
-
-static enum th_err add_uri(struct daemon *d, const char *uri, char say[TH_SAY_MAX])
-{
-    char complaint[TH_COMPLAINT_MAX];
-    struct th_named_seed seed;
-    enum th_err e = th_seed_uri_read(&seed, uri, complaint);
-
-    if (e == TH_OK)
-        e = th_seeds_add(&d->seeds, &seed.seed);
-    if (e != TH_OK)
-        snprintf(say, TH_SAY_MAX, "--seed %.200s: more than %d seeds in all", uri, TH_SEEDS_MAX);
-    return e == TH_LIMIT ? TH_TOO_BIG : e;
-}
-
-/* The files that flags or the configuration name. */
-static enum th_err load_files(struct daemon *d, char say[TH_SAY_MAX])
-{
-    enum th_err e =
-        d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say) : TH_OK;
-
-    for (unsigned i = 0; e == TH_OK && i < d->config.seeds_count; i++)
-        e = th_store_read_seeds(&d->seeds, d->config.seeds[i], say);
-    for (unsigned i = 0; e == TH_OK && i < d->config.seed_uri_count; i++)
-        e = add_uri(d, d->config.seed_uri[i], say);
-    if (e == TH_OK) {
-        struct th_allow *allow;
-
-        e = th_allow_load(&allow, d->config.allow, d->config.allow_count, say);
-        if (e == TH_OK)
-            th_allowed_set(&d->allowed, allow);
-    }
-    return e;
-}
-
-/* Who is to be joined from must be somebody to talk to. */
-static void warn_of_seeds_not_allowed(struct daemon *d)
-{
-    struct th_allow *allow = th_allowed_get(&d->allowed);
-
-    for (unsigned i = 0; i < d->seeds.count; i++)
-        if (!th_allow_has(allow, &d->seeds.seed[i].id))
-            TH_LOG(&d->logger.log, WARN, "telehashd", "seed_not_allowed peer=%s: add it with --allow",
-                   th_hashname_short(&d->seeds.seed[i].id).hex);
-    th_allow_release(allow);
-}
-
-/* What was named, by flags or the configuration. */
-static enum th_err load_named(struct daemon *d, char say[TH_SAY_MAX])
-{
-    enum th_err e = load_files(d, say);
-
-    if (e == TH_OK)
-        e = th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count,
-                                 say);
-    return e;
-}
-
-/* What is in the open state directory. */
-static enum th_err load_state(struct daemon *d, char say[TH_SAY_MAX])
-{
-    char warning[TH_SAY_MAX];
-    struct th_keep keep;
-    enum th_err e = d->config.identity ? TH_OK : own_identity(d, say);
-
-    if (e == TH_OK) {
-        th_keep_init(&keep, &d->store.disk.disk);
-        e = th_keep_load(&keep, &d->kept, warning, say);
-        th_keep_clear(&keep);
-    }
-    if (e == TH_OK && warning[0])
-        TH_LOG(&d->logger.log, WARN, "store", "%s", warning);
-    th_forget(&d->seeds, &d->identity.hashname);
-    th_forget(&d->kept.peers, &d->identity.hashname);
-    return e;
-}
+/* --- the node ------------------------------------------------------------------------------------- */
 
 /* The floor of `at` that the last run left; none when it can only come from a wrong clock. */
 static int64_t at_floor(struct daemon *d)
 {
     th_epoch_ms wall = th_host_now(d->host).wall;
-    int64_t floor = th_keep_floor(d->kept.at, wall);
+    int64_t floor = th_keep_floor(d->loaded.kept.at, wall);
 
-    if (floor != d->kept.at)
+    if (floor != d->loaded.kept.at)
         TH_LOG(&d->logger.log, WARN, "store",
                "ignored at=%lld clock=%lld: the clock was ahead once, or is behind",
-               (long long)d->kept.at, (long long)wall);
+               (long long)d->loaded.kept.at, (long long)wall);
     return floor;
 }
-
-/* --- the node ------------------------------------------------------------------------------------- */
 
 enum {
     PLACE_SWITCH,
@@ -226,7 +135,7 @@ enum {
     PLACE_DIALER,
     PLACE_BOOTSTRAP,
     PLACE_CONTROL,
-    PLACE_KEEPER, /* waits for the disk */
+    PLACE_KEEPER, /* waits for the disk; the settings are here too */
     PLACES
 };
 
@@ -274,11 +183,11 @@ static enum th_err open_net(struct daemon *d, struct th_place *place, char say[T
 static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
 {
     struct th_node_config config = {
-        .identity = &d->identity,
-        .seeds = &d->seeds,
-        .remembered = &d->kept.peers,
+        .identity = &d->loaded.identity,
+        .seeds = &d->loaded.seeds,
+        .remembered = &d->loaded.kept.peers,
         .net = d->net,
-        .allowed = &d->allowed,
+        .allowed = &d->loaded.allowed,
         .log = &d->logger.log,
         .k = d->config.k,
         .links_max = d->config.links_max,
@@ -288,11 +197,11 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
                    .allowed_count = d->config.bridged_count,
                    .allowed = d->config.bridged,
                    .bytes_per_s = d->config.bridge_rate},
-        .advertised_count = d->advertised.count,
+        .advertised_count = d->loaded.advertised.count,
         .at_floor = at_floor(d),
-        .ages = d->kept.age,
-        .ages_count = d->kept.ages_count,
-        .disk = &d->store.disk.disk,
+        .ages = d->loaded.kept.age,
+        .ages_count = d->loaded.kept.ages_count,
+        .disk = &d->loaded.store.disk.disk,
         .switch_place = places[PLACE_SWITCH],
         .dialer_place = places[PLACE_DIALER],
         .router_place = places[PLACE_ROUTER],
@@ -302,7 +211,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     };
     struct th_msg reply;
 
-    memcpy(config.advertised, d->advertised.addr, sizeof config.advertised);
+    memcpy(config.advertised, d->loaded.advertised.addr, sizeof config.advertised);
     randombytes_buf(config.rng_seed, sizeof config.rng_seed);
     enum th_err e = th_node_tree_start(&d->tree, d->host, &config);
     sodium_memzero(config.rng_seed, sizeof config.rng_seed);
@@ -314,26 +223,46 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     return e;
 }
 
-static enum th_err start_control(struct daemon *d, struct th_place *place)
+static enum th_err start_control(struct daemon *d, struct th_place *place,
+                                 struct th_place *disk_place)
 {
     th_pid guard;
 
     d->control = (struct th_control_config){
         .socket = &d->socket,
         .place = place,
-        .identity = &d->identity,
-        .advertised = &d->advertised,
+        .identity = &d->loaded.identity,
+        .advertised = &d->loaded.advertised,
+        .hosts = d->loaded.hosts,
+        .host_count = d->loaded.host_count,
         .logger = &d->logger,
         .started_at = th_host_now(d->host).mono,
         .stop = on_stop_asked,
         .data = d,
     };
-    d->control_child = (struct th_child){.spec = {.ops = &th_control_ops,
-                                                  .arg = &d->control,
-                                                  .name = TH_CONTROL_NAME,
-                                                  .place = place,
-                                                  .log = &d->logger.log}};
-    d->control_tree = (struct th_supervisor_spec){.children = &d->control_child, .count = 1};
+    d->settings = (struct th_settings_config){
+        .logger = &d->logger,
+        .disk = &d->loaded.store.disk.disk,
+        .self = &d->loaded.identity.hashname,
+        .started_with = &d->config,
+        .seeds = &d->loaded.seeds,
+        .book = &d->loaded.book,
+        .allowed = &d->loaded.allowed,
+        .argc = d->argc,
+        .argv = d->argv,
+        .env = &d->env,
+    };
+    d->children[0] = (struct th_child){.spec = {.ops = &th_settings_ops,
+                                                .arg = &d->settings,
+                                                .name = TH_SETTINGS_NAME,
+                                                .place = disk_place,
+                                                .log = &d->logger.log}};
+    d->children[1] = (struct th_child){.spec = {.ops = &th_control_ops,
+                                                .arg = &d->control,
+                                                .name = TH_CONTROL_NAME,
+                                                .place = place,
+                                                .log = &d->logger.log}};
+    d->control_tree = (struct th_supervisor_spec){.children = d->children, .count = 2};
     enum th_err e = th_spawn(d->host,
                              &(struct th_server_spec){.ops = &th_supervisor_ops,
                                                       .arg = &d->control_tree,
@@ -358,13 +287,13 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 {
     struct th_place *places[PLACES];
 
-    enum th_err e = load_named(d, say);
+    enum th_err e = th_load_named(&d->loaded, &d->config, say);
     if (e == TH_OK)
-        e = th_store_open(&d->store, d->config.state_dir, say);
+        e = th_store_open(&d->loaded.store, d->config.state_dir, say);
     if (e == TH_OK)
         e = th_control_bind(&d->socket, d->config.socket, say);
     if (e == TH_OK)
-        e = load_state(d, say);
+        e = th_load_state(&d->loaded, &d->config, &d->logger.log, say);
     if (e != TH_OK)
         return e;
 
@@ -378,11 +307,10 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
     e = open_net(d, places[PLACE_SWITCH], say);
     if (e != TH_OK)
         return e;
-    warn_of_seeds_not_allowed(d);
 
     e = start_node(d, places);
     if (e == TH_OK)
-        e = start_control(d, places[PLACE_CONTROL]);
+        e = start_control(d, places[PLACE_CONTROL], places[PLACE_KEEPER]);
     if (e != TH_OK)
         snprintf(say, TH_SAY_MAX, "the node cannot start: %s; the lines above say more",
                  th_strerror(e));
@@ -391,13 +319,13 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 
 /* --- what the operator sees ----------------------------------------------------------------------- */
 
-static void print_entry(const struct th_identity *identity, const struct th_paths *paths)
+static void print_entry(const struct th_loaded *loaded, const struct th_paths *paths)
 {
-    char *text;
+    char *text = NULL;
 
-    if (th_addresses_entry(&text, identity, paths) != TH_OK)
-        return;
-    fputs(text, stdout);
+    if (th_addresses_entry(&text, &loaded->identity, paths, loaded->hosts, loaded->host_count) ==
+        TH_OK)
+        fputs(text, stdout);
     th_mem_free(text);
 }
 
@@ -408,8 +336,8 @@ static void print_welcome(const struct daemon *d)
     unsigned count = d->net->ops->addrs(d->net, bound, TH_NET_ADDRS_MAX);
     struct th_paths useful;
 
-    th_hashname_write(hex, &d->identity.hashname);
-    th_addresses_choose(&useful, &d->advertised, bound, count, NULL, 0);
+    th_hashname_write(hex, &d->loaded.identity.hashname);
+    th_addresses_choose(&useful, &d->loaded.advertised, bound, count, NULL, 0);
     printf("telehashd %s\nhashname  %s\n", TH_VERSION, hex);
     for (unsigned i = 0; i < count; i++) {
         th_addr_write(text, &bound[i]);
@@ -417,7 +345,7 @@ static void print_welcome(const struct daemon *d)
     }
     printf("state     %s\ncontrol   %s\n\n", d->config.state_dir, d->config.socket);
     printf("Others join from this entry; put it into a file and start them with --seeds FILE:\n");
-    print_entry(&d->identity, &useful);
+    print_entry(&d->loaded, &useful);
     printf("\nNow try:  thctl %s%s%sstatus\n", d->config.is_socket_given ? "--socket " : "",
            d->config.is_socket_given ? d->config.socket : "", d->config.is_socket_given ? " " : "");
     fflush(stdout);
@@ -431,27 +359,27 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
     struct th_paths paths = {0};
     char hex[TH_HASHNAME_HEX + 1];
 
-    enum th_err e =
-        th_addresses_resolve(&d->advertised, d->config.advertise, d->config.advertise_count, say);
+    enum th_err e = th_load_advertised(&d->loaded, &d->config, say);
     if (e == TH_OK)
-        e = d->config.identity ? th_store_read_identity(&d->identity, d->config.identity, say)
-                               : th_store_peek_identity(&d->identity, d->config.state_dir, say);
+        e = d->config.identity
+                ? th_store_read_identity(&d->loaded.identity, d->config.identity, say)
+                : th_store_peek_identity(&d->loaded.identity, d->config.state_dir, say);
     if (e == TH_NO_ENTRY && d->config.identity == NULL) {
-        e = th_store_open(&d->store, d->config.state_dir, say);
+        e = th_store_open(&d->loaded.store, d->config.state_dir, say);
         if (e == TH_OK)
-            e = own_identity(d, say);
+            e = th_load_own_identity(&d->loaded, say);
     }
     if (e != TH_OK)
         return complain(say, th_exit_code(e));
 
     if (d->config.task == TH_TASK_PRINT_HASHNAME) {
-        th_hashname_write(hex, &d->identity.hashname);
+        th_hashname_write(hex, &d->loaded.identity.hashname);
         puts(hex);
     } else {
         unsigned count = th_addresses_would_listen(addrs, TH_NET_ADDRS_MAX, d->config.listen,
                                                    d->config.listen_count);
-        th_addresses_choose(&paths, &d->advertised, addrs, count, NULL, 0);
-        print_entry(&d->identity, &paths);
+        th_addresses_choose(&paths, &d->loaded.advertised, addrs, count, NULL, 0);
+        print_entry(&d->loaded, &paths);
     }
     if (fflush(stdout) == 0)
         return 0;
@@ -459,10 +387,10 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
     return complain(say, 1);
 }
 
-/* --check-config: the file has been read; so are those that it names. Names of hosts are not looked up. */
+/* --check-config: the files that it names are read too; names of hosts are not looked up. */
 static int check_config(struct daemon *d, char say[TH_SAY_MAX])
 {
-    enum th_err e = load_files(d, say);
+    enum th_err e = th_load_files(&d->loaded, &d->config, say);
 
     if (e != TH_OK)
         return complain(say, th_exit_code(e));
@@ -480,14 +408,46 @@ static enum th_err ask(struct daemon *d, const char *server, const struct th_msg
                         limit_ms, reply);
 }
 
-/* Sleeps until a signal, or a part of ours, ends the run. */
+/* The settings say in the log what became of it. */
+static void reload(struct daemon *d)
+{
+    struct th_settings_ask *ask = th_mem_zalloc(1, sizeof *ask);
+    struct th_msg reply;
+    enum th_err e = TH_NO_MEMORY;
+
+    if (ask) {
+        ask->what = TH_SETTINGS_RELOAD;
+        e = th_call_wait(d->host, th_whereis(d->host, 0, TH_SETTINGS_NAME),
+                         (struct th_msg){.kind = &th_settings_msg_ask, .body = ask}, RELOAD_MS,
+                         &reply);
+    }
+    if (e == TH_OK)
+        th_msg_drop(&reply);
+    else
+        TH_LOG(&d->logger.log, ERROR, "telehashd", "not reloaded: the settings do not answer (%s)",
+               th_strerror(e));
+}
+
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    return fd >= 0 && close(fd) == 0;
+}
+
+/* Sleeps until a signal, or a part of ours, ends the run. SIGHUP reloads, but ends us when our terminal
+ * has gone: nobody is left there who could. */
 static void wait_for_end(struct daemon *d, const sigset_t *ends)
 {
     int signal_number, expected = ENDING_NOT;
 
-    do
+    for (;;) {
         signal_number = sigwaitinfo(ends, NULL);
-    while (signal_number < 0);
+        if (signal_number == SIGHUP && !(d->had_terminal && !has_terminal()))
+            reload(d);
+        else if (signal_number > 0)
+            break;
+    }
     atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
     TH_LOG(&d->logger.log, INFO, "telehashd", "ending signal=%d", signal_number);
 }
@@ -531,11 +491,8 @@ static void clear(struct daemon *d)
         th_node_tree_free(d->tree);
     th_udp_free(d->net);
     th_control_unbind(&d->socket);
-    th_store_close(&d->store);
-    th_seeds_clear(&d->seeds);
-    th_kept_clear(&d->kept);
-    th_identity_clear(&d->identity);
-    th_allowed_clear(&d->allowed);
+    th_load_clear(&d->loaded);
+    th_config_clear(&d->settings.applied);
     th_config_clear(&d->config);
     th_logger_flush(&d->logger); /* its lines stay, for a thread that was left behind */
 }
@@ -564,7 +521,7 @@ static int run(struct daemon *d, const sigset_t *ends)
     return code;
 }
 
-/* The signals that end us, held back for the main thread alone: threads inherit this. What whoever
+/* The signals that end us or reload, held back for the main thread alone: threads inherit this. What whoever
  * started us ignores (nohup, a shell's background) stays ignored. */
 static void hold_signals(sigset_t *ends)
 {
@@ -595,22 +552,25 @@ static bool open_standard_descriptors(void)
 
 int main(int argc, char *argv[])
 {
-    static struct daemon daemon = {.store = {.dir_fd = -1, .lock_fd = -1}, .socket = {.fd = -1}};
+    static struct daemon daemon = {.loaded.store = {.dir_fd = -1, .lock_fd = -1},
+                                   .socket = {.fd = -1}};
     struct daemon *d = &daemon;
-    struct th_environment env;
     char say[TH_SAY_MAX];
     sigset_t ends;
     int code = 0;
 
     if (!open_standard_descriptors())
         return 1;
-    th_environment_read(&env);
-    enum th_err e = th_config_read(&d->config, argc, argv, &env, say);
+    d->argc = argc;
+    d->argv = argv;
+    d->had_terminal = has_terminal();
+    th_environment_read(&d->env);
+    enum th_err e = th_config_read(&d->config, argc, argv, &d->env, say);
     if (e != TH_OK)
         return complain(say, th_exit_code(e));
     if (sodium_init() < 0)
         return complain("libsodium cannot start: the system gives no randomness", 1);
-    th_allowed_init(&d->allowed, NULL);
+    th_allowed_init(&d->loaded.allowed, NULL);
     th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
     th_logger_set(&d->logger, d->config.log_level, d->config.is_log_json);
 
@@ -621,11 +581,8 @@ int main(int argc, char *argv[])
         break;
     case TH_TASK_INIT:
     case TH_TASK_PRINT_HASHNAME:
-        code = make_identity(d, say);
-        clear(d);
-        break;
     case TH_TASK_CHECK:
-        code = check_config(d, say);
+        code = d->config.task == TH_TASK_CHECK ? check_config(d, say) : make_identity(d, say);
         clear(d);
         break;
     case TH_TASK_PRINT_CONFIG:

@@ -8,6 +8,7 @@
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
 #include "tools/app/ctl_live.h"
+#include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
 
 #include "switch/wire/hashname.h"
@@ -130,42 +131,6 @@ static int run_look(struct thctl *t, const struct command *command)
     else
         show_of(command->method)(result, &t->style);
     json_decref(result);
-    return 0;
-}
-
-static bool is_public(const char *path_ip)
-{
-    struct th_addr addr;
-
-    return th_addr_read_ip(&addr, path_ip, 1) && th_addr_realm(&addr) == TH_REALM_PUBLIC;
-}
-
-static int run_seeds_export(struct thctl *t, const struct command *command)
-{
-    json_t *result, *entry;
-    const char *hex;
-    bool has_public = false;
-    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
-
-    if (code)
-        return code;
-    print_json(result, t->args.is_json ? JSON_COMPACT : JSON_INDENT(2));
-    json_object_foreach(result, hex, entry)
-    {
-        const json_t *paths = json_object_get(entry, "paths");
-
-        for (size_t i = 0; i < json_array_size(paths); i++) {
-            const char *ip = json_string_value(json_object_get(json_array_get(paths, i), "ip"));
-
-            has_public = has_public || (ip && is_public(ip));
-        }
-    }
-    json_decref(result);
-    if (!has_public)
-        complain(
-            "only private addresses are in this entry: it is of use on this machine or network "
-            "alone; telehashd --advertise HOST:PORT names one for all",
-            0);
     return 0;
 }
 
@@ -373,6 +338,26 @@ static int run_log(struct thctl *t, const struct command *command)
     return 0;
 }
 
+/* Seeds, and the configuration. */
+static int run_settings(struct thctl *t, const struct command *command)
+{
+    struct th_ctl_run run = {.ctl = &t->ctl, .args = &t->args, .style = &t->style};
+    char say[TH_SAY_MAX] = "";
+    int code;
+
+    if (strcmp(command->method, "seeds.export") == 0)
+        code = th_ctl_seeds_export(&run, say);
+    else if (strcmp(command->method, "seeds.list") == 0)
+        code = th_ctl_seeds_list(&run, say);
+    else if (strcmp(command->method, "seeds.add") == 0)
+        code = th_ctl_seeds_add(&run, t->argument[0], say);
+    else if (strcmp(command->method, "seeds.remove") == 0)
+        code = th_ctl_seeds_remove(&run, t->argument[0], say);
+    else
+        code = th_ctl_reload(&run, say);
+    return say[0] ? complain(say, code) : code;
+}
+
 static int run_steer(struct thctl *t, const struct command *command)
 {
     static const struct {
@@ -419,7 +404,11 @@ static const struct command commands[] = {
     {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
     {"resume", "SERVER", "server.resume", NULL, 1, 0, run_steer},
     {"restart", "SERVER", "server.restart", NULL, 1, 0, run_steer},
-    {"seeds export", "", "seeds.export", NULL, 0, 0, run_seeds_export},
+    {"seeds export", "[--uri] [--qr]", "seeds.export", NULL, 0, OPTION_SEED, run_settings},
+    {"seeds list", "", "seeds.list", NULL, 0, 0, run_settings},
+    {"seeds add", "URI", "seeds.add", NULL, 1, 0, run_settings},
+    {"seeds remove", "SEED", "seeds.remove", NULL, 1, 0, run_settings},
+    {"reload", "", "reload", NULL, 0, 0, run_settings},
     {"stop", "", "stop", NULL, 0, 0, run_stop},
     {"help", "", NULL, "print this", 0, 0, NULL},
 };
@@ -438,41 +427,7 @@ static void print_help(FILE *out)
         snprintf(name, sizeof name, "%s %s", commands[i].name, commands[i].params);
         fprintf(out, "  %-34s %s\n", name, method ? method->help : commands[i].help);
     }
-    fputs(
-        "\n"
-        "  --socket PATH   the daemon's control socket\n"
-        "  --json          the result as JSON, one line, for scripts\n"
-        "  --full          hashnames in full also on a terminal\n"
-        "  --timeout S     seconds to wait for the daemon (5)\n"
-        "  --all           with drops: also the reasons that were never counted\n"
-        "  --version       print the version and end\n"
-        "  --for T         how long to watch, trace, follow the log or suspend: 500ms, 30s, 2m, "
-        "1h\n"
-        "  -f              with log: go on with what comes\n"
-        "  -n N            with log: at most so many lines of what was there (10 with -f)\n"
-        "  --level L       with log: error, warn, info or debug, whatever the daemon's own\n"
-        "  --topic T       with log: only this topic, such as dialer; repeatable\n"
-        "  -c N            how many pings (4)\n"
-        "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
-        "  -W S            seconds to wait for the answer of a ping (2)\n"
-        "  -s N            bytes that each ping carries, 0 to 1260 (0)\n"
-        "\n"
-        "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
-        "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
-        "                  dialed state server_up server_down\n"
-        "  --type T        of a channel: seek link path peer connect other\n"
-        "  --peer PREFIX   how the other's hashname begins\n"
-        "  --is K=V        packets whose head has a member K that is V\n"
-        "  --has K         packets whose head has a member K\n"
-        "\n"
-        "SERVER is a name that thctl servers shows.\n"
-        "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
-        "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
-        "/run/telehash/telehashd.sock.\n"
-        "\n"
-        "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to a\n"
-        "ping; 2 a command that is none.\n",
-        out);
+    th_ctl_args_help(out);
 }
 
 /* --- the command line ----------------------------------------------------------------------------- */
@@ -539,6 +494,17 @@ static const char *stray_option(const struct th_ctl_args *args, unsigned known)
     return NULL;
 }
 
+static const char *missing_after(const struct command *command)
+{
+    if (strncmp(command->params, "HASHNAME", 8) == 0)
+        return "a hashname is missing after";
+    if (strcmp(command->params, "URI") == 0)
+        return "a URI (telehash://…) is missing after";
+    if (strcmp(command->params, "SEED") == 0)
+        return "a seed's hashname is missing after";
+    return "a server's name is missing after";
+}
+
 /* What goes with the command, before anything is asked. Returns 0 or the exit code. */
 static int check_arguments(struct thctl *t, const struct command *command)
 {
@@ -554,9 +520,7 @@ static int check_arguments(struct thctl *t, const struct command *command)
     if (t->argument_count > command->arguments)
         return refuse("too many words after", command->name);
     if (t->argument_count < command->arguments)
-        return refuse(takes_hashname ? "a hashname is missing after"
-                                     : "a server's name is missing after",
-                      command->name);
+        return refuse(missing_after(command), command->name);
     if (takes_hashname && !is_hex(t->argument[0])) {
         snprintf(
             say, sizeof say,

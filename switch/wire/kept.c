@@ -195,3 +195,63 @@ void th_kept_clear(struct th_kept *kept)
     th_mem_free(kept->age);
     *kept = (struct th_kept){0};
 }
+
+static enum th_err read_uris(struct th_named_seed *seed, const json_t *list,
+                             char complaint[TH_COMPLAINT_MAX])
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *uri = json_string_value(json_array_get(list, i));
+
+        snprintf(complaint, TH_COMPLAINT_MAX, "seed %zu is no text", i + 1);
+        if (uri == NULL || th_seed_uri_read(&seed[i], uri, complaint) != TH_OK)
+            return TH_FORMAT;
+    }
+    return TH_OK;
+}
+
+enum th_err th_kept_read_seeds(struct th_named_seed **seed, unsigned *count, struct th_bytes text,
+                               char complaint[TH_COMPLAINT_MAX])
+{
+    struct th_named_seed *seeds = NULL;
+    json_t *json;
+    enum th_err e = read_ours(&json, text, complaint);
+
+    if (e != TH_OK)
+        return e;
+    const json_t *list = json_object_get(json, "seeds");
+    size_t n = json_array_size(list);
+    if (!json_is_array(list) || n > TH_SEEDS_MAX) {
+        snprintf(complaint, TH_COMPLAINT_MAX, "no \"seeds\", or more than %d", TH_SEEDS_MAX);
+        e = TH_FORMAT;
+    } else if (n > 0) {
+        seeds = th_mem_zalloc(n, sizeof *seeds);
+        e = seeds ? read_uris(seeds, list, complaint) : TH_NO_MEMORY;
+    }
+    json_decref(json);
+    if (e != TH_OK) {
+        th_mem_free(seeds);
+        return e;
+    }
+    *seed = seeds;
+    *count = (unsigned)n;
+    return TH_OK;
+}
+
+enum th_err th_kept_write_seeds(char **text, const struct th_named_seed *seed, unsigned count)
+{
+    size_t cap = ((size_t)count + 1) * (TH_SEED_URI_MAX + 8);
+    char *at = th_mem_zalloc(cap, 1), uri[TH_SEED_URI_MAX];
+
+    if (at == NULL)
+        return TH_NO_MEMORY;
+    struct th_text out = th_text_in(at, cap);
+    th_text_put(&out, "{\"format\":%d,\"seeds\":[", TH_KEPT_FORMAT);
+    for (unsigned i = 0; i < count; i++) {
+        th_seed_uri_write(uri, &seed[i]);
+        th_text_put(&out, "%s\n\"%s\"", i ? "," : "", uri);
+    }
+    th_text_put(&out, "]}\n");
+    TH_CHECK(!out.is_cut);
+    *text = at;
+    return TH_OK;
+}

@@ -4,6 +4,7 @@
  *     peers.json    {"format":1,"peers":{…a seeds file…}}
  *     state.json    {"format":1,"at":…}
  *     ages.json     {"format":1,"ages":{hashname:[first seen, last seen], …}}
+ *     seeds.json    {"format":1,"seeds":["telehash://…", …]}
  *
  * Floor:  1 (wire).
  * Thread: any.
@@ -12,7 +13,7 @@
 #define TH_WIRE_KEPT_H
 
 #include "switch/base/clock.h"
-#include "switch/wire/seeds.h"
+#include "switch/wire/seed_uri.h"
 
 enum {
     TH_KEPT_FORMAT = 1,
@@ -54,5 +55,12 @@ TH_MUST enum th_err th_kept_write_at(char **text, int64_t at);
 TH_MUST enum th_err th_kept_read_ages(struct th_age **age, unsigned *count, struct th_bytes text,
                                       char complaint[TH_COMPLAINT_MAX]);
 TH_MUST enum th_err th_kept_write_ages(char **text, const struct th_age *age, unsigned count);
+
+/* Reads the seeds that an operator added; seed is filled with memory of th_mem, NULL for none. At most
+ * TH_SEEDS_MAX. */
+TH_MUST enum th_err th_kept_read_seeds(struct th_named_seed **seed, unsigned *count,
+                                       struct th_bytes text, char complaint[TH_COMPLAINT_MAX]);
+TH_MUST enum th_err th_kept_write_seeds(char **text, const struct th_named_seed *seed,
+                                        unsigned count);
 
 #endif

@@ -127,7 +127,8 @@ enum th_err th_seeds_read(struct th_seeds *out, struct th_bytes text,
     return e;
 }
 
-static void put_seed(struct th_text *text, const struct th_seed *seed)
+/* uri: NULL for none. */
+static void put_seed(struct th_text *text, const struct th_seed *seed, const char *uri)
 {
     char hex[TH_HASHNAME_HEX + 1], key[TH_KEY_TEXT_MAX];
     const struct th_cipher *cipher = cipher_of(&seed->parts);
@@ -139,7 +140,10 @@ static void put_seed(struct th_text *text, const struct th_seed *seed)
     th_paths_put(text, seed->paths.addr, seed->paths.count);
     th_text_put(text, ",\n    \"parts\":");
     th_parts_put(text, &seed->parts);
-    th_text_put(text, ",\n    \"keys\":{\"%s\":\"%s\"}\n  }", cipher->name, key);
+    th_text_put(text, ",\n    \"keys\":{\"%s\":\"%s\"}", cipher->name, key);
+    if (uri)
+        th_text_put(text, ",\n    \"uri\":\"%s\"", uri);
+    th_text_put(text, "\n  }");
 }
 
 enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned count)
@@ -153,10 +157,26 @@ enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned co
     struct th_text out = th_text_in(at, cap);
     th_text_put(&out, "{\n");
     for (unsigned i = 0; i < count; i++) {
-        put_seed(&out, &seeds[i]);
+        put_seed(&out, &seeds[i], NULL);
         th_text_put(&out, i + 1 < count ? ",\n" : "\n");
     }
     th_text_put(&out, "}\n");
+    TH_CHECK(!out.is_cut);
+    *text = at;
+    return TH_OK;
+}
+
+enum th_err th_seeds_write_one(char **text, const struct th_seed *seed, const char *uri)
+{
+    size_t cap = 2 * SEED_TEXT_MAX + strlen(uri);
+    char *at = th_mem_zalloc(cap, 1);
+
+    if (at == NULL)
+        return TH_NO_MEMORY;
+    struct th_text out = th_text_in(at, cap);
+    th_text_put(&out, "{\n");
+    put_seed(&out, seed, uri);
+    th_text_put(&out, "\n}\n");
     TH_CHECK(!out.is_cut);
     *text = at;
     return TH_OK;

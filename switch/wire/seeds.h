@@ -47,6 +47,9 @@ TH_MUST enum th_err th_seeds_read(struct th_seeds *out, struct th_bytes text,
  */
 TH_MUST enum th_err th_seeds_write(char **text, const struct th_seed *seeds, unsigned count);
 
+/* Writes one node with a member "uri" besides, which others skip (seed_uri.h). uri: plain ASCII. */
+TH_MUST enum th_err th_seeds_write_one(char **text, const struct th_seed *seed, const char *uri);
+
 /* Appends a node; one that is there already gets the addresses that it lacks, as far as there is room.
  * Errors: TH_LIMIT (over TH_SEEDS_MAX), TH_NO_MEMORY. */
 TH_MUST enum th_err th_seeds_add(struct th_seeds *seeds, const struct th_seed *seed);

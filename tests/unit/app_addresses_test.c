@@ -105,7 +105,7 @@ static void an_entry_can_be_read_back(void **state)
     char *text, complaint[TH_COMPLAINT_MAX];
 
     th_identity_make(&identity, seed);
-    assert_int_equal(th_addresses_entry(&text, &identity, &paths), TH_OK);
+    assert_int_equal(th_addresses_entry(&text, &identity, &paths, NULL, 0), TH_OK);
     assert_int_equal(th_seeds_read(&seeds, th_bytes_of(text), complaint), TH_OK);
     assert_int_equal(seeds.count, 1);
     assert_true(th_hashname_is_equal(&seeds.seed[0].id, &identity.hashname));

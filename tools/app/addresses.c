@@ -54,14 +54,19 @@ bool th_addresses_are_public(const struct th_paths *paths)
 }
 
 enum th_err th_addresses_entry(char **text, const struct th_identity *identity,
-                               const struct th_paths *paths)
+                               const struct th_paths *paths, const struct th_seed_host *hosts,
+                               unsigned host_count)
 {
-    struct th_seed seed = {.id = identity->hashname,
-                           .parts = identity->parts,
-                           .key = identity->keys.pub,
-                           .paths = *paths};
+    struct th_named_seed named = {.seed = {.id = identity->hashname,
+                                           .parts = identity->parts,
+                                           .key = identity->keys.pub,
+                                           .paths = *paths}};
+    char uri[TH_SEED_URI_MAX];
 
-    return th_seeds_write(text, &seed, 1);
+    for (unsigned i = 0; i < host_count; i++)
+        named.host[named.host_count++] = hosts[i];
+    th_seed_uri_write(uri, &named);
+    return th_seeds_write_one(text, &named.seed, uri);
 }
 
 /* --- looking up ----------------------------------------------------------------------------------- */
@@ -143,6 +148,22 @@ enum th_err th_addresses_resolve(struct th_paths *out, const char *const *names,
             return e;
     }
     return TH_OK;
+}
+
+void th_addresses_look_up(struct th_paths *out, const struct th_seed_host *host)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
+
+    if (getaddrinfo(host->name, NULL, &hints, &found) != 0)
+        return;
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        struct th_addr addr;
+
+        if (read_sockaddr(&addr, at->ai_addr, host->port) &&
+            th_addr_realm(&addr) != TH_REALM_NONE && th_addr_realm(&addr) != TH_REALM_LINK)
+            add(out, &addr);
+    }
+    freeaddrinfo(found);
 }
 
 /* --- our own -------------------------------------------------------------------------------------- */

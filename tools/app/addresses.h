@@ -8,7 +8,7 @@
 #define TH_APP_ADDRESSES_H
 
 #include "switch/net.h"
-#include "switch/wire/seeds.h"
+#include "switch/wire/seed_uri.h"
 #include "tools/app/config.h"
 
 /*
@@ -25,10 +25,16 @@ void th_addresses_choose(struct th_paths *out, const struct th_paths *advertised
 /* True when there is at least one address that nodes elsewhere could use. */
 bool th_addresses_are_public(const struct th_paths *paths);
 
-/* A seeds file with our own entry.
- * text  filled with memory of th_mem. Errors: TH_NO_MEMORY. */
+/*
+ * A seeds file with our own entry, and in it our seed in one line: names before addresses, for they last
+ * longer.
+ * text  filled with memory of th_mem.
+ * hosts host_count of them, those of the addresses that were given by name.
+ * Errors: TH_NO_MEMORY.
+ */
 TH_MUST enum th_err th_addresses_entry(char **text, const struct th_identity *identity,
-                                       const struct th_paths *paths);
+                                       const struct th_paths *paths,
+                                       const struct th_seed_host *hosts, unsigned host_count);
 
 /*
  * Looks up the names of --advertise.
@@ -37,6 +43,9 @@ TH_MUST enum th_err th_addresses_entry(char **text, const struct th_identity *id
  */
 TH_MUST enum th_err th_addresses_resolve(struct th_paths *out, const char *const *names,
                                          unsigned count, char say[TH_SAY_MAX]);
+
+/* Looks up one name and appends its addresses; those that nobody could reach are left out. */
+void th_addresses_look_up(struct th_paths *out, const struct th_seed_host *host);
 
 /*
  * What we would listen on, without listening: a wildcard is every interface's address.

@@ -15,6 +15,7 @@
 #define TH_APP_CONTROL_H
 
 #include "router/node.h"
+#include "switch/wire/seed_uri.h"
 #include "tools/app/config.h"
 #include "tools/app/logger.h"
 
@@ -65,6 +66,8 @@ struct th_control_config {
     struct th_place *place; /* the server's own, a place of host_uv */
     const struct th_identity *identity;
     const struct th_paths *advertised;
+    unsigned host_count; /* those of the advertised addresses that were given by name */
+    const struct th_seed_host *hosts;
     struct th_logger *logger; /* whose lines `log` shows; NULL: none */
     th_ms started_at;         /* mono, of the daemon */
     th_ms gather_ms;          /* for the node's servers to answer; 0: TH_CONTROL_GATHER_MS */

@@ -79,6 +79,8 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
         .started_at = c->config->started_at,
         .identity = c->config->identity,
         .advertised = c->config->advertised,
+        .host_count = c->config->host_count,
+        .hosts = c->config->hosts,
         .status = body_of(job, TH_JOB_STATUS),
         .lines = body_of(job, TH_JOB_LINES),
         .bootstrap = body_of(job, TH_JOB_BOOTSTRAP),
@@ -203,6 +205,12 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
 #endif
     case TH_METHOD_SEEDS_EXPORT:
         th_job_answer(c, self, job, th_look_seeds(&look));
+        break;
+    case TH_METHOD_SEEDS_LIST:
+    case TH_METHOD_SEEDS_ADD:
+    case TH_METHOD_SEEDS_REMOVE:
+    case TH_METHOD_RELOAD:
+        th_settings_method(c, self, job);
         break;
     case TH_METHOD_METHODS:
         th_job_answer(c, self, job, list_methods());

@@ -151,6 +151,9 @@ void th_server_busy(struct th_control *c, const struct th_self *self, struct th_
 void th_server_resume(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_server_restart(struct th_control *c, const struct th_self *self, struct th_job *job);
 
+/* control_settings.c: the methods that the settings server answers. */
+void th_settings_method(struct th_control *c, const struct th_self *self, struct th_job *job);
+
 /* control_probe.c: the methods that reach out. */
 void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_probe_connect(struct th_control *c, const struct th_self *self, struct th_job *job);

@@ -159,7 +159,8 @@ json_t *th_look_seeds(const struct th_look *look)
     char *text;
 
     choose_addresses(&addresses, look);
-    if (th_addresses_entry(&text, look->identity, &addresses) != TH_OK)
+    if (th_addresses_entry(&text, look->identity, &addresses, look->hosts, look->host_count) !=
+        TH_OK)
         return NULL;
     json_t *entry = json_loads(text, 0, NULL);
     th_mem_free(text);

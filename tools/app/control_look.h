@@ -12,6 +12,7 @@
 
 #include "router/node.h"
 #include "switch/run/host.h"
+#include "switch/wire/seed_uri.h"
 #include "tools/app/config.h"
 
 #include <jansson.h>
@@ -43,6 +44,8 @@ struct th_look {
     th_ms started_at; /* mono */
     const struct th_identity *identity;
     const struct th_paths *advertised;
+    unsigned host_count; /* those of them that were given by name */
+    const struct th_seed_host *hosts;
     const struct th_switch_status *status;
     const struct th_switch_lines *lines;
     const struct th_bootstrap_status *bootstrap;

@@ -14,6 +14,7 @@
 
 #include "switch/run/trace.h"
 #include "tools/app/control_event.h"
+#include "tools/app/log_gate.h"
 
 enum {
     TH_STREAMS_MAX = 64,              /* of all clients; an event is held against each */

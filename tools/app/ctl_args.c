@@ -253,3 +253,44 @@ void th_ctl_args_clear(struct th_ctl_args *args)
     json_decref(args->log);
     args->filter = args->log = NULL;
 }
+
+void th_ctl_args_help(FILE *out)
+{
+    fputs(
+        "\n"
+        "  --socket PATH   the daemon's control socket\n"
+        "  --json          the result as JSON, one line, for scripts\n"
+        "  --full          hashnames in full also on a terminal\n"
+        "  --timeout S     seconds to wait for the daemon (5)\n"
+        "  --all           with drops: also the reasons that were never counted\n"
+        "  --uri, --qr     with seeds export: in one line, as telehashd --seed takes it; as a QR "
+        "code\n"
+        "  --version       print the version and end\n"
+        "  --for T         how long to watch, trace, follow the log or suspend: 500ms, 30s, 2m, "
+        "1h\n"
+        "  -f              with log: go on with what comes\n"
+        "  -n N            with log: at most so many lines of what was there (10 with -f)\n"
+        "  --level L       with log: error, warn, info or debug, whatever the daemon's own\n"
+        "  --topic T       with log: only this topic, such as dialer; repeatable\n"
+        "  -c N            how many pings (4)\n"
+        "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
+        "  -W S            seconds to wait for the answer of a ping (2)\n"
+        "  -s N            bytes that each ping carries, 0 to 1260 (0)\n"
+        "\n"
+        "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
+        "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
+        "                  dialed state server_up server_down\n"
+        "  --type T        of a channel: seek link path peer connect other\n"
+        "  --peer PREFIX   how the other's hashname begins\n"
+        "  --is K=V        packets whose head has a member K that is V\n"
+        "  --has K         packets whose head has a member K\n"
+        "\n"
+        "SERVER is a name that thctl servers shows. SEED is how the hashname of a seed begins.\n"
+        "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
+        "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
+        "/run/telehash/telehashd.sock.\n"
+        "\n"
+        "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to a\n"
+        "ping; 2 a command that is none.\n",
+        out);
+}

@@ -37,4 +37,7 @@ TH_MUST bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const arg
                               char say[TH_SAY_MAX]);
 void th_ctl_args_clear(struct th_ctl_args *args);
 
+/* Prints what --help says of options, and of what commands are about. */
+void th_ctl_args_help(FILE *out);
+
 #endif

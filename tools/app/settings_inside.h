@@ -1,0 +1,34 @@
+/*
+ * settings_inside.h - what the parts of the settings server share. Private to settings*.c.
+ *
+ * Floor:  7 (app).
+ * Thread: the server's place.
+ */
+#ifndef TH_APP_SETTINGS_INSIDE_H
+#define TH_APP_SETTINGS_INSIDE_H
+
+#include "tools/app/resolver.h"
+#include "tools/app/settings.h"
+
+#include <jansson.h>
+
+struct settings {
+    struct th_settings_config *config;
+    struct th_resolver *resolver;
+    bool is_resolving; /* a look-up runs */
+    bool is_asking;    /* whether we have joined */
+    th_pid bootstrap;  /* that is monitored; 0: none */
+    th_ms again_at;    /* to tell the bootstrap all; TH_NEVER: it knows */
+};
+
+/* Tells the bootstrap of one seed, of one that is none any more, of all. */
+void th_settings_tell(struct settings *s, const struct th_self *self,
+                      const struct th_book_seed *entry);
+void th_settings_tell_gone(struct settings *s, const struct th_self *self,
+                           const struct th_hashname *id);
+void th_settings_tell_all(struct settings *s, const struct th_self *self);
+
+/* settings_ask.c: answers a question. */
+void th_settings_answer(struct settings *s, const struct th_self *self, const struct th_msg *msg);
+
+#endif
