@@ -1,73 +1,74 @@
 #include "switch/wire/chanpkt.h"
 
-#include "switch/wire/json.h"
+#include "switch/wire/head.h"
 
 #include <string.h>
 
 /* A missing one is fine, one that is no number of 32 bits is not. */
-static bool read_optional_u32(bool *has, uint32_t *out, const json_t *value)
+static bool read_optional_u32(bool *has, uint32_t *out, struct th_value value)
 {
-    if (value == NULL)
-        return true;
-    *has = th_json_u32(out, value);
-    return *has;
+    *has = value.kind == TH_VALUE_NUMBER;
+    *out = value.number;
+    return *has || value.kind == TH_VALUE_NONE;
 }
 
-static bool read_type(char type[TH_TYPE_MAX], const json_t *value)
+static bool read_type(char type[TH_TYPE_MAX], struct th_value value)
 {
-    const char *text = th_json_text(value);
-
-    if (value == NULL)
+    if (value.kind == TH_VALUE_NONE)
         return true;
-    if (text == NULL || strlen(text) >= TH_TYPE_MAX)
+    if (!th_value_is_text(&value) || value.text.len >= TH_TYPE_MAX)
         return false;
-    memcpy(type, text, strlen(text) + 1);
+    memcpy(type, value.text.at, value.text.len);
     return true;
 }
 
 /* An error is one whatever its words are, so anything but false, null and "" closes. */
-static void read_err(char err[TH_CHANNEL_ERR_MAX], const json_t *value)
+static void read_err(char err[TH_CHANNEL_ERR_MAX], struct th_value value)
 {
-    const char *text = json_is_string(value) ? json_string_value(value) : "not a text";
-    size_t len = strnlen(text, TH_CHANNEL_ERR_MAX - 1);
+    struct th_bytes text = value.kind == TH_VALUE_TEXT ? value.text : th_bytes_of("not a text");
+    size_t len = 0;
 
-    if (value == NULL || json_is_null(value) || json_is_false(value))
+    if (value.kind == TH_VALUE_NONE || value.kind == TH_VALUE_NULL || value.kind == TH_VALUE_FALSE)
         return;
-    if (text[len] != 0)
-        while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80) /* no half of a UTF-8 sequence */
+    while (len < text.len && len < TH_CHANNEL_ERR_MAX - 1 && text.at[len] != 0)
+        len++;
+    if (len < text.len && text.at[len] != 0)
+        while (len > 0 && (text.at[len] & 0xc0) == 0x80) /* no half of a UTF-8 sequence */
             len--;
-    memcpy(err, text, len);
-    err[len] = 0;
+    memcpy(err, text.at, len);
 }
 
-static bool read_fields(struct th_chanpkt *out, const json_t *head)
+static bool read_fields(struct th_chanpkt *out, const struct th_head *head)
 {
-    out->end = json_is_true(json_object_get(head, "end"));
-    read_err(out->err, json_object_get(head, "err"));
-    return th_json_u32(&out->c, json_object_get(head, "c")) && out->c != 0 &&
-           read_type(out->type, json_object_get(head, "type")) &&
-           read_optional_u32(&out->has_seq, &out->seq, json_object_get(head, "seq")) &&
-           read_optional_u32(&out->has_ack, &out->ack, json_object_get(head, "ack"));
+    struct th_value c = th_head_get(head, "c");
+
+    out->c = c.number;
+    out->end = th_head_get(head, "end").kind == TH_VALUE_TRUE;
+    read_err(out->err, th_head_get(head, "err"));
+    return c.kind == TH_VALUE_NUMBER && out->c != 0 &&
+           read_type(out->type, th_head_get(head, "type")) &&
+           read_optional_u32(&out->has_seq, &out->seq, th_head_get(head, "seq")) &&
+           read_optional_u32(&out->has_ack, &out->ack, th_head_get(head, "ack"));
 }
 
 enum th_drop th_chanpkt_read(struct th_chanpkt *out, struct th_bytes plain)
 {
     struct th_packet packet;
+    struct th_head head;
     enum th_drop why = th_packet_split(&packet, plain);
 
     if (why != TH_DROP_NONE)
         return why;
     if (packet.kind != TH_PACKET_JSON)
         return TH_DROP_CHANNEL_HEAD;
-    json_t *head = th_json_read(packet.head, NULL);
-    if (head == NULL)
+    if (!th_head_read(&head, packet.head))
         return TH_DROP_PACKET_JSON;
 
     struct th_chanpkt read = {.head = packet.head, .body = packet.body};
-    bool is_good = read_fields(&read, head);
+    bool is_good = read_fields(&read, &head);
     if (is_good)
         *out = read;
-    json_decref(head);
+    th_head_clear(&head);
     return is_good ? TH_DROP_NONE : TH_DROP_CHANNEL_HEAD;
 }
 
@@ -79,13 +80,15 @@ enum th_err th_chanpkt_write(uint8_t *out, size_t cap, size_t *len,
 
     if (packet->fields.len >= sizeof head)
         return TH_TOO_BIG;
-    th_text_put(&text, "{");
-    if (packet->fields.len > 0)
-        th_text_put(&text, "%.*s,", (int)packet->fields.len, (const char *)packet->fields.at);
+    th_text_add(&text, "{", 1);
+    if (packet->fields.len > 0) {
+        th_text_add(&text, (const char *)packet->fields.at, packet->fields.len);
+        th_text_add(&text, ",", 1);
+    }
     if (packet->type) {
-        th_text_put(&text, "\"type\":");
+        th_text_add(&text, "\"type\":", 7);
         th_text_put_json(&text, packet->type);
-        th_text_put(&text, ",");
+        th_text_add(&text, ",", 1);
     }
     th_text_put(&text, "\"c\":%u", packet->c);
     if (packet->err && packet->err[0]) {

@@ -31,20 +31,45 @@ void th_text_put(struct th_text *text, const char *format, ...)
     text->len += (size_t)wanted;
 }
 
+void th_text_add(struct th_text *text, const char *at, size_t len)
+{
+    if (text->is_cut)
+        return;
+    if (len >= text->cap - text->len) {
+        text->is_cut = true;
+        return;
+    }
+    if (len > 0)
+        memcpy(text->at + text->len, at, len);
+    text->len += len;
+    text->at[text->len] = 0;
+}
+
+/* How many characters from here on stand for themselves. */
+static size_t plain_len(const char *value)
+{
+    size_t len = 0;
+
+    while ((unsigned char)value[len] >= 0x20 && value[len] != '"' && value[len] != '\\')
+        len++;
+    return len;
+}
+
 void th_text_put_json(struct th_text *text, const char *value)
 {
     struct th_text before = *text;
 
-    th_text_put(text, "\"");
-    for (const char *c = value; *c != 0; c++) {
-        if (*c == '"' || *c == '\\')
-            th_text_put(text, "\\%c", *c);
-        else if ((unsigned char)*c < 0x20)
-            th_text_put(text, "\\u%04x", (unsigned)*c);
-        else
-            th_text_put(text, "%c", *c);
+    th_text_add(text, "\"", 1);
+    while (*value != 0) {
+        size_t len = plain_len(value);
+        th_text_add(text, value, len);
+        value += len;
+        if (*value == '"' || *value == '\\')
+            th_text_put(text, "\\%c", *value++);
+        else if (*value != 0)
+            th_text_put(text, "\\u%04x", (unsigned)*value++);
     }
-    th_text_put(text, "\"");
+    th_text_add(text, "\"", 1);
 
     if (text->is_cut) {
         *text = before;

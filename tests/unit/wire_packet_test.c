@@ -171,6 +171,27 @@ static void a_text_may_fill_its_buffer_but_for_the_closing_zero(void **state)
     assert_true(th_bytes_are_equal(th_text_bytes(&text), th_bytes_of("abcd")));
 }
 
+static void characters_are_added_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    char buffer[6];
+    struct th_text text = th_text_in(buffer, sizeof buffer);
+
+    th_text_add(&text, "ab%", 3);
+    th_text_add(&text, "", 0);
+    assert_string_equal(buffer, "ab%");
+    th_text_add(&text, "cdef", 3);
+    assert_true(text.is_cut);
+    assert_string_equal(buffer, "ab%");
+    th_text_add(&text, "g", 1);
+    assert_string_equal(buffer, "ab%");
+
+    text = th_text_in(buffer, sizeof buffer);
+    th_text_add(&text, "abcdef", 5);
+    assert_false(text.is_cut);
+    assert_string_equal(buffer, "abcde");
+}
+
 static void a_json_string_is_escaped(void **state)
 {
     (void)state;
@@ -242,6 +263,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_too_big_and_leaves_the_length_alone),
         cmocka_unit_test(a_text_that_does_not_fit_is_cut_at_a_whole_call),
         cmocka_unit_test(a_text_may_fill_its_buffer_but_for_the_closing_zero),
+        cmocka_unit_test(characters_are_added_whole_or_not_at_all),
         cmocka_unit_test(a_json_string_is_escaped),
         cmocka_unit_test(a_json_string_that_does_not_fit_leaves_nothing_of_itself),
         cmocka_unit_test(every_drop_has_a_word_of_its_own_and_a_meaning),
