@@ -29,7 +29,7 @@ static void fail(struct th_stream *stream, enum th_err why)
 {
     if (stream->why == TH_OK)
         stream->why = why;
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
 }
 
 /* Something could not be asked now. */
@@ -68,7 +68,7 @@ static enum th_err on_opened(void *state, const struct th_self *self, void *ctx,
         stream->number = opened->stream;
     else
         fail(stream, opened ? opened->err : why);
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     unlock(stream);
     th_pulling_look(stream->node->pulling, self);
     return TH_OK;
@@ -171,7 +171,7 @@ static enum th_err on_data(void *state, const struct th_self *self, void *ctx, e
         memcpy(stream->words, data->words, sizeof stream->words);
         fail(stream, data->err);
     }
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     unlock(stream);
     th_pulling_look(stream->node->pulling, self);
     return TH_OK;
@@ -202,7 +202,7 @@ static enum th_err on_written(void *state, const struct th_self *self, void *ctx
         stream->wants_reset = true; /* the bytes went with the question */
     if (why != TH_OK)
         on_no_answer(stream, why);
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     unlock(stream);
     th_pulling_look(stream->node->pulling, self);
     return TH_OK;
@@ -238,7 +238,7 @@ static enum th_err on_finished(void *state, const struct th_self *self, void *ct
         stream->is_end_told = false;
         try_again(stream->node->pulling, self);
     }
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     unlock(stream);
     th_pulling_look(stream->node->pulling, self);
     return TH_OK;
@@ -303,7 +303,7 @@ static void close_stream(struct th_stream *stream, enum th_err why)
 {
     if (stream->cb.on_close)
         stream->cb.on_close(stream, why, stream->data);
-    th_stream_free(stream);
+    th_node_stream_free(stream);
 }
 
 /* Calls back what the application waits for. */
@@ -531,7 +531,7 @@ static void touch_all(struct th_node *node)
 {
     uv_mutex_lock(&node->lock);
     for (struct th_stream *stream = node->streams; stream; stream = stream->next)
-        th_stream_touch(stream);
+        th_node_stream_touch(stream);
     uv_mutex_unlock(&node->lock);
 }
 

@@ -8,7 +8,7 @@ enum { OUT_FIRST = 4096, LISTENS_MAX = TH_SERVED_MAX };
 
 /* lists */
 
-void th_stream_touch(struct th_stream *stream)
+void th_node_stream_touch(struct th_stream *stream)
 {
     if (stream->is_dirty)
         return;
@@ -35,8 +35,9 @@ static enum th_err wake(struct th_node *node)
     return err;
 }
 
-enum th_err th_stream_make(struct th_node *node, const struct th_hashname *peer, const char *type,
-                           const struct th_stream_cb *cb, void *data, struct th_stream **out)
+enum th_err th_node_stream_make(struct th_node *node, const struct th_hashname *peer,
+                                const char *type, const struct th_stream_cb *cb, void *data,
+                                struct th_stream **out)
 {
     struct th_stream *stream = th_mem_zalloc(1, sizeof *stream);
     enum th_err err = TH_OK;
@@ -63,7 +64,7 @@ enum th_err th_stream_make(struct th_node *node, const struct th_hashname *peer,
             stream->next->at = &stream->next;
         node->streams = stream;
         node->stream_count++;
-        th_stream_touch(stream);
+        th_node_stream_touch(stream);
     }
     uv_mutex_unlock(&node->lock);
     if (err == TH_OK)
@@ -73,7 +74,7 @@ enum th_err th_stream_make(struct th_node *node, const struct th_hashname *peer,
     return err;
 }
 
-void th_stream_free(struct th_stream *stream)
+void th_node_stream_free(struct th_stream *stream)
 {
     struct th_node *node = stream->node;
 
@@ -155,7 +156,7 @@ enum th_err th_stream_accept(const struct th_incoming *incoming, const struct th
     if (accepted->len > 0 && first == NULL)
         return TH_NO_MEMORY;
     enum th_err err =
-        th_stream_make(inside->node, &accepted->from, accepted->type, cb, data, &stream);
+        th_node_stream_make(inside->node, &accepted->from, accepted->type, cb, data, &stream);
     if (err != TH_OK) {
         th_mem_free(first);
         return err;
@@ -182,7 +183,7 @@ enum th_err th_stream_open(struct th_node *node, const char *hashname, const cha
         !th_hashname_read(&peer, hashname, strlen(hashname)) ||
         th_hashname_is_equal(&peer, &node->identity.hashname) || !th_stream_type_is_valid(type))
         return TH_INVALID;
-    enum th_err err = th_stream_make(node, &peer, type, cb, data, out);
+    enum th_err err = th_node_stream_make(node, &peer, type, cb, data, out);
     if (err == TH_OK)
         wake(node); /* without memory for it, the next message wakes the agent */
     return err;
@@ -222,7 +223,7 @@ enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t 
         *taken = len < room ? len : room;
         memcpy(stream->out->bytes + stream->out->len, bytes, *taken);
         stream->out->len += *taken;
-        th_stream_touch(stream);
+        th_node_stream_touch(stream);
     }
     stream->has_no_room |= err == TH_AGAIN;
     bool is_first = err == TH_OK && !stream->is_writing;
@@ -254,7 +255,7 @@ enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, s
         th_mem_free(stream->in);
         stream->in = NULL;
         stream->in_read = 0;
-        th_stream_touch(stream);
+        th_node_stream_touch(stream);
     }
     uv_mutex_unlock(&stream->node->lock);
     if (is_empty)
@@ -270,7 +271,7 @@ void th_stream_shutdown(struct th_stream *stream)
         return;
     uv_mutex_lock(&stream->node->lock);
     stream->wants_end = true;
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     uv_mutex_unlock(&stream->node->lock);
     wake(stream->node);
 }
@@ -289,7 +290,7 @@ void th_stream_reset(struct th_stream *stream, const char *err)
         stream->err[len] = 0;
         stream->wants_reset = true;
         stream->why = TH_CANCELLED;
-        th_stream_touch(stream);
+        th_node_stream_touch(stream);
     }
     uv_mutex_unlock(&stream->node->lock);
     wake(stream->node);
@@ -301,7 +302,7 @@ void th_stream_close(struct th_stream *stream)
         return;
     uv_mutex_lock(&stream->node->lock);
     stream->wants_close = true;
-    th_stream_touch(stream);
+    th_node_stream_touch(stream);
     uv_mutex_unlock(&stream->node->lock);
     wake(stream->node);
 }

@@ -65,15 +65,15 @@ struct th_incoming_inside {
 };
 
 /* Makes one and puts it into the node's list. Errors: TH_LIMIT, TH_NO_MEMORY, TH_INVALID (not running). */
-TH_MUST enum th_err th_stream_make(struct th_node *node, const struct th_hashname *peer,
-                                   const char *type, const struct th_stream_cb *cb, void *data,
-                                   struct th_stream **out);
+TH_MUST enum th_err th_node_stream_make(struct th_node *node, const struct th_hashname *peer,
+                                        const char *type, const struct th_stream_cb *cb, void *data,
+                                        struct th_stream **out);
 
 /* Takes it out of every list and frees it. */
-void th_stream_free(struct th_stream *stream);
+void th_node_stream_free(struct th_stream *stream);
 
 /* The agent is to look at it. Under the node's lock; wake it afterwards. */
-void th_stream_touch(struct th_stream *stream);
+void th_node_stream_touch(struct th_stream *stream);
 
 /* The agent's side of all streams and listeners; embedded in it. */
 struct th_pulling {

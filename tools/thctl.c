@@ -8,12 +8,14 @@
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
 #include "tools/app/ctl_live.h"
+#include "tools/app/ctl_pipe.h"
 #include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
 
 #include "switch/wire/hashname.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REACH_MS = 15000, STOP_MS = 10000 };
+enum { REACH_MS = 15000, STOP_MS = 10000, FOREVER_MS = INT_MAX };
 
 struct command;
 
@@ -306,6 +308,32 @@ static int stream(struct thctl *t, const struct command *command, json_t *params
     return code ? complain(say, code) : 0;
 }
 
+/* Standard output is the stream's; who it is with is said beside it. */
+static int run_pipe(struct thctl *t, const struct command *command)
+{
+    bool is_listen = strcmp(command->method, "pipe.listen") == 0;
+    const char *name = t->argument[is_listen ? 0 : 1];
+    bool is_type = name[0] == '_' || strcmp(name, "sock") == 0;
+    char say[TH_SAY_MAX], type[128];
+    json_t *params, *result;
+
+    /* A name of one's own begins with _ on the wire. */
+    snprintf(type, sizeof type, "%s%s", is_type ? "" : "_", name);
+    if (is_listen)
+        params = json_pack("{s:s}", "type", type);
+    else
+        params = json_pack("{s:s, s:s}", "hashname", t->argument[0], "type", type);
+    int code = is_listen ? call(t, command->method, params, FOREVER_MS, &result)
+                         : call_long(t, command->method, params, REACH_MS, &result);
+    if (code)
+        return code;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%s %s\n", is_listen ? "from" : "to", text_in(result, "hashname"));
+    json_decref(result);
+    code = th_ctl_pipe(&t->ctl, say);
+    return code ? complain(say, code) : 0;
+}
+
 static int run_watch(struct thctl *t, const struct command *command)
 {
     return stream(t, command, json_incref(t->args.filter));
@@ -399,6 +427,8 @@ static const struct command commands[] = {
     {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
     {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
     {"ping", "HASHNAME [-c 4] [-i S] [-W S] [-s N]", "ping", NULL, 1, OPTION_PING, run_ping},
+    {"pipe listen", "NAME", "pipe.listen", NULL, 1, 0, run_pipe},
+    {"pipe", "HASHNAME NAME", "pipe.open", NULL, 2, 0, run_pipe},
     {"servers", "", "servers", NULL, 0, 0, run_look},
     {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
     {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},

@@ -103,7 +103,7 @@ static enum th_err make_streams(struct th_exchange *ex, struct th_now now)
 enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_exchange *ex,
                                    struct th_now now, struct th_channel *channel, const char *type)
 {
-    if (board->stream_count >= TH_STREAMS_MAX)
+    if (board->stream_count >= TH_BOARD_STREAMS_MAX)
         return TH_LIMIT;
     if (make_streams(ex, now) != TH_OK)
         return TH_NO_MEMORY;

@@ -61,6 +61,17 @@ function serveEcho(node) {
   });
 }
 
+// Sends what comes on a reliable `_echo` channel back, and its end.
+function serveStream(node) {
+  node.listen("_echo", (err, packet, channel, done) => {
+    if (err && err !== true) return;
+    say({ event: "stream", from: packet.from.hashname, end: err === true });
+    if (packet.body && packet.body.length) channel.send({ js: {}, body: packet.body });
+    if (err === true) channel.send({ js: {}, end: true });
+    done(true);
+  });
+}
+
 // Ports of this machine that cannot be reached from here, nor reach us.
 const blocked = new Set();
 
@@ -123,6 +134,28 @@ const commands = {
   },
 };
 
+// {hashname, packets, size}: sends so many packets over a reliable `_echo` channel, in one go, and its end.
+// {error, bytes, same}: what came back
+commands.stream = (node, { hashname, packets, size }, answer) => {
+  const sent = [];
+  const got = [];
+  const next = () => {
+    const body = Buffer.alloc(size, sent.length % 251);
+    sent.push(body);
+    return body;
+  };
+  const first = { js: {}, body: next() };
+  const channel = node.whois(hashname).start("_echo", first, (err, packet, chan, done) => {
+    if (packet.body && packet.body.length) got.push(packet.body);
+    done(true);
+    if (!err) return;
+    const all = Buffer.concat(got);
+    answer({ error: err === true ? null : err, bytes: all.length, same: all.equals(Buffer.concat(sent)) });
+  });
+  while (sent.length < packets) channel.send({ js: {}, body: next() });
+  channel.send({ js: {}, end: true });
+};
+
 function obey(node, line) {
   const { id, do: name, ...request } = JSON.parse(line);
   let isAnswered = false;
@@ -182,6 +215,7 @@ cs3a.install(node);
 watchLines(node);
 watchChannels(node);
 serveEcho(node);
+serveStream(node);
 node.seed = !process.argv.includes("--noseed");
 node.make((err) => {
   if (err) throw new Error(err);

@@ -221,10 +221,72 @@ static void settle_client(struct th_control *c, const struct th_self *self,
 
     if (client->is_broken || is_over) {
         th_stream_on_gone(c, self, client->id);
+        th_pipe_on_gone(c, self, client->id);
         close_client(c, self, client);
         return;
     }
     poll_for(client->poll, events_wanted(client));
+}
+
+/* Carries what can be carried of a pipe, then waits for what is missing, or ends the connection. */
+static void settle_pipe(struct th_control *c, const struct th_self *self, struct th_client *client)
+{
+    size_t room;
+    uint8_t *bytes = client->has_ended ? NULL : th_pipe_room(client->pipe, &room);
+
+    if (bytes) {
+        ssize_t n = recv(client->fd, bytes, room, MSG_DONTWAIT);
+        if (n > 0)
+            th_pipe_on_bytes(client->pipe, (size_t)n);
+        else if (n == 0)
+            client->has_ended = true;
+        else
+            client->is_broken |= errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+    }
+    if (client->has_ended)
+        th_pipe_on_end(client->pipe);
+    send_output(client);
+    th_pipe_go_on(c, self, client->pipe, th_conn_output(&client->conn).len == 0);
+    send_output(client);
+
+    bool has_output = th_conn_output(&client->conn).len > 0;
+    bool is_gone = client->has_ended && has_hung_up(client);
+    if (client->is_broken || is_gone || (th_pipe_is_over(client->pipe) && !has_output)) {
+        th_stream_on_gone(c, self, client->id);
+        th_pipe_on_gone(c, self, client->id);
+        close_client(c, self, client);
+        return;
+    }
+    bool may_send = !client->has_ended && th_pipe_room(client->pipe, &room);
+    poll_for(client->poll, (has_output ? UV_WRITABLE : 0) | (may_send ? UV_READABLE : 0));
+}
+
+void th_control_settle_pipe(struct th_control *c, const struct th_self *self, uintptr_t id)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client)
+        settle_pipe(c, self, client);
+}
+
+bool th_control_be_pipe(struct th_control *c, uintptr_t id, struct th_pipe *pipe)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client == NULL || client->is_broken)
+        return false;
+    client->pipe = pipe;
+    /* Carried as soon as the loop comes round to it. */
+    poll_for(client->poll, UV_READABLE | UV_WRITABLE);
+    return true;
+}
+
+void th_control_put_bytes(struct th_control *c, uintptr_t id, const void *bytes, size_t len)
+{
+    struct th_client *client = find_client(c, id);
+
+    if (client && th_conn_put_bytes(&client->conn, bytes, len) != TH_OK)
+        client->is_broken = true;
 }
 
 static void on_client_ready(struct th_control *c, const struct th_self *self, uintptr_t id)
@@ -233,6 +295,10 @@ static void on_client_ready(struct th_control *c, const struct th_self *self, ui
 
     if (client == NULL)
         return; /* it went while the message waited */
+    if (client->pipe) {
+        settle_pipe(c, self, client);
+        return;
+    }
     send_output(client);
     th_stream_on_room(c, id);
     if (!client->has_ended && may_ask(client))
@@ -491,6 +557,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
 
     (void)why;
     th_stream_clear(c);
+    th_pipe_clear(c);
     while (c->jobs) {
         struct th_job *next = c->jobs->next;
 

@@ -65,19 +65,35 @@ bool th_conn_next(struct th_conn *conn, const char **line, size_t *len)
     return false;
 }
 
-enum th_err th_conn_put(struct th_conn *conn, const char *text, size_t len)
+/* Room for so many bytes more. */
+static enum th_err make_out_room(struct th_conn *conn, size_t len)
 {
     if (conn->out_at == conn->out_len)
         conn->out_at = conn->out_len = 0;
-    if (conn->out_len + len + 1 > TH_CONN_OUTPUT_MAX)
+    if (conn->out_len + len > TH_CONN_OUTPUT_MAX)
         return TH_FULL;
-    enum th_err e = make_room(&conn->out, &conn->out_room, conn->out_len + len + 1);
+    return make_room(&conn->out, &conn->out_room, conn->out_len + len);
+}
+
+enum th_err th_conn_put_bytes(struct th_conn *conn, const void *bytes, size_t len)
+{
+    enum th_err e = make_out_room(conn, len);
+
     if (e != TH_OK)
         return e;
-    memcpy(conn->out + conn->out_len, text, len);
-    conn->out[conn->out_len + len] = '\n';
-    conn->out_len += len + 1;
+    memcpy(conn->out + conn->out_len, bytes, len);
+    conn->out_len += len;
     return TH_OK;
+}
+
+enum th_err th_conn_put(struct th_conn *conn, const char *text, size_t len)
+{
+    enum th_err e = make_out_room(conn, len + 1);
+
+    if (e != TH_OK)
+        return e;
+    e = th_conn_put_bytes(conn, text, len);
+    return e == TH_OK ? th_conn_put_bytes(conn, "\n", 1) : e;
 }
 
 struct th_bytes th_conn_output(const struct th_conn *conn)

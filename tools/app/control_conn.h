@@ -44,6 +44,9 @@ bool th_conn_next(struct th_conn *conn, const char **line, size_t *len);
 /* Appends an answer and a newline. Errors: TH_FULL (over TH_CONN_OUTPUT_MAX), TH_NO_MEMORY. */
 TH_MUST enum th_err th_conn_put(struct th_conn *conn, const char *text, size_t len);
 
+/* Appends bytes as they are. Errors: the same. */
+TH_MUST enum th_err th_conn_put_bytes(struct th_conn *conn, const void *bytes, size_t len);
+
 /* What waits to be sent. */
 struct th_bytes th_conn_output(const struct th_conn *conn);
 

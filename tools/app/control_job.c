@@ -174,6 +174,12 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_PING:
         th_probe_ping(c, self, job);
         break;
+    case TH_METHOD_PIPE_OPEN:
+        th_pipe_open(c, self, job);
+        break;
+    case TH_METHOD_PIPE_LISTEN:
+        th_pipe_listen(c, self, job);
+        break;
     case TH_METHOD_WATCH_START:
         th_stream_watch(c, self, job);
         break;

@@ -16,6 +16,7 @@
 #include "tools/app/control_conn.h"
 #include "tools/app/control_listen.h"
 #include "tools/app/control_look.h"
+#include "tools/app/control_pipe.h"
 #include "tools/app/control_rpc.h"
 #include "tools/app/control_stream.h"
 #include "tools/app/control_table.h"
@@ -32,6 +33,7 @@ struct th_client {
     bool has_ended; /* it sends nothing more */
     bool is_broken; /* let it go */
     unsigned requests;
+    struct th_pipe *pipe; /* it is a pipe now, and no JSON-RPC any more */
     struct th_conn conn;
     struct th_control_poll *poll;
 };
@@ -97,6 +99,9 @@ struct th_control {
     uint64_t last_job;
     unsigned pings; /* running; the subscription is held for them */
     struct th_streams streams;
+    struct th_pipe *pipes; /* newest first */
+    unsigned pipe_count;
+    bool is_accepting; /* for those that listen */
     struct th_limit probes;
     struct th_listen listen;
     struct th_control_counts counts;
@@ -113,6 +118,12 @@ bool th_control_has_client(const struct th_control *c, uintptr_t client);
 void th_control_put(struct th_control *c, uintptr_t client, const char *text);
 void th_control_flush(struct th_control *c, uintptr_t client);
 size_t th_control_waiting(const struct th_control *c, uintptr_t client);
+
+/* The same of a pipe: bytes as they are; what can be done for it now; and that the client becomes one,
+ * false when it is gone. */
+void th_control_put_bytes(struct th_control *c, uintptr_t client, const void *bytes, size_t len);
+void th_control_settle_pipe(struct th_control *c, const struct th_self *self, uintptr_t client);
+TH_MUST bool th_control_be_pipe(struct th_control *c, uintptr_t client, struct th_pipe *pipe);
 
 /* What pings and watches want of the event manager together; and making that so. */
 struct th_interest th_control_interest(const struct th_control *c);
@@ -158,6 +169,14 @@ void th_settings_method(struct th_control *c, const struct th_self *self, struct
 void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_probe_connect(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+/* Reaches the node that the parameters name; on_dialed gets the job, whose `waiting` it counts down, reads
+ * the dialer's answer by th_probe_read_dialed (NULL: it failed the job), and settles the job. */
+void th_probe_reach(struct th_control *c, const struct th_self *self, struct th_job *job,
+                    th_reply_fn on_dialed);
+const struct th_dialed *th_probe_read_dialed(struct th_control *c, const struct th_self *self,
+                                             struct th_job *job, enum th_err why,
+                                             const struct th_msg *reply);
 
 /* A packet on a channel of ours: an answer to a ping, perhaps. */
 void th_probe_on_packet(struct th_control *c, const struct th_self *self,

@@ -101,9 +101,9 @@ static bool dial(struct th_control *c, const struct th_self *self, struct th_job
 }
 
 /* The dialer's answer; NULL when there is none: answered then. */
-static const struct th_dialed *read_dialed(struct th_control *c, const struct th_self *self,
-                                           struct th_job *job, enum th_err why,
-                                           const struct th_msg *reply)
+const struct th_dialed *th_probe_read_dialed(struct th_control *c, const struct th_self *self,
+                                             struct th_job *job, enum th_err why,
+                                             const struct th_msg *reply)
 {
     const struct th_dialed *dialed = why == TH_OK ? reply->body : NULL;
     json_t *server = json_pack("{s:s}", "server", TH_NODE_DIALER);
@@ -126,11 +126,18 @@ static const struct th_dialed *read_dialed(struct th_control *c, const struct th
     return job->is_done ? NULL : dialed;
 }
 
+void th_probe_reach(struct th_control *c, const struct th_self *self, struct th_job *job,
+                    th_reply_fn on_dialed)
+{
+    if (read_other(c, self, job))
+        dial(c, self, job, TH_DIAL_REACH, false, on_dialed);
+}
+
 static enum th_err on_sought(void *state, const struct th_self *self, void *ctx, enum th_err why,
                              struct th_msg *reply)
 {
     struct th_job *job = ctx;
-    const struct th_dialed *dialed = read_dialed(state, self, job, why, reply);
+    const struct th_dialed *dialed = th_probe_read_dialed(state, self, job, why, reply);
 
     job->waiting--;
     if (dialed)
@@ -190,7 +197,7 @@ static enum th_err on_connected(void *state, const struct th_self *self, void *c
 {
     struct th_control *c = state;
     struct th_job *job = ctx;
-    const struct th_dialed *dialed = read_dialed(c, self, job, why, reply);
+    const struct th_dialed *dialed = th_probe_read_dialed(c, self, job, why, reply);
     struct th_job_call *kept = &job->call[TH_JOB_TABLE];
 
     job->waiting--;
@@ -422,7 +429,7 @@ static enum th_err on_ping_dialed(void *state, const struct th_self *self, void 
 {
     struct th_control *c = state;
     struct th_job *job = ctx;
-    const struct th_dialed *dialed = read_dialed(c, self, job, why, reply);
+    const struct th_dialed *dialed = th_probe_read_dialed(c, self, job, why, reply);
 
     job->waiting--;
     if (dialed && dialed->result == TH_OK)

@@ -50,6 +50,16 @@ const struct th_method th_methods[TH_METHODS] = {
      "{hashname, path, probe, sent, received, lost, rtt_ms, min_ms, avg_ms, max_ms, reached}",
      TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
      "measure round trips to a node, which is reached first if there is no line"},
+    {TH_METHOD_PIPE_OPEN, "pipe.open", PEER ", type, timeout_ms? (15000)",
+     "{hashname, type}, then the connection carries bytes: those of the client as they are, its "
+     "end by shutting down; those for it in frames of a 4-byte length, 0 the end, 0xffffffff why "
+     "it "
+     "failed",
+     TH_ACCESS_ADMIN, TH_NEED_LINES | TH_NEED_TABLE,
+     "join standard input and output with a stream to another node"},
+    {TH_METHOD_PIPE_LISTEN, "pipe.listen", "type",
+     "{hashname, type} of the first that comes, then as pipe.open", TH_ACCESS_ADMIN,
+     TH_NEED_NOTHING, "the same with whoever opens a stream of that type to this node"},
     {TH_METHOD_WATCH_START, "watch.start", "kind?, type?, peer?, is?, has?",
      "{id}, then notifications watch.event {id, at_ms, kind, …} or {id, lagged}", TH_ACCESS_READ,
      TH_NEED_NOTHING, "what happens, live, one event a line"},

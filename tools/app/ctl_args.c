@@ -286,6 +286,7 @@ void th_ctl_args_help(FILE *out)
         "  --has K         packets whose head has a member K\n"
         "\n"
         "SERVER is a name that thctl servers shows. SEED is how the hashname of a seed begins.\n"
+        "NAME of a pipe: up to 30 letters, digits and signs, the same at both ends.\n"
         "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
         "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
         "/run/telehash/telehashd.sock.\n"
