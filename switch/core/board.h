@@ -11,6 +11,7 @@
  * streams.c      reliable channels
  * relay.c        their relays
  * bridge.c       forwarding
+ * bridge_ask.c   asking others to forward
  *
  * Floor:  2 (core), sans-I/O; private to core.
  * Thread: the owner's.
@@ -25,9 +26,11 @@
 #include "switch/core/outbox.h"
 #include "switch/core/relay.h"
 #include "switch/core/skew.h"
+#include "switch/wire/see.h"
 
 enum {
     TH_PUNCHES_PER_S = 10,
+    TH_BRIDGE_ASK_MS = 2000, /* a line that has only a relay for so long wants a bridge */
     /* Silence after which a node between is asked for a sign of life: with 60 s between two searches
      * for a better way its line, which may carry nothing else, is never unused. */
     TH_SEARCH_KEEP_MS = 30000
@@ -337,6 +340,10 @@ void th_board_release(struct th_switchboard *board, struct th_exchange *ex, stru
 const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
                                                 const struct th_addr *addr);
 
+/* The node between forwards what is sent to it on this line from now on. */
+void th_board_use_bridge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                         struct th_exchange *middle);
+
 /* Two nodes were introduced by us: what comes on either channel goes out on the other. Two nodes have
  * one pair, to which further channels are added. */
 void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
@@ -361,9 +368,34 @@ void th_board_relay_over(struct th_switchboard *board, const struct th_exchange 
 TH_MUST bool th_board_bridge_pair(struct th_switchboard *board, struct th_now now,
                                   const struct th_relay_pair *pair);
 
+/* True when we forward for a node. */
+bool th_board_bridges_for(const struct th_switchboard *board, const struct th_hashname *id);
+
 /* Somebody asks us to forward. */
 void th_board_on_bridge(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
                         struct th_channel *channel, const struct th_chanpkt *packet);
+
+/* bridge_ask.c */
+
+/* The fields of a link's first packet, and that we would forward for the node, if we do. They stand in
+ * `room` then. */
+struct th_bytes th_board_add_bridges(const struct th_switchboard *board,
+                                     const struct th_exchange *ex, struct th_bytes fields,
+                                     char room[TH_FIELDS_MAX]);
+
+/* A packet of a link came: whether the node would forward for us. Lines that go by a relay ask one then. */
+void th_board_note_bridges(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                           const struct th_chanpkt *packet);
+
+/* Asks the next node that would forward, when the line goes by a relay. */
+void th_board_ask_bridge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* A packet came on a channel of ours by which we may have asked. */
+void th_board_on_bridge_answer(struct th_switchboard *board, struct th_exchange *middle,
+                               struct th_now now, const struct th_channel *channel,
+                               const struct th_chanpkt *packet);
+
+/* bridge.c */
 
 /* A line packet of no line of ours. False when it is of none that we forward. */
 bool th_board_forward(struct th_switchboard *board, struct th_now now, const struct th_addr *from,

@@ -91,6 +91,15 @@ static struct th_bridge_leg *new_leg(struct th_switchboard *board, struct th_now
     return leg;
 }
 
+/* True for a leg between a node and an address that it named, when that node has something better. */
+static bool is_renamed(const struct th_bridge_leg *leg, const struct th_bridge_end *from,
+                       const struct th_bridge_end *to)
+{
+    if (leg->from.is_addr)
+        return is_same_end(&leg->to, to);
+    return leg->to.is_addr && is_same_end(&leg->from, from);
+}
+
 /* A line id that others use between themselves is not to be had by a third: whoever has the leg keeps
  * it while it is used. */
 static bool add_leg(struct th_switchboard *board, struct th_now now, const struct th_line_id *line,
@@ -98,7 +107,8 @@ static bool add_leg(struct th_switchboard *board, struct th_now now, const struc
 {
     struct th_bridge_leg *leg = find_leg(board, line);
 
-    if (leg && !is_idle(leg, now) && (!is_same_end(&leg->from, from) || !is_same_end(&leg->to, to)))
+    bool is_same = leg && is_same_end(&leg->from, from) && is_same_end(&leg->to, to);
+    if (leg && !is_idle(leg, now) && !is_same && !is_renamed(leg, from, to))
         return false;
     if (leg == NULL)
         leg = new_leg(board, now, line);
@@ -118,6 +128,11 @@ static bool is_allowed(const struct th_bridge_policy *policy, const struct th_ha
         if (th_hashname_is_equal(&policy->allowed[i], id))
             return true;
     return policy->is_for_everybody;
+}
+
+bool th_board_bridges_for(const struct th_switchboard *board, const struct th_hashname *id)
+{
+    return is_allowed(&board->config.bridge, id);
 }
 
 static bool begin(struct th_switchboard *board, struct th_now now)

@@ -94,6 +94,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_mem_free(line->streams);
     th_held_free(&line->waiting);
     th_mem_free(line->pmtu);
+    th_mem_free(line->ask);
     th_line_forget_sealed(line);
     sodium_memzero(line->own_seed, sizeof line->own_seed);
     th_mem_free(line);

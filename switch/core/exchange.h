@@ -94,6 +94,12 @@ struct th_streams {
     th_ms due_at;           /* of the first of them; TH_NEVER */
 };
 
+/* Who was asked last to be a bridge for a line. */
+struct th_bridge_ask {
+    struct th_hashname middle;
+    uint32_t c; /* the channel; 0: it was answered */
+};
+
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
@@ -108,6 +114,7 @@ struct th_line {
     uint8_t open_tries;
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
     uint8_t searches;      /* for a direct way, in vain, one after the other */
+    uint8_t bridges;       /* families that it would forward to for us, says its link */
     bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
     bool is_opening;  /* we want a line and send opens */
     bool is_up;       /* announced */
@@ -121,10 +128,11 @@ struct th_line {
     struct th_half current;
     struct th_pending *pending;
     th_ms up_since;
-    th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
-    th_ms search_at;        /* for a direct way; TH_NEVER: it has one */
-    th_ms relay_at;         /* when more may go by a relay; TH_NEVER: nothing waits */
-    struct th_pmtu *pmtu;   /* on the path in use; NULL: nobody wanted larger packets yet */
+    th_ms unanswered_since;    /* first packet that wants an answer and has none; 0 none */
+    th_ms search_at;           /* for a direct way; TH_NEVER: it has one */
+    th_ms relay_at;            /* when more may go by a relay; TH_NEVER: nothing waits */
+    struct th_bridge_ask *ask; /* NULL: nobody yet */
+    struct th_pmtu *pmtu;      /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;
     struct th_streams *streams; /* NULL: there never was a reliable channel */
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;

@@ -180,20 +180,31 @@ void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struc
     for (unsigned i = 0; i < ex->paths.count; i++)
         th_board_probe(board, ex, &ex->paths.path[i], now);
     keep_middle(board, ex, now);
+    if (now.mono - line->up_since >= TH_BRIDGE_ASK_MS)
+        th_board_ask_bridge(board, ex, now);
+}
+
+/* What a bridge sends comes from its own address, perhaps before we know that it is one. */
+static bool is_of_another(struct th_switchboard *board, const struct th_exchange *ex,
+                          const struct th_addr *from)
+{
+    for (struct th_exchange *other = board->first; other; other = other->next) {
+        const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
+        if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
+            th_addr_is_equal(&way->addr, from))
+            return true;
+    }
+    return false;
 }
 
 void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                        const struct th_addr *from)
 {
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
-    const struct th_exchange *middle;
 
     if (path == NULL || path->is_answered)
         return;
-    /* what a bridge sends comes from its own address, perhaps before we know that it is one */
-    middle = th_board_middle_of(board, ex);
-    if (middle && middle->paths.used >= 0 &&
-        th_addr_is_equal(&middle->paths.path[middle->paths.used].addr, from))
+    if (is_of_another(board, ex, from))
         path->is_bridge = true;
     if (th_exchange_paths_used(&ex->paths) != path)
         th_board_probe(board, ex, path, now);

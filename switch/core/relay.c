@@ -210,9 +210,8 @@ const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,
     return relay ? &relay->middle : NULL;
 }
 
-/* The node between forwards what is sent to it on this line from now on. */
-static void use_bridge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                       struct th_exchange *middle)
+void th_board_use_bridge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                         struct th_exchange *middle)
 {
     const struct th_exchange_path *way = th_exchange_paths_used(&middle->paths);
     struct th_exchange_path *path;
@@ -221,7 +220,7 @@ static void use_bridge(struct th_switchboard *board, struct th_exchange *ex, str
         return;
     struct th_addr addr = way->addr;
     path = th_exchange_paths_find(&ex->paths, &addr);
-    if (path && path->is_bridge)
+    if (path && path->is_bridge && (path->is_answered || !th_exchange_path_may_probe(path, now)))
         return;
     path = th_exchange_paths_add(&ex->paths, &addr);
     if (path == NULL)
@@ -252,8 +251,15 @@ static void receive(struct th_switchboard *board, struct th_exchange *middle, st
         ex = th_board_on_open(board, now, &from, packet->body);
     else if (inner.body.len > 0)
         ex = th_board_on_line(board, now, &from, packet->body);
+    /* who sends an open on a line that is up was introduced anew: what passes here may become a bridge
+     * once it has seen packets of the line go both ways */
+    if (th_exchange_is_up(ex) && inner.kind == TH_PACKET_BINARY) {
+        struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &from);
+        if (path)
+            th_board_probe(board, ex, path, now);
+    }
     if (ex && is_bridge)
-        use_bridge(board, ex, now, middle);
+        th_board_use_bridge(board, ex, now, middle);
 }
 
 /* An end lost its relay: the line goes on by another way, or it is over. */

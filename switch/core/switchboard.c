@@ -383,6 +383,7 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
                                 const struct th_hashname *to, const struct th_chanpkt_out *packet)
 {
     uint8_t plain[TH_CHANPKT_PROVEN_MAX];
+    char fields[TH_FIELDS_MAX];
     size_t len;
     struct th_exchange *ex = th_board_find(board, to);
     struct th_channel *channel =
@@ -390,7 +391,10 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
 
     if (channel == NULL)
         return TH_NOT_FOUND;
-    enum th_err err = th_chanpkt_write(plain, th_board_packet_max(ex), &len, packet);
+    struct th_chanpkt_out full = *packet;
+    if (channel->type == TH_CHANNEL_LINK && channel->tx_packets == 0)
+        full.fields = th_board_add_bridges(board, ex, packet->fields, fields);
+    enum th_err err = th_chanpkt_write(plain, th_board_packet_max(ex), &len, &full);
     if (err != TH_OK) {
         th_board_want_mtu(board, ex, now);
         return err;

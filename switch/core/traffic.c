@@ -114,12 +114,15 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
                             plain);
 }
 
-/* Who asks to be introduced says where it can be met; only the switch knows that. */
-static struct th_bytes add_meeting_places(const struct th_switchboard *board,
-                                          const struct th_channel_request *request,
-                                          char fields[TH_FIELDS_MAX])
+/* Who asks to be introduced says where it can be met, and a link says for what it is a bridge; only the
+ * switch knows that. */
+static struct th_bytes add_own(const struct th_switchboard *board, const struct th_exchange *ex,
+                               const struct th_channel_request *request, char fields[TH_FIELDS_MAX])
 {
     struct th_text text = th_text_in(fields, TH_FIELDS_MAX);
+
+    if (request->type == TH_CHANNEL_LINK)
+        return th_board_add_bridges(board, ex, request->fields, fields);
 
     struct th_addr places[TH_PATHS_MAX];
     unsigned count = request->type == TH_CHANNEL_PEER ? th_board_gather_places(board, places) : 0;
@@ -149,7 +152,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     struct th_chanpkt_out packet = {.c = channel->id,
                                     .type = th_channel_type_name(request->type),
                                     .end = request->end,
-                                    .fields = add_meeting_places(board, request, fields),
+                                    .fields = add_own(board, ex, request, fields),
                                     .body = request->body};
     if (th_chanpkt_write(plain, th_board_packet_max(ex), &len, &packet) != TH_OK) {
         th_channels_close(&ex->line->channels, channel);
@@ -250,6 +253,8 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
             th_board_on_path_request(board, ex, now, from, channel->id, packet);
         break;
     case TH_CHANNEL_PEER:
+        if (channel->is_ours)
+            th_board_on_bridge_answer(board, ex, now, channel, packet);
         if (is_first)
             th_board_on_peer(board, ex, now, from, channel, packet);
         else
@@ -264,9 +269,13 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
     case TH_CHANNEL_BRIDGE:
         if (is_first)
             th_board_on_bridge(board, ex, now, channel, packet);
+        else if (channel->is_ours)
+            th_board_on_bridge_answer(board, ex, now, channel, packet);
+        break;
+    case TH_CHANNEL_LINK:
+        th_board_note_bridges(board, ex, now, packet);
         break;
     case TH_CHANNEL_SEEK:
-    case TH_CHANNEL_LINK:
     case TH_CHANNEL_OTHER:
     case TH_CHANNEL_TYPES:
         break; /* others read the event */

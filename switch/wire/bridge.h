@@ -1,7 +1,8 @@
 /*
- * bridge.h - the head of a `bridge` channel, and the word by which a relay says that it is one.
+ * bridge.h - the head of a `bridge` channel, the word by which a relay says that it is one, and those by
+ * which a link says that it would be.
  *
- * telehash.org v2/switch.md, "bridge"; protocol.md 7.
+ * telehash.org v2/switch.md, "bridge", "Advertising Bridge Capacity"; protocol.md 6 and 7.
  *
  * Floor:  1 (wire).
  * Thread: any.
@@ -11,6 +12,9 @@
 
 #include "switch/wire/cipher.h"
 #include "switch/wire/path.h"
+
+/* Sets of families, for bridges. */
+enum { TH_BRIDGES_IPV4 = 1, TH_BRIDGES_IPV6 = 2 };
 
 /* Please forward packets of line `to` to this address, and those of line `from` to me. */
 struct th_bridge_head {
@@ -27,5 +31,15 @@ TH_MUST enum th_drop th_bridge_read(struct th_bridge_head *out, struct th_bytes 
 /* True for the head of a relayed packet with "bridge":true: who relays forwards the line's packets
  * that are sent to it. */
 bool th_bridge_is_offered(struct th_bytes head);
+
+/* The set of one family; 0 for one that nobody forwards to. */
+unsigned th_bridge_family(uint8_t family);
+
+/* Appends "bridges":[…] of a set of families. */
+void th_bridges_put(struct th_text *text, unsigned families);
+
+/* Reads "bridges" of a link's packet, or "bridge", as the specification's example has it; words that are
+ * no family of ours are left out. False when it has neither, and nothing has changed. */
+TH_MUST bool th_bridges_read(unsigned *families, struct th_bytes head);
 
 #endif

@@ -185,5 +185,34 @@ def ipv4_alone_meets_ipv6_alone_by_a_bridge_with_both():
         meet(mesh, here, there, listen, ["0.0.0.0:%d", "[::]:%d"], "bridge")
 
 
+@test
+def two_that_only_have_a_relay_ask_another_linked_node_for_a_bridge():
+    """Their introducer forwards for nobody; one that does comes later."""
+    with Lab() as mesh:
+        here, there, third = mesh.host("here", "symmetric"), mesh.host("there", "symmetric"), mesh.host("third")
+        seed = mesh.node("seed", "--listen", "198.18.0.1:%d" % PORT).start()
+        seeds = seed.export_seeds()
+        other = mesh.telehashd("other", there, seeds)
+        wait_for("other is ready", other.is_ready, 20 * SLOW)
+        node = mesh.telehashd("node", here, seeds)
+        wait_for("node has met the seed", lambda: seed.hashname in node.links(), 20 * SLOW)
+        connect(node, other)
+        time.sleep(3)
+        ways = way(node, other)[0], way(other, node)[0]
+        check(ways == ("relay", "relay"), "without a bridge: %s" % (ways,))
+
+        bridge = mesh.telehashd("bridge", third, seeds, "--bridge", "all")
+        begun = time.monotonic()
+        want = "bridge:" + bridge.hashname
+        wait_for(
+            lambda: "%s: %s and %s" % (want, way(node, other), way(other, node)),
+            lambda: way(node, other)[1] == way(other, node)[1] == want,
+            90 * SLOW,
+        )
+        print("        over the bridge %.1f s after its start" % (time.monotonic() - begun))
+        answer = node.call("ping", {"hashname": other.hashname, "count": 20, "interval_ms": 100})
+        check(answer["received"] == 20, "ping: %s" % answer)
+
+
 lab.enter()
 main()
