@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "a90a44ab9071d8dca42a834fabb0735558a0b8b17bb207148f0241ee780f81e0");
+                        "6c9f69e3a6e36eae46e35e9a2fbaf63a68473343a12df43a7542c9c31828321d");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
