@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 
-from mesh import Mesh, check, main, telehashd, test
+from mesh import THCTL, Mesh, check, main, telehashd, test
 from rows import Table, changes, put, snapshot
 
 LONG = "x" * 108  # one more than the path of a socket may have
@@ -293,6 +293,30 @@ def a_wrong_configuration_is_refused_with_line_key_and_reason():
             ("--print-config=all", "--print-config takes no value"),
         ):
             table.row(2, BASE + flags, *words)
+        table.end()
+
+
+@test
+def a_wrong_configuration_is_no_reload_and_changes_nothing():
+    with Mesh() as mesh:
+        table = in_places(mesh)
+        path = os.path.join(mesh.folder, "a.conf")
+        good = '{ "seeds": "%s", "log_level": "warn" }' % table.places["seeds"]
+        put(path, good)
+        node = mesh.node("a", "--config", path).start()
+        table.places["control"] = node.socket
+        before = node.call("seeds.list")
+        for n, (text, *words) in enumerate(CONFIGS):
+            for place in ("folder", "seeds"):
+                text = text.replace("{%s}" % place, table.places[place])
+            put(path, text.encode("latin-1"))
+            words = words if len(words[-1]) < 60 else [word[:60] for word in words]
+            command = ["--socket", node.socket, "reload"]
+            table.row(2, command, *words, "nothing was changed", program=THCTL, name="reload %d" % n, allowed=("a", "a/*", "a.*"))
+            check(node.call("seeds.list") == before, "row %d changed the seeds" % n)
+        put(path, good)
+        check(node.call("reload")["changed"] == [], "something was changed")
+        check("ERROR settings: not reloaded" in node.log(), node.log())  # the same twice is said once
         table.end()
 
 

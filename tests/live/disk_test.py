@@ -118,4 +118,37 @@ def a_full_disk_is_named_and_saved_to_again_when_there_is_room():
         os.close(directory)
 
 
+def read_only(node):
+    """A wrapper that gives the node its state directory read-only; None where that is not allowed."""
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    wrapper = ["unshare", "-rm", "sh", "-c", script, node.state]
+    try:
+        tried = subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL)
+    except OSError:
+        return None
+    return wrapper if tried.returncode == 0 else None
+
+
+@test
+def a_state_directory_that_is_read_only_is_named_and_left_as_it_is():
+    with Mesh() as mesh:
+        seed = mesh.node("seed").start()
+        node = mesh.node("node", "--seeds", seed.export_seeds()).start()
+        mesh.wait_ready([node], 5 * SLOW)
+        check(node.stop()[0] == 0, "did not end well")
+        before = {name: read(os.path.join(node.state, name)) for name in os.listdir(node.state)}
+        wrapper = read_only(node)
+        if wrapper is None:
+            print("        left out: this machine lets us mount nothing")
+            return
+        node.start(wrapper=wrapper, wait=False)
+        code = node.process.wait(20 * SLOW)
+        last = node.log().splitlines()[-1]
+        check(code == 2 and node.state in last and "Read-only file system" in last, "%s: %s" % (code, last))
+        after = {name: read(os.path.join(node.state, name)) for name in os.listdir(node.state)}
+        check(after == before, "something was changed")
+        node.start()
+        mesh.wait_ready([node], 40 * SLOW)
+
+
 main()

@@ -7,6 +7,7 @@
 #include "switch/base/mem.h"
 #include "switch/run/call.h"
 #include "tools/app/allow.h"
+#include "tools/app/store.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -93,6 +94,17 @@ static void allow_only(struct settings *s, const struct th_self *self, struct th
                       (struct th_msg){.kind = &th_allowed_msg});
 }
 
+/* A key that could not be read would keep the next start from happening. */
+static enum th_err check_identity(const struct th_config *now, char say[TH_SAY_MAX])
+{
+    struct th_identity identity;
+    enum th_err e = now->identity ? th_store_read_identity(&identity, now->identity, say) : TH_OK;
+
+    if (now->identity && e == TH_OK)
+        th_identity_clear(&identity);
+    return e;
+}
+
 static void apply(struct settings *s, const struct th_self *self, struct th_config *now,
                   struct th_seedbook *book)
 {
@@ -120,7 +132,9 @@ static void reload(struct settings *s, const struct th_self *self,
 
     enum th_err e = th_config_read(&now, s->config->argc, s->config->argv, s->config->env, say);
     if (e == TH_OK) {
-        e = make_book(&book, s, &now, say);
+        e = check_identity(&now, say);
+        if (e == TH_OK)
+            e = make_book(&book, s, &now, say);
         if (e == TH_OK)
             e = th_allow_load(&allow, now.allow, now.allow_count, say);
         if (e != TH_OK)

@@ -1,0 +1,121 @@
+"""Without a network: it goes on, joins by itself when there is one, and the same when it never had one.
+
+The nodes are in network namespaces of their own, joined by a cable that can be pulled. Needs unshare
+with a network; is left out where that is not allowed. TH_OFFLINE_S=s pulls the cable for that long
+instead of 20 s.
+"""
+
+import os
+import subprocess
+import time
+
+from mesh import SLOW, Mesh, Rpc, check, main, skip, test, wait_for
+
+OFFLINE_S = float(os.environ.get("TH_OFFLINE_S", "20"))
+LAB = "tho%d" % os.getpid()
+
+
+def ip(*words, ok=True):
+    done = subprocess.run(["ip", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(not ok or done.returncode == 0, "ip %s: %s" % (" ".join(words), done.stderr))
+    return done.returncode == 0
+
+
+class Cable:
+    """Two hosts, a and b, and a cable between them."""
+
+    def __enter__(self):
+        for host in "ab":
+            ip("netns", "add", LAB + host)
+            ip("-n", LAB + host, "link", "set", "lo", "up")
+        ip("-n", LAB + "a", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", LAB + "b")
+        return self
+
+    def __exit__(self, *_):
+        for host in "ab":
+            ip("netns", "del", LAB + host, ok=False)
+
+    @staticmethod
+    def plug(host):
+        ip("-n", LAB + host, "addr", "replace", "192.0.2.%d/24" % (1 + "ab".index(host)), "dev", "wire")
+        ip("-n", LAB + host, "link", "set", "wire", "up")
+
+    @staticmethod
+    def pull(host):
+        """As when the last interface goes: no address, no route, no link."""
+        ip("-n", LAB + host, "addr", "flush", "dev", "wire")
+        ip("-n", LAB + host, "link", "set", "wire", "down")
+
+
+def inside(host):
+    return ["ip", "netns", "exec", LAB + host]
+
+
+def hosts(mesh):
+    seed = mesh.node("seed", "--listen", "0.0.0.0:4242", "--advertise", "192.0.2.1:4242")
+    seed.start(wrapper=inside("a"))
+    node = mesh.node("node", "--listen", "0.0.0.0:0", "--listen", "[::]:0", "--seeds", seed.export_seeds())
+    return seed, node
+
+
+# A4
+@test
+def a_time_without_any_network_ends_nothing_and_it_joins_again_by_itself():
+    with Cable() as cable, Mesh() as mesh:
+        cable.plug("a")
+        cable.plug("b")
+        seed, node = hosts(mesh)
+        node.start(wrapper=inside("b"))
+        mesh.wait_ready([node], 10 * SLOW)
+        pid = node.process.pid
+        check(node.links() == {seed.hashname}, node.links())
+
+        cable.pull("b")
+        begun = time.monotonic()
+        # What passes is looked at all the while: the test waits for the time that it is about.
+        wait_for("the time is over", lambda: node.process.poll() is not None or time.monotonic() - begun > OFFLINE_S, OFFLINE_S + 5)
+        check(node.call("status")["hashname"] == node.hashname and node.process.pid == pid, "it has ended")
+        lines = len(node.log().splitlines())
+        check(lines < 200 + OFFLINE_S / 2, "%d lines in its log" % lines)
+
+        cable.plug("b")
+        begun = time.monotonic()
+        wait_for("it has joined again", lambda: node.is_ready() and node.links() == {seed.hashname}, 90 * SLOW)
+        if OFFLINE_S > 90:
+            check("is=joining" in node.log().split("is=ready", 1)[1], "it had not noticed")
+        with Rpc(node.socket) as rpc:
+            answer = wait_for(
+                "the seed answers",
+                lambda: rpc.call("ping", {"hashname": seed.hashname, "count": 1})["received"] == 1,
+                90 * SLOW,
+            )
+        check(answer and node.process.pid == pid, "another process")
+        print("        %.0f s without, reached again after %.1f s" % (OFFLINE_S, time.monotonic() - begun))
+
+
+# A4
+@test
+def a_first_start_without_a_network_joins_when_it_comes():
+    with Cable() as cable, Mesh() as mesh:
+        cable.plug("a")
+        seed, node = hosts(mesh)
+        node.start(wrapper=inside("b"))
+        wait_for("it has found nobody", lambda: node.call("status")["state"] == "alone", 30 * SLOW)
+        cable.plug("b")
+        begun = time.monotonic()
+        mesh.wait_ready([node], 60 * SLOW)
+        check(node.links() == {seed.hashname}, node.links())
+        print("        joined %.1f s after it came" % (time.monotonic() - begun))
+
+
+def may_make_networks():
+    try:
+        with Cable():
+            return True
+    except Exception:  # neither ip nor the right to use it
+        return False
+
+
+if not may_make_networks():
+    skip("this machine lets us make no network namespaces")
+main()
