@@ -17,6 +17,7 @@ const struct th_msg_kind th_switch_msg_result = {"switch.result", th_mem_free};
 const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
 const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_free};
 const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
+const struct th_msg_kind th_switch_msg_mapped = {"switch.mapped", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
 
 enum { LOOK_AGAIN_MS = 20 }; /* for an event manager that is being started anew */
@@ -29,6 +30,7 @@ struct carrier {
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
     struct th_lan lan;
+    struct th_addr mapped; /* TH_FAMILY_NONE: none */
     enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
 
@@ -308,8 +310,9 @@ static void on_datagrams(struct carrier *sw, const struct th_self *self,
 static unsigned advertise(struct carrier *sw)
 {
     struct th_net *net = sw->config->net;
-    struct th_addr addrs[TH_PATHS_MAX];
-    unsigned count = net->ops->addrs(net, addrs, TH_PATHS_MAX);
+    struct th_addr addrs[TH_PATHS_MAX] = {sw->mapped};
+    unsigned first = sw->mapped.family != TH_FAMILY_NONE;
+    unsigned count = first + net->ops->addrs(net, addrs + first, TH_PATHS_MAX - first);
 
     if (sw->config->board.advertised_count == 0)
         th_switchboard_advertise(sw->board, addrs, count);
@@ -329,6 +332,14 @@ static void on_too_big(struct carrier *sw, const struct th_self *self,
                        const struct th_net_too_big *too_big)
 {
     th_switchboard_on_too_big(sw->board, self->now, &too_big->to, too_big->len);
+}
+
+static void on_mapped(struct carrier *sw, const struct th_addr *mapped)
+{
+    if (th_addr_is_equal(&sw->mapped, mapped))
+        return;
+    sw->mapped = *mapped;
+    advertise(sw);
 }
 
 static void on_resumed(struct carrier *sw, const struct th_self *self)
@@ -435,6 +446,7 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     memcpy(status->observed, totals.observed, sizeof status->observed);
     status->exchanges = totals.exchanges;
     status->lines = totals.lines;
+    status->mapped = sw->mapped;
     status->rx_packets = totals.rx_packets;
     status->tx_packets = totals.tx_packets;
     status->rx_bytes = totals.rx_bytes;
@@ -514,6 +526,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_status(sw, self, msg);
     else if (msg->kind == &th_switch_msg_punch)
         th_switchboard_punch(sw->board, self->now, msg->body);
+    else if (msg->kind == &th_switch_msg_mapped)
+        on_mapped(sw, msg->body);
     else if (msg->kind == &th_allowed_msg)
         on_allowed(sw, self);
     else if (msg->kind == &th_down_msg)

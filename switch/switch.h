@@ -123,11 +123,16 @@ struct th_switch_status {
     struct th_addr listen[TH_NET_ADDRS_MAX]; /* as the net tells them */
     struct th_addr
         observed[TH_OBSERVED_MAX]; /* as others saw us, from answers to `path`; newest first */
+    struct th_addr mapped;         /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
     unsigned exchanges, lines;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     int64_t at_highest; /* of our opens; to be kept on disk */
     struct th_drops drops;
 };
+
+/* Cast, body struct th_addr *: where a router lets others in to us, to be told with our own addresses;
+ * TH_FAMILY_NONE: nowhere. One that is started anew has to be told again. */
+extern const struct th_msg_kind th_switch_msg_mapped;
 
 /* Cast, body struct th_addr *: sends a punch (00 00) there, so that a NAT of ours lets the answer in. */
 extern const struct th_msg_kind th_switch_msg_punch;

@@ -12,6 +12,7 @@
 #include "tools/app/control.h"
 #include "tools/app/load.h"
 #include "tools/app/logger.h"
+#include "tools/app/portmap.h"
 #include "tools/app/settings.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ enum {
     SAVE_MS = 900, /* at the end: what is to be kept and a farewell fit into the 2 s that we have */
     LEAVE_MS = 600,
     RELOAD_MS = 5000,
+    RELEASE_MS = 2500, /* of a mapped port, where there is one: its router is looked for again */
     ASK_MS = 300,
     END_S = 5 /* then a server hangs, and the process ends without it */
 };
@@ -45,7 +47,8 @@ struct daemon {
     struct th_node_tree *tree;
     struct th_control_config control;
     struct th_settings_config settings;
-    struct th_child children[2];
+    struct th_portmap_config portmap;
+    struct th_child children[3]; /* the last one maps a port, if that is wanted */
     struct th_supervisor_spec control_tree;
     th_pid control_supervisor;
     int argc; /* read again by a reload */
@@ -223,6 +226,36 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     return e;
 }
 
+/* The port that others would need: of the first address that is not this machine's alone. 0: none. */
+static uint16_t port_to_map(struct daemon *d)
+{
+    struct th_addr addr[TH_NET_ADDRS_MAX];
+    unsigned count = d->net->ops->addrs(d->net, addr, TH_NET_ADDRS_MAX);
+
+    for (unsigned i = 0; i < count; i++)
+        if (addr[i].family == TH_FAMILY_IPV4 && th_addr_realm(&addr[i]) != TH_REALM_LOOPBACK)
+            return addr[i].port;
+    return 0;
+}
+
+/* Adds the server that maps a port, if that is wanted. */
+static void add_portmap(struct daemon *d, struct th_place *place)
+{
+    if (!d->config.is_port_map)
+        return;
+    d->portmap = (struct th_portmap_config){
+        .place = place, .port = port_to_map(d), .switch_name = TH_NODE_SWITCH};
+    if (d->portmap.port == 0) {
+        TH_LOG(&d->logger.log, WARN, "port-map", "no port to map: no IPv4 address that others could use");
+        return;
+    }
+    d->children[d->control_tree.count++] = (struct th_child){.spec = {.ops = &th_portmap_ops,
+                                                                           .arg = &d->portmap,
+                                                                           .name = TH_PORTMAP_NAME,
+                                                                           .place = place,
+                                                                           .log = &d->logger.log}};
+}
+
 static enum th_err start_control(struct daemon *d, struct th_place *place,
                                  struct th_place *disk_place)
 {
@@ -263,6 +296,7 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
                                                 .place = place,
                                                 .log = &d->logger.log}};
     d->control_tree = (struct th_supervisor_spec){.children = d->children, .count = 2};
+    add_portmap(d, place);
     enum th_err e = th_spawn(d->host,
                              &(struct th_server_spec){.ops = &th_supervisor_ops,
                                                       .arg = &d->control_tree,
@@ -475,6 +509,9 @@ static void leave(struct daemon *d)
 {
     struct th_msg reply;
 
+    if (d->portmap.port != 0 &&
+        ask(d, TH_PORTMAP_NAME, &th_portmap_msg_release, RELEASE_MS, &reply) == TH_OK)
+        th_msg_drop(&reply);
     if (ask(d, TH_NODE_KEEPER, &th_keeper_msg_save, SAVE_MS, &reply) == TH_OK)
         th_msg_drop(&reply);
     if (ask(d, TH_NODE_ROUTER, &th_router_msg_leave, LEAVE_MS, &reply) == TH_OK)

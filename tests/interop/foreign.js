@@ -1,7 +1,8 @@
 "use strict";
-// A foreign node: the JavaScript telehash v2.1 switch with CS3a, on one loopback port.
+// A foreign node: the JavaScript telehash v2.1 switch with CS3a, on one loopback port; with --lan on every
+// interface, and it looks for nodes of the same network when it goes online, and answers those who look.
 //
-//   node foreign.js [--noseed]
+//   node foreign.js [--noseed] [--lan]
 //
 // Standard output is one JSON object a line: first {"event":"ready", hashname, port, seeds}, then what
 // happens ({"event":…}) and what was asked for ({"id":…}). Standard input asks, an object a line too:
@@ -19,6 +20,9 @@ cs3a.crypt(require("./sodium.js"));
 const PORT_FIRST = 20000;
 const PORT_COUNT = 12768;
 const TRIES_MAX = 20;
+const LAN_PORT = 42420;
+const LAN_GROUP = "239.42.42.42";
+const isLan = process.argv.includes("--lan");
 
 const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
 
@@ -192,6 +196,18 @@ function ready(node, port) {
     .on("close", () => process.exit(0));
 }
 
+// The switch has this in a part that is not in its package: pings go to everybody from our own port, and
+// come on a port that all have.
+function serveLan(node, socket, broadcast) {
+  socket.setBroadcast(true);
+  node.deliver("lan", (path, datagram) => {
+    for (const to of [broadcast, LAN_GROUP]) socket.send(datagram, LAN_PORT, to);
+  });
+  const lan = dgram.createSocket({ type: "udp4", reuseAddr: true });
+  lan.on("message", (datagram, from) => receive(node, datagram, from));
+  lan.bind(LAN_PORT, () => lan.addMembership(LAN_GROUP));
+}
+
 function listen(node, triesLeft) {
   const socket = dgram.createSocket("udp4");
   const port = PORT_FIRST + Math.floor(Math.random() * PORT_COUNT);
@@ -202,10 +218,11 @@ function listen(node, triesLeft) {
   socket.on("message", (datagram, from) => {
     if (!blocked.has(from.port)) receive(node, datagram, from);
   });
-  socket.bind(port, "127.0.0.1", () => {
+  socket.bind(port, isLan ? "0.0.0.0" : "127.0.0.1", () => {
     node.deliver("ipv4", (path, datagram) => {
-      if (path.ip === "127.0.0.1" && !blocked.has(path.port)) socket.send(datagram, path.port, path.ip);
+      if ((isLan || path.ip === "127.0.0.1") && !blocked.has(path.port)) socket.send(datagram, path.port, path.ip);
     });
+    if (isLan) serveLan(node, socket, process.env.TH_BROADCAST);
     ready(node, port);
   });
 }

@@ -71,7 +71,7 @@ FOLDER = install()
 class Foreign:
     """A JavaScript node."""
 
-    def __init__(self, mesh, name, flags):
+    def __init__(self, mesh, name, flags, wrapper=()):
         self.name = name
         self.hashname = None
         self.log_path = os.path.join(mesh.folder, name + ".err")
@@ -79,7 +79,7 @@ class Foreign:
         self.answers = queue.Queue()
         self.last_id = 0
         with open(self.log_path, "wb") as err:
-            self.process = subprocess.Popen(["node", os.path.join(FOLDER, "foreign.js"), *flags],
+            self.process = subprocess.Popen([*wrapper, "node", os.path.join(FOLDER, "foreign.js"), *flags],
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
                                             text=True)
         mesh.foreign_nodes.append(self)

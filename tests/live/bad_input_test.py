@@ -66,6 +66,8 @@ FLAGS = (
     ("--links-max few", "--links-max few", "2 to 4096"),
     ("--links-max 4", "--links-max 4", "--k"),
     ("--k 64 --links-max 63", "--links-max 63", "64"),
+    ("--lan=maybe", "--lan"),
+    ("--port-map 42424", "42424"),
     ("--allow ''", '--allow ""', "FILE"),
     ("--allow /nowhere/friends", "--allow /nowhere/friends", "64 hex digits"),
     ("--bridge friends", "--bridge friends", "all"),

@@ -46,6 +46,7 @@ def every_method_answers_in_its_shape():
         with node.rpc() as rpc:
             status = rpc.call("status")
             shape(status, hashname=TEXT, state=TEXT, links=int, lines=int, uptime_ms=int, listen=LIST)
+            shape(status, mapped=(TEXT, None), control=dict)
             shape(status, advertised=LIST, observed=LIST, addresses=LIST, warnings=LIST, version=TEXT)
             check(status["listen"] == status["addresses"], "loopback alone must be offered: %s" % status)
             peers = rpc.call("peers")

@@ -95,6 +95,7 @@ struct th_config {
     const char *allow[TH_ALLOW_SAID_MAX];   /* hashnames and names of files (allow.h), borrowed */
     const char *identity; /* a key outside the state directory, borrowed; NULL: none */
     bool is_lan;          /* look for nodes on our networks */
+    bool is_port_map;     /* ask the network's router to let others in */
     bool is_one_loop;
     unsigned k, links_max; /* 0: the router's defaults */
     bool is_bridge_for_all;

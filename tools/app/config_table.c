@@ -1,5 +1,7 @@
 #include "tools/app/config_table.h"
 
+#include "tools/app/gateway.h"
+
 #include "router/router.h"
 #include "switch/wire/seed_uri.h"
 
@@ -148,6 +150,14 @@ static enum th_err read_lan(struct th_config *c, const char *text, char why[TH_S
     return TH_OK;
 }
 
+static enum th_err read_port_map(struct th_config *c, const char *text, char why[TH_SAY_MAX])
+{
+    c->is_port_map = strcmp(text, "true") == 0;
+    if (c->is_port_map && !th_gateway_is_built())
+        return refuse(why, "this telehashd was built without libnatpmp and libminiupnpc");
+    return TH_OK;
+}
+
 static enum th_err read_identity(struct th_config *c, const char *text, char why[TH_SAY_MAX])
 {
     if (text[0] == '\0')
@@ -293,6 +303,8 @@ const struct th_config_key th_config_keys[] = {
      "talk only to these: a hashname, or a file of them; repeatable", read_allow},
     {"lan", NULL, TH_KEY_SWITCH, "false", false,
      "look for nodes on the networks that this machine is on, and answer such", read_lan},
+    {"port-map", NULL, TH_KEY_SWITCH, "false", false,
+     "ask the router to let others in to our port (NAT-PMP, UPnP)", read_port_map},
     {"identity", "FILE", TH_KEY_TEXT, "null", false,
      "a key outside the state directory; it is only read", read_identity},
     {"threads", "1", TH_KEY_NUMBER, "null", false, "all servers on one loop, not a loop each",

@@ -71,9 +71,15 @@ static json_t *addr_list(const struct th_addr *addrs, unsigned count)
 static void choose_addresses(struct th_paths *out, const struct th_look *look)
 {
     const struct th_switch_status *s = look->status;
+    struct th_addr own[TH_NET_ADDRS_MAX + 1];
+    unsigned count = 0;
 
-    th_addresses_choose(out, look->advertised, s ? s->listen : NULL, s ? s->listen_count : 0,
-                        s ? s->observed : NULL, s ? s->observed_count : 0);
+    if (s && s->mapped.family != TH_FAMILY_NONE)
+        own[count++] = s->mapped;
+    for (unsigned i = 0; s && i < s->listen_count; i++)
+        own[count++] = s->listen[i];
+    th_addresses_choose(out, look->advertised, own, count, s ? s->observed : NULL,
+                        s ? s->observed_count : 0);
 }
 
 static void warn(json_t *warnings, const char *text)
@@ -144,6 +150,8 @@ json_t *th_look_status(const struct th_look *look)
     put(status, "lines", number_or_null(s, s ? s->lines : 0));
     put(status, "uptime_ms", json_integer((json_int_t)(look->now.mono - look->started_at)));
     put(status, "listen", addr_list(s ? s->listen : NULL, s ? s->listen_count : 0));
+    put(status, "mapped",
+        th_json_addr(s && s->mapped.family != TH_FAMILY_NONE, s ? &s->mapped : NULL));
     put(status, "advertised", addr_list(look->advertised->addr, look->advertised->count));
     put(status, "observed", addr_list(s ? s->observed : NULL, s ? s->observed_count : 0));
     put(status, "addresses", addr_list(addresses.addr, addresses.count));

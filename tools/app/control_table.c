@@ -7,7 +7,7 @@
 
 const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_STATUS, "status", "",
-     "{hashname, state, links, lines, uptime_ms, listen, advertised, observed, addresses, "
+     "{hashname, state, links, lines, uptime_ms, listen, mapped, advertised, observed, addresses, "
      "control, warnings, version}",
      TH_ACCESS_READ, TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE,
      "how this node is: its state, links, addresses, and what is wrong"},

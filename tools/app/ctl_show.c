@@ -121,6 +121,8 @@ void th_show_status(const json_t *result, const struct th_style *style)
     fprintf(style->out, "%-12s%s\n", "lines", count_of(text, result, "lines"));
     fprintf(style->out, "%-12s%s\n", "uptime", ms_of(text, result, "uptime_ms"));
     show_list(result, "listen", "listen", style);
+    if (json_is_string(json_object_get(result, "mapped")))
+        fprintf(style->out, "%-12s%s\n", "mapped", text_of(result, "mapped"));
     show_list(result, "advertised", "advertised", style);
     show_list(result, "observed", "observed", style);
     show_list(result, "addresses", "addresses", style);
