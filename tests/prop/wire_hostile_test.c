@@ -2,6 +2,7 @@
  * wire_hostile_test.c - whatever a peer sends, the readers return. Most telling with ASan.
  */
 #include "switch/wire/chanpkt.h"
+#include "switch/wire/lan.h"
 #include "switch/wire/line.h"
 #include "switch/wire/open.h"
 #include "switch/wire/see.h"
@@ -69,7 +70,12 @@ static void read_packet(struct th_bytes bytes)
 {
     struct th_packet packet;
     struct th_chanpkt channel;
+    struct th_lan_packet lan;
 
+    if (th_lan_read(&lan, TH_CS3A, bytes) == TH_DROP_NONE) {
+        assert_in_range(strlen(lan.trace), 1, TH_LAN_TRACE_MAX);
+        accepted++;
+    }
     if (th_packet_read(&packet, bytes) == TH_DROP_NONE)
         assert_int_equal(2 + packet.head.len + packet.body.len, bytes.len);
     if (th_chanpkt_read(&channel, bytes) == TH_DROP_NONE) {
@@ -136,6 +142,7 @@ static const char *const good_heads[] = {
     "{\"seq\":4294967295,\"ack\":4294967295,\"miss\":[],\"err\":\"\\u00e9x\",\"c\":4294967295}",
     "{\"peer\":\"833beae51602325f148df079a4bbece1dcecfc1b40500a6a04c45f94cb7ca6fc\",\"paths\":[{"
     "\"type\":\"ipv4\",\"ip\":\"10.0.0.1\",\"port\":4242}],\"c\":8}",
+    "{\"type\":\"ping\",\"trace\":\"0123456789abcdef\",\"3a\":true,\"1a\":true}",
     "{\"from\":{\"3a\":\"833beae51602325f148df079a4bbece1dcecfc1b40500a6a04c45f94cb7ca6fc\",\"1a\":"
     "\"10e7b9967b1e86821996a97048d19711c8c6cf54449afceafb5c2b90b9a83e22\"},\"c\":9}",
 };
