@@ -10,6 +10,7 @@
 #include "tools/app/addresses.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
+#include "tools/app/guard.h"
 #include "tools/app/load.h"
 #include "tools/app/logger.h"
 #include "tools/app/portmap.h"
@@ -51,6 +52,7 @@ struct daemon {
     struct th_child children[3]; /* the last one maps a port, if that is wanted */
     struct th_supervisor_spec control_tree;
     th_pid control_supervisor;
+    struct th_guard_config guard;
     int argc; /* read again by a reload */
     char **argv;
     struct th_environment env;
@@ -81,41 +83,14 @@ static void on_stop_asked(void *data)
     end(data, ENDING_ASKED);
 }
 
-/* The guard: a server that watches the two supervisors, for nobody stands above them. */
-struct guard {
-    struct daemon *daemon;
-};
-
-static enum th_err guard_init(void *state, const struct th_self *self, void *arg)
+/* A supervisor gave up. */
+static void on_failed(void *data, enum th_err why)
 {
-    struct guard *guard = state;
-    uint64_t ref;
+    struct daemon *d = data;
 
-    guard->daemon = arg;
-    enum th_err e = th_monitor(self, th_node_tree_supervisor(guard->daemon->tree), &ref);
-    return e == TH_OK ? th_monitor(self, guard->daemon->control_supervisor, &ref) : e;
+    atomic_store(&d->failure, (int)why);
+    end(d, ENDING_FAILED);
 }
-
-static enum th_err guard_on_msg(void *state, const struct th_self *self, struct th_msg *msg)
-{
-    struct guard *guard = state;
-
-    (void)self;
-    if (msg->kind == &th_down_msg) {
-        const struct th_down *down = msg->body;
-
-        atomic_store(&guard->daemon->failure, (int)down->why);
-        end(guard->daemon, ENDING_FAILED);
-    }
-    return TH_OK;
-}
-
-static const struct th_server_ops guard_ops = {
-    .name = "guard",
-    .state_size = sizeof(struct guard),
-    .init = guard_init,
-    .on_msg = guard_on_msg,
-};
 
 /* --- the node ------------------------------------------------------------------------------------- */
 
@@ -226,36 +201,6 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     return e;
 }
 
-/* The port that others would need: of the first address that is not this machine's alone. 0: none. */
-static uint16_t port_to_map(struct daemon *d)
-{
-    struct th_addr addr[TH_NET_ADDRS_MAX];
-    unsigned count = d->net->ops->addrs(d->net, addr, TH_NET_ADDRS_MAX);
-
-    for (unsigned i = 0; i < count; i++)
-        if (addr[i].family == TH_FAMILY_IPV4 && th_addr_realm(&addr[i]) != TH_REALM_LOOPBACK)
-            return addr[i].port;
-    return 0;
-}
-
-/* Adds the server that maps a port, if that is wanted. */
-static void add_portmap(struct daemon *d, struct th_place *place)
-{
-    if (!d->config.is_port_map)
-        return;
-    d->portmap = (struct th_portmap_config){
-        .place = place, .port = port_to_map(d), .switch_name = TH_NODE_SWITCH};
-    if (d->portmap.port == 0) {
-        TH_LOG(&d->logger.log, WARN, "port-map", "no port to map: no IPv4 address that others could use");
-        return;
-    }
-    d->children[d->control_tree.count++] = (struct th_child){.spec = {.ops = &th_portmap_ops,
-                                                                           .arg = &d->portmap,
-                                                                           .name = TH_PORTMAP_NAME,
-                                                                           .place = place,
-                                                                           .log = &d->logger.log}};
-}
-
 static enum th_err start_control(struct daemon *d, struct th_place *place,
                                  struct th_place *disk_place)
 {
@@ -296,7 +241,9 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
                                                 .place = place,
                                                 .log = &d->logger.log}};
     d->control_tree = (struct th_supervisor_spec){.children = d->children, .count = 2};
-    add_portmap(d, place);
+    if (d->config.is_port_map &&
+        th_portmap_child(&d->children[2], &d->portmap, d->net, place, &d->logger.log))
+        d->control_tree.count++;
     enum th_err e = th_spawn(d->host,
                              &(struct th_server_spec){.ops = &th_supervisor_ops,
                                                       .arg = &d->control_tree,
@@ -306,9 +253,14 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
                              &d->control_supervisor);
     if (e != TH_OK)
         return e;
+    d->guard = (struct th_guard_config){
+        .count = 2,
+        .watched = {th_node_tree_supervisor(d->tree), d->control_supervisor},
+        .on_down = on_failed,
+        .data = d};
     return th_spawn(d->host,
-                    &(struct th_server_spec){.ops = &guard_ops,
-                                             .arg = d,
+                    &(struct th_server_spec){.ops = &th_guard_ops,
+                                             .arg = &d->guard,
                                              .name = TH_CONTROL_GUARD_NAME,
                                              .place = place,
                                              .log = &d->logger.log},

@@ -1,5 +1,6 @@
 #include "tools/app/portmap.h"
 
+#include "router/node.h"
 #include "switch/base/mem.h"
 #include "switch/run/host_uv.h"
 
@@ -86,7 +87,7 @@ static void tell_switch(struct portmap *p, const struct th_self *self)
         return;
     if (p->mapping.how != TH_GATEWAY_NONE)
         *addr = p->mapping.addr;
-    (void)th_post(self->host, th_whereis(self->host, self->scope, p->config->switch_name),
+    (void)th_post(self->host, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
                   (struct th_msg){.kind = &th_switch_msg_mapped, .body = addr});
 }
 
@@ -210,3 +211,31 @@ const struct th_server_ops th_portmap_ops = {
     .deadline = deadline,
     .terminate = terminate,
 };
+
+/* The port that others would need; 0: none. */
+static uint16_t port_of(struct th_net *net)
+{
+    struct th_addr addr[TH_NET_ADDRS_MAX];
+    unsigned count = net->ops->addrs(net, addr, TH_NET_ADDRS_MAX);
+
+    for (unsigned i = 0; i < count; i++)
+        if (addr[i].family == TH_FAMILY_IPV4 && th_addr_realm(&addr[i]) != TH_REALM_LOOPBACK)
+            return addr[i].port;
+    return 0;
+}
+
+bool th_portmap_child(struct th_child *out, struct th_portmap_config *config, struct th_net *net,
+                      struct th_place *place, const struct th_log *log)
+{
+    *config = (struct th_portmap_config){.place = place, .port = port_of(net)};
+    if (config->port == 0) {
+        TH_LOG(log, WARN, "port-map", "no port to map: no IPv4 address that others could use");
+        return false;
+    }
+    *out = (struct th_child){.spec = {.ops = &th_portmap_ops,
+                                      .arg = config,
+                                      .name = TH_PORTMAP_NAME,
+                                      .place = place,
+                                      .log = log}};
+    return true;
+}

@@ -11,6 +11,7 @@
 #ifndef TH_APP_PORTMAP_H
 #define TH_APP_PORTMAP_H
 
+#include "switch/run/supervisor.h"
 #include "switch/switch.h"
 #include "tools/app/gateway.h"
 
@@ -28,10 +29,19 @@ enum {
 struct th_portmap_config {
     struct th_place *place; /* the server's own, a place of host_uv */
     uint16_t port;          /* UDP, of ours */
-    const char *switch_name;
 };
 
 extern const struct th_server_ops th_portmap_ops;
+
+/*
+ * Makes the spec of the server.
+ *
+ * out, config  filled.
+ * net          whose first IPv4 address that is not this machine's alone says the port; borrowed for the call.
+ * Returns whether there is such a port; says so in the log when not.
+ */
+bool th_portmap_child(struct th_child *out, struct th_portmap_config *config, struct th_net *net,
+                      struct th_place *place, const struct th_log *log);
 
 /* Call, no body: takes the mapping back, and makes no other. Reply, same kind, no body, once that is done. */
 extern const struct th_msg_kind th_portmap_msg_release;
