@@ -85,4 +85,32 @@ def a_member_that_talks_to_others_brings_nobody_in():
         check(not counted.get("open_not_allowed") or counted["open_not_allowed"] < 20, "%s" % counted)
 
 
+@test
+def a_reload_ends_the_lines_of_who_is_no_longer_in_the_list():
+    with Mesh() as mesh:
+        nodes = make(mesh, "a", "b", "c")
+        a, b, c = nodes.values()
+        friends = write_list(mesh, a, b, c)
+        a.start("--allow", friends)
+        seeds = a.export_seeds()
+        for node in (b, c):
+            node.start("--allow", friends, "--seeds", seeds)
+        wait_for("a is linked to both", lambda: len(a.links()) == 2, 10 * SLOW)
+
+        with open(friends, "a") as file:
+            file.write("no hashname\n")
+        broken = thctl(a, "reload")
+        check(broken.returncode == 2 and "nothing was changed" in broken.stderr and "line 4" in broken.stderr, "%s" % broken)
+        check(len(a.links()) == 2, "a broken list changed something")
+        write_list(mesh, a, b)
+        check(thctl(a, "reload").returncode == 0, "not reloaded")
+        wait_for("the line to c has ended", lambda: a.links() == {b.hashname}, 10 * SLOW)
+        wait_for("c is not let in again", lambda: drops(a).get("open_not_allowed"), 90 * SLOW)
+        check(c.hashname not in {row["hashname"] for row in a.call("lines")}, "a line to c")
+        check(a.call("ping", {"hashname": b.hashname, "count": 1})["received"] == 1, "b is gone too")
+        write_list(mesh, a, b, c)
+        check(thctl(a, "reload").returncode == 0, "not reloaded")
+        check(a.call("connect", {"hashname": c.hashname})["result"] in ("reached", "not_found", "no_path"), "refused")
+
+
 main()
