@@ -230,6 +230,18 @@ void th_board_use_bridge(struct th_switchboard *board, struct th_exchange *ex, s
     th_board_probe(board, ex, path, now);
 }
 
+/* An open came on a line that is up and goes by another node, so we were introduced anew, by one that may
+ * become a bridge: once it has seen packets of the line go both ways. */
+static void show_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                      const struct th_exchange *middle, const struct th_addr *relay)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, relay);
+    const struct th_exchange *current = th_board_middle_of(board, ex);
+
+    if (path && current && current != middle)
+        th_board_probe(board, ex, path, now);
+}
+
 static void receive(struct th_switchboard *board, struct th_exchange *middle, struct th_now now,
                     struct th_channel *channel, const struct th_chanpkt *packet)
 {
@@ -251,13 +263,8 @@ static void receive(struct th_switchboard *board, struct th_exchange *middle, st
         ex = th_board_on_open(board, now, &from, packet->body);
     else if (inner.body.len > 0)
         ex = th_board_on_line(board, now, &from, packet->body);
-    /* who sends an open on a line that is up was introduced anew: what passes here may become a bridge
-     * once it has seen packets of the line go both ways */
-    if (th_exchange_is_up(ex) && inner.kind == TH_PACKET_BINARY) {
-        struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &from);
-        if (path)
-            th_board_probe(board, ex, path, now);
-    }
+    if (th_exchange_is_up(ex) && inner.kind == TH_PACKET_BINARY)
+        show_line(board, ex, now, middle, &from);
     if (ex && is_bridge)
         th_board_use_bridge(board, ex, now, middle);
 }
