@@ -3,6 +3,7 @@
 #include "switch/base/mem.h"
 #include "switch/pull.h"
 #include "switch/run/announcer.h"
+#include "switch/switch_lan.h"
 
 #include <string.h>
 
@@ -29,7 +30,7 @@ struct carrier {
     th_pid events; /* monitored; 0: there is none, and nobody to tell */
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
-    struct th_lan lan;
+    struct th_switch_lan lan;
     struct th_addr mapped; /* TH_FAMILY_NONE: none */
     enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
@@ -245,64 +246,14 @@ static void answer(const struct th_self *self, const struct th_msg *msg, enum th
              (struct th_msg){.kind = &th_switch_msg_result, .body = result});
 }
 
-/* What the search on the local network wants done. */
-static void carry_out_lan(struct carrier *sw, const struct th_self *self,
-                          const struct th_lan_action *action)
-{
-    struct th_net *net = sw->config->net;
-    struct th_paths paths = {.count = 1, .addr = {action->addr}};
-    struct th_hashname id;
-
-    switch (action->kind) {
-    case TH_LAN_ANNOUNCE:
-        if (net->ops->announce)
-            net->ops->announce(net, action->bytes);
-        break;
-    case TH_LAN_ANSWER:
-        net->ops->send(net, &action->addr, action->bytes);
-        break;
-    case TH_LAN_OPEN:
-        th_hashname_of(&id, &action->parts);
-        enum th_err err =
-            th_switchboard_open(sw->board, self->now, &id, &action->parts, &action->key, &paths);
-        TH_LOG(self->log, DEBUG, "switch", "lan found peer=%s open=\"%s\"",
-               th_hashname_short(&id).hex, th_strerror(err));
-        break;
-    }
-}
-
-static void on_lan(struct carrier *sw, const struct th_self *self, const struct th_datagrams *batch)
-{
-    struct th_lan_action action;
-
-    th_lan_on_foreign(&sw->lan, batch->foreign);
-    for (unsigned i = 0; i < batch->count; i++)
-        if (th_lan_on_datagram(&sw->lan, self->now, &batch->datagram[i].from,
-                               batch->datagram[i].bytes, &action))
-            carry_out_lan(sw, self, &action);
-}
-
-/* Nothing else in the clear is known. */
-static bool is_pong(const struct carrier *sw, struct th_bytes bytes)
-{
-    struct th_packet packet;
-
-    return sw->config->is_lan && th_packet_split(&packet, bytes) == TH_DROP_NONE &&
-           packet.kind == TH_PACKET_JSON;
-}
-
 static void on_datagrams(struct carrier *sw, const struct th_self *self,
                          const struct th_datagrams *batch)
 {
-    struct th_lan_action action;
-
     for (unsigned i = 0; i < batch->count; i++) {
         const struct th_datagram *datagram = &batch->datagram[i];
 
-        if (!is_pong(sw, datagram->bytes))
+        if (!th_switch_lan_takes(&sw->lan, self, datagram))
             th_switchboard_on_datagram(sw->board, self->now, &datagram->from, datagram->bytes);
-        else if (th_lan_on_pong(&sw->lan, self->now, &datagram->from, datagram->bytes, &action))
-            carry_out_lan(sw, self, &action);
     }
 }
 
@@ -325,7 +276,7 @@ static void on_moved(struct carrier *sw, const struct th_self *self)
 
     TH_LOG(self->log, INFO, "switch", "network changed addresses=%u", count);
     th_switchboard_on_moved(sw->board, self->now);
-    th_lan_on_moved(&sw->lan, self->now);
+    th_lan_on_moved(&sw->lan.lan, self->now);
 }
 
 static void on_too_big(struct carrier *sw, const struct th_self *self,
@@ -346,7 +297,7 @@ static void on_resumed(struct carrier *sw, const struct th_self *self)
 {
     TH_LOG(self->log, INFO, "switch", "the machine slept; every path is asked again");
     th_switchboard_on_resumed(sw->board, self->now);
-    th_lan_on_moved(&sw->lan, self->now);
+    th_lan_on_moved(&sw->lan.lan, self->now);
 }
 
 static void on_allowed(struct carrier *sw, const struct th_self *self)
@@ -453,8 +404,7 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->tx_bytes = totals.tx_bytes;
     status->at_highest = totals.at_highest;
     status->drops = totals.drops;
-    for (int why = TH_DROP_LAN_BAD; why <= TH_DROP_LAN_UNASKED; why++)
-        status->drops.n[why] = sw->lan.drops.n[why];
+    th_switch_lan_count(&sw->lan, &status->drops);
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_switch_msg_status, .body = status});
 }
@@ -485,8 +435,8 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         free_machines(sw);
         return err;
     }
-    th_lan_init(&sw->lan, sw->config->is_lan ? sw->config->board.identity : NULL, sw->config->rng,
-                self->now);
+    th_switch_lan_init(&sw->lan, self, sw->config->is_lan ? sw->config->board.identity : NULL,
+                       sw->config->rng, sw->board, net);
     on_allowed(sw, self);
     advertise(sw);
     th_tell_resumed(self);
@@ -505,7 +455,7 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
     if (msg->kind == &th_net_msg_datagrams)
         on_datagrams(sw, self, msg->body);
     else if (msg->kind == &th_net_msg_lan)
-        on_lan(sw, self, msg->body);
+        th_switch_lan_on_batch(&sw->lan, self, msg->body);
     else if (msg->kind == &th_net_msg_moved)
         on_moved(sw, self);
     else if (msg->kind == &th_net_msg_too_big)
@@ -541,15 +491,13 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct carrier *sw = state;
-    struct th_lan_action action;
     enum th_err err = TH_OK;
 
     if (sw->look_at <= self->now.mono)
         err = find_events(sw, self);
     th_announcer_on_alarm(&sw->announcer, self, sw->events);
     th_switchboard_tick(sw->board, self->now);
-    if (th_lan_tick(&sw->lan, self->now, &action))
-        carry_out_lan(sw, self, &action);
+    th_switch_lan_tick(&sw->lan, self);
     carry_out(sw, self);
     return err == TH_OK ? sw->failed : err;
 }
@@ -558,7 +506,7 @@ static th_ms deadline(const void *state)
 {
     const struct carrier *sw = state;
 
-    return th_sooner(th_sooner(th_switchboard_deadline(sw->board), th_lan_deadline(&sw->lan)),
+    return th_sooner(th_sooner(th_switchboard_deadline(sw->board), th_lan_deadline(&sw->lan.lan)),
                      th_sooner(sw->look_at, th_announcer_deadline(&sw->announcer)));
 }
 

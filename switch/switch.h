@@ -13,7 +13,6 @@
 #define TH_SWITCH_SWITCH_H
 
 #include "switch/allowed.h"
-#include "switch/core/lan.h"
 #include "switch/core/switchboard.h"
 #include "switch/events.h"
 #include "switch/net.h"
