@@ -117,7 +117,7 @@ enum {
     PLACES
 };
 
-/* On one loop the keeper has a thread all the same: it waits for the disk, and nobody waits for it. */
+/* On one loop what waits for the disk has a thread all the same, and nobody waits for it. */
 static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES])
 {
     static const char *const names[PLACES] = {"switch",    "router",  "dialer",

@@ -9,10 +9,10 @@ import random
 import threading
 import time
 
-from mesh import SLOW, Mesh, check, main, test, wait_for
+from mesh import SLOW, Mesh, check, main, sanitizer, test, wait_for
 from rows import put
 
-KILLS = int(os.environ.get("TH_KILLS", "20"))
+KILLS = int(os.environ.get("TH_KILLS", "5" if sanitizer() else "20"))
 SEED = int(os.environ.get("TH_SEED", "1"))
 JOIN_S = 10 * SLOW
 

@@ -13,7 +13,9 @@ def a_mesh_of_nodes_with_one_loop_each_joins_finds_and_ends():
 
         for node in nodes:
             threads = {server["name"]: server["thread"] for server in node.call("servers")}
-            check(threads.pop("keeper") == "keeper", "%s keeps on %s" % (node.name, threads))
+            # Both wait for the disk.
+            for name in ("keeper", "settings"):
+                check(threads.pop(name) == "keeper", "%s: %s is on %s" % (node.name, name, threads))
             check(set(threads.values()) == {"all"}, "%s has %s" % (node.name, threads))
         for node in nodes[:3]:
             with node.rpc() as rpc:
