@@ -31,8 +31,8 @@
 
 enum {
     TH_REL_WINDOW_FIRST =
-        64, /* packets of credit at first; doubled for who reads that much in two … */
-    TH_REL_WINDOW_MAX = 2048, /* … round trips: 2 MiB, 200 Mbit/s over 80 ms */
+        64, /* packets of credit at first; doubled for who reads faster, up to … */
+    TH_REL_WINDOW_MAX = 2048, /* … 2 MiB: 200 Mbit/s over 80 ms */
     TH_REL_FOREIGN_OUT = 32,  /* beyond what was acknowledged: the C switch's window */
     TH_REL_FOREIGN_IN = 100,  /* the specification's; the JavaScript switch asks nobody */
     TH_REL_RUNS_MAX = 512,    /* out of order; one more is dropped, as if lost */

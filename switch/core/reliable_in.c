@@ -179,15 +179,18 @@ enum th_drop th_in_take(struct th_reliable *r, struct th_now now, const struct t
 
 /* reading */
 
-/* Who reads half its credit within two round trips would take more. */
+/* Who reads half its credit within two round trips would take more, and who has read all while the other
+ * side has used all its credit and waits. */
 static void grow(struct th_reliable *r, struct th_now now)
 {
     struct th_in *in = &r->in;
     uint64_t rtt_us = r->way->srtt_us ? r->way->srtt_us : RTT_UNKNOWN_US;
+    bool has_stopped = in->read == in->next && in->read == in->max;
 
     if (in->read - in->grown_from < in->window / 2)
         return;
-    if ((now.mono - in->grown_at) * 1000 <= 2 * rtt_us + 1000 && in->window < TH_REL_WINDOW_MAX)
+    bool is_fast = (now.mono - in->grown_at) * 1000 <= 2 * rtt_us + 1000;
+    if ((is_fast || has_stopped) && in->window < TH_REL_WINDOW_MAX)
         in->window *= 2;
     in->grown_at = now.mono;
     in->grown_from = in->read;

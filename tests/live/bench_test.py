@@ -31,7 +31,7 @@ def each_figure_is_one_json_object_of_all_members():
 def help_names_every_suite():
     done = run([THBENCH, "--help"])
     check(done.returncode == 0 and done.stderr == "", done.stderr)
-    for word in ("packets", "run-time", "memory", "seek_cpu", "--json", "--rounds"):
+    for word in ("packets", "run-time", "streams", "memory", "seek_cpu", "--json", "--rounds"):
         check(word in done.stdout, "no %s in %s" % (word, done.stdout))
 
 

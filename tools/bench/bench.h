@@ -46,6 +46,9 @@ bool th_bench_call(struct th_bench *bench);
 bool th_bench_event(struct th_bench *bench);
 bool th_bench_server(struct th_bench *bench);
 
+/* streams */
+bool th_bench_stream(struct th_bench *bench);
+
 /* memory */
 bool th_bench_rss(struct th_bench *bench);
 bool th_bench_line(struct th_bench *bench);
