@@ -140,7 +140,7 @@ int main(int argc, char **argv)
     static const char *const addresses[] = {"127.0.0.1:0"}; /* without: all, port 42424 */
     struct th_node_options options;
     struct th_node *node = NULL;
-    struct sender sender = {0};
+    static struct sender sender;
     char entry[4096];
     size_t len = sizeof entry;
     int sends = argc > 2;
