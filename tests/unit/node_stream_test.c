@@ -338,6 +338,115 @@ static void stalled_reader_stops_the_writer(void **state)
     end(&t);
 }
 
+/* --- on the application's loop --- */
+
+struct loop_app {
+    uv_loop_t loop;
+    struct th_node *node[2];
+    struct app app[2];
+    uint8_t buffer[CHUNK];
+    size_t held, at;
+};
+
+static void on_stream_over(struct th_stream *stream, enum th_err why, void *data)
+{
+    struct loop_app *l = data;
+
+    (void)stream;
+    l->app[1].why = why;
+    th_node_close(l->node[1], NULL, NULL);
+    th_node_close(l->node[0], NULL, NULL);
+}
+
+static void receive_on_loop(struct th_stream *stream, void *data)
+{
+    receive(stream, &((struct loop_app *)data)->app[1]);
+}
+
+static void send_on_loop(struct th_stream *stream, void *data)
+{
+    send_more(stream, &((struct loop_app *)data)->app[1]);
+}
+
+static void echo_on_loop(struct th_stream *stream, void *data)
+{
+    struct loop_app *l = data;
+    enum th_err err = TH_OK;
+    size_t n;
+
+    while (err == TH_OK) {
+        if (l->at < l->held) {
+            err = th_stream_write(stream, l->buffer + l->at, l->held - l->at, &n);
+            l->at += err == TH_OK ? n : 0;
+        } else {
+            l->at = l->held = 0;
+            err = th_stream_read(stream, l->buffer, sizeof l->buffer, &l->held);
+        }
+    }
+    if (err == TH_EOF)
+        th_stream_shutdown(stream);
+    if (err != TH_AGAIN)
+        th_stream_close(stream);
+}
+
+static void on_incoming_on_loop(struct th_node *node, const struct th_incoming *incoming,
+                                void *data)
+{
+    static const struct th_stream_cb callbacks = {.on_readable = echo_on_loop,
+                                                  .on_writable = echo_on_loop};
+    struct loop_app *l = data;
+    struct th_stream *stream;
+
+    (void)node;
+    l->app[0].wrong += th_stream_accept(incoming, &callbacks, l, &stream) != TH_OK;
+}
+
+static void on_event_on_loop(struct th_node *node, const struct th_node_event *event, void *data)
+{
+    static const struct th_stream_cb callbacks = {receive_on_loop, send_on_loop, on_stream_over};
+    struct loop_app *l = data;
+    struct th_stream *stream;
+
+    if (node != l->node[1] || event->kind != TH_EVENT_STATE || event->state != TH_STATE_READY ||
+        l->app[1].ready++ > 0)
+        return;
+    l->app[1].wrong += th_stream_open(node, th_node_hashname(l->node[0]), "_echo", &callbacks, l,
+                                      &stream) != TH_OK;
+    send_more(stream, &l->app[1]);
+}
+
+static void streams_of_two_nodes_run_on_the_loop_of_the_application(void **state)
+{
+    (void)state;
+    static struct loop_app l;
+    static const char *const listen[] = {"127.0.0.1:0"};
+    struct th_node_options options;
+    char entry[ENTRY_MAX];
+    size_t len = sizeof entry;
+
+    assert_int_equal(uv_loop_init(&l.loop), 0);
+    l.app[1].to_send = 3000000;
+    th_node_options_init(&options, sizeof options);
+    options.listen = listen;
+    options.listen_count = 1;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(th_node_new(&l.node[i], &options), TH_OK);
+        assert_int_equal(th_node_listen(l.node[i], "_echo", on_incoming_on_loop, &l), TH_OK);
+        assert_int_equal(th_node_start(l.node[i], &l.loop, on_event_on_loop, &l), TH_OK);
+        assert_int_equal(th_node_seeds_entry(l.node[i], entry, &len), TH_OK);
+        options.seeds = entry;
+        options.seeds_len = strlen(entry);
+    }
+
+    uv_run(&l.loop, UV_RUN_DEFAULT); /* ends once both nodes are gone */
+
+    assert_int_equal(uv_loop_close(&l.loop), 0);
+    assert_int_equal(l.app[1].why, TH_OK);
+    assert_int_equal(l.app[1].last, TH_EOF);
+    assert_int_equal(l.app[1].received, l.app[1].to_send);
+    assert_int_equal(l.app[0].wrong + l.app[1].wrong, 0);
+}
+
 /* --- misuse --- */
 
 static void misuse_is_refused_and_harms_nothing(void **state)
@@ -424,6 +533,7 @@ int main(void)
         cmocka_unit_test(reset_is_read_on_the_other_side_with_its_words),
         cmocka_unit_test(node_that_is_closed_closes_its_streams),
         cmocka_unit_test(stalled_reader_stops_the_writer),
+        cmocka_unit_test(streams_of_two_nodes_run_on_the_loop_of_the_application),
         cmocka_unit_test(misuse_is_refused_and_harms_nothing),
     };
 
