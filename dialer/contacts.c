@@ -30,7 +30,16 @@ static struct th_contact *find(const struct th_contacts *contacts, const struct 
 
 bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id)
 {
-    return find(contacts, id) != NULL;
+    const struct th_contact *contact = find(contacts, id);
+
+    return contact && !contact->is_silent;
+}
+
+bool th_contacts_is_silent(const struct th_contacts *contacts, const struct th_hashname *id)
+{
+    const struct th_contact *contact = find(contacts, id);
+
+    return contact && contact->is_silent;
 }
 
 bool th_contacts_is_relayed(const struct th_contacts *contacts, const struct th_hashname *id)
@@ -66,12 +75,27 @@ enum th_err th_contacts_on_line_up(struct th_contacts *contacts, const struct th
     return TH_OK;
 }
 
-void th_contacts_on_way(struct th_contacts *contacts, const struct th_hashname *id, bool is_relayed)
+void th_contacts_on_way(struct th_contacts *contacts, const struct th_ev_line *line)
+{
+    struct th_contact *contact = find(contacts, &line->id);
+
+    if (contact == NULL)
+        return;
+    contact->is_relayed = !line->has_addr;
+    contact->is_silent = line->is_silent;
+    if (!line->is_silent)
+        contact->silences = 0;
+}
+
+unsigned th_contacts_count_silence(struct th_contacts *contacts, const struct th_hashname *id)
 {
     struct th_contact *contact = find(contacts, id);
 
-    if (contact)
-        contact->is_relayed = is_relayed;
+    if (contact == NULL)
+        return 0;
+    if (contact->silences < UINT8_MAX)
+        contact->silences++;
+    return contact->silences;
 }
 
 void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id)
@@ -103,7 +127,7 @@ static enum th_err add_facts(struct th_contacts *contacts, const struct th_facts
             continue;
         const struct th_ev_line *line = th_ev_line_of(facts->event[i]);
         err = th_contacts_on_line_up(contacts, &line->id);
-        th_contacts_on_way(contacts, &line->id, !line->has_addr);
+        th_contacts_on_way(contacts, line);
     }
     for (unsigned i = 0; i < facts->count && err == TH_OK; i++)
         if (facts->event[i]->fact->kind == TH_EV_LINK_UP) {
@@ -125,6 +149,13 @@ enum th_err th_contacts_on_facts(struct th_contacts *contacts, const struct th_f
     if (err == TH_OK)
         *contacts = fresh;
     return err;
+}
+
+static bool may_begin(const struct th_contact *contact, const struct th_hashname *target,
+                      bool seeds_only)
+{
+    return (contact->is_seed || !seeds_only) && !contact->is_silent &&
+           !th_hashname_is_equal(&contact->id, target);
 }
 
 /* Puts a contact among the best so far, which are sorted. */
@@ -160,17 +191,11 @@ unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th
 
     TH_CHECK(max <= BEST_MAX);
     for (unsigned i = 0; i < contacts->count; i++)
-        if (!th_hashname_is_equal(&contacts->contact[i].id, target))
+        if (may_begin(&contacts->contact[i], target, false))
             count = offer(best, count, max, target, &contacts->contact[i]);
     for (unsigned i = 0; i < count; i++)
         out[i] = best[i].id;
     return count;
-}
-
-static bool may_begin(const struct th_contact *contact, const struct th_hashname *target,
-                      bool seeds_only)
-{
-    return (contact->is_seed || !seeds_only) && !th_hashname_is_equal(&contact->id, target);
 }
 
 static unsigned count_who_may(const struct th_contacts *contacts, const struct th_hashname *target,

@@ -12,13 +12,15 @@
 
 #include "switch/switch.h"
 
-/* As many as the switch has exchanges: 4096 * 33 bytes are 132 KiB. */
+/* As many as the switch has exchanges: 4096 * 36 bytes are 144 KiB. */
 enum { TH_CONTACTS_MAX = TH_EXCHANGES_MAX };
 
 struct th_contact {
     struct th_hashname id;
-    bool is_seed;    /* linked, and answers seeks */
-    bool is_relayed; /* reached through another node alone */
+    bool is_seed;     /* linked, and answers seeks */
+    bool is_relayed;  /* reached through another node alone */
+    bool is_silent;   /* not heard: it is not asked, and as good as without a line */
+    uint8_t silences; /* how often that was told since it was heard */
 };
 
 /* A zeroed one is empty and holds no memory. */
@@ -32,9 +34,12 @@ struct th_contacts {
 TH_MUST enum th_err th_contacts_on_line_up(struct th_contacts *contacts,
                                            const struct th_hashname *id);
 
-/* How a line goes, as it came up or changed. Without a line it is ignored. */
-void th_contacts_on_way(struct th_contacts *contacts, const struct th_hashname *id,
-                        bool is_relayed);
+/* How a line goes, and whether it is heard, as it came up or changed. Without a line it is ignored. */
+void th_contacts_on_way(struct th_contacts *contacts, const struct th_ev_line *line);
+
+/* A line was told to be silent. Returns how often so since it was heard, at most UINT8_MAX; 0: there is
+ * none. */
+unsigned th_contacts_count_silence(struct th_contacts *contacts, const struct th_hashname *id);
 
 /* The link goes with its line. */
 void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id);
@@ -50,11 +55,15 @@ TH_MUST enum th_err th_contacts_on_facts(struct th_contacts *contacts,
 /* False without a line too: it may get a direct one. */
 bool th_contacts_is_relayed(const struct th_contacts *contacts, const struct th_hashname *id);
 
+/* There is a line to it, and it is heard. */
 bool th_contacts_has(const struct th_contacts *contacts, const struct th_hashname *id);
+
+/* There is a line to it, and it is not heard. */
+bool th_contacts_is_silent(const struct th_contacts *contacts, const struct th_hashname *id);
 
 /*
  * Whom to begin a lookup with: linked seeds, nearest to the target first; when those do not fill
- * `max`, others with a line, nearest first. Never the target itself.
+ * `max`, others with a line, nearest first. Never the target itself, nor one that is not heard.
  * Returns how many were filled.
  */
 unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
@@ -62,7 +71,8 @@ unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th
 
 /*
  * Whom to begin a lookup with when those near the target may be liars: of the linked seeds, or of all
- * with a line if none is linked, evenly many from everywhere. Never the target itself.
+ * with a line if none is linked, evenly many from everywhere. Never the target itself, nor one that is
+ * not heard.
  * Returns how many were filled: `max`, or all if they are fewer.
  */
 unsigned th_contacts_spread(const struct th_contacts *contacts, const struct th_hashname *target,

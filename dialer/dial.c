@@ -2,81 +2,10 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
 _Static_assert((int)TH_DIAL_STEPS_MAX == (int)TH_SEARCH_STEPS_MAX, "all of its steps are told");
 _Static_assert((int)TH_DIAL_CLOSEST_MAX == (int)TH_SEARCH_CLOSEST_MAX, "as many can be had");
-
-/* --- lines that are wanted --- */
-
-static struct th_dial_want *find_want(const struct th_dialing *dial, const struct th_hashname *node)
-{
-    struct th_dial_want *want = dial->wants;
-
-    while (want && !th_hashname_is_equal(&want->reach.node, node))
-        want = want->next;
-    return want;
-}
-
-static void drop_want(struct th_dialing *dial, struct th_dial_want *want)
-{
-    struct th_dial_want **link = &dial->wants;
-
-    while (*link != want)
-        link = &(*link)->next;
-    *link = want->next;
-    th_mem_free(want);
-}
-
-/* Begins to want a line. NULL without memory. */
-static struct th_dial_want *add_want(struct th_dialing *dial, const struct th_self *self,
-                                     const struct th_hashname *node, th_ms patience_ms)
-{
-    struct th_dial_want *want = th_mem_zalloc(1, sizeof *want);
-    bool is_eager = dial->phase == TH_DIAL_REACHING; /* the teller has heard it a moment ago */
-
-    if (want == NULL)
-        return NULL;
-    th_reach_init(&want->reach, node, is_eager, patience_ms, self->now);
-    want->next = dial->wants;
-    dial->wants = want;
-    return want;
-}
-
-/* What the lookups know of the node may help to get its line. The latest teller comes first: those before
- * it, such as who we came through, tell many of the same few, who listen to each a few times a minute. */
-static void add_known(struct th_dial_want *want, const struct th_search *search)
-{
-    const struct th_lookup_node *known[TH_SEARCH_LOOKUPS_MAX];
-    unsigned count = th_search_known(search, &want->reach.node, known);
-
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned j = known[i]->via_count; j-- > 0;)
-            th_reach_add_via(&want->reach, &known[i]->via[j]);
-        if (known[i]->has_addr && !want->has_addr) {
-            want->has_addr = true;
-            want->addr = known[i]->addr;
-        }
-    }
-}
-
-/* Adds those who may introduce us to the node that are reached through another (is_relayed) or that are
- * not: its tellers, and those nearest to it, who are most likely linked to it. */
-static void add_introducers(struct th_dial_want *want, const struct th_contacts *contacts,
-                            const struct th_search *search, bool is_relayed)
-{
-    const struct th_lookup_node *known[TH_SEARCH_LOOKUPS_MAX];
-    const struct th_lookup_node *closest[TH_REACH_VIAS_MAX + 1];
-    unsigned count = th_search_known(search, &want->reach.node, known);
-
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned j = 0; j < known[i]->via_count; j++)
-            if (th_contacts_is_relayed(contacts, &known[i]->via[j]) == is_relayed)
-                th_reach_add_via(&want->reach, &known[i]->via[j]);
-    count = th_search_closest(search, closest, TH_REACH_VIAS_MAX + 1);
-    for (unsigned i = 0; i < count; i++)
-        if (!th_hashname_is_equal(&closest[i]->id, &want->reach.node) &&
-            th_contacts_is_relayed(contacts, &closest[i]->id) == is_relayed)
-            th_reach_add_via(&want->reach, &closest[i]->id);
-}
 
 static bool is_target(const struct th_dialing *dial, const struct th_hashname *id)
 {
@@ -125,11 +54,16 @@ static void count_result(struct th_dialer_status *status, const struct th_dialin
 {
     enum th_err result = told->result;
 
+    if (dial->is_renewal) {
+        status->renewed += result == TH_OK;
+        return;
+    }
     status->tried_again += told->paths > 0;
     status->found_again += told->paths > 0 && told->is_found;
-    if (result == TH_OK && dial->request.mode == TH_DIAL_REACH)
+    if (result == TH_OK && dial->request.mode == TH_DIAL_REACH) {
         status->reached++;
-    else if (result == TH_NOT_FOUND)
+        status->other_tellers += told->rounds > 1;
+    } else if (result == TH_NOT_FOUND)
         status->not_found++;
     else if (result == TH_NO_PATH)
         status->no_path++;
@@ -158,20 +92,27 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
                                .asked = th_search_asked(&dial->search),
                                .paths = dial->search.path_count,
                                .hops = outcome.hops};
+    told->rounds = dial->rounds;
+    th_dialing_end_ways(dial, self, dial->has_line);
+    told->way_count = dial->way_count;
+    memcpy(told->way, dial->way, sizeof told->way);
     told->closest_count = th_search_closest(&dial->search, closest, TH_DIAL_CLOSEST_MAX);
     for (unsigned i = 0; i < told->closest_count; i++)
         told->closest[i] = told_of(closest[i]);
     tell_steps(&told, &dial->search);
     count_result(&dialer->status, dial, told);
     th_dialing_forget_asks(dial, dialer, self);
-    th_dialer_tell(dialer, self, dial->from, told);
+    if (dial->is_renewal)
+        th_mem_free(told);
+    else
+        th_dialer_tell(dialer, self, dial->from, told);
 }
 
 void th_dialing_free(struct th_dialing *dial)
 {
     TH_CHECK(dial->asks == NULL); /* else the switch's answer would find nobody */
     while (dial->wants)
-        drop_want(dial, dial->wants);
+        th_dialing_drop_want(dial, dial->wants);
     th_search_clear(&dial->search);
     th_mem_free(dial->told);
     th_mem_free(dial);
@@ -196,7 +137,8 @@ static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
     const struct th_dial *request = &dial->request;
 
     dial->phase = TH_DIAL_HINTED;
-    struct th_dial_want *want = add_want(dial, self, &request->target, TH_DIAL_HINTED_MS);
+    struct th_dial_want *want =
+        th_dialing_add_want(dial, dialer, self, &request->target, TH_DIAL_HINTED_MS);
 
     if (want == NULL) {
         th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
@@ -211,21 +153,8 @@ static void begin_hinted(struct th_dialing *dial, struct th_dialer *dialer,
             want->addr = hint->addr;
         }
     }
-}
-
-static void begin_reaching(struct th_dialing *dial, struct th_dialer *dialer,
-                           const struct th_self *self)
-{
-    dial->phase = TH_DIAL_REACHING;
-
-    struct th_dial_want *want = add_want(dial, self, &dial->request.target, TH_DIAL_REACHING_MS);
-    if (want) {
-        /* nothing is relayed through a relay */
-        add_introducers(want, &dialer->contacts, &dial->search, false);
-        add_introducers(want, &dialer->contacts, &dial->search, true);
-        add_known(want, &dial->search);
-    } else
-        th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
+    if (th_contacts_is_silent(&dialer->contacts, &request->target))
+        th_dialing_add_near(&dialer->contacts, want);
 }
 
 /* Who was not found in a lookup may have been hidden by liars. False when there is no second try. */
@@ -242,13 +171,63 @@ static bool look_again(struct th_dialing *dial, const struct th_dialer *dialer,
     return th_search_again(&dial->search, self->now, start, count);
 }
 
+/* What was asked may still bring the line, but nobody else can be asked. */
+static void wait_for_the_last(struct th_dialing *dial, struct th_dialer *dialer,
+                              const struct th_self *self)
+{
+    th_ms end = dial->introduced_at + TH_DIAL_REACHING_MS;
+
+    dial->phase = TH_DIAL_REACHING;
+    if (!th_dialing_is_hopeful(dial) || end <= self->now.mono) {
+        th_dialing_finish(dial, dialer, self, TH_NO_PATH);
+    } else if (end < dial->ends_at) {
+        dial->is_last_wait = true;
+        dial->ends_at = end;
+    }
+}
+
+/* The target is told of by nobody else who is known: others are looked for, over disjoint paths. */
+static void look_for_others(struct th_dialing *dial, struct th_dialer *dialer,
+                            const struct th_self *self)
+{
+    bool goes_on = dial->rounds < TH_DIAL_ROUNDS_MAX && !dial->request.is_brief &&
+                   (th_search_go_on(&dial->search, self->now) || look_again(dial, dialer, self));
+
+    if (goes_on)
+        dial->phase = TH_DIAL_LOOKING;
+    else
+        wait_for_the_last(dial, dialer, self);
+}
+
+/* Asks those who can introduce us to the target, but for those who were asked already. */
+static void begin_reaching(struct th_dialing *dial, struct th_dialer *dialer,
+                           const struct th_self *self)
+{
+    dial->phase = TH_DIAL_REACHING;
+
+    struct th_dial_want *want =
+        th_dialing_add_want(dial, dialer, self, &dial->request.target, TH_DIAL_ROUND_MS);
+    if (want == NULL) {
+        th_dialing_finish(dial, dialer, self, TH_NO_MEMORY);
+        return;
+    }
+    th_dialing_add_introducers(dial, &dialer->contacts, want);
+    bool is_needless = dial->rounds > 0 && want->reach.via_count == 0;
+    if (dial->rounds == TH_DIAL_ROUNDS_MAX || is_needless) {
+        th_dialing_drop_want(dial, want);
+        look_for_others(dial, dialer, self);
+    } else {
+        dial->rounds++;
+    }
+}
+
 static void end_lookup(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, enum th_err result)
 {
     bool wants_line = dial->request.mode == TH_DIAL_REACH;
 
     while (dial->wants) /* lines to nodes that need not be asked any more */
-        drop_want(dial, dial->wants);
+        th_dialing_drop_want(dial, dial->wants);
     if (result == TH_NOT_FOUND && look_again(dial, dialer, self))
         return;
     if (result == TH_NO_MEMORY || !wants_line)
@@ -257,6 +236,8 @@ static void end_lookup(struct th_dialing *dial, struct th_dialer *dialer,
         th_dialing_finish(dial, dialer, self, TH_OK);
     else if (result == TH_OK)
         begin_reaching(dial, dialer, self);
+    else if (dial->rounds > 0)
+        wait_for_the_last(dial, dialer, self);
     else /* with a hint somebody is said to know it */
         th_dialing_finish(dial, dialer, self, dial->request.hint_count ? TH_NO_PATH : result);
 }
@@ -267,12 +248,14 @@ static void on_unreached(struct th_dialing *dial, struct th_dialer *dialer,
 {
     struct th_hashname node = want->reach.node;
 
-    drop_want(dial, want);
+    th_dialing_drop_want(dial, want);
     bool is_hinted = dial->phase == TH_DIAL_HINTED;
     if (is_hinted && !dial->request.only_hints)
         begin_lookup(dial, dialer);
-    else if (is_hinted || dial->phase == TH_DIAL_REACHING)
+    else if (is_hinted)
         th_dialing_finish(dial, dialer, self, TH_NO_PATH);
+    else if (dial->phase == TH_DIAL_REACHING)
+        begin_reaching(dial, dialer, self);
     else
         th_search_on_refused(&dial->search, self->now, &node);
 }
@@ -343,15 +326,17 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
 void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dialer,
                            const struct th_self *self, const struct th_hashname *id, bool is_direct)
 {
-    struct th_dial_want *want = find_want(dial, id);
+    struct th_dial_want *want = th_dialing_find_want(dial, id);
 
     dial->due_at = 0;
     if (want) {
-        drop_want(dial, want);
+        th_dialing_drop_want(dial, want);
         th_dialing_forget_introductions(dial, dialer, self, id, is_direct);
     }
-    if (is_target(dial, id))
+    if (is_target(dial, id)) {
         dial->has_line = true;
+        th_dialing_end_ways(dial, self, true);
+    }
     th_search_on_line_up(&dial->search, self->now, id);
 }
 
@@ -380,12 +365,14 @@ void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *diale
                           const struct th_self *self, const struct th_hashname *node,
                           enum th_err err)
 {
-    struct th_dial_want *want = find_want(dial, node);
+    struct th_dial_want *want = th_dialing_find_want(dial, node);
 
     if (err == TH_OK) /* its event is on the way; the line is there already */
         th_dialing_on_line_up(dial, dialer, self, node, false);
     else if (want)
         th_reach_on_opened(&want->reach, self->now, err);
+    if (is_target(dial, node) && err != TH_OK && err != TH_AGAIN)
+        th_dialing_end_way(dial, self, NULL, err, "");
 }
 
 void th_dialing_on_unanswered(struct th_dialing *dial, const struct th_self *self,
@@ -403,14 +390,17 @@ void th_dialing_on_see(struct th_dialing *dial, const struct th_self *self,
 
     /* An answer may know more who can introduce us to whom we want. */
     for (want = dial->wants; want; want = want->next)
-        add_known(want, &dial->search);
+        th_dialing_add_known(dial, want);
 }
 
 void th_dialing_on_unintroduced(struct th_dialing *dial, const struct th_self *self,
-                                const struct th_hashname *node, const struct th_hashname *via)
+                                const struct th_hashname *node, const struct th_hashname *via,
+                                enum th_err why, const char *said)
 {
-    struct th_dial_want *want = find_want(dial, node);
+    struct th_dial_want *want = th_dialing_find_want(dial, node);
 
+    if (is_target(dial, node))
+        th_dialing_end_way(dial, self, via, why, said);
     if (want)
         th_reach_on_refused(&want->reach, self->now, via);
 }
@@ -431,11 +421,17 @@ static bool reach_one(struct th_dialing *dial, struct th_dialer *dialer, const s
     struct th_hashname node = want->reach.node;
     switch (action.kind) {
     case TH_REACH_OPEN:
+        if (is_target(dial, &node))
+            th_dialing_begin_way(dial, self, NULL);
         th_dialing_open(dial, dialer, self, &node);
         break;
     case TH_REACH_INTRODUCE:
         if (want->has_addr)
             th_dialing_punch(dialer, self, &want->addr);
+        if (is_target(dial, &node)) {
+            th_dialing_begin_way(dial, self, &action.via);
+            dial->introduced_at = self->now.mono;
+        }
         th_dialing_introduce(dial, dialer, self, &node, &action.via);
         break;
     case TH_REACH_FAILED:
@@ -454,9 +450,10 @@ static void connect(struct th_dialing *dial, struct th_dialer *dialer, const str
         return;
     }
 
-    struct th_dial_want *want = add_want(dial, self, &node->id, TH_LOOKUP_LINE_MS);
+    struct th_dial_want *want =
+        th_dialing_add_want(dial, dialer, self, &node->id, TH_LOOKUP_LINE_MS);
     if (want)
-        add_known(want, &dial->search);
+        th_dialing_add_known(dial, want);
     else
         th_search_on_refused(&dial->search, self->now, &node->id);
 }
@@ -477,9 +474,9 @@ static bool look_one(struct th_dialing *dial, struct th_dialer *dialer, const st
         th_dialing_seek(dial, dialer, self, &action.node.id);
         break;
     case TH_LOOKUP_GIVE_UP: /* what was asked for it may still bring its line */
-        want = find_want(dial, &action.node.id);
+        want = th_dialing_find_want(dial, &action.node.id);
         if (want)
-            drop_want(dial, want);
+            th_dialing_drop_want(dial, want);
         break;
     case TH_LOOKUP_DONE:
         end_lookup(dial, dialer, self, action.result);
@@ -491,7 +488,7 @@ static bool look_one(struct th_dialing *dial, struct th_dialer *dialer, const st
 static bool is_reached(const struct th_dialing *dial)
 {
     return dial->request.mode == TH_DIAL_REACH && dial->has_line &&
-           (dial->phase != TH_DIAL_LOOKING || !dial->request.always_seek);
+           (dial->phase != TH_DIAL_LOOKING || !dial->request.always_seek || dial->rounds > 0);
 }
 
 static bool do_one(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
@@ -529,6 +526,6 @@ void th_dialing_carry_out(struct th_dialing *dial, struct th_dialer *dialer,
     while (do_one(dial, dialer, self))
         ;
     if (self->now.mono >= dial->ends_at)
-        th_dialing_finish(dial, dialer, self, TH_TIMED_OUT);
+        th_dialing_finish(dial, dialer, self, dial->is_last_wait ? TH_NO_PATH : TH_TIMED_OUT);
     dial->due_at = next_due(dial);
 }

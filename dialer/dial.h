@@ -6,7 +6,10 @@
  *     hinted   REACH: what the switch and the caller's hints know of the target (th_reach)
  *     looking  the lookup, and after a miss once more over disjoint paths (th_search); each node it
  *              wants to ask and has no line to is a th_reach of its own
- *     reaching REACH: the target was found; those who told of it introduce us (th_reach)
+ *     reaching REACH: the target was found; those who told of it introduce us (th_reach). If that leads
+ *              nowhere, others that are known do; then it looks again, over disjoint paths, for others
+ *              who tell of it: who told first may lie, or reach it by a relay, through which nothing is
+ *              relayed
  *
  * Dials share nothing but what the dialer has learnt: the nodes with lines, and how long answers
  * take. Every channel that a dial opens carries its id and a number of its own in the tag, so no dial
@@ -25,9 +28,12 @@
 #include "switch/run/picture.h"
 
 enum {
-    TH_DIAL_START_MAX = 8,     /* nodes that a lookup begins with */
-    TH_DIAL_HINTED_MS = 1500,  /* for hints, before the lookup begins */
-    TH_DIAL_REACHING_MS = 5000 /* for the introduction to a target that was found */
+    TH_DIAL_START_MAX = 8,      /* nodes that a lookup begins with */
+    TH_DIAL_HINTED_MS = 1500,   /* for hints, before the lookup begins */
+    TH_DIAL_ROUND_MS = 2500,    /* from the last introduction of a round to the next round … */
+    TH_DIAL_REACHING_MS = 5000, /* … and to the end of the dial, when nobody else can be asked */
+    TH_DIAL_ROUNDS_MAX = 6,
+    TH_DIAL_RENEWAL_MS = 6000 /* a whole dial to a node whose line fell silent */
 };
 
 enum th_dial_phase {
@@ -71,12 +77,18 @@ struct th_dialing {
     struct th_dial request;
     enum th_dial_phase phase;
     th_ms began_at, ends_at;
-    th_ms due_at;  /* when carry_out is to look at it again; 0: at once */
-    bool has_line; /* to the target */
+    th_ms due_at;    /* when carry_out is to look at it again; 0: at once */
+    bool has_line;   /* to the target, and it is heard */
+    bool is_renewal; /* the dialer's own: nobody is told */
     struct th_search search;
     struct th_dial_want *wants;
-    struct th_ask *asks;    /* newest first */
-    uint32_t serials;       /* numbers given to asks */
+    struct th_ask *asks; /* newest first */
+    uint32_t serials;    /* numbers given to asks */
+    unsigned rounds;     /* as told */
+    bool is_last_wait;
+    th_ms introduced_at;          /* to the target, last; 0 never */
+    unsigned way_count, last_way; /* the one that was tried last */
+    struct th_dial_way way[TH_DIAL_WAYS_MAX];
     struct th_dialed *told; /* taken at the start, so that telling cannot fail */
 };
 
@@ -91,7 +103,8 @@ struct th_dialer {
     struct th_lookup_rtt rtt;
     struct th_dialer_status status;
     unsigned count;
-    struct th_dialing *dialing[TH_DIALS_MAX]; /* in order of their start */
+    struct th_dialing *dialing[TH_DIALS_MAX + TH_RENEWALS_MAX]; /* in order of their start */
+    unsigned renewals;                                          /* of those */
     uint32_t last_id;
 };
 
@@ -120,9 +133,10 @@ void th_dialing_on_unanswered(struct th_dialing *dial, const struct th_self *sel
 /* An answer to a seek. */
 void th_dialing_on_see(struct th_dialing *dial, const struct th_self *self,
                        const struct th_hashname *node, const struct th_see *see);
-/* via does not introduce us to a node. */
+/* via does not introduce us to a node. said: its word, or "". */
 void th_dialing_on_unintroduced(struct th_dialing *dial, const struct th_self *self,
-                                const struct th_hashname *node, const struct th_hashname *via);
+                                const struct th_hashname *node, const struct th_hashname *via,
+                                enum th_err why, const char *said);
 
 /* Does everything that is due or wanted by now; when that is the end, tells the result. */
 void th_dialing_carry_out(struct th_dialing *dial, struct th_dialer *dialer,
@@ -169,6 +183,46 @@ void th_dialing_forget_introductions(struct th_dialing *dial, const struct th_di
 /* The dial is over: introductions that brought no line are ended, everything is forgotten. */
 void th_dialing_forget_asks(struct th_dialing *dial, const struct th_dialer *dialer,
                             const struct th_self *self);
+
+/* --- dial_want.c: lines that a dial wants, and who may help to get them --- */
+
+struct th_dial_want *th_dialing_find_want(const struct th_dialing *dial,
+                                          const struct th_hashname *node);
+void th_dialing_drop_want(struct th_dialing *dial, struct th_dial_want *want);
+
+/* Begins to want a line. NULL without memory. */
+struct th_dial_want *th_dialing_add_want(struct th_dialing *dial, const struct th_dialer *dialer,
+                                         const struct th_self *self, const struct th_hashname *node,
+                                         th_ms patience_ms);
+
+/* What the lookups know of a node may help to get its line. */
+void th_dialing_add_known(const struct th_dialing *dial, struct th_dial_want *want);
+
+/* All who may introduce us to it, the best first. */
+void th_dialing_add_introducers(const struct th_dialing *dial, const struct th_contacts *contacts,
+                                struct th_dial_want *want);
+
+/* Those near a node that we had a line to: they are likely linked to it. */
+void th_dialing_add_near(const struct th_contacts *contacts, struct th_dial_want *want);
+
+/* --- dial_way.c: the trace of the ways to the target --- */
+
+/* One is tried: via introduces us, or NULL: by what the switch knows. */
+void th_dialing_begin_way(struct th_dialing *dial, const struct th_self *self,
+                          const struct th_hashname *via);
+
+/* What came of it; harmless when it is over. said: "" for nothing. */
+void th_dialing_end_way(struct th_dialing *dial, const struct th_self *self,
+                        const struct th_hashname *via, enum th_err outcome, const char *said);
+
+/* All are over: with a line, which the last of them brought, or without. */
+void th_dialing_end_ways(struct th_dialing *dial, const struct th_self *self, bool has_line);
+
+/* Whether one may still bring the line. */
+bool th_dialing_is_hopeful(const struct th_dialing *dial);
+
+/* Whether via was asked, in a round of introductions, to introduce us to the target. */
+bool th_dialing_has_tried(const struct th_dialing *dial, const struct th_hashname *via);
 
 /* --- dialer.c --- */
 

@@ -57,9 +57,9 @@ static uint64_t tag_of(const struct th_ask *ask)
 static enum th_err on_reply(void *state, const struct th_self *self, void *ctx, enum th_err why,
                             struct th_msg *reply);
 
-/* What was asked cannot be. */
-static void fail(struct th_ask *ask, const struct th_dialer *dialer, const struct th_self *self,
-                 enum th_err err)
+/* What was asked cannot be. said: the word of who was asked, or "". */
+static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
+                        const struct th_self *self, enum th_err err, const char *said)
 {
     struct th_dialing *dial = ask->dial;
     struct th_ask was = *ask;
@@ -74,9 +74,15 @@ static void fail(struct th_ask *ask, const struct th_dialer *dialer, const struc
         break;
     case TH_ASK_OPEN_VIA:
     case TH_ASK_PEER:
-        th_dialing_on_unintroduced(dial, self, &was.node, &was.via);
+        th_dialing_on_unintroduced(dial, self, &was.node, &was.via, err, said);
         break;
     }
+}
+
+static void fail(struct th_ask *ask, const struct th_dialer *dialer, const struct th_self *self,
+                 enum th_err err)
+{
+    fail_saying(ask, dialer, self, err, "");
 }
 
 /* body: given; NULL means that there was no memory for it. */
@@ -149,7 +155,7 @@ static void ask_peer(struct th_dialing *dial, const struct th_dialer *dialer,
     struct th_text text = th_text_in(fields, sizeof fields);
 
     if (ask == NULL) {
-        th_dialing_on_unintroduced(dial, self, node, via);
+        th_dialing_on_unintroduced(dial, self, node, via, TH_NO_MEMORY, "");
         return;
     }
     th_peer_put(&text, node, NULL, 0); /* via adds where it sees us */
@@ -171,7 +177,7 @@ void th_dialing_introduce(struct th_dialing *dial, const struct th_dialer *diale
     if (ask)
         call_open(ask, dialer, self, via);
     else
-        th_dialing_on_unintroduced(dial, self, node, via);
+        th_dialing_on_unintroduced(dial, self, node, via, TH_NO_MEMORY, "");
 }
 
 void th_dialing_punch(const struct th_dialer *dialer, const struct th_self *self,
@@ -259,7 +265,7 @@ void th_dialing_on_packet(struct th_dialing *dial, struct th_dialer *dialer,
     if (ask->kind == TH_ASK_SEEK)
         on_seek_packet(ask, dialer, self, packet);
     else if (packet->err[0] != 0)
-        fail(ask, dialer, self, TH_REFUSED);
+        fail_saying(ask, dialer, self, TH_REFUSED, packet->err);
     else if (packet->end) /* it has passed on what it had to */
         ask_drop(ask, self);
 }

@@ -27,9 +27,10 @@ static void sweep(struct th_dialer *dialer)
 
     for (unsigned i = 0; i < dialer->count; i++) {
         struct th_dialing *dial = dialer->dialing[i];
-        if (dial->phase == TH_DIAL_OVER)
+        if (dial->phase == TH_DIAL_OVER) {
+            dialer->renewals -= dial->is_renewal;
             th_dialing_free(dial);
-        else
+        } else
             dialer->dialing[kept++] = dial;
     }
     dialer->count = kept;
@@ -58,21 +59,64 @@ static enum th_err refuse(struct th_dialer *dialer, const struct th_self *self,
     return TH_OK;
 }
 
+static enum th_err start(struct th_dialer *dialer, const struct th_self *self,
+                         const struct th_dial *request, struct th_from from,
+                         struct th_dialing **dial)
+{
+    enum th_err err = th_dialing_new(dial, dialer->last_id + 1, self, request, from);
+
+    if (err != TH_OK)
+        return err;
+    dialer->last_id = (*dial)->id;
+    dialer->dialing[dialer->count++] = *dial;
+    return TH_OK;
+}
+
 static enum th_err on_dial(struct th_dialer *dialer, const struct th_self *self,
                            const struct th_msg *msg)
 {
     const struct th_dial *request = msg->body;
     struct th_dialing *dial;
+    enum th_err err;
 
     TH_CHECK(request->hint_count <= sizeof request->hint / sizeof request->hint[0]);
-    if (dialer->count == TH_DIALS_MAX)
+    if (dialer->count - dialer->renewals == TH_DIALS_MAX)
         return refuse(dialer, self, request, th_from_of(msg));
-    enum th_err err = th_dialing_new(&dial, dialer->last_id + 1, self, request, th_from_of(msg));
+    err = start(dialer, self, request, th_from_of(msg), &dial);
+    dialer->status.dials += err == TH_OK;
+    return err;
+}
+
+static bool is_dialling(const struct th_dialer *dialer, const struct th_hashname *target)
+{
+    for (unsigned i = 0; i < dialer->count; i++)
+        if (dialer->dialing[i]->request.mode == TH_DIAL_REACH &&
+            th_hashname_is_equal(&dialer->dialing[i]->request.target, target))
+            return true;
+    return false;
+}
+
+/* A line is silent. Those near its node are asked; the second time it is looked up as well, and from then
+ * on it is most likely gone. */
+static enum th_err renew(struct th_dialer *dialer, const struct th_self *self,
+                         const struct th_hashname *id)
+{
+    unsigned silences = th_contacts_count_silence(&dialer->contacts, id);
+    struct th_dial request = {.target = *id,
+                              .mode = TH_DIAL_REACH,
+                              .timeout_ms = TH_DIAL_RENEWAL_MS,
+                              .only_hints = silences != 2,
+                              .is_brief = true};
+    struct th_dialing *dial;
+
+    if (is_dialling(dialer, id) || dialer->renewals == TH_RENEWALS_MAX)
+        return TH_OK;
+    enum th_err err = start(dialer, self, &request, (struct th_from){0}, &dial);
     if (err != TH_OK)
         return err;
-    dialer->last_id = dial->id;
-    dialer->dialing[dialer->count++] = dial;
-    dialer->status.dials++;
+    dial->is_renewal = true;
+    dialer->renewals++;
+    dialer->status.renewals++;
     return TH_OK;
 }
 
@@ -104,6 +148,15 @@ static enum th_err take_facts(void *state, const struct th_self *self, const str
 
 /* --- events --- */
 
+static enum th_err on_silent(struct th_dialer *dialer, const struct th_self *self,
+                             const struct th_ev_line *line)
+{
+    th_contacts_on_way(&dialer->contacts, line);
+    for (unsigned i = 0; i < dialer->count; i++)
+        th_dialing_on_line_down(dialer->dialing[i], &line->id);
+    return renew(dialer, self, &line->id);
+}
+
 static enum th_err on_line(struct th_dialer *dialer, const struct th_self *self,
                            const struct th_event *event)
 {
@@ -116,13 +169,15 @@ static enum th_err on_line(struct th_dialer *dialer, const struct th_self *self,
         return TH_OK;
     }
     if (event->kind == TH_EV_PATH_CHANGED) {
-        th_contacts_on_way(&dialer->contacts, &line->id, !line->has_addr);
+        th_contacts_on_way(&dialer->contacts, line);
         return TH_OK;
     }
+    if (event->kind == TH_EV_LINE_SILENT)
+        return on_silent(dialer, self, line);
     for (unsigned i = 0; i < dialer->count; i++)
         th_dialing_on_line_up(dialer->dialing[i], dialer, self, &line->id, line->has_addr);
     enum th_err err = th_contacts_on_line_up(&dialer->contacts, &line->id);
-    th_contacts_on_way(&dialer->contacts, &line->id, !line->has_addr);
+    th_contacts_on_way(&dialer->contacts, line);
     return err;
 }
 
@@ -149,7 +204,7 @@ static void on_ended(struct th_dialer *dialer, const struct th_self *self,
 static enum th_err on_event(struct th_dialer *dialer, const struct th_self *self,
                             const struct th_event *event)
 {
-    if (event->kind & (TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED))
+    if (event->kind & TH_EV_LINE)
         return on_line(dialer, self, event);
     if (event->kind & (TH_EV_LINK_UP | TH_EV_LINK_DOWN)) {
         const struct th_ev_link *link = th_ev_link_of(event);
@@ -194,8 +249,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 {
     struct th_dialer *dialer = state;
     struct th_interest interest = {
-        .kinds = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_LINK_UP |
-                 TH_EV_LINK_DOWN | TH_EV_PACKET | TH_EV_ENDED,
+        .kinds = TH_EV_LINE | TH_EV_LINK_UP | TH_EV_LINK_DOWN | TH_EV_PACKET | TH_EV_ENDED,
         .topics = th_topic(TH_CHANNEL_SEEK, true) | th_topic(TH_CHANNEL_PEER, true),
     };
 

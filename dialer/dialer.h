@@ -5,11 +5,16 @@
  * reach its target it then opens a line: directly when the switch knows a path, else through the
  * node that told of the target (`peer` and `connect`). Every dial ends in exactly one told result.
  *
+ * A line that falls silent it tries to renew by itself: those who are near its node may introduce us once
+ * more, for we may have moved, or the node, or a NAT in between may have forgotten us. The line and its
+ * channels go on then, on the new path.
+ *
  * It keeps its own list of linked peers from link and line events and never calls the router.
  *
  * Floor:  4.
  * Owns:   dials; the list of peers to start from.
- * Limits: TH_DIALS_MAX at once, the next is refused.
+ * Limits: TH_DIALS_MAX at once, the next is refused; TH_RENEWALS_MAX, the next is left out until the
+ *         switch says again that its line is silent.
  */
 #ifndef TH_DIALER_DIALER_H
 #define TH_DIALER_DIALER_H
@@ -18,6 +23,7 @@
 
 enum {
     TH_DIALS_MAX = 64,
+    TH_RENEWALS_MAX = 8, /* dials of its own, because of lines that fell silent; beside those */
     TH_DIAL_MS_DEFAULT = 15000, /* a whole dial */
     TH_DIAL_MS_MAX = 600000,    /* one that is to take longer is cut to this */
     TH_DIAL_CLOSEST_MAX = 16,
@@ -35,7 +41,7 @@ extern const struct th_server_ops th_dialer_ops;
 
 enum th_dial_mode {
     TH_DIAL_FIND, /* only the nodes nearest to it; done when k of them have answered */
-    TH_DIAL_REACH /* a line to it; looked up at least TH_LOOKUP_WIDTH_DEFAULT wide */
+    TH_DIAL_REACH /* a line to it that is not silent; looked up at least TH_LOOKUP_WIDTH_DEFAULT wide */
 };
 
 /* A node somebody told us of, and who that was. */
@@ -74,6 +80,23 @@ struct th_dial_step {
     unsigned hop;     /* 0: a peer that the lookup, or the path, started from */
 };
 
+enum { TH_DIAL_WAYS_MAX = 24 }; /* further introducers are not asked */
+
+/* One way to the target that was tried: by the addresses that are known, or introduced by a node. In
+ * the order of trying. */
+struct th_dial_way {
+    bool has_via;     /* else directly */
+    bool is_in_round; /* after the target was found; else before, by a hint */
+    struct th_hashname via;
+    unsigned tries;
+    th_ms after_ms, took_ms; /* from the dial's beginning; until its outcome */
+    /* TH_OK: the line came up, by this way or by one that was tried before and was slower. TH_NO_PATH:
+     * no address is known. TH_REFUSED: `said` is the introducer's word. TH_NO_LINE …: it could not be
+     * asked. TH_TIMED_OUT: nothing came of it. */
+    enum th_err outcome;
+    char said[TH_CHANNEL_ERR_MAX];
+};
+
 /* Reply to a dial: exactly one, also when the dialer stops (TH_SHUTDOWN). */
 extern const struct th_msg_kind th_dialer_msg_dialed;
 struct th_dialed {
@@ -89,9 +112,13 @@ struct th_dialed {
     unsigned asked; /* nodes, also those to which no line came up; in both tries: counted twice */
     unsigned paths; /* that the second try had; 0: there was none */
     unsigned hops;  /* answered requests in the chain that first disclosed the target */
-    unsigned step_count, closest_count;
+    unsigned
+        rounds; /* of introductions to the target: another begins when those who told of it first
+                        did not help */
+    unsigned step_count, closest_count, way_count;
     struct th_told closest[TH_DIAL_CLOSEST_MAX]; /* nearest first, without those that timed out */
-    struct th_dial_step step[];                  /* step_count */
+    struct th_dial_way way[TH_DIAL_WAYS_MAX];
+    struct th_dial_step step[]; /* step_count */
 };
 
 /* Call, no body; reply, same kind, body struct th_dialer_status. */
@@ -99,9 +126,13 @@ extern const struct th_msg_kind th_dialer_msg_status;
 struct th_dialer_status {
     unsigned running;
     uint64_t dials, reached, not_found, no_path, timed_out, refused;
-    uint64_t tried_again;  /* over disjoint paths, after a miss */
-    uint64_t found_again;  /* and then somebody told of the target */
-    struct th_drops drops; /* see_… reasons */
+    uint64_t renewals,
+        renewed; /* lines that fell silent and were to be renewed, and were heard then */
+    uint64_t
+        tried_again; /* over disjoint paths, after a miss, or when who was found was not reached */
+    uint64_t other_tellers; /* reached by others than those who told of it first */
+    uint64_t found_again;   /* and then somebody told of the target */
+    struct th_drops drops;  /* see_… reasons */
 };
 
 #endif

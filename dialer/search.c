@@ -115,9 +115,12 @@ static bool is_worth_it(const struct th_search *search, const struct th_hashname
     for (unsigned i = 0; i < count; i++)
         if (!was_asked(search, &start[i]))
             return true;
-    for (unsigned i = 0; i < search->first.count; i++)
-        if (search->first.node[i].state == TH_LOOKUP_FRESH)
+    for (unsigned i = 0; i < search->first.count; i++) {
+        const struct th_lookup_node *node = &search->first.node[i];
+        bool is_target = th_hashname_is_equal(&node->id, &search->first.config.target);
+        if (node->state == TH_LOOKUP_FRESH && !is_target)
             return true;
+    }
     return false;
 }
 
@@ -149,6 +152,19 @@ bool th_search_again(struct th_search *search, struct th_now now, const struct t
     if (search->path_count == 0)
         clear_paths(search);
     return search->path_count > 0;
+}
+
+bool th_search_go_on(struct th_search *search, struct th_now now)
+{
+    search->is_distrusted = true;
+    for (unsigned i = 1; i < count_of(search); i++)
+        if (!lookup_of(search, i)->is_done) {
+            search->is_done = false;
+            search->now = now.mono;
+            search->ends_at = now.mono + TH_SEARCH_AGAIN_MS;
+            return true;
+        }
+    return false;
 }
 
 /* --- what happens --- */
@@ -239,7 +255,7 @@ bool th_search_next(struct th_search *search, struct th_lookup_action *action)
         return th_lookup_next(&search->first, action);
     if (search->is_done)
         return false;
-    if (search->first.is_found) /* by an answer that came late */
+    if (search->first.is_found && !search->is_distrusted) /* by an answer that came late */
         return finish(search, action, TH_OK);
     for (unsigned i = 1; i < count_of(search) && !is_over; i++)
         if (follow(search, i, action))

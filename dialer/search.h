@@ -18,6 +18,9 @@
  *
  * It costs more than the lookup itself, so it comes only after a miss, and has its own end in time.
  *
+ * Where a target that was found cannot be reached, the second try looks for others who tell of it: it
+ * ends at each path that does, and goes on with the others when th_search_go_on says so.
+ *
  * Floor:  2 (lookup), sans-I/O.
  * Thread: the owner's.
  */
@@ -46,6 +49,7 @@ struct th_search {
     unsigned path_count;    /* 0: there was no second try yet */
     struct th_lookup *path; /* path_count */
     bool is_done;           /* the second try's DONE was told */
+    bool is_distrusted;     /* what the first told of the target led nowhere */
     th_ms ends_at;          /* the second try */
     th_ms now;
 };
@@ -75,6 +79,13 @@ void th_search_add(struct th_search *search, const struct th_hashname *id);
  */
 bool th_search_again(struct th_search *search, struct th_now now, const struct th_hashname *start,
                      unsigned count);
+
+/*
+ * Nobody who told of the target so far helped to reach it: goes on with the paths that have not told of
+ * it, or, when there was no second try, makes th_search_again one that does not end at once.
+ * Returns false when no path is left, or there was no second try.
+ */
+bool th_search_go_on(struct th_search *search, struct th_now now);
 
 /* As of a lookup: for the one that asked the node. */
 void th_search_on_line_up(struct th_search *search, struct th_now now,

@@ -21,7 +21,7 @@ const char *th_node_state_name(enum th_node_state state)
 
 const struct th_ev_line *th_ev_line_of(const struct th_event *event)
 {
-    TH_CHECK(event->kind & (TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED));
+    TH_CHECK(event->kind & TH_EV_LINE);
     return event->body;
 }
 
@@ -72,6 +72,8 @@ static const struct th_fact_kind *fact_of(enum th_ev_kind kind)
     case TH_EV_LINE_UP:
     case TH_EV_LINE_DOWN:
     case TH_EV_PATH_CHANGED:
+    case TH_EV_LINE_SILENT:
+    case TH_EV_LINE_HEARD:
         return &line;
     case TH_EV_LINK_UP:
     case TH_EV_LINK_DOWN:
@@ -92,7 +94,7 @@ static const struct th_fact_kind *fact_of(enum th_ev_kind kind)
 /* What is up ends so should its announcer end: the end has the same body. */
 static void set_why(enum th_ev_kind kind, void *body)
 {
-    if (kind == TH_EV_LINE_UP || kind == TH_EV_PATH_CHANGED)
+    if (kind & TH_EV_LINE && kind != TH_EV_LINE_DOWN)
         ((struct th_ev_line *)body)->why = TH_GONE;
     else if (kind == TH_EV_LINK_UP)
         ((struct th_ev_link *)body)->why = TH_GONE;

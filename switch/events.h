@@ -33,8 +33,18 @@ enum th_ev_kind {
     TH_EV_LINK_DOWN = 1 << 7, /* its end; also of a link that never was up */
     TH_EV_DIALED = 1 << 8,    /* struct th_ev_dialed: the dialer */
     TH_EV_STATE = 1 << 9, /* fact; struct th_ev_state: the bootstrap, or the last that there was */
-    TH_EV_SERVER_UP = 1 << 10,  /* state; struct th_name_change: the registry */
-    TH_EV_SERVER_DOWN = 1 << 11 /* state; struct th_name_change: the registry */
+    TH_EV_SERVER_UP = 1 << 10,   /* state; struct th_name_change: the registry */
+    TH_EV_SERVER_DOWN = 1 << 11, /* state; struct th_name_change: the registry */
+    TH_EV_LINE_SILENT =
+        1 << 12, /* fact LINE_UP, changed: we talk to it and hear nothing; again now and
+                                    then as long as that is so */
+    TH_EV_LINE_HEARD = 1 << 13 /* fact LINE_UP, changed: something came, after LINE_SILENT */
+};
+
+/* All that is told of lines, with a struct th_ev_line. */
+enum {
+    TH_EV_LINE =
+        TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_LINE_SILENT | TH_EV_LINE_HEARD
 };
 
 /* The topic bit of a channel type and side. is_ours: we opened the channel. */
@@ -51,6 +61,7 @@ struct th_ev_line {
     uint8_t csid;
     uint8_t part_count; /* behind it; 0: one, which follows from csid and key */
     bool has_addr;      /* false: nothing is known of where it is (a relay) */
+    bool is_silent;     /* from LINE_SILENT to LINE_HEARD */
     struct th_addr addr;
     th_ms up_at; /* when it came up; 0 of LINE_DOWN */
     enum th_err

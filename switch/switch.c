@@ -52,6 +52,7 @@ static void announce_line(struct carrier *sw, const struct th_self *self, enum t
                               .key = look->key,
                               .csid = look->csid,
                               .has_addr = look->has_addr,
+                              .is_silent = look->is_silent,
                               .addr = look->addr,
                               .up_at = look->is_up ? self->now.mono - look->up_ms : 0,
                               .why = why};
@@ -117,8 +118,11 @@ static void log_line(const struct th_self *self, const struct th_action *action)
     else if (action->kind == TH_ACTION_LINE_DOWN)
         TH_LOG(self->log, INFO, "switch", "line down peer=%s path=%s why=\"%s\"", id, addr,
                th_strerror(action->why));
-    else
+    else if (action->kind == TH_ACTION_PATH)
         TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s", id, addr);
+    else
+        TH_LOG(self->log, DEBUG, "switch", "line %s peer=%s path=%s",
+               action->line.is_silent ? "silent" : "heard again", id, addr);
 }
 
 static void announce_packet(struct carrier *sw, const struct th_self *self,
@@ -210,6 +214,14 @@ static void carry_out(struct carrier *sw, const struct th_self *self)
         case TH_ACTION_PATH:
             log_line(self, &action);
             announce_line(sw, self, TH_EV_PATH_CHANGED, &action.line, action.why);
+            break;
+        case TH_ACTION_SILENT:
+            log_line(self, &action);
+            announce_line(sw, self, TH_EV_LINE_SILENT, &action.line, action.why);
+            break;
+        case TH_ACTION_HEARD:
+            log_line(self, &action);
+            announce_line(sw, self, TH_EV_LINE_HEARD, &action.line, action.why);
             break;
         case TH_ACTION_PACKET:
             announce_packet(sw, self, &action);

@@ -5,6 +5,7 @@
  * handshake.c    opens: sending, answering, judging, replacing a line
  * traffic.c      line packets and channels
  * mtu.c          how large a datagram may be on the path in use
+ * silence.c      lines on which nothing comes
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
  * newcomers.c    lines that have proved nothing yet
@@ -31,6 +32,7 @@
 enum {
     TH_PUNCHES_PER_S = 10,
     TH_BRIDGE_ASK_MS = 2000, /* a line that has only a relay for so long wants a bridge */
+    TH_SEARCHES_SLOW = 3,    /* how many come quickly after a direct way was lost (probe.c) */
     /* Silence after which a node between is asked for a sign of life: with 60 s between two searches
      * for a better way its line, which may carry nothing else, is never unused. */
     TH_SEARCH_KEEP_MS = 30000
@@ -159,9 +161,10 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
 struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes);
 
-/* Sends a channel packet on the line, or keeps it for when it is up. False when it was dropped. */
+/* Sends a channel packet on the line, or keeps it for when it is up. wants_answer: whoever gets it has
+ * something to say. False when it was dropped. */
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                       struct th_bytes plain);
+                       struct th_bytes plain, bool wants_answer);
 
 /* Seals for one half and one address, within the budget of that address. */
 bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
@@ -199,6 +202,25 @@ void th_board_tick_channels(struct th_switchboard *board, struct th_exchange *ex
 void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
                            struct th_now now);
 
+/* silence.c */
+
+/* A packet is about to leave on the line, which is up: sends what goes along with it. */
+void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                      bool wants_answer);
+
+/* The peer may not hear us any more: it gets our open at each address and, if nothing came from it just
+ * now, a `path` request. */
+void th_board_ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* `path` was asked on the line, everywhere: it is silent if no answer comes. */
+void th_board_expect_answer(struct th_exchange *ex, struct th_now now);
+
+/* Something decrypted on the line; its doubts are over if it came by the way that ours goes. */
+void th_board_on_heard(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* What is due of it. */
+void th_board_tick_silence(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
 /* probe.c */
 
 /* Where we can be met: what the host says, and where others see us. Returns how many. */
@@ -219,6 +241,9 @@ uint32_t th_board_ask_padded(struct th_switchboard *board, struct th_exchange *e
 void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
                     struct th_exchange_path *path, struct th_now now);
 
+/* The same at each address, but for a relay that is known to work and not in use: it carries little. */
+void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
 /* The same under the keys of the pending half, to where its open came from. */
 void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex,
                             struct th_now now);
@@ -229,6 +254,9 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 
 /* Asks everywhere when the line has no direct way, and sets when to do so again. */
 void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* Another address is in use: tells it, and looks for a better when it is no direct one. */
+void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* A request arrived on the line: answers it. */
 void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *ex,

@@ -237,6 +237,20 @@ bool th_line_is_unproven(const struct th_line *line, struct th_now now)
            now.mono >= current->since + TH_LINE_UNPROVEN_MS;
 }
 
+void th_line_forget_doubt(struct th_line *line)
+{
+    line->unanswered_since = 0;
+    line->doubt = TH_DOUBT_NONE;
+    line->silences = 0;
+}
+
+th_ms th_line_doubt_deadline(const struct th_line *line)
+{
+    bool is_due = line->doubt == TH_DOUBT_WAITING || line->doubt == TH_DOUBT_ASKED;
+
+    return is_due && line->is_up ? line->doubt_at : TH_NEVER;
+}
+
 bool th_exchange_is_unused(const struct th_exchange *ex)
 {
     const struct th_line *line = ex->line;
@@ -267,6 +281,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     first = th_sooner(first, mtu_deadline(ex));
     if (line->streams)
         first = th_sooner(first, line->streams->due_at);
+    first = th_sooner(first, th_line_doubt_deadline(line));
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))

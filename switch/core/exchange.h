@@ -30,10 +30,19 @@ enum {
      * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
      * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
     TH_LINE_IDLE_MS = 120000,
-    TH_LINE_DOUBT_MS = 10000, /* silence after which a packet of ours wants an answer */
-    TH_LINE_STALLED_MS = 500, /* sooner it is noticed of a line that goes by another node, who … */
-    TH_LINE_SHOW_MS = 200,    /* … hears from us this often then, so long as we talk */
-    TH_LINE_UNANSWERED_MS = 1500, /* after it, without one, the next packet takes the open along */
+    TH_LINE_QUIET_MS =
+        300, /* what leaves so long after something came is no answer to it: it wants one … */
+    TH_LINE_ANSWER_MS =
+        100, /* … within this, or two round trips; else `path` is asked everywhere … */
+    TH_LINE_ASKED_MS = 150, /* … and, without an answer to that, the line is silent: it is told … */
+    TH_LINE_TELL_MS =
+        5000, /* … and again after this, twice, four and eight times this, as we talk */
+    TH_LINE_SILENCES_MAX = 3,
+    TH_LINE_MOVED_MS = 500,   /* for an answer after our own addresses changed */
+    TH_LINE_STALLED_MS = 100, /* unanswered: a node through which the line goes hears from us … */
+    TH_LINE_SHOW_MS = 200,    /* … this often, so long as we talk … */
+    TH_LINE_DOUBT_MS = 10000, /* … and after so much silence only as often as an open is sent */
+    TH_LINE_UNANSWERED_MS = 1500, /* unanswered: the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
     TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */
     TH_OPEN_TRIES = 4,            /* at once and after 1, 3 and 7 s */
@@ -100,6 +109,14 @@ struct th_bridge_ask {
     uint32_t c; /* the channel; 0: it was answered */
 };
 
+/* Whether the other side still hears us (silence.c). */
+enum th_doubt {
+    TH_DOUBT_NONE,
+    TH_DOUBT_WAITING, /* a packet of ours wants an answer */
+    TH_DOUBT_ASKED,   /* none came: `path` was asked */
+    TH_DOUBT_SILENT   /* nor to that: it was told */
+};
+
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
@@ -128,9 +145,13 @@ struct th_line {
     struct th_half current;
     struct th_pending *pending;
     th_ms up_since;
-    th_ms unanswered_since;    /* first packet that wants an answer and has none; 0 none */
-    th_ms search_at;           /* for a direct way; TH_NEVER: it has one */
-    th_ms relay_at;            /* when more may go by a relay; TH_NEVER: nothing waits */
+    th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
+    enum th_doubt doubt;
+    uint8_t silences; /* that were told, since something came */
+    th_ms asked_at;   /* when it was last ASKED; 0 never */
+    th_ms doubt_at;   /* WAITING, ASKED: the next step; SILENT: it is not told again before */
+    th_ms search_at;  /* for a direct way; TH_NEVER: it has one */
+    th_ms relay_at;   /* when more may go by a relay; TH_NEVER: nothing waits */
     struct th_bridge_ask *ask; /* NULL: nobody yet */
     struct th_pmtu *pmtu;      /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;
@@ -234,6 +255,12 @@ th_ms th_line_silent_at(const struct th_line *line);
 
 /* True when nothing ever decrypted on the peer's half, and that for too long. */
 bool th_line_is_unproven(const struct th_line *line, struct th_now now);
+
+/* The other side hears us. */
+void th_line_forget_doubt(struct th_line *line);
+
+/* When doubt takes its next step; TH_NEVER. */
+th_ms th_line_doubt_deadline(const struct th_line *line);
 
 /* True when nobody uses its line, which is up: no channel, and no changed open to be judged. */
 bool th_exchange_is_unused(const struct th_exchange *ex);

@@ -141,7 +141,7 @@ enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exch
         return TH_NO_MEMORY;
     path->is_told = true;
     if (th_exchange_is_up(ex)) {
-        th_board_send_opens(board, ex, now);
+        th_board_ask_again(board, ex, now);
         return TH_OK;
     }
     if (!has_begun)
@@ -184,17 +184,17 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     line->waiting_count = 0;
     line->is_up = true;
     line->up_since = now.mono;
-    line->unanswered_since = 0;
+    th_line_forget_doubt(line);
     board->lines++;
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
     if (used)
         th_board_probe(board, ex, used, now);
-    line->searches = 0;
+    line->searches = TH_SEARCHES_SLOW;
     th_board_search(board, ex, now);
     for (struct th_held *kept = waiting; kept; kept = kept->next)
-        th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len});
+        th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len}, false);
     th_held_free(&waiting);
     th_board_wake_streams(board, ex);
 }

@@ -18,12 +18,25 @@ static bool can_both_use(const struct th_addr *addr, const struct th_exchange *t
     return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
 }
 
-/* A loopback address means another machine to everybody but us. */
-static bool may_pass_on(const struct th_addr *addr, const struct th_exchange *target)
+/* Behind one NAT, as far as we can see: only there, or where we see one of them without a NAT, does a
+ * private address mean the same to both. */
+static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *target)
 {
-    enum th_realm realm = th_addr_realm(addr);
+    const struct th_exchange_path *path =
+        target->paths.used < 0 ? NULL : &target->paths.path[target->paths.used];
 
-    return realm == TH_REALM_PRIVATE || can_both_use(addr, target);
+    return path == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
+           th_addr_realm(&path->addr) != TH_REALM_PUBLIC || seen->family != path->addr.family ||
+           memcmp(seen->ip, path->addr.ip, sizeof seen->ip) == 0;
+}
+
+/* A loopback address means another machine to everybody but us. */
+static bool may_pass_on(const struct th_addr *addr, const struct th_addr *seen,
+                        const struct th_exchange *target)
+{
+    if (th_addr_realm(addr) == TH_REALM_PRIVATE)
+        return may_be_neighbours(seen, target);
+    return can_both_use(addr, target);
 }
 
 /* What the target is told of the asker: where we see it, then what it says of itself. */
@@ -34,7 +47,7 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
     if (can_both_use(seen, target))
         out->addr[out->count++] = *seen;
     for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
-        if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], target))
+        if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], seen, target))
             out->addr[out->count++] = said->addr[i];
 }
 
@@ -102,7 +115,12 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 
     gather(&paths, &head.paths, from, target);
     bool is_known = th_board_has_pair(board, &asker->id, &target->id);
-    if (!may_introduce(asker, target, is_known ? 1 : paths.count, now.mono)) {
+    bool may = may_introduce(asker, target, is_known ? 1 : paths.count, now.mono);
+    if (!may && paths.count > 1) {
+        paths.count = 1; /* where we see it */
+        may = may_introduce(asker, target, paths.count, now.mono);
+    }
+    if (!may) {
         refuse(board, asker, now, channel, "busy", TH_DROP_PEER_LIMIT);
         return;
     }
@@ -178,9 +196,13 @@ void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middl
     take_places(board, middle, now, &head, &paths);
     enum th_err err = th_switchboard_open(board, now, &head.id, &head.from, &key, &paths);
     struct th_exchange *ex = th_board_find(board, &head.id);
-    /* Who asks to be introduced has no line to us, whatever we think: it was started anew. */
-    if (err == TH_OK)
-        th_board_send_opens(board, ex, now);
+    /* Who asks to be introduced has no line to us, whatever we think: it was started anew. Or it has,
+     * and moved: our NAT lets nothing in from there until something went out. */
+    if (err == TH_OK) {
+        th_board_ask_again(board, ex, now);
+        /* or we have moved: who is between sees where we are */
+        th_board_ask_path(board, middle, now, false);
+    }
     if (err == TH_OK || err == TH_AGAIN || err == TH_NO_PATH)
         add_relay(board, middle, now, from, channel, ex);
     else

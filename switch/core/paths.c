@@ -213,12 +213,24 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
     }
 }
 
+/* What was proven once stays a place to send to. */
+static void doubt(struct th_exchange_path *path)
+{
+    path->is_told = path->is_told || path->is_proven;
+    path->is_proven = false;
+    path->is_answered = false;
+}
+
+void th_exchange_paths_doubt_used(struct th_exchange_paths *paths)
+{
+    if (paths->used >= 0)
+        doubt(&paths->path[paths->used]);
+}
+
 void th_exchange_paths_doubt(struct th_exchange_paths *paths)
 {
-    for (unsigned i = 0; i < paths->count; i++) {
-        paths->path[i].is_proven = false;
-        paths->path[i].is_answered = false;
-    }
+    for (unsigned i = 0; i < paths->count; i++)
+        doubt(&paths->path[i]);
 }
 
 bool th_exchange_paths_want_better(const struct th_exchange_paths *paths)
@@ -243,9 +255,13 @@ bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
     return true;
 }
 
-bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now)
+bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now,
+                                bool is_urgent)
 {
-    return path->probed_at == 0 || now.mono - path->probed_at >= TH_PATH_PROBE_MS;
+    bool is_known = !path->is_named || path->is_proven;
+    th_ms pause = is_urgent && is_known ? TH_PATH_PROBE_URGENT_MS : TH_PATH_PROBE_MS;
+
+    return path->probed_at == 0 || now.mono - path->probed_at >= pause;
 }
 
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now)

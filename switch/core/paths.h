@@ -26,8 +26,10 @@ enum {
     TH_PATH_BUDGET_MAX = (1 << 27) - 1, /* … and so many at most, whatever came in */
     TH_PATH_OPEN_MS = 1000,             /* between two opens to one address (protocol.md 4) */
     TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
-    TH_PATH_LOYAL_MS = 1000, /* the address in use stays so while it was heard this lately … */
-    TH_PATH_LOST_MS = 3000   /* … and this lately, when the other one is of a lesser kind */
+    TH_PATH_PROBE_URGENT_MS = 200, /* the same while the line is in doubt; not to one that only the
+                                      peer named */
+    TH_PATH_LOYAL_MS = 500, /* the address in use stays so while it was heard this lately … */
+    TH_PATH_LOST_MS = 3000  /* … and this lately, when the other one is of a lesser kind */
 };
 
 struct th_exchange_path {
@@ -98,6 +100,9 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
  * what only the peer named go with the line. */
 void th_exchange_paths_on_end(struct th_exchange_paths *paths);
 
+/* Nothing comes from the address in use, nor is answered there: the first that is heard takes its place. */
+void th_exchange_paths_doubt_used(struct th_exchange_paths *paths);
+
 /* Nothing is proven any more, for the machine slept or moved. */
 void th_exchange_paths_doubt(struct th_exchange_paths *paths);
 
@@ -113,8 +118,9 @@ void th_exchange_path_on_open(struct th_exchange_path *path, size_t len);
 /* True when len more bytes may go there now; notes them if so. */
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len);
 
-/* True when a `path` request may go there now. */
-bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now);
+/* True when a `path` request may go there now. is_urgent: nothing is heard of the peer. */
+bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now,
+                                bool is_urgent);
 
 /* True when an open may go there now. */
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now);

@@ -12,8 +12,12 @@
 
 #include <string.h>
 
-/* Between two searches for a direct way; the last one for ever. */
-static const th_ms search_pauses[] = {1000, 2000, 4000, 8000, 15000, 30000, 60000};
+/* Between two searches for a direct way; the last two for ever. A line that had one a moment ago begins
+ * with the first, others with that of TH_SEARCHES_SLOW. Of those that are far apart each is followed by
+ * another: the first makes the peer open its NAT for us, the second is let in. */
+static const th_ms search_pauses[] = {200,  300,   500,  1000,  2000, 4000,  8000,
+                                      1000, 15000, 1000, 30000, 1000, 60000, 1000};
+enum { SEARCH_PAUSES = sizeof search_pauses / sizeof search_pauses[0] };
 
 /* --- asking ----------------------------------------------------------------------------------------- */
 
@@ -118,13 +122,20 @@ static void grant(struct th_exchange_path *path, const struct th_exchange *ex, s
         path->budget = (len + ex->cipher->line_overhead) & TH_PATH_BUDGET_MAX;
 }
 
+/* The peer is not heard, or has just lost its direct way. */
+static bool is_urgent(const struct th_line *line)
+{
+    return line->doubt == TH_DOUBT_ASKED || line->doubt == TH_DOUBT_SILENT ||
+           (line->search_at != TH_NEVER && line->searches < TH_SEARCHES_SLOW);
+}
+
 void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
                     struct th_exchange_path *path, struct th_now now)
 {
     uint8_t plain[TH_CHANPKT_MAX];
     struct th_channel *channel;
 
-    if (!th_exchange_path_may_probe(path, now))
+    if (!th_exchange_path_may_probe(path, now, is_urgent(ex->line)))
         return;
     channel = open_channel(&ex->line->channels, now);
     if (channel == NULL)
@@ -134,6 +145,16 @@ void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
     size_t len = write_request(board, channel->id, plain, sizeof plain);
     grant(path, ex, len);
     th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
+}
+
+void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    for (unsigned i = 0; i < ex->paths.count; i++) {
+        struct th_exchange_path *path = &ex->paths.path[i];
+        bool is_spare = path->addr.family == TH_FAMILY_RELAY && path->is_answered;
+        if (!is_spare || (int)i == ex->paths.used)
+            th_board_probe(board, ex, path, now);
+    }
 }
 
 void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
@@ -169,16 +190,14 @@ static void keep_middle(struct th_switchboard *board, const struct th_exchange *
 void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
-    unsigned last = sizeof search_pauses / sizeof search_pauses[0] - 1;
 
     line->search_at = TH_NEVER;
     if (!line->is_up || !th_exchange_paths_want_better(&ex->paths))
         return;
-    line->search_at = now.mono + search_pauses[line->searches < last ? line->searches : last];
-    if (line->searches < last)
-        line->searches++;
-    for (unsigned i = 0; i < ex->paths.count; i++)
-        th_board_probe(board, ex, &ex->paths.path[i], now);
+    line->search_at = now.mono + search_pauses[line->searches];
+    if (++line->searches == SEARCH_PAUSES)
+        line->searches -= 2;
+    th_board_probe_all(board, ex, now);
     keep_middle(board, ex, now);
     if (now.mono - line->up_since >= TH_BRIDGE_ASK_MS)
         th_board_ask_bridge(board, ex, now);
@@ -195,6 +214,15 @@ static bool is_of_another(struct th_switchboard *board, const struct th_exchange
             return true;
     }
     return false;
+}
+
+void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+    if (ex->line->search_at != TH_NEVER || !th_exchange_paths_want_better(&ex->paths))
+        return;
+    ex->line->searches = 0;
+    th_board_search(board, ex, now);
 }
 
 void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
@@ -251,14 +279,16 @@ static struct th_exchange_path *named(struct th_switchboard *board, struct th_ex
     return path;
 }
 
-static size_t write_answer(uint32_t id, const struct th_addr *to, uint8_t *plain, size_t cap)
+/* Who asks by another node is seen at the address of that. */
+static size_t write_answer(uint32_t id, const struct th_exchange_path *path, uint8_t *plain,
+                           size_t cap)
 {
     char fields[TH_FIELDS_MAX];
     size_t len;
     struct th_text text = th_text_in(fields, sizeof fields);
 
-    if (to->family != TH_FAMILY_RELAY)
-        th_path_put_seen(&text, to);
+    if (th_exchange_path_is_direct(path))
+        th_path_put_seen(&text, &path->addr);
     struct th_chanpkt_out packet = {.c = id, .end = true, .fields = th_text_bytes(&text)};
     return th_chanpkt_write(plain, cap, &len, &packet) == TH_OK ? len : 0;
 }
@@ -271,7 +301,7 @@ void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, 
 
     if (path == NULL)
         return; /* without memory for it */
-    size_t len = write_answer(id, from, plain, sizeof plain);
+    size_t len = write_answer(id, path, plain, sizeof plain);
     th_board_seal_to(board, ex, now, half, path, (struct th_bytes){plain, len});
 }
 
@@ -285,9 +315,9 @@ static void answer_elsewhere(struct th_switchboard *board, struct th_exchange *e
     for (unsigned i = 0; i < paths->count; i++) {
         struct th_exchange_path *path =
             th_addr_is_equal(&paths->addr[i], from) ? NULL : named(board, ex, &paths->addr[i], now);
-        if (path == NULL || !th_exchange_path_may_probe(path, now))
+        if (path == NULL || !th_exchange_path_may_probe(path, now, false))
             continue;
-        size_t len = write_answer(id, &path->addr, plain, sizeof plain);
+        size_t len = write_answer(id, path, plain, sizeof plain);
         path->probed_at = now.mono;
         grant(path, ex, len);
         th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
@@ -309,13 +339,46 @@ void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *
 
 /* --- being answered --------------------------------------------------------------------------------- */
 
+/* Lines that have no direct way may find one from where we are now. */
+static void search_anew(struct th_switchboard *board, struct th_now now)
+{
+    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
+        if (!th_exchange_is_up(ex) || !th_exchange_paths_want_better(&ex->paths))
+            continue;
+        ex->line->searches = 0;
+        ex->line->search_at = now.mono + search_pauses[0];
+        th_board_reset_alarm(board, ex);
+    }
+}
+
+/* Who is seen at another IP has moved; or it has two, and the other is seen again soon. */
+static void forget_where_we_were(struct th_switchboard *board, struct th_now now,
+                                 const struct th_addr *seen)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < board->observed_count; i++) {
+        const struct th_addr *was = &board->observed[i];
+        bool is_elsewhere = was->family == seen->family &&
+                            th_addr_realm(was) == th_addr_realm(seen) &&
+                            memcmp(was->ip, seen->ip, sizeof seen->ip) != 0;
+        if (!is_elsewhere)
+            board->observed[kept++] = *was;
+    }
+    if (kept < board->observed_count)
+        search_anew(board, now);
+    board->observed_count = kept;
+}
+
 /* Where others see us; the newest first, each once. */
-static void note_observed(struct th_switchboard *board, const struct th_addr *seen)
+static void note_observed(struct th_switchboard *board, struct th_now now,
+                          const struct th_addr *seen)
 {
     unsigned i = 0;
 
     if (th_addr_realm(seen) == TH_REALM_NONE)
         return;
+    forget_where_we_were(board, now, seen);
     while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
         i++;
     if (i == TH_OBSERVED_MAX)
@@ -344,14 +407,14 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
     enum th_drop why = th_path_read(&head, packet->head);
 
     th_drop_count(&board->drops, why);
-    if (why == TH_DROP_NONE && head.has_seen)
-        note_observed(board, &head.seen);
+    if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths))
+        note_observed(board, now, &head.seen);
     if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
         ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
         ex->line->has_rtt = true;
     }
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
-        th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+        th_board_path_changed(board, ex, now);
     th_board_on_mtu_answer(board, ex, channel->id, now);
     if (is_challenge(ex, channel->id))
         th_board_on_challenge_answered(board, ex);

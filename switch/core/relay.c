@@ -220,7 +220,8 @@ void th_board_use_bridge(struct th_switchboard *board, struct th_exchange *ex, s
         return;
     struct th_addr addr = way->addr;
     path = th_exchange_paths_find(&ex->paths, &addr);
-    if (path && path->is_bridge && (path->is_answered || !th_exchange_path_may_probe(path, now)))
+    if (path && path->is_bridge &&
+        (path->is_answered || !th_exchange_path_may_probe(path, now, false)))
         return;
     path = th_exchange_paths_add(&ex->paths, &addr);
     if (path == NULL)
@@ -282,7 +283,7 @@ static void lose(struct th_switchboard *board, struct th_relay *relay, struct th
     bool has_moved = th_exchange_paths_remove(&ex->paths, &addr);
     if (has_moved && th_exchange_is_up(ex)) {
         if (ex->paths.used >= 0)
-            th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+            th_board_path_changed(board, ex, now);
         else
             th_board_end_line(board, ex, TH_NO_PATH, now);
     }

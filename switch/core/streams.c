@@ -257,7 +257,7 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
 
     while (at && idle <= channels->count && sent < PUMP_MAX) {
         if (at->reliable && th_reliable_next(at->reliable, now, plain, sizeof plain, &len)) {
-            th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+            th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, true);
             at->tx_packets++;
             sent++;
             idle = 0;

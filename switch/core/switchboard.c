@@ -206,6 +206,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .csid = ex->cipher->csid,
         .is_up = line->is_up,
         .is_pending = line->pending != NULL,
+        .is_silent = line->doubt == TH_DOUBT_SILENT,
         .has_middle = middle != NULL,
         .has_rtt = line->has_rtt,
         .rtt_ms = line->rtt_ms,
@@ -356,9 +357,12 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     if (err != TH_OK)
         return err;
     ex->used_at = now.mono;
-    if (th_exchange_is_up(ex))
+    if (th_exchange_is_up(ex) && ex->line->doubt != TH_DOUBT_SILENT)
         return TH_OK;
-    err = th_board_begin(board, ex, now);
+    if (th_exchange_is_up(ex))
+        th_board_ask_again(board, ex, now);
+    else
+        err = th_board_begin(board, ex, now);
     th_board_reset_alarm(board, ex);
     return err == TH_OK ? TH_AGAIN : err;
 }
@@ -399,10 +403,11 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
         th_board_want_mtu(board, ex, now);
         return err;
     }
-    th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+    bool is_last = packet->end || (packet->err && packet->err[0]);
+    th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, !is_last);
     th_channel_touch(channel, now);
     channel->tx_packets++;
-    if (packet->end || (packet->err && packet->err[0]))
+    if (is_last)
         th_board_close_channel(board, ex, channel, now);
     th_board_reset_alarm(board, ex);
     return TH_OK;
@@ -446,8 +451,9 @@ void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
         if (!th_exchange_is_up(ex))
             continue;
         th_board_ask_path(board, ex, now, true);
-        ex->line->searches = 0;
+        ex->line->searches = TH_SEARCHES_SLOW;
         th_board_search(board, ex, now);
+        th_board_expect_answer(ex, now);
         th_board_reset_alarm(board, ex);
     }
 }
@@ -484,6 +490,7 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         if (ex->line && ex->line->relay_at <= now.mono)
             th_board_release(board, ex, now);
         th_board_tick_streams(board, ex, now);
+        th_board_tick_silence(board, ex, now);
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
         th_board_tick_mtu(board, ex, now);

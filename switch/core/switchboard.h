@@ -65,6 +65,7 @@ struct th_line_look {
     uint8_t csid;
     bool is_up;
     bool is_pending;     /* a changed open is being challenged */
+    bool is_silent;      /* we talk and hear nothing (TH_ACTION_SILENT) */
     bool has_addr;       /* false: it goes by a relay */
     struct th_addr addr; /* the one in use */
     bool has_middle; /* the line goes through another node: a relay, or with has_addr a bridge */
@@ -95,6 +96,8 @@ enum th_action_kind {
     TH_ACTION_LINE_UP,   /* line */
     TH_ACTION_LINE_DOWN, /* line, why */
     TH_ACTION_PATH,      /* line: another address is in use */
+    TH_ACTION_SILENT,    /* line: we talk, and nothing comes; again now and then as long as we do */
+    TH_ACTION_HEARD,     /* line: something came, after SILENT */
     TH_ACTION_PACKET,    /* packet, on a channel that was open or (is_first) is now */
     TH_ACTION_ENDED,     /* ended: a channel is over without a packet saying so */
     TH_ACTION_STREAM, /* a reliable channel (streams.h): theirs is new (is_first); what its owner could not
@@ -115,7 +118,7 @@ struct th_action {
             bool is_first;             /* PACKET, STREAM: of a channel of theirs */
             struct th_chanpkt packet;  /* PACKET */
         };
-        struct th_line_look line; /* LINE_UP, LINE_DOWN, PATH */
+        struct th_line_look line; /* LINE_UP, LINE_DOWN, PATH, SILENT, HEARD */
         int64_t clock_ms;         /* CLOCK_WRONG */
     };
 };
@@ -134,12 +137,13 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
                                 const struct th_addr *from, struct th_bytes bytes);
 
 /*
- * Makes a node known and opens a line to it when there is none.
+ * Makes a node known and opens a line to it when there is none, or one that is silent.
  *
  * parts  NULL or empty: only what is known already is used (and the paths are added).
  * key    of the cipher set in which we talk to it (th_identity_shared); must belong to parts when they
  *        are given.
- * Returns TH_OK (a line is up), TH_AGAIN (opens are on their way), TH_NO_PATH, TH_INVALID (ourselves,
+ * Returns TH_OK (a line is up), TH_AGAIN (opens are on their way; the line, if there is one, is not
+ * another then: HEARD tells that it goes on), TH_NO_PATH, TH_INVALID (ourselves,
  * or a key that does not fit), TH_NO_PERMISSION (it is not in the allow-list), TH_LIMIT, TH_NO_MEMORY.
  */
 TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,

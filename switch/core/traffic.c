@@ -30,60 +30,6 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, stru
     return true;
 }
 
-static th_ms silence(const struct th_exchange *ex, struct th_now now)
-{
-    const struct th_half *current = &ex->line->current;
-
-    return now.mono - (current->rx_at ? current->rx_at : current->since);
-}
-
-/* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
-static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
-                               struct th_now now)
-{
-    struct th_line *line = ex->line;
-    bool is_unanswered =
-        line->unanswered_since != 0 && now.mono - line->unanswered_since >= TH_LINE_UNANSWERED_MS;
-
-    if (silence(ex, now) < TH_LINE_STALE_MS && !is_unanswered)
-        return;
-    if (now.mono - line->open_sent_at < TH_LINE_REOPEN_MS)
-        return;
-    th_board_send_opens(board, ex, now);
-}
-
-/* True when we talk and get no answer: at once if the other side did a moment ago. */
-static bool is_stalled(const struct th_exchange *ex, struct th_now now)
-{
-    const struct th_line *line = ex->line;
-    th_ms quiet = silence(ex, now);
-
-    if (quiet >= TH_LINE_DOUBT_MS)
-        quiet = line->unanswered_since ? now.mono - line->unanswered_since : 0;
-    return quiet >= TH_LINE_STALLED_MS;
-}
-
-/* Who is between us passes on only what comes from where it knows us to be; when that changed, and we
- * had nothing to say to it, it learns it now. Again soon: it may have heard us just before we moved,
- * and then stays with the old address for TH_PATH_LOYAL_MS. */
-static void show_middle_where_we_are(struct th_switchboard *board, const struct th_exchange *ex,
-                                     struct th_now now)
-{
-    struct th_exchange *middle;
-    struct th_exchange_path *path;
-
-    if (!th_exchange_paths_want_better(&ex->paths) || !is_stalled(ex, now))
-        return;
-    middle = th_board_middle_of(board, ex);
-    path = th_exchange_is_up(middle) ? th_exchange_paths_used(&middle->paths) : NULL;
-    th_ms pause = silence(ex, now) < TH_LINE_DOUBT_MS ? TH_LINE_SHOW_MS : TH_LINE_REOPEN_MS;
-    if (path == NULL || now.mono - path->probed_at < pause)
-        return;
-    path->probed_at = now.mono;
-    th_board_ask_path(board, middle, now, false);
-    th_board_reset_alarm(board, middle);
-}
-
 static bool keep_waiting(struct th_switchboard *board, struct th_line *line, struct th_bytes plain)
 {
     if (line->waiting_count >= TH_WAITING_MAX || !th_held_append(&line->waiting, NULL, plain)) {
@@ -95,19 +41,14 @@ static bool keep_waiting(struct th_switchboard *board, struct th_line *line, str
 }
 
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                       struct th_bytes plain)
+                       struct th_bytes plain, bool wants_answer)
 {
     struct th_line *line = ex->line;
 
     ex->used_at = now.mono;
     if (!line->is_up)
         return keep_waiting(board, line, plain);
-
-    reopen_if_doubtful(board, ex, now);
-    show_middle_where_we_are(board, ex, now);
-    /* What leaves soon after something came may well be the answer to it. */
-    if (line->unanswered_since == 0 && silence(ex, now) >= TH_LINE_DOUBT_MS)
-        line->unanswered_since = now.mono;
+    th_board_on_sent(board, ex, now, wants_answer);
     if (plain.len + ex->cipher->line_overhead > TH_DATAGRAM_SAFE_MAX)
         th_board_note_large(ex, now);
     return th_board_seal_to(board, ex, now, &line->current, th_exchange_paths_used(&ex->paths),
@@ -161,7 +102,9 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     }
     /* one that could not leave is one that was lost: the channel ends by its silence */
     channel->tx_packets++;
-    th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+    bool is_introducing = request->type == TH_CHANNEL_PEER || request->type == TH_CHANNEL_CONNECT;
+    th_board_transmit(board, ex, now, (struct th_bytes){plain, len},
+                      !request->end && !is_introducing);
     *out = channel;
     return TH_OK;
 }
@@ -184,7 +127,7 @@ static enum th_drop refuse(struct th_switchboard *board, struct th_exchange *ex,
     size_t len;
 
     if (th_chanpkt_write(plain, sizeof plain, &len, &packet) == TH_OK)
-        th_board_transmit(board, ex, now, (struct th_bytes){plain, len});
+        th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, false);
     return why;
 }
 
@@ -385,14 +328,14 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
 {
     struct th_line *line = ex->line;
 
-    line->unanswered_since = 0;
     th_line_forget_sealed(line); /* the peer has it */
     bool has_moved = th_exchange_paths_on_proof(&ex->paths, from, now);
 
     if (!line->is_up)
         th_board_line_up(board, ex, now);
     else if (has_moved)
-        th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
+        th_board_path_changed(board, ex, now);
+    th_board_on_heard(board, ex, now);
     th_board_consider(board, ex, now, from);
 }
 

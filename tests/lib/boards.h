@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { WIRE_NODES = 4, WIRE_SEEN_MAX = 400, WIRE_FLIGHT_MAX = 256 };
+enum { WIRE_NODES = 4, WIRE_SEEN_MAX = 800, WIRE_FLIGHT_MAX = 256, WIRE_LET_IN_MAX = 32 };
 
 struct flight {
     struct th_addr from, to;
@@ -41,7 +41,10 @@ struct wire {
     struct th_switchboard *board[WIRE_NODES];
     bool is_cut[WIRE_NODES];               /* nothing comes or goes */
     bool is_apart[WIRE_NODES][WIRE_NODES]; /* nothing goes from one to the other */
-    int lose_next;                         /* this many datagrams get lost */
+    bool has_nat[WIRE_NODES];              /* lets in only what comes from where it sent to */
+    unsigned let_in_count[WIRE_NODES];
+    struct th_addr let_in[WIRE_NODES][WIRE_LET_IN_MAX];
+    int lose_next;  /* this many datagrams get lost */
     size_t carries; /* longer datagrams get lost; 0: none may be longer than the safe size */
     int sent[WIRE_NODES];
     uint64_t sent_bytes[WIRE_NODES];
@@ -99,6 +102,22 @@ static inline int wire_node_at(const struct wire *w, const struct th_addr *addr)
     return -1;
 }
 
+static inline bool wire_lets_in(const struct wire *w, int node, const struct th_addr *from)
+{
+    for (unsigned i = 0; i < w->let_in_count[node]; i++)
+        if (th_addr_is_equal(&w->let_in[node][i], from))
+            return true;
+    return !w->has_nat[node];
+}
+
+static inline void wire_let_in(struct wire *w, int node, const struct th_addr *addr)
+{
+    if (!w->has_nat[node] || wire_lets_in(w, node, addr))
+        return;
+    assert_true(w->let_in_count[node] < WIRE_LET_IN_MAX);
+    w->let_in[node][w->let_in_count[node]++] = *addr;
+}
+
 static inline void wire_collect(struct wire *w, int node)
 {
     struct th_action action;
@@ -110,6 +129,7 @@ static inline void wire_collect(struct wire *w, int node)
             *f = (struct flight){.from = w->addr[node], .to = action.addr, .len = action.bytes.len};
             memcpy(f->bytes, action.bytes.at, action.bytes.len);
             w->sent[node]++;
+            wire_let_in(w, node, &action.addr);
             w->sent_bytes[node] += action.bytes.len;
             if (w->lose_next > 0) {
                 w->lose_next--;
@@ -140,7 +160,7 @@ static inline void wire_settle(struct wire *w)
         int to = wire_node_at(w, &f.to), from = wire_node_at(w, &f.from);
         if (to < 0 || w->is_cut[to] || (from >= 0 && w->is_cut[from]))
             continue;
-        if (from >= 0 && w->is_apart[from][to])
+        if ((from >= 0 && w->is_apart[from][to]) || !wire_lets_in(w, to, &f.from))
             continue;
         th_switchboard_on_datagram(w->board[to], w->now, &f.from,
                                    (struct th_bytes){f.bytes, f.len});

@@ -114,9 +114,9 @@ static inline void bench_on_open(struct bench *b, const struct th_self *self,
                                  const struct th_msg *msg)
 {
     const struct th_switch_open *open = msg->body;
-    enum th_err err = bench_has_line(b, &open->id)                   ? TH_OK
-                      : th_hashname_is_equal(&b->opening, &open->id) ? TH_AGAIN
-                                                                     : TH_NO_PATH;
+    enum th_err err = th_hashname_is_equal(&b->opening, &open->id) ? TH_AGAIN
+                      : bench_has_line(b, &open->id)               ? TH_OK
+                                                                   : TH_NO_PATH;
 
     bench_note(b, ASKED_OPEN, &open->id);
     bench_reply(self, msg, err, 0);
@@ -342,6 +342,23 @@ static inline void bench_line_down_of(struct bench *b, const struct th_hashname 
         if (th_hashname_is_equal(&b->line[i], id))
             b->line[i--] = b->line[--b->line_count];
     bench_announce(b, TH_EV_LINE_DOWN, &line, sizeof line);
+}
+
+/* A line on which nothing comes, though the switch talks. It knows where the node was. */
+static inline void bench_line_silent(struct bench *b, unsigned n)
+{
+    struct th_ev_line line = {.id = node_of(n), .has_addr = true, .is_silent = true};
+
+    b->opening = line.id;
+    bench_announce(b, TH_EV_LINE_SILENT, &line, sizeof line);
+}
+
+static inline void bench_line_heard(struct bench *b, unsigned n, bool is_direct)
+{
+    struct th_ev_line line = {.id = node_of(n), .has_addr = is_direct};
+
+    b->opening = b->identity.hashname;
+    bench_announce(b, TH_EV_LINE_HEARD, &line, sizeof line);
 }
 
 /* A line, and a link of a node that seeds. */

@@ -184,7 +184,7 @@ class Host:
     def move(self, number):
         """Gives it, or its NAT box, another outer address; the box forgets what it has translated to the
         old one."""
-        new = "198.18.%d.1" % number
+        new = "198.%d.%d.1" % (18 + number // 256, number % 256)
         ip("addr del %s/15 dev out\naddr add %s/15 dev out" % (self.address, new), self.box or self.name)
         self.address = new
 
@@ -316,6 +316,12 @@ def what_comes_in(host, port):
     for each in (own, first, second, third):
         each.close()
     return [what for what in COMES_IN["none"] if what in got]
+
+
+def expected(a, b):
+    """How two kinds of NAT reach each other in the end. One whose port is another for each peer, and one
+    that hears only from a port that it spoke to, do so by a bridge alone."""
+    return "bridge" if {a, b} in ({"port", "symmetric"}, {"symmetric"}) else "direct"
 
 
 def way(node, other):

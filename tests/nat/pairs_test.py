@@ -8,16 +8,11 @@ import threading
 import time
 
 import lab
-from lab import BAD_DAY, KINDS, Lab, PORT, SEED, check, way
+from lab import BAD_DAY, KINDS, Lab, PORT, SEED, check, expected, way
 from mesh import SLOW, main, test, wait_for
 
 DIRECT_S = 40  # a way that is looked for again after 1, 3, 7, 15 and 30 s
 BRIDGED_S = 20  # so long a pair that cannot meet is watched
-
-
-def expected(a, b):
-    """Who is heard only by whom it spoke to, at port and address, and one whose port is new for each."""
-    return "bridge" if {a, b} in ({"port", "symmetric"}, {"symmetric"}) else "direct"
 
 
 def connect(node, other):

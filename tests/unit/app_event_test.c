@@ -56,7 +56,7 @@ static void filter_of_nothing_wants_everything(void **state)
 
     assert_true(read_text(&filter, NULL, say));
     struct th_interest all = th_filter_interest(&filter);
-    assert_int_equal(all.kinds, (TH_EV_SERVER_DOWN << 1) - 1);
+    assert_int_equal(all.kinds, (TH_EV_LINE_HEARD << 1) - 1);
     assert_true(all.topics == UINT64_MAX);
     th_filter_clear(&filter);
 }
@@ -94,7 +94,8 @@ static void word_that_is_none_is_refused_with_those_there_are(void **state)
     static const struct {
         const char *params, *said;
     } cases[] = {
-        {"{\"kind\":\"x\"}", "line_up, line_down, path_changed, opened, packet, ended, link_up"},
+        {"{\"kind\":\"x\"}",
+         "line_up, line_down, path_changed, line_silent, line_heard, opened, packet, ended"},
         {"{\"type\":\"x\"}", "seek, link, path, peer, connect, bridge, other"},
         {"{\"kind\":7}", "\"kind\" must be a text"},
         {"{\"has\":[\"a\",7]}", "\"has\" must be a text"},

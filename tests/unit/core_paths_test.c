@@ -135,8 +135,8 @@ static void best_of_the_others_takes_the_place_of_one_that_is_taken_out(void **s
     struct th_addr r = relay(), a = addr_of(1), b = addr_of(2);
     th_exchange_paths_init(&paths);
     th_exchange_paths_on_proof(&paths, &a, at(1000));
-    th_exchange_paths_on_proof(&paths, &b, at(1500));
-    th_exchange_paths_on_proof(&paths, &r, at(1600));
+    th_exchange_paths_on_proof(&paths, &b, at(1300));
+    th_exchange_paths_on_proof(&paths, &r, at(1400));
 
     assert_true(th_exchange_paths_remove(&paths, &a));
     assert_true(is_used(&paths, &b));

@@ -32,8 +32,11 @@ static void packet_that_answers_waits_for_no_answer(void **state)
     wire_settle(&w);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_REPEAT), opens);
 
+    w.is_cut[0] = true;
+    assert_int_equal(send(&w, 1, 0, (struct th_chanpkt_out){.c = c}), TH_OK);
     wire_pass(&w, 2000);
     assert_int_equal(send(&w, 1, 0, (struct th_chanpkt_out){.c = c}), TH_OK);
+    w.is_cut[0] = false;
     wire_settle(&w);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_REPEAT), opens + 1);
     wire_free(&w);
@@ -125,10 +128,10 @@ static void silence_ends_a_channel_here_and_sends_nothing(void **state)
     unsigned ended = wire_count(&w, 0, TH_ACTION_ENDED);
     assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
     wire_settle(&w);
-    int sent = w.sent[0];
 
     wire_pass(&w, 2999);
     assert_int_equal(wire_count(&w, 0, TH_ACTION_ENDED), ended);
+    int sent = w.sent[0];
     wire_pass(&w, 1);
 
     assert_int_equal(wire_count(&w, 0, TH_ACTION_ENDED), ended + 1);

@@ -8,8 +8,7 @@
 enum {
     HAVE_PACKET = TH_EV_OPENED | TH_EV_PACKET,
     HAVE_TYPE = HAVE_PACKET | TH_EV_ENDED,
-    HAVE_PEER = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | HAVE_TYPE | TH_EV_LINK_UP |
-                TH_EV_LINK_DOWN | TH_EV_DIALED
+    HAVE_PEER = TH_EV_LINE | HAVE_TYPE | TH_EV_LINK_UP | TH_EV_LINK_DOWN | TH_EV_DIALED
 };
 
 static const struct {
@@ -19,6 +18,8 @@ static const struct {
     {TH_EV_LINE_UP, "line_up"},
     {TH_EV_LINE_DOWN, "line_down"},
     {TH_EV_PATH_CHANGED, "path_changed"},
+    {TH_EV_LINE_SILENT, "line_silent"},
+    {TH_EV_LINE_HEARD, "line_heard"},
     {TH_EV_OPENED, "opened"},
     {TH_EV_PACKET, "packet"},
     {TH_EV_ENDED, "ended"},

@@ -215,6 +215,8 @@ static void act(struct th_liar *liar)
         case TH_ACTION_LINE_UP:
         case TH_ACTION_PATH:
         case TH_ACTION_STREAM:
+        case TH_ACTION_SILENT:
+        case TH_ACTION_HEARD:
         case TH_ACTION_CLOCK_WRONG:
             break;
         }

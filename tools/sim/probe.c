@@ -2,11 +2,7 @@
 
 #include "switch/base/mem.h"
 
-enum {
-    AGAIN_MS = 1,
-    KINDS = TH_EV_LINE_UP | TH_EV_LINE_DOWN | TH_EV_PATH_CHANGED | TH_EV_LINK_UP | TH_EV_LINK_DOWN |
-            TH_EV_STATE
-};
+enum { AGAIN_MS = 1, KINDS = TH_EV_LINE | TH_EV_LINK_UP | TH_EV_LINK_DOWN | TH_EV_STATE };
 
 struct probe {
     struct th_world_node *node;
@@ -88,6 +84,12 @@ static void on_event(struct th_world_node *node, const struct th_event *event)
         break;
     case TH_EV_PATH_CHANGED:
         say(node, "another path to", &th_ev_line_of(event)->id, TH_OK);
+        break;
+    case TH_EV_LINE_SILENT:
+        say(node, "nothing is heard on the line with", &th_ev_line_of(event)->id, TH_OK);
+        break;
+    case TH_EV_LINE_HEARD:
+        say(node, "heard again on the line with", &th_ev_line_of(event)->id, TH_OK);
         break;
     case TH_EV_LINK_UP:
         say(node, "link up with", &th_ev_link_of(event)->id, TH_OK);

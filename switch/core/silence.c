@@ -1,0 +1,172 @@
+/*
+ * Lines on which we talk and hear nothing: the peer is gone, or it moved, or we did, and its NAT lets
+ * nothing in from where we are now.
+ *
+ * Not every packet wants an answer. One that ends a channel does not, nor does one that leaves soon
+ * after something came, for it may be the answer to that. Of the others the first that nobody answers
+ * makes us ask `path` at every address; when that is not answered either the line is silent, and its
+ * owners are told: somebody may introduce the two once more. It goes on, with all its channels, as
+ * soon as anything decrypts, wherever it comes from.
+ */
+#include "switch/core/board.h"
+
+static th_ms silence(const struct th_exchange *ex, struct th_now now)
+{
+    const struct th_half *current = &ex->line->current;
+
+    return now.mono - (current->rx_at ? current->rx_at : current->since);
+}
+
+/* Whether nothing came lately by the way that ours goes: what comes by another, such as a relay, does
+ * not show that ours arrives. */
+static bool is_quiet(struct th_exchange *ex, struct th_now now)
+{
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+    th_ms quiet = used && used->is_proven ? now.mono - used->rx_at : silence(ex, now);
+
+    return quiet >= TH_LINE_QUIET_MS;
+}
+
+static th_ms unanswered(const struct th_line *line, struct th_now now)
+{
+    return line->unanswered_since ? now.mono - line->unanswered_since : 0;
+}
+
+/* --- what goes along with a packet ------------------------------------------------------------------ */
+
+/* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
+static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
+                               struct th_now now)
+{
+    struct th_line *line = ex->line;
+
+    if (silence(ex, now) < TH_LINE_STALE_MS && unanswered(line, now) < TH_LINE_UNANSWERED_MS)
+        return;
+    if (now.mono - line->open_sent_at < TH_LINE_REOPEN_MS)
+        return;
+    th_board_send_opens(board, ex, now);
+}
+
+/* Who is between us passes on only what comes from where it knows us to be; when that changed, and we
+ * had nothing to say to it, it learns it now. Again soon: it may have heard us just before we moved,
+ * and then stays with the old address for TH_PATH_LOYAL_MS. */
+static void show_middle_where_we_are(struct th_switchboard *board, const struct th_exchange *ex,
+                                     struct th_now now)
+{
+    struct th_exchange *middle;
+    struct th_exchange_path *path;
+
+    if (!th_exchange_paths_want_better(&ex->paths) ||
+        unanswered(ex->line, now) < TH_LINE_STALLED_MS)
+        return;
+    middle = th_board_middle_of(board, ex);
+    path = th_exchange_is_up(middle) ? th_exchange_paths_used(&middle->paths) : NULL;
+    th_ms pause = silence(ex, now) < TH_LINE_DOUBT_MS ? TH_LINE_SHOW_MS : TH_LINE_REOPEN_MS;
+    if (path == NULL || now.mono - path->probed_at < pause)
+        return;
+    path->probed_at = now.mono;
+    th_board_ask_path(board, middle, now, false);
+    th_board_reset_alarm(board, middle);
+}
+
+/* --- from doubt to silence -------------------------------------------------------------------------- */
+
+/* Two round trips are enough for an answer, where we know how long one takes. */
+static th_ms answer_time(const struct th_line *line, th_ms least)
+{
+    th_ms twice = line->has_rtt ? 2 * (th_ms)line->rtt_ms : 0;
+
+    return twice > least ? twice : least;
+}
+
+static void tell_silent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+
+    line->doubt = TH_DOUBT_SILENT;
+    line->doubt_at = now.mono + ((th_ms)TH_LINE_TELL_MS << line->silences);
+    if (line->silences < TH_LINE_SILENCES_MAX)
+        line->silences++;
+    th_exchange_paths_doubt_used(&ex->paths);
+    for (unsigned i = 0; i < ex->paths.count; i++) /* also those that are spare */
+        th_board_probe(board, ex, &ex->paths.path[i], now);
+    th_board_tell_line(board, ex, TH_ACTION_SILENT, TH_OK, now);
+}
+
+static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    if (used && !th_exchange_path_may_probe(used, now, true)) {
+        line->doubt_at = used->probed_at + TH_PATH_PROBE_URGENT_MS;
+        return;
+    }
+    line->asked_at = now.mono;
+    line->doubt = TH_DOUBT_ASKED;
+    show_middle_where_we_are(board, ex, now);
+    th_board_probe_all(board, ex, now);
+    line->doubt_at = now.mono + answer_time(line, TH_LINE_ASKED_MS);
+}
+
+void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                      bool wants_answer)
+{
+    struct th_line *line = ex->line;
+
+    reopen_if_doubtful(board, ex, now);
+    show_middle_where_we_are(board, ex, now);
+    if (!wants_answer || !is_quiet(ex, now))
+        return;
+    if (line->unanswered_since == 0)
+        line->unanswered_since = now.mono;
+    if (line->doubt == TH_DOUBT_NONE) {
+        th_ms not_before = line->asked_at ? line->asked_at + TH_PATH_PROBE_MS : 0;
+        line->doubt = TH_DOUBT_WAITING;
+        line->doubt_at = now.mono + answer_time(line, TH_LINE_ANSWER_MS);
+        if (line->doubt_at < not_before)
+            line->doubt_at = not_before;
+    } else if (line->doubt == TH_DOUBT_SILENT && now.mono >= line->doubt_at) {
+        tell_silent(board, ex, now);
+    }
+}
+
+void th_board_ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    th_board_send_opens(board, ex, now);
+    if (is_quiet(ex, now))
+        th_board_probe_all(board, ex, now);
+}
+
+void th_board_expect_answer(struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+
+    if (line->doubt == TH_DOUBT_SILENT)
+        return;
+    line->doubt = TH_DOUBT_ASKED;
+    line->doubt_at = now.mono + answer_time(line, TH_LINE_MOVED_MS);
+}
+
+void th_board_on_heard(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+    bool was_silent = line->doubt == TH_DOUBT_SILENT;
+
+    if (used && used->rx_at != now.mono)
+        return;
+    th_line_forget_doubt(line);
+    if (was_silent && line->is_up)
+        th_board_tell_line(board, ex, TH_ACTION_HEARD, TH_OK, now);
+}
+
+void th_board_tick_silence(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    if (ex->line == NULL || th_line_doubt_deadline(ex->line) > now.mono)
+        return;
+    if (ex->line->doubt == TH_DOUBT_WAITING)
+        ask(board, ex, now);
+    else
+        tell_silent(board, ex, now);
+}

@@ -1,0 +1,276 @@
+#include "switch/core/board.h"
+#include "tests/lib/introduce.h"
+
+/* 1 and 2 have a line; both have one to 0. The NAT of 2 lets in nothing that it did not send to. */
+static void meet(struct wire *w)
+{
+    star(w);
+    w->has_nat[2] = true;
+    wire_let_in(w, 2, &w->addr[0]);
+    assert_int_equal(introduce(w, 1, 0, 2), TH_OK);
+    wire_pass(w, 20000);
+    assert_true(wire_look(w, 1, 2).is_up && wire_look(w, 1, 2).has_addr);
+    w->seen_count = 0;
+}
+
+/* One that is not answered as such. Returns its channel. */
+static uint32_t say(struct wire *w, int from, int to)
+{
+    uint32_t c;
+
+    assert_int_equal(wire_channel(w, from, to, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    wire_settle(w);
+    return c;
+}
+
+static void say_more(struct wire *w, int from, int to, uint32_t c)
+{
+    struct th_chanpkt_out packet = {.c = c};
+
+    assert_int_equal(
+        th_switchboard_send(w->board[from], w->now, &w->identity[to].hashname, &packet), TH_OK);
+    wire_settle(w);
+}
+
+static void line_is_silent_when_neither_a_packet_nor_path_is_answered(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    w.is_cut[2] = true;
+
+    say(&w, 1, 2);
+    wire_pass(&w, TH_LINE_ANSWER_MS + TH_LINE_ASKED_MS - 1);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 0);
+    wire_pass(&w, 1);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 1);
+    assert_true(wire_look(&w, 1, 2).is_silent && wire_look(&w, 1, 2).is_up);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+    wire_free(&w);
+}
+
+static void line_that_is_heard_again_goes_on_with_its_channels(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    w.is_cut[2] = true;
+    wire_pass(&w, 1000);
+    say_more(&w, 1, 2, c);
+    wire_pass(&w, 1000);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+    w.is_cut[2] = false;
+
+    say_more(&w, 2, 1, c);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_HEARD), 1);
+    assert_false(wire_look(&w, 1, 2).is_silent);
+    say_more(&w, 1, 2, c);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+    wire_free(&w);
+}
+
+/* An application may send and never be answered; so does who introduces. */
+static void stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    w.sent[2] = 0;
+
+    for (int i = 0; i < 100; i++) {
+        wire_pass(&w, 100);
+        say_more(&w, 1, 2, c);
+    }
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 0);
+    assert_in_range(w.sent[2], 5, 11);
+    wire_free(&w);
+}
+
+static void packet_that_ends_a_channel_or_introduces_waits_for_no_answer(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 2, 1);
+    wire_pass(&w, 5000);
+    struct th_chanpkt_out end = {.c = c, .end = true};
+    w.sent[0] = w.sent[1] = w.sent[2] = 0;
+
+    assert_int_equal(th_switchboard_send(w.board[1], w.now, &w.identity[2].hashname, &end), TH_OK);
+    wire_pass(&w, 2000);
+    assert_int_equal(w.sent[1], 1);
+    assert_int_equal(w.sent[2], 0);
+
+    assert_int_equal(ask(&w, 2, 0, &(struct th_hashname){{1}}, &w.identity[2].keys.pub), TH_OK);
+    wire_pass(&w, 2000);
+    assert_int_equal(w.sent[2], 1);
+    wire_free(&w);
+}
+
+/* As often as somebody may act on it, and less and less: most that are silent for long are gone. */
+static void silence_is_told_again_as_long_as_we_talk_and_ever_more_seldom(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    unsigned told_at[8], count = 0;
+    w.is_cut[2] = true;
+
+    for (unsigned s = 0; s < 80; s++) {
+        say_more(&w, 1, 2, c);
+        wire_pass(&w, 1000);
+        if (wire_count(&w, 1, TH_ACTION_SILENT) > count)
+            told_at[count++] = s;
+        assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), count);
+    }
+
+    assert_int_equal(count, 5);
+    for (unsigned i = 1; i < count; i++)
+        assert_in_range(told_at[i] - told_at[i - 1], 5u << (i - 1), (5u << (i - 1)) + 1);
+    wire_pass(&w, 100000);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), count);
+    wire_free(&w);
+}
+
+/* The NAT of the peer lets in nothing from where we are now, and what the peer sends goes to where we
+ * were. Who introduces the two once more opens it. */
+/* A11 */
+static void node_that_moved_is_let_in_again_by_a_new_introduction(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    th_ms up_ms = wire_look(&w, 1, 2).up_ms, began = w.now.mono;
+    w.addr[1].port++;
+    wire_pass(&w, 1000);
+    say_more(&w, 1, 2, c);
+    wire_pass(&w, 1000);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_LINK), 1);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    say_more(&w, 1, 2, c);
+    say_more(&w, 2, 1, c);
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_LINK), 2);
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_LINK), 1);
+    assert_true(wire_look(&w, 1, 2).has_addr && wire_look(&w, 2, 1).has_addr);
+    assert_true(wire_look(&w, 1, 2).up_ms == up_ms + (w.now.mono - began));
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_ENDED) + wire_count(&w, 2, TH_ACTION_ENDED), 0);
+    wire_free(&w);
+}
+
+/* When who moved does not know it and says nothing, the other can only reach it by the relay. */
+static void node_whose_peer_moved_reaches_it_by_the_relay(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 2, 1);
+    w.addr[1].port++;
+    wire_pass(&w, 1000);
+    say_more(&w, 2, 1, c);
+    wire_pass(&w, 1000);
+    assert_true(wire_look(&w, 2, 1).is_silent);
+    say(&w, 1, 0); /* keepalives show the one between where it is */
+
+    assert_int_equal(introduce(&w, 2, 0, 1), TH_OK);
+    say_more(&w, 2, 1, c);
+
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_LINK), 2);
+    assert_true(wire_look(&w, 2, 1).has_middle && !wire_look(&w, 2, 1).is_silent);
+    assert_int_equal(wire_count(&w, 2, TH_ACTION_ENDED), 0);
+    wire_free(&w);
+}
+
+/* Where no NAT can be opened for the new address the relay takes over at once, with the same line. */
+static void line_goes_on_by_the_relay_where_the_new_address_is_not_let_in(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    wire_part(&w, 1, 2, true);
+    wire_pass(&w, 1000);
+    say_more(&w, 1, 2, c);
+    wire_pass(&w, 1000);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 500);
+    say_more(&w, 1, 2, c);
+
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_LINK), 2);
+    assert_true(wire_look(&w, 1, 2).has_middle && !wire_look(&w, 1, 2).has_addr);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_ENDED), 0);
+
+    wire_part(&w, 1, 2, false); /* and a direct way is looked for again */
+    for (int i = 0; i < 40; i++) {
+        say_more(&w, 1, 2, c);
+        wire_pass(&w, 1000);
+    }
+    assert_true(wire_look(&w, 1, 2).has_addr && !wire_look(&w, 1, 2).has_middle);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 0);
+    wire_free(&w);
+}
+
+static void open_of_a_silent_line_asks_at_every_address_and_does_not_end_it(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    say(&w, 1, 2);
+    w.is_cut[2] = true;
+    wire_pass(&w, 1000);
+    say(&w, 1, 2);
+    wire_pass(&w, 2000);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+    w.sent[1] = 0;
+
+    assert_int_equal(wire_open(&w, 1, 2), TH_AGAIN);
+    wire_pass(&w, 20000);
+
+    assert_in_range(w.sent[1], 2, 8);
+    assert_true(wire_look(&w, 1, 2).is_up);
+    wire_free(&w);
+}
+
+/* Who moved by itself knows it, and does not wait for something to say. */
+static void node_that_knows_that_it_moved_tells_silent_lines_soon(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    w.addr[1].port++;
+
+    th_switchboard_on_moved(w.board[1], w.now);
+    wire_pass(&w, TH_LINE_MOVED_MS);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 1); /* 2; 0 answers */
+    assert_true(wire_look(&w, 1, 2).is_silent && !wire_look(&w, 1, 0).is_silent);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(line_is_silent_when_neither_a_packet_nor_path_is_answered),
+        cmocka_unit_test(line_that_is_heard_again_goes_on_with_its_channels),
+        cmocka_unit_test(stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second),
+        cmocka_unit_test(packet_that_ends_a_channel_or_introduces_waits_for_no_answer),
+        cmocka_unit_test(silence_is_told_again_as_long_as_we_talk_and_ever_more_seldom),
+        cmocka_unit_test(node_that_moved_is_let_in_again_by_a_new_introduction),
+        cmocka_unit_test(node_whose_peer_moved_reaches_it_by_the_relay),
+        cmocka_unit_test(line_goes_on_by_the_relay_where_the_new_address_is_not_let_in),
+        cmocka_unit_test(open_of_a_silent_line_asks_at_every_address_and_does_not_end_it),
+        cmocka_unit_test(node_that_knows_that_it_moved_tells_silent_lines_soon),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
