@@ -5,15 +5,18 @@
 static void add_slot(struct th_account *account, struct th_slot *slot)
 {
     const struct th_tally *tally = &slot->tally;
+    uint64_t taken, own_came;
 
     th_run_lock(&slot->lock);
-    account->sent += tally->sent;
+    taken = atomic_load_explicit(&slot->taken, memory_order_acquire);
+    own_came = atomic_load(&slot->own_came); /* after taken: no more is taken than came */
+    account->sent += tally->sent + own_came;
     account->refused += tally->refused;
     account->missed += tally->missed;
     account->flushed += tally->flushed;
     account->discarded += tally->discarded;
     account->handled += atomic_load(&slot->handled);
-    account->waiting += tally->queued - atomic_load(&slot->taken);
+    account->waiting += tally->queued + own_came - taken;
     th_run_unlock(&slot->lock);
 }
 

@@ -142,10 +142,8 @@ static struct th_mail *make_sync_mail(struct th_msg msg, struct th_round *round,
 {
     struct th_sync_mail *sync = th_mem_zalloc(1, sizeof *sync);
 
-    if (sync == NULL) {
-        th_msg_drop(&msg);
+    if (sync == NULL)
         return NULL;
-    }
     sync->mail.class = TH_MAIL_SYNC;
     sync->mail.msg = msg;
     sync->round = round;
@@ -166,23 +164,45 @@ void th_run_round_release(struct th_round *round, struct th_sub *sub)
     th_mem_free(round);
 }
 
+/* The event stays the caller's when it fails. */
+static enum th_err send_sync(struct th_host *host, struct th_sub *sub, struct th_msg msg,
+                             struct th_round *round)
+{
+    struct th_mail *mail = make_sync_mail(msg, round, sub);
+    enum th_err err;
+
+    if (mail == NULL) {
+        atomic_fetch_add(&host->missed_nowhere, 1);
+        return TH_NO_MEMORY;
+    }
+    err = th_run_deliver_mail(host, sub->owner, mail);
+    if (err != TH_OK) {
+        mail->msg.body = NULL;
+        th_run_mail_free(mail);
+    }
+    return err;
+}
+
 bool th_run_sub_forward(struct th_host *host, struct th_sub *sub, th_pid manager,
                         struct th_event *event, struct th_round *round)
 {
-    struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
+    struct th_slot *traced = th_run_traced_sender(host);
     enum th_err err;
 
     if (sub->stream)
         return th_run_stream_put(sub->stream, event);
-    if (round) {
-        struct th_mail *mail = make_sync_mail(msg, round, sub);
-        err = mail ? th_run_deliver_mail(host, sub->owner, mail) : TH_NO_MEMORY;
-        if (mail == NULL)
-            atomic_fetch_add(&host->missed_nowhere, 1);
-    } else {
-        err = th_run_deliver(host, sub->owner, TH_MAIL_EVENT, msg, NULL);
+    if (traced)
+        th_event_hold(event);
+    if (round)
+        err = send_sync(host, sub,
+                        (struct th_msg){.kind = &th_event_msg, .body = event, .from = manager},
+                        round);
+    else
+        err = th_run_deliver_event(host, sub->owner, manager, event);
+    if (traced) {
+        th_run_trace_note_sent(traced, TH_TRACE_EVENT, sub->owner, &th_event_msg, event, err);
+        th_event_release(event);
     }
-    th_run_trace_sent(host, TH_TRACE_EVENT, sub->owner, &th_event_msg, event, err);
     if (err == TH_FULL || err == TH_NO_MEMORY)
         note_missed(th_run_slot(host, sub->owner), sub, event->is_state);
     return err == TH_OK;

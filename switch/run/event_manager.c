@@ -33,7 +33,7 @@ struct manager {
 /* --- notices: an event on its way to the manager's mailbox --- */
 
 struct notice {
-    struct th_event *event; /* held */
+    struct th_event *event; /* held; NULL: it was told */
     unsigned *posted_here;  /* counts it while it lives; NULL: it is from elsewhere */
 };
 
@@ -43,7 +43,8 @@ static void drop_notice(void *body)
 
     if (notice->posted_here)
         --*notice->posted_here; /* dropped where it was made, or where the manager handles it */
-    th_event_release(notice->event);
+    if (notice->event)
+        th_event_release(notice->event);
     th_mem_free(notice);
 }
 
@@ -72,39 +73,58 @@ static struct notice *make_notice(struct th_event *event, struct manager *manage
     return notice;
 }
 
-/* --- telling --- */
-
-static bool is_of_interest(const struct row *row, const struct th_event *event)
+static struct th_event *take_event(struct notice *notice)
 {
-    return (row->interest.kinds & event->kind) != 0 &&
-           (event->topic == 0 || (row->interest.topics & event->topic) != 0);
+    struct th_event *event = notice->event;
+
+    notice->event = NULL;
+    return event;
 }
 
-/* Runs no foreign code: it only puts the event into mailboxes. The holds of all who may get it are
- * taken at once, and those that were not needed given back. */
+/* --- telling --- */
+
+static bool is_of_interest(const struct row *row, uint64_t kind, uint64_t topic)
+{
+    return (row->interest.kinds & kind) != 0 && (topic == 0 || (row->interest.topics & topic) != 0);
+}
+
+/* Who has the only hold is the only one to count: then no locked instruction is needed. */
+static void take_holds(struct th_event *event, unsigned holds)
+{
+    if (atomic_load_explicit(&event->holders, memory_order_relaxed) == 1)
+        atomic_store_explicit(&event->holders, 1 + holds, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&event->holders, holds, memory_order_relaxed);
+}
+
+/* Runs no foreign code: it only puts the event, of which one hold is given, into mailboxes. The holds of
+ * all who may get it are taken at once, and those that were not needed given back at the end. */
 static void tell(struct manager *manager, struct th_host *host, th_pid pid, struct th_event *event,
                  struct th_round *round)
 {
+    const uint64_t kind = event->kind, topic = event->topic; /* the last who gets it may free it */
     unsigned holds = 0;
 
     event->seq = ++manager->seq;
     if (event->fact)
         th_run_keep_note(&manager->keep, event);
     for (unsigned i = 0; i < manager->count; i++)
-        holds += is_of_interest(&manager->rows[i], event);
+        holds += is_of_interest(&manager->rows[i], kind, topic);
     if (holds == 0)
-        return;
-    atomic_fetch_add_explicit(&event->holders, holds, memory_order_relaxed);
+        holds = 1;
+    else if (holds > 1)
+        take_holds(event, holds - 1);
     for (unsigned i = 0; i < manager->count; i++) {
         struct row *row = &manager->rows[i];
-        if (!is_of_interest(row, event) ||
+        if (!is_of_interest(row, kind, topic) ||
             atomic_load_explicit(&row->sub->is_closed, memory_order_relaxed))
             continue;
-        holds--;
-        if (th_run_sub_forward(host, row->sub, pid, event, round))
+        if (th_run_sub_forward(host, row->sub, pid, event, round)) {
             row->forwarded++;
-        else
+            holds--;
+        } else {
             row->dropped++;
+        }
     }
     if (holds > 0)
         th_run_event_release(event, holds);
@@ -146,7 +166,6 @@ enum th_err th_notify(struct th_host *host, th_pid pid, struct th_event *event)
         return th_post(host, pid, (struct th_msg){.kind = &notify_msg, .body = event});
     if (may_tell(manager, slot) && is_known(manager, event)) {
         tell(manager, host, pid, event, NULL);
-        th_event_release(event);
         return TH_OK;
     }
     notice = make_notice(event, manager);
@@ -169,7 +188,7 @@ enum th_err th_notify_sync(const struct th_self *self, th_pid pid, struct th_eve
     return th_call(self, pid, msg, timeout_ms, on_done, ctx, ref);
 }
 
-/* What came through the mailbox. */
+/* What came through the mailbox; one hold is given. */
 static void tell_posted(struct manager *manager, const struct th_self *self, struct th_event *event,
                         struct th_round *round)
 {
@@ -190,7 +209,7 @@ static void tell_and_answer(struct manager *manager, const struct th_self *self,
     round->host = self->host;
     round->announcer = th_from_of(msg);
     atomic_init(&round->open, 1);
-    tell_posted(manager, self, ((struct notice *)msg->body)->event, round);
+    tell_posted(manager, self, take_event(msg->body), round);
     th_run_round_release(round, NULL);
 }
 
@@ -350,7 +369,6 @@ static void tell_end(struct manager *manager, const struct th_self *self,
 
     if (end) {
         tell(manager, self->host, self->pid, end, NULL);
-        th_event_release(end);
     } else {
         manager->seq++;
         tell_missed(manager, self->host, ended->event.fact->end_kind);
@@ -386,10 +404,11 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 {
     struct manager *manager = state;
 
-    if (msg->kind == &notify_msg)
+    if (msg->kind == &notify_msg) {
         tell_posted(manager, self, msg->body, NULL);
-    else if (msg->kind == &notice_msg)
-        tell_posted(manager, self, ((struct notice *)msg->body)->event, NULL);
+        msg->body = NULL;
+    } else if (msg->kind == &notice_msg)
+        tell_posted(manager, self, take_event(msg->body), NULL);
     else if (msg->kind == &sync_msg)
         tell_and_answer(manager, self, msg);
     else if (msg->kind == &th_run_subscribe_msg)

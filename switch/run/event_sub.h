@@ -42,8 +42,8 @@ void th_run_sub_hold(struct th_sub *sub);
 void th_run_sub_release(struct th_sub *sub); /* no lock held */
 
 /*
- * Forwards an event; returns false when it was dropped instead.
- * event   one hold of it is given; the caller has another.
+ * Forwards an event; returns false when that fails, and has its owner told.
+ * event   one hold of it is given when true is returned.
  * round   NULL: nobody waits.
  * Thread: the manager's, no lock held.
  */

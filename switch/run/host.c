@@ -10,15 +10,6 @@ enum { WATCH_LIMIT_MS_DEFAULT = 1000 };
 
 /* --- finding --- */
 
-struct th_slot *th_run_slot(struct th_host *host, th_pid pid)
-{
-    uint32_t index = (uint32_t)pid;
-
-    if (pid == 0 || index >= atomic_load_explicit(&host->slot_count, memory_order_acquire))
-        return NULL;
-    return th_run_slot_at(host, index);
-}
-
 bool th_run_is_alive(struct th_host *host, th_pid pid)
 {
     struct th_slot *slot = th_run_slot(host, pid);
@@ -30,15 +21,6 @@ bool th_run_is_alive(struct th_host *host, th_pid pid)
     is_alive = slot->is_alive && slot->pid == pid;
     th_run_unlock(&slot->lock);
     return is_alive;
-}
-
-bool th_run_lives_here(struct th_slot *slot, th_pid pid)
-{
-    const struct th_place *here = th_run_here();
-
-    /* Asked again at the end: then the place was this server's, and not a newcomer's in its slot. */
-    return here && atomic_load(&slot->living) == pid && atomic_load(&slot->place) == here &&
-           atomic_load(&slot->living) == pid;
 }
 
 static struct th_slot *running_here(const struct th_host *host)

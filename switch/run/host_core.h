@@ -35,7 +35,7 @@ struct th_tracing;
  * It is never reset, so that a server's end loses nothing. */
 struct th_tally {
     uint64_t sent;
-    uint64_t queued; /* put into the mailbox */
+    atomic_uint_fast64_t queued; /* put into the mailbox, under lock; read by its place's thread */
     uint64_t refused;
     uint64_t missed;
     uint64_t flushed;
@@ -84,8 +84,9 @@ struct th_slot {
     bool is_alive;
     bool is_queued;
     struct th_mail_list mail;
-    uint64_t came;      /* calls, casts and events; those that wait: came - went */
-    uint64_t went_seen; /* went, when it was last looked at */
+    atomic_uint_fast64_t came;     /* calls, casts, events that were put under lock; never reset */
+    atomic_uint_fast64_t own_came; /* those that its place's thread put without; never reset */
+    uint64_t went_seen;            /* went, when it was last looked at */
     unsigned depth_peak;
     struct th_mail_stock stock; /* memory for mail */
     struct th_tally tally;
@@ -104,8 +105,8 @@ struct th_slot {
     struct th_slot *ready_next; /* the host's, while queued */
     TH_SLOT_GAP(before_place);
 
-    /* Written by the place's thread, read by anybody. */
-    atomic_uint_fast64_t went; /* calls, casts and events that were handled */
+    /* Written by the place's thread, read by anybody. Those that wait: came + own_came - went. */
+    atomic_uint_fast64_t went; /* calls, casts and events that were handled; never reset */
     _Atomic(const char *) doing;
     atomic_uint_fast64_t doing_since_us;
     atomic_uint_fast64_t messages;
@@ -116,8 +117,13 @@ struct th_slot {
     atomic_uint_fast64_t handled;
 
     /* The place's thread. */
-    struct th_mail_list batch; /* taken from mail */
+    struct th_mail_list batch; /* taken from own_mail and mail */
     struct th_mail_reader reader;
+    struct th_mail_list own_mail; /* from servers of its place: before all that is in mail now */
+    struct th_mail_stock own_stock;
+    struct th_mail_reader own_reader;
+    uint64_t queued_seen; /* tally.queued, when mail was last emptied */
+    bool is_queued_here;  /* is_queued is known to be true */
     struct th_heap calls_due;
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */
@@ -241,13 +247,27 @@ static inline struct th_slot *th_run_slot_at(struct th_host *host, unsigned inde
 }
 
 /* The slot that a pid points into, or NULL for none; whether it lives there is another question. */
-struct th_slot *th_run_slot(struct th_host *host, th_pid pid);
+static inline struct th_slot *th_run_slot(struct th_host *host, th_pid pid)
+{
+    uint32_t index = (uint32_t)pid;
+
+    if (pid == 0 || index >= atomic_load_explicit(&host->slot_count, memory_order_acquire))
+        return NULL;
+    return th_run_slot_at(host, index);
+}
 
 bool th_run_is_alive(struct th_host *host, th_pid pid);
 
 /* Whether the server lives at the place that this thread runs: then it goes on living until this thread
  * gives it a turn. */
-bool th_run_lives_here(struct th_slot *slot, th_pid pid);
+static inline bool th_run_lives_here(struct th_slot *slot, th_pid pid)
+{
+    const struct th_place *here = th_run_here();
+
+    /* Asked again at the end: then the place was this server's, and not a newcomer's in its slot. */
+    return here && atomic_load(&slot->living) == pid && atomic_load(&slot->place) == here &&
+           atomic_load(&slot->living) == pid;
+}
 
 /* Fills a row with what can be seen of a server now; false when the slot has none. */
 bool th_run_look(struct th_slot *slot, struct th_server_look *row);
@@ -264,16 +284,20 @@ TH_MUST bool th_run_mark_queued(struct th_slot *slot);
 /* Hands a slot to its place. No lock held; only by who made it queued. */
 void th_run_ready(struct th_slot *slot);
 
-/* Counts without a locked instruction: for counters that one thread writes at a time. */
+/* Counts without a locked instruction: for counters that one thread writes at a time. Who reads it with
+ * acquire sees all that was counted before. */
 static inline void th_run_count(atomic_uint_fast64_t *counter, uint64_t by)
 {
     uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
 
-    atomic_store_explicit(counter, now + by, memory_order_relaxed);
+    atomic_store_explicit(counter, now + by, memory_order_release);
 }
 
 /* How many calls, casts and events wait; notes it for depth_peak. Under lock. */
 unsigned th_run_depth(struct th_slot *slot);
+
+/* Moves all that others have put into the mailbox to the end of a list. Place's thread, under lock. */
+void th_run_empty(struct th_slot *slot, struct th_mail_list *to);
 
 /* Counts what was let go by its owner while it was on its way or waited. No lock held. */
 void th_run_count_flushed(struct th_slot *slot);

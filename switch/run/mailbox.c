@@ -7,6 +7,13 @@
 #include "switch/run/trace_hook.h"
 #include "switch/run/watch.h"
 
+/*
+ * So near its limit a mailbox is filled under its lock only, for other threads see what its place's thread
+ * puts in a moment later. Even so there can be one piece too many: when others fill the last room after
+ * that thread has looked.
+ */
+enum { LOCKED_ROOM = 64 };
+
 void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail)
 {
     mail->next = NULL;
@@ -91,19 +98,26 @@ uint64_t th_run_mail_count(const struct th_mail_list *list)
 
 bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
 {
-    slot->tally.queued++;
+    th_run_count(&slot->tally.queued, 1);
     th_run_mail_push(&slot->mail, mail);
     return th_run_mark_queued(slot);
 }
 
 /* --- delivering --- */
 
+/* Calls, casts and events so far. */
+static uint64_t all_came(const struct th_slot *slot)
+{
+    return atomic_load_explicit(&slot->came, memory_order_relaxed) +
+           atomic_load_explicit(&slot->own_came, memory_order_relaxed);
+}
+
 unsigned th_run_depth(struct th_slot *slot)
 {
     unsigned depth;
 
-    slot->went_seen = atomic_load_explicit(&slot->went, memory_order_relaxed);
-    depth = (unsigned)(slot->came - slot->went_seen);
+    slot->went_seen = atomic_load_explicit(&slot->went, memory_order_acquire);
+    depth = (unsigned)(all_came(slot) - slot->went_seen);
     if (depth > slot->depth_peak)
         slot->depth_peak = depth;
     return depth;
@@ -112,7 +126,7 @@ unsigned th_run_depth(struct th_slot *slot)
 /* What was seen last is enough as long as there is room. */
 static bool is_full(struct th_slot *slot)
 {
-    return slot->came - slot->went_seen >= slot->mailbox_max &&
+    return all_came(slot) - slot->went_seen >= slot->mailbox_max &&
            th_run_depth(slot) >= slot->mailbox_max;
 }
 
@@ -130,17 +144,16 @@ static void count_nowhere(struct th_host *host, enum th_mail_class class, enum t
 }
 
 /* Under the slot's lock: puts mail into the mailbox. mail: NULL to have it made of msg. Returns whether
- * the caller must call th_run_ready; err: filled. */
+ * the caller must call th_run_ready; err: filled; if it is TH_NO_MEMORY before, there is none. */
 static bool put(struct th_slot *slot, th_pid to, enum th_mail_class class, struct th_mail *mail,
                 const struct th_msg *msg, enum th_err *err)
 {
-    *err = TH_OK;
     slot->tally.sent++;
     if (!slot->is_alive || slot->pid != to)
         *err = TH_GONE;
     else if (is_full(slot))
         *err = TH_FULL;
-    else if (mail == NULL && (mail = th_run_mail_take(&slot->stock)) == NULL)
+    else if (*err == TH_OK && mail == NULL && (mail = th_run_mail_take(&slot->stock)) == NULL)
         *err = TH_NO_MEMORY;
     if (*err == TH_FULL)
         slot->refused++;
@@ -150,16 +163,62 @@ static bool put(struct th_slot *slot, th_pid to, enum th_mail_class class, struc
     }
     if (msg) {
         mail->class = class;
+        mail->is_own = false;
         mail->msg = *msg;
     }
-    slot->came++;
+    th_run_count(&slot->came, 1);
     return th_run_queue(slot, mail);
+}
+
+void th_run_empty(struct th_slot *slot, struct th_mail_list *to)
+{
+    slot->queued_seen = atomic_load_explicit(&slot->tally.queued, memory_order_relaxed);
+    th_run_mail_move(to, &slot->mail);
+}
+
+static bool has_room_of_own(const struct th_slot *slot)
+{
+    uint64_t went = atomic_load_explicit(&slot->went, memory_order_relaxed);
+
+    return all_came(slot) - went + LOCKED_ROOM < slot->mailbox_max;
+}
+
+/*
+ * Puts mail in without the lock, whose message is filled afterwards, if this thread runs the server's
+ * place. Returns NULL when it is to be put with the lock. err: TH_NO_MEMORY when there is none.
+ * is_first: true when the caller must call th_run_ready.
+ */
+static struct th_mail *put_own(struct th_slot *slot, th_pid to, enum th_mail_class class,
+                               enum th_err *err, bool *is_first)
+{
+    struct th_mail *mail;
+
+    if (!th_run_lives_here(slot, to) || !has_room_of_own(slot))
+        return NULL;
+    mail = th_run_mail_take(&slot->own_stock);
+    if (mail == NULL) {
+        *err = TH_NO_MEMORY;
+        return NULL;
+    }
+    if (!slot->is_queued_here ||
+        atomic_load_explicit(&slot->tally.queued, memory_order_relaxed) != slot->queued_seen) {
+        th_run_lock(&slot->lock);
+        th_run_empty(slot, &slot->own_mail);
+        *is_first = th_run_mark_queued(slot);
+        slot->is_queued_here = true;
+        th_run_unlock(&slot->lock);
+    }
+    mail->class = class;
+    mail->is_own = true;
+    th_run_count(&slot->own_came, 1);
+    th_run_mail_push(&slot->own_mail, mail);
+    return mail;
 }
 
 enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail)
 {
     struct th_slot *slot = th_run_slot(host, to);
-    enum th_err err = TH_GONE;
+    enum th_err err = slot ? TH_OK : TH_GONE;
     bool is_first = false;
 
     if (slot) {
@@ -169,18 +228,16 @@ enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail 
     } else {
         count_nowhere(host, mail->class, err);
     }
-    if (err != TH_OK)
-        th_run_mail_free(mail);
     if (is_first)
         th_run_ready(slot);
     return err;
 }
 
-enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
-                           struct th_msg msg, struct th_watch *watch)
+/* No lock held. slot: NULL for none. The body stays the caller's when it fails. */
+static enum th_err put_locked(struct th_host *host, struct th_slot *slot, th_pid to,
+                              enum th_mail_class class, struct th_msg msg, struct th_watch *watch,
+                              enum th_err err)
 {
-    struct th_slot *slot = th_run_slot(host, to);
-    enum th_err err = TH_GONE;
     bool is_first = false;
 
     if (slot) {
@@ -190,13 +247,54 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
             th_run_watch_link(slot, watch);
         th_run_unlock(&slot->lock);
     } else {
+        err = TH_GONE;
         count_nowhere(host, class, err);
     }
-    if (err != TH_OK)
-        th_msg_drop(&msg);
     if (is_first)
         th_run_ready(slot);
     return err;
+}
+
+enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
+                           struct th_msg msg, struct th_watch *watch)
+{
+    struct th_slot *slot = th_run_slot(host, to);
+    struct th_mail *own = NULL;
+    enum th_err err = TH_OK;
+    bool is_first = false;
+
+    if (slot && watch == NULL)
+        own = put_own(slot, to, class, &err, &is_first);
+    if (own == NULL) {
+        err = put_locked(host, slot, to, class, msg, watch, err);
+        if (err != TH_OK)
+            th_msg_drop(&msg);
+        return err;
+    }
+    own->msg = msg;
+    if (is_first)
+        th_run_ready(slot);
+    return TH_OK;
+}
+
+enum th_err th_run_deliver_event(struct th_host *host, th_pid to, th_pid manager,
+                                 struct th_event *event)
+{
+    struct th_slot *slot = th_run_slot(host, to);
+    struct th_mail *own = NULL;
+    enum th_err err = TH_OK;
+    bool is_first = false;
+
+    if (slot)
+        own = put_own(slot, to, TH_MAIL_EVENT, &err, &is_first);
+    if (own == NULL) {
+        struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
+        return put_locked(host, slot, to, TH_MAIL_EVENT, msg, NULL, err);
+    }
+    own->msg = (struct th_msg){.kind = &th_event_msg, .body = event, .from = manager};
+    if (is_first)
+        th_run_ready(slot);
+    return TH_OK;
 }
 
 enum th_err th_post(struct th_host *host, th_pid to, struct th_msg msg)

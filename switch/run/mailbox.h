@@ -7,6 +7,10 @@
  * were asked for; they are not counted and cannot be refused. All go through the one queue, so what
  * one sender sends in some order arrives in that order.
  *
+ * Most casts and events on a loop with several servers come from the loop's own thread. They go, without
+ * the lock, into a list of that thread's, which is read before the queue; if the queue holds anything
+ * then, it is put before them. So nothing overtakes what caused it.
+ *
  * Floor:  1 (run); private to it.
  * Thread: the slot's lock, where nothing else is said.
  */
@@ -18,6 +22,7 @@
 
 #include <stdbool.h>
 
+struct th_event;
 struct th_host;
 struct th_slot;
 struct th_watch;
@@ -36,6 +41,7 @@ enum th_mail_class {
 struct th_mail {
     struct th_mail *next;
     enum th_mail_class class;
+    bool is_own;       /* MSG, EVENT: it lies in the place's own stock */
     struct th_msg msg; /* of a call, cast or event */
 };
 
@@ -75,7 +81,11 @@ uint64_t th_run_mail_count(const struct th_mail_list *list);
 enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
                            struct th_msg msg, struct th_watch *watch);
 
-/* The same with mail that is made already: given, and its body. Errors: TH_GONE, TH_FULL. */
+/* The same with an event, of which one hold is given when TH_OK is returned. */
+enum th_err th_run_deliver_event(struct th_host *host, th_pid to, th_pid manager,
+                                 struct th_event *event);
+
+/* The same with mail that is made already: given when TH_OK is returned. Errors: TH_GONE, TH_FULL. */
 enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail);
 
 /* Frees mail that was handled or is to be dropped. No lock held. */

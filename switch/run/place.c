@@ -4,16 +4,11 @@
 
 #include <stdio.h>
 
-static _Thread_local struct th_place *here;
-
-struct th_place *th_run_here(void)
-{
-    return here;
-}
+_Thread_local struct th_place *th_run_here_now;
 
 void th_run_set_here(struct th_place *place)
 {
-    here = place;
+    th_run_here_now = place;
 }
 
 void th_run_place_init(struct th_place *place, struct th_host *host, const char *name)

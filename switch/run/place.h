@@ -41,7 +41,12 @@ void th_run_place_list(struct th_place *place);
 void th_run_place_clear(struct th_place *place);
 
 /* The place whose servers the calling thread runs now; NULL on a thread that runs none. */
-struct th_place *th_run_here(void);
+static inline struct th_place *th_run_here(void)
+{
+    extern _Thread_local struct th_place *th_run_here_now;
+
+    return th_run_here_now;
+}
 void th_run_set_here(struct th_place *place);
 
 /* The earliest deadline of a server here; TH_NEVER for none. Thread: any. */

@@ -141,9 +141,6 @@ static void begin(struct th_slot *slot, void *state)
     slot->is_stopped_now = false;
     slot->longest_us = 0;
     slot->longest = NULL;
-    slot->came = 0;
-    slot->went_seen = 0;
-    atomic_store(&slot->went, 0);
     atomic_store(&slot->is_stop_asked, false);
     atomic_store(&slot->suspended_until, 0);
     atomic_store(&slot->doing, NULL);

@@ -160,8 +160,6 @@ bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event)
     th_run_unlock(&stream->lock);
     if (has_room)
         wake(stream);
-    else
-        th_event_release(event);
     return has_room;
 }
 

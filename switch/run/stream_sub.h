@@ -9,7 +9,8 @@
 #include "switch/run/mailbox.h"
 #include "switch/run/stream.h"
 
-/* Puts an event in, one hold of which is given; false when it was counted instead, or the stream is over.
+/* Puts an event in, one hold of which is given then; false when it was counted instead, or the stream is
+ * over.
  * Thread: the manager's, no lock held. */
 TH_MUST bool th_run_stream_put(struct th_event_stream *stream, struct th_event *event);
 

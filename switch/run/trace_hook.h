@@ -48,15 +48,23 @@ static inline void th_run_trace_over(struct th_slot *slot)
         th_run_trace_note_over(slot);
 }
 
+/* The server that runs on this thread, if it is traced; else NULL. */
+static inline struct th_slot *th_run_traced_sender(const struct th_host *host)
+{
+    struct th_place *here = th_run_here();
+    struct th_slot *sender = here && here->host == host ? atomic_load(&here->running) : NULL;
+
+    return sender && th_run_is_traced(sender) ? sender : NULL;
+}
+
 /* After a message was sent by whatever server runs on this thread, if one does. */
 static inline void th_run_trace_sent(struct th_host *host, enum th_trace_sort sort, th_pid to,
                                      const struct th_msg_kind *kind, const struct th_event *event,
                                      enum th_err err)
 {
-    struct th_place *here = th_run_here();
-    struct th_slot *sender = here && here->host == host ? atomic_load(&here->running) : NULL;
+    struct th_slot *sender = th_run_traced_sender(host);
 
-    if (sender && th_run_is_traced(sender))
+    if (sender)
         th_run_trace_note_sent(sender, sort, to, kind, event, err);
 }
 

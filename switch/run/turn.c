@@ -78,7 +78,7 @@ static void end_callback(struct turn *turn, const char *doing)
 
 /* No message, watch or name leads to the server after this; what did is handed out. */
 static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail,
-                                   struct th_mail_page **pages)
+                                   struct th_mail_page *pages[2])
 {
     struct th_watch *watchers;
     uint64_t discarded;
@@ -88,10 +88,13 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
     slot->is_alive = false;
     atomic_store(&slot->living, 0);
     slot->is_queued = false;
+    slot->is_queued_here = false;
     th_run_mail_move(mail, &slot->batch);
-    th_run_mail_move(mail, &slot->mail);
+    th_run_mail_move(mail, &slot->own_mail);
+    th_run_empty(slot, mail);
     discarded = th_run_mail_count(mail);
-    *pages = th_run_mail_take_all(&slot->stock, &slot->reader);
+    pages[0] = th_run_mail_take_all(&slot->stock, &slot->reader);
+    pages[1] = th_run_mail_take_all(&slot->own_stock, &slot->own_reader);
     slot->tally.discarded += discarded;
     th_run_count(&slot->taken, discarded);
     watchers = slot->watchers_first;
@@ -99,7 +102,8 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
         watch->is_linked = false; /* the list is ours now, and so are its holds */
     slot->watchers_first = NULL;
     slot->watchers_last = NULL;
-    atomic_store(&slot->went, slot->came);
+    atomic_store(&slot->went, slot->came + slot->own_came);
+    slot->went_seen = slot->went;
     th_run_unlock(&slot->lock);
     return watchers;
 }
@@ -127,7 +131,7 @@ static enum step end(struct turn *turn, enum th_err why)
     struct th_slot *slot = turn->slot;
     struct th_place *place = slot->spec.place;
     struct th_mail_list mail = {0};
-    struct th_mail_page *pages;
+    struct th_mail_page *pages[2];
     struct th_watch *watchers;
 
     if (atomic_load(&slot->has_init) && slot->spec.ops->terminate) {
@@ -141,11 +145,12 @@ static enum step end(struct turn *turn, enum th_err why)
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
-    watchers = close_slot(slot, why, &mail, &pages);
+    watchers = close_slot(slot, why, &mail, pages);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
     th_run_mail_discard(&mail);
-    th_run_mail_pages_free(pages);
+    th_run_mail_pages_free(pages[0]);
+    th_run_mail_pages_free(pages[1]);
 
     th_index_clear(&slot->watches);
     th_heap_clear(&slot->calls_due);
@@ -357,7 +362,9 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
     bool is_wanted = mail->class == TH_MAIL_MSG || th_run_is_subscribed(slot, msg.from);
 
     mail->msg.body = NULL; /* from here on it is the receiver's */
-    if (mail->class != TH_MAIL_SYNC)
+    if (mail->is_own)
+        th_run_mail_give(&slot->own_stock, &slot->own_reader);
+    else if (mail->class != TH_MAIL_SYNC)
         th_run_mail_give(&slot->stock, &slot->reader);
     th_run_count(&slot->went, 1);
     if (!is_wanted) {
@@ -412,7 +419,8 @@ static enum step hand_mail(struct turn *turn)
 static void fetch(struct th_slot *slot)
 {
     th_run_depth(slot); /* for its peak */
-    th_run_mail_move(&slot->batch, &slot->mail);
+    th_run_mail_move(&slot->batch, &slot->own_mail);
+    th_run_empty(slot, &slot->batch);
 }
 
 /* One callback, by order of urgency; an alarm that is always due does not keep messages waiting. */
@@ -453,8 +461,8 @@ static bool has_something_to_do(struct turn *turn, th_ms *due)
 static bool stays_busy(struct turn *turn)
 {
     struct th_slot *slot = turn->slot;
-    struct th_mail_page *pages;
-    bool is_busy;
+    struct th_mail_page *pages, *own_pages;
+    bool is_busy, is_idle;
     th_ms due;
 
     th_run_lock(&slot->lock);
@@ -462,9 +470,13 @@ static bool stays_busy(struct turn *turn)
     is_busy = has_something_to_do(turn, &due);
     if (!is_busy)
         slot->is_queued = false;
-    pages = th_run_mail_trim(&slot->stock, &slot->reader, !is_busy && slot->batch.first == NULL);
+    is_idle = !is_busy && slot->batch.first == NULL;
+    pages = th_run_mail_trim(&slot->stock, &slot->reader, is_idle);
     th_run_unlock(&slot->lock);
+    slot->is_queued_here = is_busy;
+    own_pages = th_run_mail_trim(&slot->own_stock, &slot->own_reader, is_idle);
     th_run_mail_pages_free(pages);
+    th_run_mail_pages_free(own_pages);
     th_run_place_move(slot->spec.place, slot,
                       is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
     return is_busy;
@@ -485,6 +497,7 @@ bool th_run_turn(struct th_slot *slot, unsigned callbacks)
                                  .name = slot->spec.name ? slot->spec.name : slot->spec.ops->name,
                                  .scope = slot->spec.scope};
     atomic_store_explicit(&place->running, slot, memory_order_release);
+    slot->is_queued_here = true;
     th_run_lock(&slot->lock);
     fetch(slot);
     th_run_unlock(&slot->lock);

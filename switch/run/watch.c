@@ -137,7 +137,7 @@ static bool decide(struct th_slot *owner, struct th_watch *watch, enum th_err wh
     watch->why = why;
     owner->tally.sent++;
     if (watch->owner == 0) {
-        owner->tally.queued++;
+        th_run_count(&owner->tally.queued, 1);
         pthread_cond_broadcast(&owner->host->progress);
         return false;
     }

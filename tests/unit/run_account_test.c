@@ -218,6 +218,70 @@ static void message_to_a_server_that_ends_first_is_counted_as_discarded(void **s
     th_host_sim_close(stage.host);
 }
 
+static enum th_err posts_three(struct probe *probe, const struct th_self *self, struct th_msg *msg)
+{
+    (void)msg;
+    for (unsigned i = 0; i < 3; i++)
+        TH_CHECK(th_post(self->host, probe->other, probe_number(i)) == TH_OK);
+    return TH_OK;
+}
+
+/* C7: it needs no lock and is counted apart. */
+static void message_from_the_same_place_is_accounted_for_whatever_becomes_of_it(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe probe = {0};
+    struct probe sender = {.on_msg = posts_three, .other = stage_spawn(&stage, &probe)};
+    th_pid pid = stage_spawn(&stage, &sender);
+
+    assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+    th_host_sim_run(stage.host, 1);
+    struct th_account account = account_of(&stage);
+    assert_int_equal(account.sent, 4);
+    assert_int_equal(account.handled, 4);
+
+    assert_int_equal(th_suspend(stage.host, sender.other, 100), TH_OK);
+    assert_int_equal(th_post(stage.host, pid, probe_number(0)), TH_OK);
+    th_host_sim_run(stage.host, 1);
+    account = account_of(&stage);
+    assert_int_equal(account.sent, 8);
+    assert_int_equal(account.waiting, 3);
+
+    th_stop(stage.host, sender.other, TH_SHUTDOWN);
+    th_host_sim_run(stage.host, 1);
+    account = account_of(&stage);
+    assert_int_equal(account.handled, 5);
+    assert_int_equal(account.discarded, 3);
+    assert_int_equal(account.waiting, 0);
+    th_host_sim_close(stage.host);
+}
+
+static enum th_err posts_three_and_ends(struct probe *probe, const struct th_self *self,
+                                        struct th_msg *msg)
+{
+    posts_three(probe, self, msg);
+    return TH_SHUTDOWN;
+}
+
+/* C7 */
+static void message_of_a_server_to_itself_that_ends_first_is_counted_as_discarded(void **state)
+{
+    (void)state;
+    struct stage stage = stage_open(0);
+    struct probe probe = {.on_msg = posts_three_and_ends};
+    probe.other = stage_spawn(&stage, &probe);
+
+    assert_int_equal(th_post(stage.host, probe.other, probe_number(0)), TH_OK);
+    th_host_sim_run(stage.host, 1);
+
+    struct th_account account = account_of(&stage);
+    assert_int_equal(account.sent, 4);
+    assert_int_equal(account.handled, 1);
+    assert_int_equal(account.discarded, 3);
+    th_host_sim_close(stage.host);
+}
+
 /* C7 */
 static void message_in_a_mailbox_is_counted_as_waiting(void **state)
 {
@@ -250,6 +314,8 @@ int main(void)
         cmocka_unit_test(event_that_waits_for_who_unsubscribed_is_counted_as_flushed),
         cmocka_unit_test(answer_that_nobody_asked_for_is_counted_as_flushed),
         cmocka_unit_test(message_to_a_server_that_ends_first_is_counted_as_discarded),
+        cmocka_unit_test(message_from_the_same_place_is_accounted_for_whatever_becomes_of_it),
+        cmocka_unit_test(message_of_a_server_to_itself_that_ends_first_is_counted_as_discarded),
         cmocka_unit_test(message_in_a_mailbox_is_counted_as_waiting),
     };
 

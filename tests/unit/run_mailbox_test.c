@@ -69,6 +69,84 @@ static void reply_keeps_its_place_among_the_messages_of_its_sender(void **state)
     stage_close(stage);
 }
 
+/* One place's mail goes another way than that from elsewhere. */
+struct chain {
+    th_pid reader;
+    char next;
+};
+
+/* on_msg: posts a letter to the reader, then has the other post the next one. */
+static enum th_err posts_and_hands_on(struct probe *probe, const struct th_self *self,
+                                      struct th_msg *msg)
+{
+    struct chain *chain = probe->data;
+
+    (void)msg;
+    if (chain->next > 'z')
+        return TH_OK;
+    TH_CHECK(th_post(self->host, chain->reader, probe_number((uint64_t)chain->next++)) == TH_OK);
+    TH_CHECK(th_post(self->host, probe->other, probe_number(0)) == TH_OK);
+    return TH_OK;
+}
+
+static void message_from_here_or_elsewhere_never_overtakes_what_caused_it(void **state)
+{
+    struct stage *stage = *state;
+    struct th_place *here = stage->places[0], *elsewhere = stage->places[stage->place_count - 1];
+    struct chain chain = {.next = 'a'};
+    struct probe reader = {.on_msg = notes};
+    struct probe near = {.on_msg = posts_and_hands_on, .data = &chain};
+    struct probe far = {.on_msg = posts_and_hands_on, .data = &chain};
+    chain.reader = probe_spawn(stage->host, here, NULL, &reader);
+    near.other = probe_spawn(stage->host, elsewhere, NULL, &far);
+    far.other = probe_spawn(stage->host, here, NULL, &near);
+
+    assert_int_equal(
+        th_post(stage->host, stage->seed % 3 ? near.other : far.other, probe_number(0)), TH_OK);
+    stage_run(stage, 1);
+
+    assert_string_equal(reader.trace, "abcdefghijklmnopqrstuvwxyz");
+    stage_close(stage);
+}
+
+/* on_msg: posts to the other until it is full, or much more. */
+static enum th_err fills_the_other(struct probe *probe, const struct th_self *self,
+                                   struct th_msg *msg)
+{
+    (void)msg;
+    while (probe->answer < 1000 && th_post(self->host, probe->other, probe_number('n')) == TH_OK)
+        probe->answer++;
+    return TH_OK;
+}
+
+/* C7: whether it comes from the server's own place or from elsewhere. */
+static void limit_of_a_mailbox_is_one_for_all_senders(void **state)
+{
+    struct stage *stage = *state;
+    struct probe full = {0}, filler = {.on_msg = fills_the_other};
+    struct th_server_spec spec = probe_spec(stage->place, NULL, &full);
+    spec.mailbox_max = 200;
+    assert_int_equal(th_spawn(stage->host, &spec, &filler.other), TH_OK);
+    th_pid pid = probe_spawn(stage->host, stage->place, NULL, &filler);
+    assert_int_equal(th_suspend(stage->host, filler.other, 60000), TH_OK);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(th_post(stage->host, filler.other, probe_number('f')), TH_OK);
+
+    assert_int_equal(th_post(stage->host, pid, probe_number(0)), TH_OK);
+    stage_run(stage, 1);
+
+    assert_int_equal(filler.answer, 150);
+    assert_int_equal(th_post(stage->host, filler.other, probe_number('f')), TH_FULL);
+    struct th_server_look row = stage_look(stage, filler.other);
+    assert_int_equal(row.mailbox, 200);
+    assert_int_equal(row.refused, 2);
+    assert_int_equal(th_resume(stage->host, filler.other), TH_OK);
+    stage_run(stage, 1);
+    assert_int_equal(full.msgs, 200);
+    assert_int_equal(stage_look(stage, filler.other).mailbox, 0);
+    stage_close(stage);
+}
+
 /* C7 */
 static void flood_at_a_suspended_server_is_bounded_refused_and_counted(void **state)
 {
@@ -259,6 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_EVERY_HOST(messages_of_one_sender_arrive_in_the_order_of_sending),
         ON_EVERY_HOST(reply_keeps_its_place_among_the_messages_of_its_sender),
+        ON_EVERY_HOST(message_from_here_or_elsewhere_never_overtakes_what_caused_it),
+        ON_EVERY_HOST(limit_of_a_mailbox_is_one_for_all_senders),
         cmocka_unit_test(flood_at_a_suspended_server_is_bounded_refused_and_counted),
         ON_EVERY_HOST(call_of_a_full_mailbox_is_told_full),
         ON_EVERY_HOST(reply_reaches_a_server_whose_mailbox_is_full),
