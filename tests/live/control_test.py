@@ -68,7 +68,7 @@ def every_method_answers_in_its_shape():
                 shape(server, longest_callback_us=(int, None), longest_callback=(TEXT, None), restarts=int)
             check({"switch", "router", "dialer", "bootstrap", "control", "events"} <= names, "%s" % names)
             seek = rpc.call("seek", {"hashname": "0" * 64})
-            shape(seek, target=TEXT, found=bool, took_ms=int, asked=int, hops=(int, None), steps=LIST, closest=LIST)
+            shape(seek, target=TEXT, found=bool, took_ms=int, asked=int, hops=(int, None), steps=LIST, closest=LIST, ways=LIST)
             check(not seek["found"] and seek["asked"] == 2 and len(seek["closest"]) == 2, "%s" % seek)
             for step in seek["steps"]:
                 shape(step, asked=TEXT, answered=bool, rtt_ms=(int, None), entries=(int, None), via=(TEXT, None))
@@ -78,7 +78,7 @@ def every_method_answers_in_its_shape():
             check(ping["received"] == 3 and len(ping["rtt_ms"]) == 3 and ping["lost"] == 0, "%s" % ping)
             check(0 < ping["min_ms"] <= ping["avg_ms"] <= ping["max_ms"], "%s" % ping)
             connect = rpc.call("connect", {"hashname": other.hashname})
-            shape(connect, hashname=TEXT, result=TEXT, path=TEXT, took_ms=int)
+            shape(connect, hashname=TEXT, result=TEXT, path=TEXT, took_ms=int, ways=LIST)
             check(connect["result"] == "reached", "%s" % connect)
             entry = rpc.call("seeds.export")
             shape(entry[node.hashname], paths=LIST, parts=dict, keys=dict)

@@ -18,6 +18,7 @@ BRIDGED_S = 20  # so long a pair that cannot meet is watched
 def connect(node, other):
     result = node.call("connect", {"hashname": other.hashname})
     check(result["result"] == "reached", "connect: %s" % result)
+    return result
 
 
 def ping(node, other):
@@ -54,8 +55,11 @@ class Pair:
         self.begun = time.monotonic()
         node = self.mesh.telehashd("a-" + self.name, self.a, seeds, *flags, port=self.port)
         wait_for("%s: a has met the seed" % self.name, lambda: seed.hashname in node.links(), 20 * SLOW)
-        connect(node, other)
+        result = connect(node, other)
         self.connected_s = self.since()
+        if expected(self.a.kind, self.b.kind) == "bridge":
+            last = result["ways"][-1]["kind"] if result["ways"] else None
+            check(last in ("relay", "bridge"), "the trace does not end with who is between: %s" % result)
         self.settle(node, other)
         ping(node, other)
         for one in (node, other, seed):

@@ -135,6 +135,8 @@ static enum th_err dialer_on_msg(void *state, const struct th_self *self, struct
     dialed->target = dial->target;
     dialed->result = bench->script.dialed;
     dialed->has_line = dialed->is_found = dialed->result == TH_OK;
+    dialed->way_count = 1;
+    dialed->way[0] = (struct th_dial_way){.tries = 1, .outcome = dialed->result};
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_dialer_msg_dialed, .body = dialed});
     return TH_OK;
@@ -357,7 +359,7 @@ static void who_cannot_be_reached_is_not_pinged(void **state)
     close_bench(b);
 }
 
-static void connect_tells_where_the_node_is(void **state)
+static void connect_and_seek_tell_where_the_node_is(void **state)
 {
     (void)state;
     struct bench *b = open_bench((struct script){.has_router = true});
@@ -365,7 +367,16 @@ static void connect_tells_where_the_node_is(void **state)
     json_t *connected = ask(b, "connect", peer_params);
     assert_string_equal(word_in(connected, "result"), "reached");
     assert_string_equal(word_in(connected, "path"), "127.0.0.1:7");
+    const json_t *ways = json_object_get(json_object_get(connected, "result"), "ways");
+    const json_t *path = json_object_get(json_array_get(ways, 0), "path");
+    assert_string_equal(json_string_value(path), "127.0.0.1:7");
     json_decref(connected);
+
+    json_t *sought = ask(b, "seek", peer_params); /* with the line that it brought */
+    ways = json_object_get(json_object_get(sought, "result"), "ways");
+    path = json_object_get(json_array_get(ways, 0), "path");
+    assert_string_equal(json_string_value(path), "127.0.0.1:7");
+    json_decref(sought);
     close_bench(b);
 }
 
@@ -564,7 +575,7 @@ int main(void)
         cmocka_unit_test(a_ping_takes_one_answer_for_each_probe),
         cmocka_unit_test(who_does_not_answer_path_is_asked_by_seek),
         cmocka_unit_test(who_cannot_be_reached_is_not_pinged),
-        cmocka_unit_test(connect_tells_where_the_node_is),
+        cmocka_unit_test(connect_and_seek_tell_where_the_node_is),
         cmocka_unit_test(parameters_of_another_method_are_passed_over),
         cmocka_unit_test(too_many_dials_are_busy),
         cmocka_unit_test(a_client_that_goes_while_it_waits_harms_nobody),

@@ -230,7 +230,7 @@ static void a_dial_is_told_with_its_steps(void **state)
     dialed->step[1] =
         (struct th_dial_step){.path = 3, .asked = node(2, 2), .rtt_ms = 250, .hop = 1};
     dialed->paths = 8;
-    json_t *told = th_look_dialed(dialed);
+    json_t *told = th_look_dialed(dialed, NULL);
 
     assert_member(told, "found", "true");
     assert_member(told, "result", "\"no_path\"");
@@ -246,8 +246,87 @@ static void a_dial_is_told_with_its_steps(void **state)
     assert_member(json_array_get(steps, 1), "path", "3");
     assert_member(json_array_get(steps, 1), "rtt_ms", "null");
     assert_member(json_array_get(steps, 1), "gave_up_ms", "250");
+    assert_member(told, "ways", "[]");
     json_decref(told);
     free(dialed);
+}
+
+/* As scripts read it: each key in each row. */
+static void assert_way(const json_t *ways, size_t i, const char *wanted)
+{
+    json_t *expected = json_loads(wanted, 0, NULL);
+
+    assert_non_null(expected);
+    assert_true(json_equal(json_array_get(ways, i), expected));
+    json_decref(expected);
+}
+
+#define ZEROS "000000000000000000000000000000000000000000000000000000000000"
+#define HEX_01 "0101" ZEROS
+#define HEX_02 "0202" ZEROS
+
+static void each_way_that_was_tried_is_a_row_with_what_came_of_it(void **state)
+{
+    (void)state;
+    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 4};
+    struct th_line_look line = {.is_up = true, .has_addr = true, .addr = loopback(3)};
+
+    dialed.way[0] = (struct th_dial_way){.tries = 1, .outcome = TH_NO_PATH};
+    dialed.way[1] = (struct th_dial_way){.has_via = true,
+                                         .via = node(1, 1),
+                                         .tries = 1,
+                                         .after_ms = 30,
+                                         .took_ms = 20,
+                                         .outcome = TH_REFUSED,
+                                         .said = "busy"};
+    dialed.way[2] = (struct th_dial_way){.has_via = true,
+                                         .via = node(1, 1),
+                                         .tries = 2,
+                                         .after_ms = 40,
+                                         .took_ms = 5,
+                                         .outcome = TH_NO_LINE};
+    dialed.way[3] = (struct th_dial_way){
+        .has_via = true, .via = node(2, 2), .tries = 3, .after_ms = 50, .took_ms = 90};
+    json_t *ways = th_look_ways(&dialed, &line);
+
+    assert_int_equal(json_array_size(ways), 4);
+    assert_way(ways, 0,
+               "{\"kind\":\"direct\",\"via\":null,\"path\":null,\"tries\":1,\"after_ms\":0,"
+               "\"took_ms\":0,\"outcome\":\"no_address\",\"said\":null}");
+    assert_way(ways, 1,
+               "{\"kind\":\"introduced\",\"via\":\"" HEX_01 "\",\"path\":null,\"tries\":1,"
+               "\"after_ms\":30,\"took_ms\":20,\"outcome\":\"refused\",\"said\":\"busy\"}");
+    assert_member(json_array_get(ways, 2), "outcome", "\"no_line\"");
+    assert_way(ways, 3,
+               "{\"kind\":\"introduced\",\"via\":\"" HEX_02 "\",\"path\":\"127.0.0.1:3\","
+               "\"tries\":3,\"after_ms\":50,\"took_ms\":90,\"outcome\":\"reached\",\"said\":null}");
+    json_decref(ways);
+}
+
+static void node_in_the_middle_of_a_line_is_the_last_way(void **state)
+{
+    (void)state;
+    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 1};
+    struct th_line_look line = {.is_up = true, .has_middle = true, .middle = node(2, 2)};
+
+    dialed.way[0] = (struct th_dial_way){.has_via = true, .via = node(1, 1), .tries = 1};
+    json_t *relayed = th_look_ways(&dialed, &line);
+    line.has_addr = true;
+    line.addr = loopback(3);
+    json_t *bridged = th_look_ways(&dialed, &line);
+
+    assert_member(json_array_get(relayed, 0), "outcome", "\"reached\"");
+    assert_member(json_array_get(relayed, 0), "path", "null");
+    assert_way(relayed, 1,
+               "{\"kind\":\"relay\",\"via\":\"" HEX_02 "\",\"path\":null,\"tries\":null,"
+               "\"after_ms\":null,\"took_ms\":null,\"outcome\":\"reached\",\"said\":null}");
+    assert_member(json_array_get(bridged, 0), "path", "null"); /* it is the bridge's */
+    assert_way(bridged, 1,
+               "{\"kind\":\"bridge\",\"via\":\"" HEX_02 "\",\"path\":\"127.0.0.1:3\","
+               "\"tries\":null,\"after_ms\":null,\"took_ms\":null,\"outcome\":\"reached\","
+               "\"said\":null}");
+    json_decref(relayed);
+    json_decref(bridged);
 }
 
 static void a_prefix_means_the_only_node_that_begins_like_it(void **state)
@@ -292,6 +371,8 @@ int main(void)
         IN_SCENE(lines_in_the_making_have_no_age),
         cmocka_unit_test(an_idle_server_does_nothing),
         cmocka_unit_test(a_dial_is_told_with_its_steps),
+        cmocka_unit_test(each_way_that_was_tried_is_a_row_with_what_came_of_it),
+        cmocka_unit_test(node_in_the_middle_of_a_line_is_the_last_way),
         IN_SCENE(a_prefix_means_the_only_node_that_begins_like_it),
         IN_SCENE(a_whole_hashname_needs_no_peer),
     };

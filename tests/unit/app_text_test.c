@@ -213,6 +213,41 @@ static void a_second_try_is_a_table_of_its_own_with_paths(void **state)
     json_decref(result);
 }
 
+/* And what a peer said reaches no terminal as a command. */
+static void the_ways_of_a_dial_are_a_table_in_the_order_tried(void **state)
+{
+    (void)state;
+    struct paper paper;
+    json_t *result =
+        json_pack("{s:s, s:s, s:n, s:i, s:[{s:s, s:n, s:i, s:i, s:i, s:s},"
+                  "{s:s, s:s, s:i, s:i, s:i, s:s, s:s}, {s:s, s:s, s:i, s:i, s:i, s:s},"
+                  "{s:s, s:s, s:i, s:i, s:i, s:s}, {s:s, s:s, s:n, s:n, s:n, s:s, s:s}]}",
+                  "hashname", "abcd", "result", "timed_out", "path", "took_ms", 3000, "ways", //
+                  "kind", "direct", "via", "tries", 1, "after_ms", 0, "took_ms", 0, "outcome",
+                  "no_address", //
+                  "kind", "introduced", "via", "aaaa", "tries", 1, "after_ms", 30, "took_ms", 20,
+                  "outcome", "refused", "said", "bu\033sy", //
+                  "kind", "introduced", "via", "bbbb", "tries", 3, "after_ms", 50, "took_ms", 2950,
+                  "outcome", "timed_out", //
+                  "kind", "introduced", "via", "cccc", "tries", 1, "after_ms", 60, "took_ms", 70,
+                  "outcome", "reached", //
+                  "kind", "bridge", "via", "dddd", "tries", "after_ms", "took_ms", "outcome",
+                  "reached", "path", "127.0.0.1:3");
+    assert_non_null(result);
+
+    open_paper(&paper);
+    th_show_connect(result, &paper.style);
+    assert_printed(&paper, "abcd timed out (3 s)\n"
+                           "\n"
+                           "WAY         VIA   TRIES   AFTER    TOOK  OUTCOME\n"
+                           "direct      -         1  < 1 ms  < 1 ms  no address is known\n"
+                           "introduced  aaaa      1   30 ms   20 ms  refused: \"bu\\u001Bsy\"\n"
+                           "introduced  bbbb      3   50 ms     2 s  asked, but no line came up\n"
+                           "introduced  cccc      1   60 ms   70 ms  reached\n"
+                           "bridge      dddd      -       -       -  carries the line\n");
+    json_decref(result);
+}
+
 static void pings_print_like_ping(void **state)
 {
     (void)state;
@@ -244,6 +279,7 @@ int main(void)
         cmocka_unit_test(unknown_values_print_as_unknown),
         cmocka_unit_test(a_trace_tells_who_was_asked_and_who_told_of_it),
         cmocka_unit_test(a_second_try_is_a_table_of_its_own_with_paths),
+        cmocka_unit_test(the_ways_of_a_dial_are_a_table_in_the_order_tried),
         cmocka_unit_test(pings_print_like_ping),
     };
 

@@ -282,18 +282,13 @@ bool th_filter_fits(const struct th_filter *filter, const struct th_event *event
 
 /* --- an event as JSON ----------------------------------------------------------------------------- */
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-    json_object_set_new(object, key, value);
-}
-
 static void put_channel(json_t *row, const struct th_hashname *from, uint32_t c, bool is_ours,
                         const char *type)
 {
-    put(row, "hashname", th_json_hex(from));
-    put(row, "c", json_integer(c));
-    put(row, "opened_by", json_string(is_ours ? "us" : "them"));
-    put(row, "type", json_string(type));
+    th_json_put(row, "hashname", th_json_hex(from));
+    th_json_put(row, "c", json_integer(c));
+    th_json_put(row, "opened_by", json_string(is_ours ? "us" : "them"));
+    th_json_put(row, "type", json_string(type));
 }
 
 static void put_packet(json_t *row, const struct th_ev_packet *packet, const json_t *head)
@@ -303,11 +298,11 @@ static void put_packet(json_t *row, const struct th_ev_packet *packet, const jso
         packet->type_name[0] ? packet->type_name : th_channel_type_name(packet->type);
 
     put_channel(row, &packet->from, packet->c, packet->is_ours, type);
-    put(row, "path", th_json_addr(true, &packet->addr));
-    put(row, "end", json_boolean(packet->end));
-    put(row, "err", packet->err[0] ? json_string(packet->err) : json_null());
-    put(row, "head", head ? json_deep_copy(head) : json_null());
-    put(row, "body_bytes", json_integer((json_int_t)packet->body.len));
+    th_json_put(row, "path", th_json_addr(true, &packet->addr));
+    th_json_put(row, "end", json_boolean(packet->end));
+    th_json_put(row, "err", packet->err[0] ? json_string(packet->err) : json_null());
+    th_json_put(row, "head", head ? json_deep_copy(head) : json_null());
+    th_json_put(row, "body_bytes", json_integer((json_int_t)packet->body.len));
 }
 
 static void put_line(json_t *row, const struct th_ev_line *line, bool is_down)
@@ -315,27 +310,27 @@ static void put_line(json_t *row, const struct th_ev_line *line, bool is_down)
     char csid[3];
 
     th_hex_write(csid, &line->csid, 1);
-    put(row, "hashname", th_json_hex(&line->id));
-    put(row, "csid", json_string(csid));
-    put(row, "path", th_json_addr(line->has_addr, &line->addr));
+    th_json_put(row, "hashname", th_json_hex(&line->id));
+    th_json_put(row, "csid", json_string(csid));
+    th_json_put(row, "path", th_json_addr(line->has_addr, &line->addr));
     if (is_down)
-        put(row, "why", json_string(th_strerror(line->why)));
+        th_json_put(row, "why", json_string(th_strerror(line->why)));
 }
 
 static void put_link(json_t *row, const struct th_ev_link *link, bool is_down)
 {
-    put(row, "hashname", th_json_hex(&link->id));
-    put(row, "direction", json_string(link->is_out ? "out" : "in"));
-    put(row, "seed", json_boolean(link->is_seed));
+    th_json_put(row, "hashname", th_json_hex(&link->id));
+    th_json_put(row, "direction", json_string(link->is_out ? "out" : "in"));
+    th_json_put(row, "seed", json_boolean(link->is_seed));
     if (is_down)
-        put(row, "why", json_string(th_strerror(link->why)));
+        th_json_put(row, "why", json_string(th_strerror(link->why)));
 }
 
 static void put_server(json_t *row, const struct th_name_change *change, bool is_down)
 {
-    put(row, "server", json_string(change->name));
+    th_json_put(row, "server", json_string(change->name));
     if (is_down)
-        put(row, "why", json_string(th_strerror(change->why)));
+        th_json_put(row, "why", json_string(th_strerror(change->why)));
 }
 
 json_t *th_event_head(const struct th_event *event)
@@ -355,25 +350,25 @@ json_t *th_event_json(const struct th_event *event, th_epoch_ms wall, const json
 {
     json_t *row = json_object();
 
-    put(row, "at_ms", json_integer((json_int_t)wall));
-    put(row, "kind", json_string(th_event_kind_word(event->kind)));
+    th_json_put(row, "at_ms", json_integer((json_int_t)wall));
+    th_json_put(row, "kind", json_string(th_event_kind_word(event->kind)));
     if (event->kind & HAVE_PACKET) {
         put_packet(row, th_ev_packet_of(event), head);
     } else if (event->kind & TH_EV_ENDED) {
         const struct th_ev_ended *ended = th_ev_ended_of(event);
 
         put_channel(row, &ended->from, ended->c, ended->is_ours, th_channel_type_name(ended->type));
-        put(row, "why", json_string(th_strerror(ended->why)));
+        th_json_put(row, "why", json_string(th_strerror(ended->why)));
     } else if (event->kind & (TH_EV_LINK_UP | TH_EV_LINK_DOWN)) {
         put_link(row, th_ev_link_of(event), (event->kind & TH_EV_LINK_DOWN) != 0);
     } else if (event->kind & TH_EV_DIALED) {
         const struct th_ev_dialed *dialed = th_ev_dialed_of(event);
 
-        put(row, "hashname", th_json_hex(&dialed->target));
-        put(row, "result", json_string(th_dial_word(dialed->result)));
-        put(row, "took_ms", json_integer((json_int_t)dialed->took_ms));
+        th_json_put(row, "hashname", th_json_hex(&dialed->target));
+        th_json_put(row, "result", json_string(th_dial_word(dialed->result)));
+        th_json_put(row, "took_ms", json_integer((json_int_t)dialed->took_ms));
     } else if (event->kind & TH_EV_STATE) {
-        put(row, "state", json_string(th_node_state_name(th_ev_state_of(event)->state)));
+        th_json_put(row, "state", json_string(th_node_state_name(th_ev_state_of(event)->state)));
     } else if (event->kind & (TH_EV_SERVER_UP | TH_EV_SERVER_DOWN)) {
         put_server(row, th_ev_server_of(event), (event->kind & TH_EV_SERVER_DOWN) != 0);
     } else if (event->kind & HAVE_PEER) {

@@ -38,13 +38,12 @@ json_t *th_json_way(const struct th_line_look *line)
     return json_sprintf("%s:%s", line->has_addr ? "bridge" : "relay", middle);
 }
 
-static json_t *number_or_null(bool is_there, uint64_t n)
+json_t *th_json_number(bool is_there, uint64_t n)
 {
     return is_there ? json_integer((json_int_t)n) : json_null();
 }
 
-/* Without memory the key is missing; an answer without it is better than none. */
-static void put(json_t *object, const char *key, json_t *value)
+void th_json_put(json_t *object, const char *key, json_t *value)
 {
     json_object_set_new(object, key, value);
 }
@@ -144,20 +143,21 @@ json_t *th_look_status(const struct th_look *look)
     struct th_paths addresses;
 
     choose_addresses(&addresses, look);
-    put(status, "hashname", th_json_hex(&look->identity->hashname));
-    put(status, "state", b ? json_string(th_node_state_name(b->state)) : json_null());
-    put(status, "links", number_or_null(look->table, look->table ? count_links(look->table) : 0));
-    put(status, "lines", number_or_null(s, s ? s->lines : 0));
-    put(status, "uptime_ms", json_integer((json_int_t)(look->now.mono - look->started_at)));
-    put(status, "listen", addr_list(s ? s->listen : NULL, s ? s->listen_count : 0));
-    put(status, "mapped",
-        th_json_addr(s && s->mapped.family != TH_FAMILY_NONE, s ? &s->mapped : NULL));
-    put(status, "advertised", addr_list(look->advertised->addr, look->advertised->count));
-    put(status, "observed", addr_list(s ? s->observed : NULL, s ? s->observed_count : 0));
-    put(status, "addresses", addr_list(addresses.addr, addresses.count));
-    put(status, "control", control_row(&look->control));
-    put(status, "warnings", status_warnings(look));
-    put(status, "version", json_string(TH_VERSION));
+    th_json_put(status, "hashname", th_json_hex(&look->identity->hashname));
+    th_json_put(status, "state", b ? json_string(th_node_state_name(b->state)) : json_null());
+    th_json_put(status, "links",
+                th_json_number(look->table, look->table ? count_links(look->table) : 0));
+    th_json_put(status, "lines", th_json_number(s, s ? s->lines : 0));
+    th_json_put(status, "uptime_ms", json_integer((json_int_t)(look->now.mono - look->started_at)));
+    th_json_put(status, "listen", addr_list(s ? s->listen : NULL, s ? s->listen_count : 0));
+    th_json_put(status, "mapped",
+                th_json_addr(s && s->mapped.family != TH_FAMILY_NONE, s ? &s->mapped : NULL));
+    th_json_put(status, "advertised", addr_list(look->advertised->addr, look->advertised->count));
+    th_json_put(status, "observed", addr_list(s ? s->observed : NULL, s ? s->observed_count : 0));
+    th_json_put(status, "addresses", addr_list(addresses.addr, addresses.count));
+    th_json_put(status, "control", control_row(&look->control));
+    th_json_put(status, "warnings", status_warnings(look));
+    th_json_put(status, "version", json_string(TH_VERSION));
     return status;
 }
 
@@ -246,18 +246,18 @@ static json_t *rtt_of(const struct peer *peer)
 {
     if (peer->link && peer->link->has_rtt)
         return json_integer(peer->link->rtt_ms);
-    return number_or_null(peer->line && peer->line->has_rtt, peer->line ? peer->line->rtt_ms : 0);
+    return th_json_number(peer->line && peer->line->has_rtt, peer->line ? peer->line->rtt_ms : 0);
 }
 
 /* What the switch knows of a node that a line leads to. */
 static void put_line(json_t *row, const struct th_line_look *line)
 {
-    put(row, "line_age_ms", number_or_null(line, line ? line->up_ms : 0));
-    put(row, "mtu", number_or_null(line, line ? line->mtu : 0));
-    put(row, "rx_bytes", number_or_null(line, line ? line->rx_bytes : 0));
-    put(row, "tx_bytes", number_or_null(line, line ? line->tx_bytes : 0));
-    put(row, "rx_packets", number_or_null(line, line ? line->rx_packets : 0));
-    put(row, "tx_packets", number_or_null(line, line ? line->tx_packets : 0));
+    th_json_put(row, "line_age_ms", th_json_number(line, line ? line->up_ms : 0));
+    th_json_put(row, "mtu", th_json_number(line, line ? line->mtu : 0));
+    th_json_put(row, "rx_bytes", th_json_number(line, line ? line->rx_bytes : 0));
+    th_json_put(row, "tx_bytes", th_json_number(line, line ? line->tx_bytes : 0));
+    th_json_put(row, "rx_packets", th_json_number(line, line ? line->rx_packets : 0));
+    th_json_put(row, "tx_packets", th_json_number(line, line ? line->tx_packets : 0));
 }
 
 static json_t *peer_row(const struct peer *peer, const struct th_look *look)
@@ -269,17 +269,18 @@ static json_t *peer_row(const struct peer *peer, const struct th_look *look)
     th_ms silent = line ? line->last_rx_ms : link ? link->last_rx_ms : 0;
     json_t *row = json_object();
 
-    put(row, "hashname", th_json_hex(peer->id));
-    put(row, "line", json_boolean(line != NULL));
-    put(row, "link", json_boolean(is_linked));
-    put(row, "direction", link ? json_string(link->is_out ? "out" : "in") : json_null());
-    put(row, "seed", is_linked ? json_boolean(link->is_seed) : json_null());
-    put(row, "bucket", json_integer(peer->bucket));
-    put(row, "csid", line ? csid_text(line->csid) : json_null());
-    put(row, "path", th_json_way(line));
-    put(row, "rtt_ms", rtt_of(peer));
-    put(row, "first_seen_ms_ago", number_or_null(link, seen_ago > 0 ? (uint64_t)seen_ago : 0));
-    put(row, "last_rx_ms_ago", number_or_null(line || is_linked, silent));
+    th_json_put(row, "hashname", th_json_hex(peer->id));
+    th_json_put(row, "line", json_boolean(line != NULL));
+    th_json_put(row, "link", json_boolean(is_linked));
+    th_json_put(row, "direction", link ? json_string(link->is_out ? "out" : "in") : json_null());
+    th_json_put(row, "seed", is_linked ? json_boolean(link->is_seed) : json_null());
+    th_json_put(row, "bucket", json_integer(peer->bucket));
+    th_json_put(row, "csid", line ? csid_text(line->csid) : json_null());
+    th_json_put(row, "path", th_json_way(line));
+    th_json_put(row, "rtt_ms", rtt_of(peer));
+    th_json_put(row, "first_seen_ms_ago",
+                th_json_number(link, seen_ago > 0 ? (uint64_t)seen_ago : 0));
+    th_json_put(row, "last_rx_ms_ago", th_json_number(line || is_linked, silent));
     put_line(row, line);
     return row;
 }
@@ -345,10 +346,11 @@ json_t *th_look_buckets(const struct th_look *look)
         if (bucket->links == 0 && bucket->spares == 0 && !bucket->has_refreshed)
             continue;
         row = json_object();
-        put(row, "bucket", json_integer(i));
-        put(row, "links", json_integer(bucket->links));
-        put(row, "spares", json_integer(bucket->spares));
-        put(row, "refreshed_ms_ago", number_or_null(bucket->has_refreshed, bucket->refreshed_ms));
+        th_json_put(row, "bucket", json_integer(i));
+        th_json_put(row, "links", json_integer(bucket->links));
+        th_json_put(row, "spares", json_integer(bucket->spares));
+        th_json_put(row, "refreshed_ms_ago",
+                    th_json_number(bucket->has_refreshed, bucket->refreshed_ms));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -362,17 +364,17 @@ json_t *th_look_lines(const struct th_look *look)
         const struct th_line_look *line = &look->lines->line[i];
         json_t *row = json_object();
 
-        put(row, "hashname", th_json_hex(&line->id));
-        put(row, "up", json_boolean(line->is_up));
-        put(row, "pending", json_boolean(line->is_pending));
-        put(row, "csid", csid_text(line->csid));
-        put(row, "path", th_json_way(line));
-        put(row, "rtt_ms", number_or_null(line->has_rtt, line->rtt_ms));
-        put(row, "channels", json_integer(line->channels));
-        put(row, "last_rx_ms_ago", number_or_null(line->rx_packets, line->last_rx_ms));
+        th_json_put(row, "hashname", th_json_hex(&line->id));
+        th_json_put(row, "up", json_boolean(line->is_up));
+        th_json_put(row, "pending", json_boolean(line->is_pending));
+        th_json_put(row, "csid", csid_text(line->csid));
+        th_json_put(row, "path", th_json_way(line));
+        th_json_put(row, "rtt_ms", th_json_number(line->has_rtt, line->rtt_ms));
+        th_json_put(row, "channels", json_integer(line->channels));
+        th_json_put(row, "last_rx_ms_ago", th_json_number(line->rx_packets, line->last_rx_ms));
         put_line(row, line);
         if (!line->is_up)
-            put(row, "line_age_ms", json_null());
+            th_json_put(row, "line_age_ms", json_null());
         json_array_append_new(rows, row);
     }
     return rows;
@@ -399,15 +401,15 @@ json_t *th_look_channels(const struct th_look *look, const struct th_server_look
         const struct th_channel_look *channel = &look->channels->channel[i];
         json_t *row = json_object();
 
-        put(row, "hashname", th_json_hex(&channel->peer));
-        put(row, "c", json_integer(channel->c));
-        put(row, "type", json_string(th_channel_type_name(channel->type)));
-        put(row, "opened_by", json_string(channel->is_ours ? "us" : "them"));
-        put(row, "owner", owner_of(channel, rows, count));
-        put(row, "age_ms", json_integer((json_int_t)channel->age_ms));
-        put(row, "silence_left_ms", json_integer((json_int_t)channel->silence_left_ms));
-        put(row, "rx_packets", json_integer((json_int_t)channel->rx_packets));
-        put(row, "tx_packets", json_integer((json_int_t)channel->tx_packets));
+        th_json_put(row, "hashname", th_json_hex(&channel->peer));
+        th_json_put(row, "c", json_integer(channel->c));
+        th_json_put(row, "type", json_string(th_channel_type_name(channel->type)));
+        th_json_put(row, "opened_by", json_string(channel->is_ours ? "us" : "them"));
+        th_json_put(row, "owner", owner_of(channel, rows, count));
+        th_json_put(row, "age_ms", json_integer((json_int_t)channel->age_ms));
+        th_json_put(row, "silence_left_ms", json_integer((json_int_t)channel->silence_left_ms));
+        th_json_put(row, "rx_packets", json_integer((json_int_t)channel->rx_packets));
+        th_json_put(row, "tx_packets", json_integer((json_int_t)channel->tx_packets));
         json_array_append_new(list, row);
     }
     return list;
@@ -417,10 +419,10 @@ static void put_drop(json_t *rows, enum th_drop why, uint64_t count, const char 
 {
     json_t *row = json_object();
 
-    put(row, "reason", json_string(th_drop_name(why)));
-    put(row, "count", json_integer((json_int_t)count));
-    put(row, "meaning", json_string(th_drop_meaning(why)));
-    put(row, "server", server ? json_string(server) : json_null());
+    th_json_put(row, "reason", json_string(th_drop_name(why)));
+    th_json_put(row, "count", json_integer((json_int_t)count));
+    th_json_put(row, "meaning", json_string(th_drop_meaning(why)));
+    th_json_put(row, "server", server ? json_string(server) : json_null());
     json_array_append_new(rows, row);
 }
 
@@ -474,89 +476,20 @@ json_t *th_look_servers(const struct th_server_look *rows, unsigned count)
         const char *longest = s->longest_callback;
         json_t *row = json_object();
 
-        put(row, "name", json_string(s->name));
-        put(row, "state", json_string(server_state_word(s->state)));
-        put(row, "doing", s->doing ? json_string(s->doing) : json_null());
-        put(row, "doing_ms", number_or_null(s->doing, s->doing_us / 1000));
-        put(row, "thread", json_string(s->place));
-        put(row, "mailbox", json_integer(s->mailbox));
-        put(row, "mailbox_peak", json_integer(s->mailbox_peak));
-        put(row, "mailbox_max", json_integer(s->mailbox_max));
-        put(row, "refused", json_integer((json_int_t)s->refused));
-        put(row, "messages", json_integer((json_int_t)s->messages));
-        put(row, "longest_callback_us", number_or_null(longest, s->longest_callback_us));
-        put(row, "longest_callback", longest ? json_string(longest) : json_null());
-        put(row, "restarts", json_integer(s->restarts));
+        th_json_put(row, "name", json_string(s->name));
+        th_json_put(row, "state", json_string(server_state_word(s->state)));
+        th_json_put(row, "doing", s->doing ? json_string(s->doing) : json_null());
+        th_json_put(row, "doing_ms", th_json_number(s->doing, s->doing_us / 1000));
+        th_json_put(row, "thread", json_string(s->place));
+        th_json_put(row, "mailbox", json_integer(s->mailbox));
+        th_json_put(row, "mailbox_peak", json_integer(s->mailbox_peak));
+        th_json_put(row, "mailbox_max", json_integer(s->mailbox_max));
+        th_json_put(row, "refused", json_integer((json_int_t)s->refused));
+        th_json_put(row, "messages", json_integer((json_int_t)s->messages));
+        th_json_put(row, "longest_callback_us", th_json_number(longest, s->longest_callback_us));
+        th_json_put(row, "longest_callback", longest ? json_string(longest) : json_null());
+        th_json_put(row, "restarts", json_integer(s->restarts));
         json_array_append_new(list, row);
     }
     return list;
-}
-
-/* --- dials ---------------------------------------------------------------------------------------- */
-
-const char *th_dial_word(enum th_err result)
-{
-    if (result == TH_OK)
-        return "reached";
-    if (result == TH_NOT_FOUND)
-        return "not_found";
-    if (result == TH_NO_PATH)
-        return "no_path";
-    if (result == TH_TIMED_OUT)
-        return "timed_out";
-    if (result == TH_NO_PERMISSION)
-        return "not_allowed";
-    if (result == TH_LIMIT || result == TH_FULL)
-        return "busy";
-    return "cancelled";
-}
-
-static json_t *step_row(const struct th_dial_step *step)
-{
-    json_t *row = json_object();
-
-    put(row, "path", number_or_null(step->path > 0, step->path)); /* null: before the paths */
-    put(row, "asked", th_json_hex(&step->asked));
-    put(row, "answered", json_boolean(step->answered));
-    put(row, "rtt_ms", number_or_null(step->answered, step->rtt_ms));
-    put(row, "entries", number_or_null(step->answered, step->entries));
-    put(row, "via", step->has_via ? th_json_hex(&step->via) : json_null());
-    put(row, "hop", json_integer(step->hop));
-    /* Neither answered nor given up: the lookup had ended before. */
-    put(row, "gave_up_ms", number_or_null(!step->answered && step->rtt_ms > 0, step->rtt_ms));
-    return row;
-}
-
-/* What is known of who told of the target, and where it is said to be. */
-static void put_told(json_t *result, const struct th_dialed *dialed)
-{
-    const struct th_told *told = NULL;
-
-    for (unsigned i = 0; i < dialed->closest_count && told == NULL; i++)
-        if (th_hashname_is_equal(&dialed->closest[i].id, &dialed->target))
-            told = &dialed->closest[i];
-    put(result, "told_by", told && told->has_via ? th_json_hex(&told->via) : json_null());
-    put(result, "path", th_json_addr(told && told->has_addr, told ? &told->addr : NULL));
-}
-
-json_t *th_look_dialed(const struct th_dialed *dialed)
-{
-    json_t *result = json_object(), *steps = json_array(), *closest = json_array();
-
-    for (unsigned i = 0; i < dialed->step_count; i++)
-        json_array_append_new(steps, step_row(&dialed->step[i]));
-    for (unsigned i = 0; i < dialed->closest_count; i++)
-        json_array_append_new(closest, th_json_hex(&dialed->closest[i].id));
-    put(result, "target", th_json_hex(&dialed->target));
-    put(result, "found", json_boolean(dialed->is_found));
-    put(result, "took_ms", json_integer((json_int_t)dialed->took_ms));
-    put(result, "asked", json_integer(dialed->asked));
-    put(result, "hops", number_or_null(dialed->is_found, dialed->hops));
-    put(result, "paths", json_integer(dialed->paths));
-    put(result, "steps", steps);
-    put(result, "closest", closest);
-    put(result, "result", json_string(th_dial_word(dialed->result)));
-    put(result, "line", json_boolean(dialed->has_line));
-    put_told(result, dialed);
-    return result;
 }

@@ -69,10 +69,28 @@ json_t *th_look_channels(const struct th_look *look, const struct th_server_look
 json_t *th_look_drops(const struct th_look *look, bool is_all);
 json_t *th_look_seeds(const struct th_look *look); /* status */
 json_t *th_look_servers(const struct th_server_look *rows, unsigned count);
-json_t *th_look_dialed(const struct th_dialed *dialed);
+
+/* A dial: its lookup and, under "ways", what th_look_ways tells. line: as there. */
+json_t *th_look_dialed(const struct th_dialed *dialed, const struct th_line_look *line);
+
+/*
+ * The ways that a dial tried to its target, in the order of trying: {kind, via, path, tries, after_ms,
+ * took_ms, outcome, said}. When the line goes through another node, a last one, of kind relay or bridge,
+ * says so.
+ *
+ * line  to the target, as it was right after the dial; NULL: there is none, or nobody knows.
+ */
+json_t *th_look_ways(const struct th_dialed *dialed, const struct th_line_look *line);
 
 /* "reached", "not_found", … of a dial's result. */
 const char *th_dial_word(enum th_err result);
+
+/* Sets a member; value is given. Without memory the key is missing: an answer without it is better
+ * than none. */
+void th_json_put(json_t *object, const char *key, json_t *value);
+
+/* A number; null when it is not there. */
+json_t *th_json_number(bool is_there, uint64_t n);
 
 /* A hashname as 64 digits; an address as text; null when there is none. */
 json_t *th_json_hex(const struct th_hashname *id);

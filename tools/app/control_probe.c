@@ -133,67 +133,50 @@ void th_probe_reach(struct th_control *c, const struct th_self *self, struct th_
         dial(c, self, job, TH_DIAL_REACH, false, on_dialed);
 }
 
-static enum th_err on_sought(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                             struct th_msg *reply)
-{
-    struct th_job *job = ctx;
-    const struct th_dialed *dialed = th_probe_read_dialed(state, self, job, why, reply);
+/* --- seek and connect ----------------------------------------------------------------------------- */
 
-    job->waiting--;
-    if (dialed)
-        th_job_answer(state, self, job, th_look_dialed(dialed));
-    th_job_settle(state, job);
-    return TH_OK;
-}
-
-void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job)
-{
-    if (!read_target(c, self, job))
-        return;
-    /* Nobody has a line to itself: then the search alone is shown. */
-    bool is_self = th_hashname_is_equal(&job->target, &c->config->identity->hashname);
-    (void)dial(c, self, job, is_self ? TH_DIAL_FIND : TH_DIAL_REACH, true, on_sought);
-}
-
-/* --- connect -------------------------------------------------------------------------------------- */
-
-/* Where a node is, as the lines that were just asked for say. */
-static json_t *path_in_lines(const struct th_msg *reply, const struct th_hashname *id)
+/* The line to a node, among the lines that were just asked for; NULL when there is none. */
+static const struct th_line_look *line_in(const struct th_msg *reply, const struct th_hashname *id)
 {
     const struct th_switch_lines *lines = reply ? reply->body : NULL;
 
     for (unsigned i = 0; lines && i < lines->count; i++)
         if (th_hashname_is_equal(&lines->line[i].id, id))
-            return th_json_way(&lines->line[i]);
-    return json_null();
+            return &lines->line[i];
+    return NULL;
 }
 
-static void answer_connect(struct th_control *c, const struct th_self *self, struct th_job *job,
-                           const struct th_msg *lines)
+/* lines: NULL when there is no line. */
+static void answer_dialed(struct th_control *c, const struct th_self *self, struct th_job *job,
+                          const struct th_msg *lines)
 {
-    /* What the dial said was kept where the first lines were. */
+    /* What the dial said was kept where the first table was. */
     const struct th_dialed *dialed = job->call[TH_JOB_TABLE].reply.body;
+    const struct th_line_look *line = line_in(lines, &job->target);
 
-    th_job_answer(c, self, job,
-                  json_pack("{s:o, s:s, s:o, s:I}", "hashname", th_json_hex(&job->target), "result",
-                            th_dial_word(dialed->result), "path",
-                            path_in_lines(lines, &job->target), "took_ms",
-                            (json_int_t)dialed->took_ms));
+    if (job->method->id == TH_METHOD_SEEK)
+        th_job_answer(c, self, job, th_look_dialed(dialed, line));
+    else
+        th_job_answer(c, self, job,
+                      json_pack("{s:o, s:s, s:o, s:I, s:o}", "hashname", th_json_hex(&job->target),
+                                "result", th_dial_word(dialed->result), "path", th_json_way(line),
+                                "took_ms", (json_int_t)dialed->took_ms, "ways",
+                                th_look_ways(dialed, line)));
 }
 
-static enum th_err on_connected_lines(void *state, const struct th_self *self, void *ctx,
-                                      enum th_err why, struct th_msg *reply)
+static enum th_err on_dialed_lines(void *state, const struct th_self *self, void *ctx,
+                                   enum th_err why, struct th_msg *reply)
 {
     struct th_job *job = ctx;
 
     job->waiting--;
-    answer_connect(state, self, job, why == TH_OK ? reply : NULL);
+    answer_dialed(state, self, job, why == TH_OK ? reply : NULL);
     th_job_settle(state, job);
     return TH_OK;
 }
 
-static enum th_err on_connected(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                                struct th_msg *reply)
+static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                             struct th_msg *reply)
 {
     struct th_control *c = state;
     struct th_job *job = ctx;
@@ -205,22 +188,30 @@ static enum th_err on_connected(void *state, const struct th_self *self, void *c
         th_msg_drop(&kept->reply);
         kept->reply = *reply;
         reply->body = NULL;
-        if (dialed->result == TH_OK &&
-            th_call(self, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
-                    (struct th_msg){.kind = &th_switch_msg_lines}, c->gather_ms, on_connected_lines,
-                    job, NULL) == TH_OK)
+        if (dialed->has_line && th_call(self, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
+                                        (struct th_msg){.kind = &th_switch_msg_lines}, c->gather_ms,
+                                        on_dialed_lines, job, NULL) == TH_OK)
             job->waiting++;
         else
-            answer_connect(c, self, job, NULL);
+            answer_dialed(c, self, job, NULL);
     }
     th_job_settle(c, job);
     return TH_OK;
 }
 
+void th_probe_seek(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    if (!read_target(c, self, job))
+        return;
+    /* Nobody has a line to itself: then the search alone is shown. */
+    bool is_self = th_hashname_is_equal(&job->target, &c->config->identity->hashname);
+    (void)dial(c, self, job, is_self ? TH_DIAL_FIND : TH_DIAL_REACH, true, on_dialed);
+}
+
 void th_probe_connect(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
     if (read_other(c, self, job))
-        (void)dial(c, self, job, TH_DIAL_REACH, false, on_connected);
+        (void)dial(c, self, job, TH_DIAL_REACH, false, on_dialed);
 }
 
 /* --- ping ----------------------------------------------------------------------------------------- */

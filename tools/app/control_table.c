@@ -4,6 +4,7 @@
 
 #define PEER "hashname"
 #define REACH_PARAMS PEER ", timeout_ms? (15000)"
+#define WAYS "ways: [{kind, via, path, tries, after_ms, took_ms, outcome, said}]"
 
 const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_STATUS, "status", "",
@@ -39,10 +40,10 @@ const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_SEEK, "seek", REACH_PARAMS,
      "{target, found, took_ms, asked, hops, paths, steps: [{path, asked, answered, rtt_ms, "
      "entries, "
-     "via, hop, gave_up_ms}], closest, result, line, told_by, path}",
+     "via, hop, gave_up_ms}], closest, result, line, told_by, path, " WAYS "}",
      TH_ACCESS_PROBE, TH_NEED_LINES | TH_NEED_TABLE,
      "look a hashname up in the network, with every step"},
-    {TH_METHOD_CONNECT, "connect", REACH_PARAMS, "{hashname, result, path, took_ms}",
+    {TH_METHOD_CONNECT, "connect", REACH_PARAMS, "{hashname, result, path, took_ms, " WAYS "}",
      TH_ACCESS_ADMIN, TH_NEED_LINES | TH_NEED_TABLE, "find a node and open a line to it"},
     {TH_METHOD_PING, "ping",
      PEER ", count? (4), interval_ms? (1000), wait_ms? (2000), timeout_ms? (15000), probe? (path), "

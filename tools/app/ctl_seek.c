@@ -22,7 +22,8 @@ static int digits_of(const json_t *result, const struct th_style *style)
 {
     const json_t *steps = json_object_get(result, "steps");
     const json_t *closest = json_object_get(result, "closest");
-    size_t room = 2 * json_array_size(steps) + json_array_size(closest) + 2;
+    const json_t *ways = json_object_get(result, "ways");
+    size_t room = 2 * json_array_size(steps) + json_array_size(closest) + json_array_size(ways) + 2;
     const char **hex = style->is_short ? th_mem_zalloc(room, sizeof *hex) : NULL;
     unsigned count = 0;
 
@@ -35,6 +36,8 @@ static int digits_of(const json_t *result, const struct th_style *style)
     }
     for (size_t i = 0; i < json_array_size(closest); i++)
         hex[count++] = json_string_value(json_array_get(closest, i));
+    for (size_t i = 0; i < json_array_size(ways); i++)
+        hex[count++] = hex_in(json_array_get(ways, i), "via");
     unsigned digits = th_hex_digits(hex, count);
     th_mem_free(hex);
     return (int)digits;
@@ -189,4 +192,5 @@ void th_show_seek(const json_t *result, const struct th_style *style)
     show_verdict(result, style, digits);
     if (!json_is_true(json_object_get(result, "found")))
         show_closest(result, style, digits);
+    th_show_ways(result, digits, style);
 }

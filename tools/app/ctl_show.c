@@ -388,6 +388,7 @@ void th_show_connect(const json_t *result, const struct th_style *style)
     else
         fprintf(style->out, "%s%s%s %s (%s)\n", th_red(style), hex, th_plain(style),
                 th_show_dial_result(word), took);
+    th_show_ways(result, digits_for(json_object_get(result, "ways"), "via", style), style);
 }
 
 void th_show_ping_probe(const json_t *result, unsigned sequence, const struct th_style *style)

@@ -24,6 +24,10 @@ void th_show_connect(const json_t *result, const struct th_style *style);
 /* The whole trace of a lookup: who was asked, how near it is, what it answered, who had told of it. */
 void th_show_seek(const json_t *result, const struct th_style *style);
 
+/* The ways that a dial tried, below what is already printed; nothing when it had to try none.
+ * digits: of hashnames. */
+void th_show_ways(const json_t *result, int digits, const struct th_style *style);
+
 /* One probe of a ping; sequence from 1. */
 void th_show_ping_probe(const json_t *result, unsigned sequence, const struct th_style *style);
 
