@@ -7,7 +7,7 @@ import subprocess
 
 from mesh import THCTL, Failure, Mesh, SLOW, check, main, test, thctl, wait_for
 
-KINDS = "line_up line_down path_changed opened packet ended link_up link_down dialed state server_up server_down".split()
+KINDS = "line_up line_down path_changed line_silent line_heard opened packet ended link_up link_down dialed state server_up server_down".split()
 
 
 class Stream:

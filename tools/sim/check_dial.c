@@ -2,7 +2,9 @@
  * of a second try have no node in common; and when none goes on, their server has no timer. */
 #include "tools/sim/check.h"
 
+#include "dialer/dial.h"
 #include "switch/base/hash.h"
+#include "switch/events.h"
 
 #include <inttypes.h>
 
@@ -28,7 +30,7 @@ struct dial {
 struct dialer {
     th_pid pid;        /* 0: there is none */
     const void *state; /* borrowed until it ends */
-    th_ms busy_until;  /* its last dial has ended by then */
+    th_ms busy_until;  /* its last dial has ended by then, one of its own too */
 };
 
 struct dials {
@@ -109,19 +111,30 @@ static struct dialer *dialer_of(struct dials *dials, const struct th_world_node 
     return th_check_book(&dials->dialers, node->index, sizeof(struct dialer));
 }
 
+/* How long the dial takes that this message begins; 0: it begins none. A line that falls silent makes the
+ * dialer begin one by itself. */
+static th_ms dial_begun_by(const struct th_msg *msg)
+{
+    if (msg->kind == &th_dialer_msg_dial) {
+        const struct th_dial *dial = msg->body;
+        return dial->timeout_ms ? dial->timeout_ms : TH_DIAL_MS_DEFAULT;
+    }
+    if (msg->kind == &th_event_msg && th_event_of(msg)->kind == TH_EV_LINE_SILENT)
+        return TH_DIAL_RENEWAL_MS;
+    return 0;
+}
+
 static void note_dialer(struct dials *dials, const struct th_world_node *node,
                         const struct th_host_sim_given *given)
 {
     struct dialer *dialer = dialer_of(dials, node);
+    th_ms for_ms = given->msg && given->msg->body ? dial_begun_by(given->msg) : 0;
+    th_ms until = given->now.mono + for_ms + MARGIN_MS + th_check_patience(dials->sim);
 
     dialer->pid = given->to;
     dialer->state = given->state;
-    if (given->msg && given->msg->kind == &th_dialer_msg_dial) {
-        const struct th_dial *dial = given->msg->body;
-        th_ms for_ms = dial->timeout_ms ? dial->timeout_ms : TH_DIAL_MS_DEFAULT;
-        th_ms until = given->now.mono + for_ms + MARGIN_MS + th_check_patience(dials->sim);
-        dialer->busy_until = until > dialer->busy_until ? until : dialer->busy_until;
-    }
+    if (for_ms > 0 && until > dialer->busy_until)
+        dialer->busy_until = until;
 }
 
 static void on_given(void *data, struct th_world_node *node, const struct th_host_sim_given *given)
