@@ -62,6 +62,7 @@ def a_node_whose_address_is_known_is_reached_directly():
     with Mesh() as mesh:
         seed = seed_of(mesh, "seed")
         node = loner(mesh, "node", seed)
+        wait_for("its address is known", lambda: node.call("lines"), 5 * SLOW)  # one in the making
         before = messages_of_dialer(node)
         with node.rpc() as rpc:
             rpc.send("connect", {"hashname": seed.hashname})
