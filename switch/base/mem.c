@@ -36,6 +36,17 @@ void *th_mem_zalloc(size_t n, size_t size)
     return n * size <= SMALL_MAX ? take_zeroed(n * size) : calloc(n, size);
 }
 
+void *th_mem_zalloc_lines(size_t n, size_t size)
+{
+    void *memory;
+
+    TH_CHECK(n > 0 && size > 0 && size % TH_LINE == 0);
+    if (n > SIZE_MAX / size || is_refused())
+        return NULL;
+    memory = aligned_alloc(TH_LINE, n * size);
+    return memory ? memset(memory, 0, n * size) : NULL;
+}
+
 void *th_mem_resize(void *memory, size_t n, size_t size)
 {
     TH_CHECK(n > 0 && size > 0);

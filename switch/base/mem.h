@@ -18,6 +18,11 @@
 /* Zeroed memory for n things of size bytes each; NULL when there is none. n and size at least 1. */
 TH_MUST void *th_mem_zalloc(size_t n, size_t size);
 
+enum { TH_LINE = 64 }; /* bytes of a processor's cache line */
+
+/* The same for things of a whole number of cache lines, beginning with one; not for th_mem_resize. */
+TH_MUST void *th_mem_zalloc_lines(size_t n, size_t size);
+
 /*
  * Changes the size of memory from th_mem_zalloc (or NULL) to n * size bytes; what is new is not
  * zeroed. Returns NULL, with the old memory untouched, when there is none.

@@ -5,18 +5,20 @@
 static void add_slot(struct th_account *account, struct th_slot *slot)
 {
     const struct th_tally *tally = &slot->tally;
-    uint64_t taken, own_came;
+    uint64_t taken, unlocked; /* put without the lock */
 
     th_run_lock(&slot->lock);
     taken = atomic_load_explicit(&slot->taken, memory_order_acquire);
-    own_came = atomic_load(&slot->own_came); /* after taken: no more is taken than came */
-    account->sent += tally->sent + own_came;
+    /* after taken: no more is taken than came */
+    unlocked = atomic_load(&slot->own_came) + atomic_load(&slot->box.came) +
+               atomic_load(&slot->boxed_replies);
+    account->sent += tally->sent + unlocked;
     account->refused += tally->refused;
     account->missed += tally->missed;
     account->flushed += tally->flushed;
     account->discarded += tally->discarded;
     account->handled += atomic_load(&slot->handled);
-    account->waiting += tally->queued + own_came - taken;
+    account->waiting += tally->queued + unlocked - taken;
     th_run_unlock(&slot->lock);
 }
 

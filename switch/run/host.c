@@ -52,6 +52,11 @@ bool th_run_mark_queued(struct th_slot *slot)
     bool is_first = !slot->is_queued;
 
     slot->is_queued = true;
+    if (slot->is_lingering) {
+        slot->is_lingering = false;
+        if (th_run_box_claim(slot, slot->pid))
+            is_first = th_run_box_fill(slot, TH_BOX_LOOK);
+    }
     return is_first;
 }
 

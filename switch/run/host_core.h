@@ -17,6 +17,8 @@
 
 #include "switch/base/heap.h"
 #include "switch/base/index.h"
+#include "switch/base/mem.h"
+#include "switch/run/call.h"
 #include "switch/run/host.h"
 #include "switch/run/mail_stock.h"
 #include "switch/run/mailbox.h"
@@ -42,9 +44,32 @@ struct th_tally {
     uint64_t discarded;
 };
 
-/* Senders and the place's thread write at the same time, each to its own: a gap of a cache line keeps
- * them from taking the line from each other with every message. */
-#define TH_SLOT_GAP(name) char name[64]
+/* Senders and the place's thread write at the same time, each to its own: what begins on a cache line of
+ * its own keeps them from taking the line from each other with every message. */
+#define TH_OWN_LINE _Alignas(TH_LINE)
+
+/* What is in a letterbox. */
+enum th_box_what {
+    TH_BOX_EMPTY,
+    TH_BOX_LEFT, /* its place has stopped looking; who fills it makes the server ready */
+    TH_BOX_LOOK, /* nothing: the server is to have a turn */
+    TH_BOX_MAIL, /* a call, cast or event */
+    TH_BOX_REPLY /* of the call with msg.ref */
+};
+
+/* A letterbox: one piece of mail for a server that lingers. One cache line holds all that its sender and
+ * its place's thread need. Whoever takes its pid out of `open` fills it, or closes it. */
+struct th_box {
+    _Atomic th_pid open;       /* who lingers; 0: nobody, or it was taken */
+    atomic_uint_fast64_t came; /* never reset */
+    _Atomic(uint16_t) what;    /* enum th_box_what */
+    uint16_t class;            /* enum th_mail_class */
+    enum th_err why;           /* of a reply */
+    struct th_watch *watch;    /* held; of a call. A reply brings it back; NULL: it is linked */
+    struct th_msg msg;
+};
+
+_Static_assert(sizeof(struct th_box) == TH_LINE, "one line");
 
 struct th_slot {
     struct th_host *host; /* does not change */
@@ -76,13 +101,14 @@ struct th_slot {
     struct th_slot *free_next;
     struct th_index_node by_name;
 
-    TH_SLOT_GAP(before_senders);
-    pthread_mutex_t lock;
+    TH_OWN_LINE pthread_mutex_t lock;
 
     /* Under lock. */
     th_pid pid;
     bool is_alive;
     bool is_queued;
+    bool is_lingering;       /* and queued, with an open box, unless somebody has claimed that */
+    struct th_watch *newest; /* the one with last_ref; NULL: it is over */
     struct th_mail_list mail;
     atomic_uint_fast64_t came;     /* calls, casts, events that were put under lock; never reset */
     atomic_uint_fast64_t own_came; /* those that its place's thread put without; never reset */
@@ -103,10 +129,11 @@ struct th_slot {
     const char *longest;
 
     struct th_slot *ready_next; /* the host's, while queued */
-    TH_SLOT_GAP(before_place);
+
+    TH_OWN_LINE struct th_box box;
 
     /* Written by the place's thread, read by anybody. Those that wait: came + own_came - went. */
-    atomic_uint_fast64_t went; /* calls, casts and events that were handled; never reset */
+    TH_OWN_LINE atomic_uint_fast64_t went; /* calls, casts and events handled; never reset */
     _Atomic(const char *) doing;
     atomic_uint_fast64_t doing_since_us;
     atomic_uint_fast64_t messages;
@@ -122,8 +149,13 @@ struct th_slot {
     struct th_mail_list own_mail; /* from servers of its place: before all that is in mail now */
     struct th_mail_stock own_stock;
     struct th_mail_reader own_reader;
-    uint64_t queued_seen; /* tally.queued, when mail was last emptied */
-    bool is_queued_here;  /* is_queued is known to be true */
+    uint64_t queued_seen;               /* tally.queued, when mail was last emptied */
+    bool is_queued_here;                /* is_queued is known to be true */
+    atomic_uint_fast64_t boxed_replies; /* never reset */
+    struct th_mail boxed;               /* what was in the box */
+    enum th_err boxed_why;              /* of a reply */
+    struct th_watch *in_hand;           /* held: of that, until it is answered or linked */
+    struct th_from in_hand_from;
     struct th_heap calls_due;
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */
@@ -280,6 +312,31 @@ th_pid th_run_sender(struct th_host *host);
 
 /* Under the slot's lock: makes it queued. Returns whether the caller must call th_run_ready. */
 TH_MUST bool th_run_mark_queued(struct th_slot *slot);
+
+/*
+ * A server that has nothing to do may linger: it counts as queued while its place, which has nobody else
+ * to give a turn, looks at its box for a moment. Who sends it something next fills the box: one cache
+ * line, which the place's thread looks at anyway, instead of the lock, the mailbox and the place's list.
+ * What follows goes into the mailbox, which is read after the box.
+ *
+ * The one who claims the box is to fill it, at once; fill returns whether the caller must call
+ * th_run_ready then, for nobody looks any more. A call lies there with its watch; its callee holds that,
+ * and gives it back with its answer, or links it when it does not answer in its callback.
+ * Thread: any.
+ */
+TH_MUST bool th_run_box_claim(struct th_slot *slot, th_pid to);
+TH_MUST bool th_run_box_fill(struct th_slot *slot, enum th_box_what what);
+
+/* The box is open from now on. Under the slot's lock, nothing being in the mailbox. */
+void th_run_box_open(struct th_slot *slot);
+
+/*
+ * th_run_box_take: takes what is in the box; returns false when it is empty.
+ * th_run_linger_end: closes the box. Returns true when the server must have a turn.
+ * Thread: the place's, no lock held; before any other server has a turn.
+ */
+bool th_run_box_take(struct th_slot *slot);
+TH_MUST bool th_run_linger_end(struct th_slot *slot);
 
 /* Hands a slot to its place. No lock held; only by who made it queued. */
 void th_run_ready(struct th_slot *slot);

@@ -297,7 +297,7 @@ static const struct th_host_ops sim_ops = {
 
 enum th_err th_host_sim_new(struct th_host **out, uint64_t rng_seed)
 {
-    struct sim_host *sim = th_mem_zalloc(1, sizeof *sim);
+    struct sim_host *sim = th_mem_zalloc_lines(1, sizeof *sim);
     uint8_t seed[TH_RNG_SEED_BYTES] = {0};
 
     if (sim == NULL)

@@ -197,7 +197,7 @@ static void on_resumed(struct th_host *host)
 
 enum th_err th_host_uv_new(struct th_host **out)
 {
-    struct uv_host *uv = th_mem_zalloc(1, sizeof *uv);
+    struct uv_host *uv = th_mem_zalloc_lines(1, sizeof *uv);
     enum th_err err;
 
     if (uv == NULL)

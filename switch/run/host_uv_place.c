@@ -141,6 +141,20 @@ static void set_timer(struct th_uv_place *place)
 
 /* --- running servers --- */
 
+/* No server lingers after this; one whom something has come for meanwhile is ready. */
+static void end_lingering(struct th_uv_place *place)
+{
+    struct th_slot *slot = place->base.lingering;
+
+    if (slot && th_run_linger_end(slot))
+        push_own(place, slot);
+}
+
+static bool may_look_out(const struct th_uv_place *place)
+{
+    return place->may_look_out && (place->missed < MISSES_MAX || place->skipped % SKIPS == 0);
+}
+
 /* Gives turns until nobody is ready or the time is over. Returns whether somebody had one. */
 static bool run_ready(struct th_uv_place *place, uint64_t until_us)
 {
@@ -148,10 +162,23 @@ static bool run_ready(struct th_uv_place *place, uint64_t until_us)
     bool has_run = slot != NULL;
 
     while (slot) {
+        end_lingering(place);
+        place->base.may_linger = place->own_first == NULL && may_look_out(place);
         th_run_turn(slot, TH_BATCH_MAX);
         slot = place->base.us < until_us ? take_ready(place) : NULL;
     }
     return has_run;
+}
+
+/* Whether somebody has become ready, or something has come for who lingers. */
+static bool is_more(struct th_uv_place *place)
+{
+    struct th_slot *slot = place->base.lingering;
+
+    if (slot && atomic_load_explicit(&slot->box.what, memory_order_relaxed) &&
+        th_run_box_take(slot))
+        push_own(place, slot);
+    return place->own_first || atomic_load_explicit(&place->ready_first, memory_order_relaxed);
 }
 
 /* Looks out for a moment before the loop sleeps; returns whether somebody has become ready. */
@@ -159,13 +186,15 @@ static bool is_more_at_once(struct th_uv_place *place)
 {
     uint64_t until_us;
 
-    if (!place->may_look_out || (place->missed >= MISSES_MAX && ++place->skipped % SKIPS != 0))
+    if (place->missed >= MISSES_MAX)
+        place->skipped++;
+    if (!may_look_out(place))
         return false;
     th_run_uv_read_clock(&place->base, true);
     until_us = place->base.us + place->wake_us + place->wake_us / 2;
     while (place->base.us < until_us) {
         for (unsigned i = 0; i < LOOKS; i++) {
-            if (atomic_load_explicit(&place->ready_first, memory_order_relaxed)) {
+            if (is_more(place)) {
                 place->missed = 0;
                 return true;
             }
@@ -231,6 +260,7 @@ bool th_run_uv_drain(struct th_uv_place *place)
         has_run = run_ready(place, until_us) || has_run;
         is_late = place->base.us >= until_us;
     } while (!is_late && is_more_at_once(place));
+    end_lingering(place);
     th_run_set_here(outer);
     end_drain(place, is_late && has_run && place->may_look_out && place->missed == 0);
     atomic_flag_clear(&place->is_running);

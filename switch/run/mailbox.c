@@ -73,6 +73,9 @@ void th_run_mail_free(struct th_mail *mail)
     case TH_MAIL_MISSED:
         th_run_sub_release(TH_HEAP_OWNER(mail, struct th_sub, mail));
         break;
+    case TH_MAIL_REPLY:
+        th_msg_drop(&mail->msg);
+        break;
     case TH_MAIL_STREAM:
         th_run_stream_release(th_run_stream_of(mail));
         break;
@@ -96,6 +99,71 @@ uint64_t th_run_mail_count(const struct th_mail_list *list)
     return count;
 }
 
+/* --- the box --- */
+
+bool th_run_box_claim(struct th_slot *slot, th_pid to)
+{
+    return atomic_load_explicit(&slot->box.open, memory_order_relaxed) == to &&
+           atomic_compare_exchange_strong_explicit(&slot->box.open, &to, 0, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+bool th_run_box_fill(struct th_slot *slot, enum th_box_what what)
+{
+    if (what == TH_BOX_MAIL)
+        th_run_count(&slot->box.came, 1);
+    return atomic_exchange_explicit(&slot->box.what, (uint16_t)what, memory_order_acq_rel) ==
+           TH_BOX_LEFT;
+}
+
+void th_run_box_open(struct th_slot *slot)
+{
+    atomic_store_explicit(&slot->box.open, slot->pid, memory_order_release);
+}
+
+bool th_run_box_take(struct th_slot *slot)
+{
+    struct th_box *box = &slot->box;
+    uint16_t what = atomic_load_explicit(&box->what, memory_order_acquire);
+
+    if (what == TH_BOX_EMPTY)
+        return false;
+    slot->spec.place->lingering = NULL;
+    if (what == TH_BOX_REPLY)
+        th_run_count(&slot->boxed_replies, 1);
+    if (what != TH_BOX_LOOK) {
+        slot->boxed.class = box->class;
+        slot->boxed_why = box->why;
+        slot->boxed.is_own = false;
+        slot->boxed.msg = box->msg;
+        slot->in_hand = box->watch;
+        slot->in_hand_from = (struct th_from){.pid = box->msg.from, .ref = box->msg.ref};
+        th_run_mail_push(&slot->batch, &slot->boxed);
+    }
+    atomic_store_explicit(&box->what, TH_BOX_EMPTY, memory_order_relaxed);
+    return true;
+}
+
+bool th_run_linger_end(struct th_slot *slot)
+{
+    uint16_t empty = TH_BOX_EMPTY;
+    bool is_idle;
+
+    slot->spec.place->lingering = NULL;
+    if (!th_run_box_claim(slot, slot->pid))
+        return !atomic_compare_exchange_strong(&slot->box.what, &empty, TH_BOX_LEFT) &&
+               th_run_box_take(slot);
+    th_run_lock(&slot->lock);
+    is_idle = slot->is_lingering;
+    if (is_idle) {
+        slot->is_lingering = false;
+        slot->is_queued = false;
+        slot->is_queued_here = false;
+    }
+    th_run_unlock(&slot->lock);
+    return !is_idle;
+}
+
 bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
 {
     th_run_count(&slot->tally.queued, 1);
@@ -109,6 +177,7 @@ bool th_run_queue(struct th_slot *slot, struct th_mail *mail)
 static uint64_t all_came(const struct th_slot *slot)
 {
     return atomic_load_explicit(&slot->came, memory_order_relaxed) +
+           atomic_load_explicit(&slot->box.came, memory_order_relaxed) +
            atomic_load_explicit(&slot->own_came, memory_order_relaxed);
 }
 
@@ -215,6 +284,23 @@ static struct th_mail *put_own(struct th_slot *slot, th_pid to, enum th_mail_cla
     return mail;
 }
 
+/* Puts a message into the box, if the server lingers; then it has nothing that waits, and thus room.
+ * slot: NULL for none. */
+static bool put_in_box(struct th_slot *slot, th_pid to, enum th_mail_class class,
+                       const struct th_msg *msg, struct th_watch *watch)
+{
+    if (slot == NULL || !th_run_box_claim(slot, to))
+        return false;
+    if (watch)
+        th_run_watch_hold(watch);
+    slot->box.class = class;
+    slot->box.watch = watch;
+    slot->box.msg = *msg;
+    if (th_run_box_fill(slot, TH_BOX_MAIL))
+        th_run_ready(slot);
+    return true;
+}
+
 enum th_err th_run_deliver_mail(struct th_host *host, th_pid to, struct th_mail *mail)
 {
     struct th_slot *slot = th_run_slot(host, to);
@@ -265,6 +351,8 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
 
     if (slot && watch == NULL)
         own = put_own(slot, to, class, &err, &is_first);
+    if (own == NULL && err == TH_OK && put_in_box(slot, to, class, &msg, watch))
+        return TH_OK;
     if (own == NULL) {
         err = put_locked(host, slot, to, class, msg, watch, err);
         if (err != TH_OK)
@@ -289,6 +377,8 @@ enum th_err th_run_deliver_event(struct th_host *host, th_pid to, th_pid manager
         own = put_own(slot, to, TH_MAIL_EVENT, &err, &is_first);
     if (own == NULL) {
         struct th_msg msg = {.kind = &th_event_msg, .body = event, .from = manager};
+        if (err == TH_OK && put_in_box(slot, to, TH_MAIL_EVENT, &msg, NULL))
+            return TH_OK;
         return put_locked(host, slot, to, TH_MAIL_EVENT, msg, NULL, err);
     }
     own->msg = (struct th_msg){.kind = &th_event_msg, .body = event, .from = manager};

@@ -11,6 +11,9 @@
  * the lock, into a list of that thread's, which is read before the queue; if the queue holds anything
  * then, it is put before them. So nothing overtakes what caused it.
  *
+ * A server whose place looks out for it (th_run_box_claim) gets what comes first in its letterbox, a reply
+ * to its own call as well, and the rest here.
+ *
  * Floor:  1 (run); private to it.
  * Thread: the slot's lock, where nothing else is said.
  */
@@ -33,6 +36,7 @@ enum th_mail_class {
     TH_MAIL_MSG,    /* call or cast; counted */
     TH_MAIL_EVENT,  /* counted */
     TH_MAIL_SYNC,   /* an event whose announcer waits, in a th_sync_mail; counted */
+    TH_MAIL_REPLY,  /* by box only */
     TH_MAIL_WATCH,  /* embedded in a th_watch: a call or monitor has its outcome */
     TH_MAIL_MISSED, /* embedded in a th_sub: events were missed */
     TH_MAIL_STREAM  /* embedded in a th_event_stream: there is something to take */

@@ -29,6 +29,10 @@ struct th_place {
     bool has_event_ring;
     struct th_event_ring events;
 
+    /* The place's thread: whether who has nothing to do may linger, and who does. */
+    bool may_linger;
+    struct th_slot *lingering;
+
     uint64_t named_since_us; /* the watchdog's: the callback that it named last */
 
     pthread_mutex_t lock;

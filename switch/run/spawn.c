@@ -59,7 +59,7 @@ static enum th_err add_chunk(struct th_host *host)
         return TH_LIMIT;
     if (host->ops->reserve && host->ops->reserve(host, count + added) != TH_OK)
         return TH_NO_MEMORY;
-    chunk = th_mem_zalloc(added, sizeof *chunk);
+    chunk = th_mem_zalloc_lines(added, sizeof *chunk);
     if (chunk == NULL)
         return TH_NO_MEMORY;
 

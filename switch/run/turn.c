@@ -76,6 +76,21 @@ static void end_callback(struct turn *turn, const char *doing)
 
 /* --- the end --- */
 
+/* A call that came by box and was not answered at once waits for the server's end, or its time-out; a
+ * reply that nobody will handle gives back its call. */
+static void settle_in_hand(struct th_slot *slot)
+{
+    struct th_watch *watch = slot->in_hand;
+
+    slot->in_hand = NULL;
+    if (watch == NULL)
+        return;
+    if (slot->boxed.class == TH_MAIL_REPLY)
+        th_run_watch_release(watch);
+    else
+        th_run_watch_link_late(slot, watch);
+}
+
 /* No message, watch or name leads to the server after this; what did is handed out. */
 static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct th_mail_list *mail,
                                    struct th_mail_page *pages[2])
@@ -102,7 +117,7 @@ static struct th_watch *close_slot(struct th_slot *slot, enum th_err why, struct
         watch->is_linked = false; /* the list is ours now, and so are its holds */
     slot->watchers_first = NULL;
     slot->watchers_last = NULL;
-    atomic_store(&slot->went, slot->came + slot->own_came);
+    atomic_store(&slot->went, slot->came + slot->own_came + slot->box.came);
     slot->went_seen = slot->went;
     th_run_unlock(&slot->lock);
     return watchers;
@@ -145,6 +160,7 @@ static enum step end(struct turn *turn, enum th_err why)
     }
     th_run_trace_over(slot);
     th_run_subscribed_forget(slot, 0);
+    settle_in_hand(slot);
     watchers = close_slot(slot, why, &mail, pages);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
@@ -364,7 +380,7 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
     mail->msg.body = NULL; /* from here on it is the receiver's */
     if (mail->is_own)
         th_run_mail_give(&slot->own_stock, &slot->own_reader);
-    else if (mail->class != TH_MAIL_SYNC)
+    else if (mail->class != TH_MAIL_SYNC && mail != &slot->boxed)
         th_run_mail_give(&slot->stock, &slot->reader);
     th_run_count(&slot->went, 1);
     if (!is_wanted) {
@@ -380,12 +396,49 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
     return hand(turn, &msg);
 }
 
+/* An answer that came by box: what else was decided about its call came later. */
+static enum step hand_reply(struct turn *turn, struct th_mail *mail)
+{
+    struct th_slot *slot = turn->slot;
+    struct th_watch *back = slot->in_hand;
+    struct th_watch *watch = th_run_watch_take_answered(slot, mail->msg.ref, back != NULL);
+    enum step step = STEP_DONE;
+
+    slot->in_hand = NULL;
+    if (watch && !is_unwanted(watch))
+        th_run_count(&slot->handled, 1);
+    else
+        th_run_count_flushed(slot);
+    if (watch) {
+        th_msg_drop(&watch->answer);
+        watch->answer = mail->msg;
+        watch->answer.ref = 0;
+        mail->msg.body = NULL;
+        step = hand_outcome(turn, watch, slot->boxed_why);
+        th_run_watch_release(watch);
+    } else {
+        th_msg_drop(&mail->msg);
+    }
+    if (back)
+        th_run_watch_release(back);
+    return step;
+}
+
 /* Whoever announced it waits until it has been handled. */
 static enum step hand_sync(struct turn *turn, struct th_mail *mail)
 {
     enum step step = hand_message(turn, mail);
 
     th_run_mail_free(mail);
+    return step;
+}
+
+static enum step hand_call(struct turn *turn, struct th_mail *mail)
+{
+    enum step step = hand_message(turn, mail);
+
+    if (step == STEP_DONE)
+        settle_in_hand(turn->slot);
     return step;
 }
 
@@ -400,9 +453,11 @@ static enum step hand_mail(struct turn *turn)
     switch (mail->class) {
     case TH_MAIL_MSG:
     case TH_MAIL_EVENT:
-        return hand_message(turn, mail);
+        return hand_call(turn, mail);
     case TH_MAIL_SYNC:
         return hand_sync(turn, mail);
+    case TH_MAIL_REPLY:
+        return hand_reply(turn, mail);
     case TH_MAIL_WATCH:
         return hand_watch(turn, TH_HEAP_OWNER(mail, struct th_watch, mail));
     case TH_MAIL_MISSED:
@@ -423,6 +478,12 @@ static void fetch(struct th_slot *slot)
     th_run_empty(slot, &slot->batch);
 }
 
+/* It comes before the time-out of its call, which does not know of it. */
+static bool has_reply_in_hand(const struct th_slot *slot)
+{
+    return slot->batch.first == &slot->boxed && slot->boxed.class == TH_MAIL_REPLY;
+}
+
 /* One callback, by order of urgency; an alarm that is always due does not keep messages waiting. */
 static enum step take_step(struct turn *turn)
 {
@@ -436,6 +497,8 @@ static enum step take_step(struct turn *turn)
         return STEP_NOTHING_TO_DO;
     if (!atomic_load(&slot->has_init))
         return run_init(turn);
+    if (has_reply_in_hand(slot))
+        return hand_mail(turn);
     if (th_heap_next(&slot->calls_due) <= now)
         return expire_call(turn);
     if (slot->alarm_at <= now && !(slot->was_alarm && has_mail))
@@ -461,24 +524,29 @@ static bool has_something_to_do(struct turn *turn, th_ms *due)
 static bool stays_busy(struct turn *turn)
 {
     struct th_slot *slot = turn->slot;
+    struct th_place *place = slot->spec.place;
     struct th_mail_page *pages, *own_pages;
-    bool is_busy, is_idle;
+    bool is_busy, is_idle, lingers;
     th_ms due;
 
     th_run_lock(&slot->lock);
     fetch(slot);
     is_busy = has_something_to_do(turn, &due);
-    if (!is_busy)
-        slot->is_queued = false;
     is_idle = !is_busy && slot->batch.first == NULL;
+    lingers = is_idle && place->may_linger;
+    slot->is_queued = is_busy || lingers;
+    slot->is_lingering = lingers;
+    if (lingers)
+        th_run_box_open(slot);
     pages = th_run_mail_trim(&slot->stock, &slot->reader, is_idle);
     th_run_unlock(&slot->lock);
-    slot->is_queued_here = is_busy;
+    slot->is_queued_here = is_busy || lingers;
+    if (lingers)
+        place->lingering = slot;
     own_pages = th_run_mail_trim(&slot->own_stock, &slot->own_reader, is_idle);
     th_run_mail_pages_free(pages);
     th_run_mail_pages_free(own_pages);
-    th_run_place_move(slot->spec.place, slot,
-                      is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
+    th_run_place_move(place, slot, is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
     return is_busy;
 }
 
@@ -498,6 +566,7 @@ bool th_run_turn(struct th_slot *slot, unsigned callbacks)
                                  .scope = slot->spec.scope};
     atomic_store_explicit(&place->running, slot, memory_order_release);
     slot->is_queued_here = true;
+    th_run_box_take(slot);
     th_run_lock(&slot->lock);
     fetch(slot);
     th_run_unlock(&slot->lock);

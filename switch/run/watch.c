@@ -57,6 +57,7 @@ enum th_err th_run_watch_new(struct th_slot *owner, bool is_call, th_pid target,
         err = th_index_add(&owner->watches, &watch->by_ref, owner->last_ref + 1);
     if (err == TH_OK) {
         owner->last_ref++;
+        owner->newest = watch;
         ++*count_of(owner, is_call);
     }
     th_run_unlock(&owner->lock);
@@ -95,10 +96,9 @@ void th_run_watch_release_many(struct th_watch *watch, unsigned holds)
 
 /* --- the target's list --- */
 
-void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
+/* Under the target's lock. A hold is given. */
+static void put_last(struct th_slot *target, struct th_watch *watch)
 {
-    /* added, not set: it is in its owner's table already, where who guesses its number may let it go */
-    th_run_watch_hold(watch);
     watch->is_linked = true;
     watch->next = NULL;
     watch->previous = target->watchers_last;
@@ -109,6 +109,26 @@ void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
     target->watchers_last = watch;
 }
 
+void th_run_watch_link(struct th_slot *target, struct th_watch *watch)
+{
+    /* added, not set: it is in its owner's table already, where who guesses its number may let it go */
+    th_run_watch_hold(watch);
+    put_last(target, watch);
+}
+
+void th_run_watch_link_late(struct th_slot *target, struct th_watch *watch)
+{
+    bool is_over;
+
+    th_run_lock(&target->lock);
+    is_over = watch->is_unlinked;
+    if (!is_over)
+        put_last(target, watch);
+    th_run_unlock(&target->lock);
+    if (is_over)
+        th_run_watch_release(watch);
+}
+
 void th_run_watch_unlink(struct th_host *host, struct th_watch *watch)
 {
     struct th_slot *target = th_run_slot(host, watch->target);
@@ -117,6 +137,7 @@ void th_run_watch_unlink(struct th_host *host, struct th_watch *watch)
     if (target == NULL)
         return;
     th_run_lock(&target->lock);
+    watch->is_unlinked = true;
     was_linked = watch->is_linked; /* else the target's end has it: it finds out that it is late */
     if (was_linked) {
         *(watch->previous ? &watch->previous->next : &target->watchers_first) = watch->next;
@@ -164,8 +185,11 @@ void th_run_watch_decide(struct th_host *host, struct th_watch *watch, enum th_e
 /* Under the owner's lock. */
 static struct th_watch *find_any(struct th_slot *owner, uint64_t ref)
 {
-    struct th_index_node *node = th_index_find(&owner->watches, ref);
+    struct th_index_node *node;
 
+    if (owner->newest && ref == owner->last_ref)
+        return owner->newest; /* most are answered before the next is made */
+    node = th_index_find(&owner->watches, ref);
     return node ? TH_HEAP_OWNER(node, struct th_watch, by_ref) : NULL;
 }
 
@@ -219,11 +243,37 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
         th_run_ready(owner);
 }
 
+/* The watch of a call that came by box and is answered by its callee at once; else NULL. */
+static struct th_watch *take_in_hand(struct th_host *host, struct th_from to)
+{
+    struct th_place *here = th_run_here();
+    struct th_slot *slot = here && here->host == host ? atomic_load(&here->running) : NULL;
+    struct th_watch *watch = NULL;
+
+    if (slot && slot->in_hand && slot->boxed.class == TH_MAIL_MSG &&
+        slot->in_hand_from.pid == to.pid && slot->in_hand_from.ref == to.ref) {
+        watch = slot->in_hand;
+        slot->in_hand = NULL;
+    }
+    return watch;
+}
+
 void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, struct th_msg reply)
 {
     struct th_slot *owner = to.ref ? owner_of(host, to.pid) : NULL;
     struct th_watch *watch = NULL;
     bool is_first = false;
+
+    if (owner && to.pid && th_run_box_claim(owner, to.pid)) {
+        owner->box.class = TH_MAIL_REPLY;
+        owner->box.watch = take_in_hand(host, to);
+        owner->box.why = why;
+        owner->box.msg = reply;
+        owner->box.msg.ref = to.ref;
+        if (th_run_box_fill(owner, TH_BOX_REPLY))
+            th_run_ready(owner);
+        return;
+    }
 
     if (owner) {
         th_run_lock(&owner->lock);
@@ -253,6 +303,8 @@ void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, str
 static void take_out(struct th_slot *owner, struct th_watch *watch)
 {
     watch->state = TH_WATCH_OVER;
+    if (owner->newest == watch)
+        owner->newest = NULL;
     th_index_remove(&owner->watches, &watch->by_ref);
     --*count_of(owner, watch->is_call);
 }
@@ -326,6 +378,25 @@ static bool take_if(struct th_slot *owner, struct th_watch *watch, enum th_watch
     return is_so;
 }
 
+struct th_watch *th_run_watch_take_answered(struct th_slot *owner, uint64_t ref, bool is_unlinked)
+{
+    struct th_watch *watch;
+
+    th_run_lock(&owner->lock);
+    watch = find(owner, ref, true);
+    if (watch && watch->state != TH_WATCH_WAITING && watch->state != TH_WATCH_DECIDED)
+        watch = NULL;
+    if (watch)
+        take_out(owner, watch);
+    th_run_unlock(&owner->lock);
+    if (watch) {
+        th_heap_set(&owner->calls_due, &watch->due, TH_NEVER);
+        if (!is_unlinked)
+            th_run_watch_unlink(owner->host, watch);
+    }
+    return watch;
+}
+
 bool th_run_watch_take(struct th_slot *owner, struct th_watch *watch)
 {
     return take_if(owner, watch, TH_WATCH_DECIDED);
@@ -352,6 +423,7 @@ void th_run_watch_end_all(struct th_slot *owner)
         struct th_watch *watch = NULL;
 
         th_run_lock(&owner->lock);
+        owner->newest = NULL;
         node = th_index_take(&owner->watches);
         if (node) {
             watch = TH_HEAP_OWNER(node, struct th_watch, by_ref);

@@ -6,6 +6,9 @@
  * once: whoever comes first (reply, end, time-out, cancel) moves it out of WAITING, the others find
  * that they are late. Holders are counted: the owner's table, the target's list, the mailbox.
  *
+ * A call that came by box is in no list as long as its callee handles it, and a reply by box decides it
+ * only when its owner takes that out: then neither side touches what the other one works on.
+ *
  * Floor:  1 (run); private to it.
  */
 #ifndef TH_RUN_WATCH_H
@@ -53,6 +56,7 @@ struct th_watch {
     struct th_watch *previous;
     struct th_watch *next;
     bool is_linked;
+    bool is_unlinked; /* it is not to be linked any more */
 };
 
 /*
@@ -67,6 +71,19 @@ void th_run_watch_release_many(struct th_watch *watch, unsigned holds);
 
 /* Puts a new one in the target's list; under the target's lock, the target being alive. */
 void th_run_watch_link(struct th_slot *target, struct th_watch *watch);
+
+/* The same for a call that came by box and is not answered yet, unless its owner has done with it
+ * meanwhile. A hold is given. Thread: the target's, no lock held. */
+void th_run_watch_link_late(struct th_slot *target, struct th_watch *watch);
+
+/*
+ * Takes the call that a reply in the box answers out of its owner's table; NULL when there is none any
+ * more. What others decided about it since comes too late. The caller releases the table's hold.
+ * is_unlinked  it never was in its target's list.
+ * Thread:      owner.
+ */
+TH_MUST struct th_watch *th_run_watch_take_answered(struct th_slot *owner, uint64_t ref,
+                                                    bool is_unlinked);
 
 /* Takes it out of the target's list, if it is still there. Thread: any, no lock held. */
 void th_run_watch_unlink(struct th_host *host, struct th_watch *watch);
