@@ -177,7 +177,7 @@ void th_board_on_bridge(struct th_switchboard *board, struct th_exchange *asker,
         th_drop_count(&board->drops, TH_DROP_BRIDGE_REFUSED);
         answer.err = "not for you";
     } else if (th_bridge_read(&head, packet->head) != TH_DROP_NONE ||
-               th_addr_realm(&head.addr) == TH_REALM_NONE) {
+               !th_exchange_can_use(asker, &head.addr)) {
         th_drop_count(&board->drops, TH_DROP_BRIDGE_BAD);
         answer.err = "cannot be read";
     } else {

@@ -4,7 +4,8 @@
  * telehash.org v2/switch.md, "Auto-Bridge" and "bridge"; protocol.md 7. Each direction of a line is a
  * leg: datagrams with this line id, from that node's address, go to where the other one is. It costs a
  * look-up and no cryptography. We do so only for whom the operator named, or for everybody if he said
- * so, and never faster in all than he allows.
+ * so, and never faster in all than he allows. An address that such a node names is public or in its own
+ * realm: nobody gets by us to what only our machine or network reaches.
  *
  * A datagram that was forwarded a moment ago is dropped, so that no circle of bridges lives.
  *

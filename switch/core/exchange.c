@@ -292,3 +292,14 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
         first = th_sooner(first, line->current.since + TH_LINE_UNPROVEN_MS);
     return first;
 }
+
+bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr)
+{
+    enum th_realm realm = th_addr_realm(addr);
+    const struct th_exchange_path *path =
+        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+
+    if (realm == TH_REALM_PUBLIC)
+        return true;
+    return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
+}

@@ -215,6 +215,9 @@ void th_line_forget_sealed(struct th_line *line);
 /* Frees its line, which is in no table, and wipes the keys; harmless without one. */
 void th_exchange_free_line(struct th_exchange *ex);
 
+/* True for an address that is public, or in the realm that its node is in: two nodes can meet there. */
+bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr);
+
 /* False for NULL too. */
 static inline bool th_exchange_is_up(const struct th_exchange *ex)
 {

@@ -6,18 +6,6 @@
 
 enum { TH_INTRODUCE_HEARD_MS = 30000 }; /* we introduce only whom we heard this lately */
 
-/* Two nodes can meet at an address that is public, or in the realm that both of them are in. */
-static bool can_both_use(const struct th_addr *addr, const struct th_exchange *target)
-{
-    enum th_realm realm = th_addr_realm(addr);
-    const struct th_exchange_path *path =
-        target->paths.used < 0 ? NULL : &target->paths.path[target->paths.used];
-
-    if (realm == TH_REALM_PUBLIC)
-        return true;
-    return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
-}
-
 /* Behind one NAT, as far as we can see: only there, or where we see one of them without a NAT, does a
  * private address mean the same to both. */
 static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *target)
@@ -36,7 +24,7 @@ static bool may_pass_on(const struct th_addr *addr, const struct th_addr *seen,
 {
     if (th_addr_realm(addr) == TH_REALM_PRIVATE)
         return may_be_neighbours(seen, target);
-    return can_both_use(addr, target);
+    return th_exchange_can_use(target, addr);
 }
 
 /* What the target is told of the asker: where we see it, then what it says of itself. */
@@ -44,7 +32,7 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
                    const struct th_exchange *target)
 {
     *out = (struct th_paths){0};
-    if (can_both_use(seen, target))
+    if (th_exchange_can_use(target, seen))
         out->addr[out->count++] = *seen;
     for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
         if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], seen, target))

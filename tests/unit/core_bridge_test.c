@@ -216,6 +216,36 @@ static void bridge_is_refused_to_others_and_for_a_line_that_has_one(void **state
     wire_free(&w);
 }
 
+/* Whoever comes from elsewhere reached what only the bridge's machine and network reach. */
+static void bridge_sends_into_no_network_that_its_opener_is_not_in(void **state)
+{
+    (void)state;
+    struct wire w;
+    static const struct th_addr here = {.ip = {127, 0, 0, 1}, .port = 53, .family = TH_FAMILY_IPV4},
+                                link = {.ip = {169, 254, 1, 1},
+                                        .port = 53,
+                                        .family = TH_FAMILY_IPV4},
+                                outside = {
+                                    .ip = {192, 0, 2, 1}, .port = 53, .family = TH_FAMILY_IPV4};
+    meet(&w, &everybody); /* all in 10/8 */
+    struct th_addr near = w.addr[2];
+
+    w.addr[2] = here;
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "cannot be read");
+    w.addr[2] = link;
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "cannot be read");
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_BRIDGE_BAD), 2);
+    w.addr[2] = outside;
+    assert_string_equal(ask_bridge(&w, 1, 2)->action.packet.err, "");
+    w.addr[2] = near;
+    assert_string_equal(ask_bridge(&w, 3, 4)->action.packet.err, "");
+    w.addr[1] = (struct th_addr){.ip = {198, 51, 100, 1}, .port = 7, .family = TH_FAMILY_IPV4};
+    wire_pass(&w, TH_PATH_LOYAL_MS);
+    assert_int_equal(seeks(&w, 1, 0, 1), 1); /* it moved */
+    assert_string_equal(ask_bridge(&w, 5, 6)->action.packet.err, "cannot be read");
+    wire_free(&w);
+}
+
 static void legs_have_a_limit_and_idle_ones_make_room(void **state)
 {
     (void)state;
@@ -298,6 +328,7 @@ int main(void)
         cmocka_unit_test(datagram_is_forwarded_once_and_only_from_an_end),
         cmocka_unit_test(bridge_channel_forwards_two_lines_between_its_opener_and_an_address),
         cmocka_unit_test(bridge_is_refused_to_others_and_for_a_line_that_has_one),
+        cmocka_unit_test(bridge_sends_into_no_network_that_its_opener_is_not_in),
         cmocka_unit_test(legs_have_a_limit_and_idle_ones_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
