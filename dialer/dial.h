@@ -211,7 +211,8 @@ void th_dialing_add_near(const struct th_contacts *contacts, struct th_dial_want
 void th_dialing_begin_way(struct th_dialing *dial, const struct th_self *self,
                           const struct th_hashname *via);
 
-/* What came of it; harmless when it is over. said: "" for nothing. */
+/* What came of the way, or of one try of an introduction: as long as another try is not refused it may
+ * bring the line. Harmless when it is over. said: "" for nothing. */
 void th_dialing_end_way(struct th_dialing *dial, const struct th_self *self,
                         const struct th_hashname *via, enum th_err outcome, const char *said);
 

@@ -55,6 +55,9 @@ void th_dialing_end_way(struct th_dialing *dial, const struct th_self *self,
 
     if (way == NULL || way->outcome != TH_AGAIN)
         return;
+    way->refusals++;
+    if (way->has_via && way->refusals < way->tries)
+        return;
     end(dial, way, self, outcome);
     strncpy(way->said, said, sizeof way->said - 1);
 }

@@ -88,7 +88,7 @@ struct th_dial_way {
     bool has_via;     /* else directly */
     bool is_in_round; /* after the target was found; else before, by a hint */
     struct th_hashname via;
-    unsigned tries;
+    unsigned tries, refusals;
     th_ms after_ms, took_ms; /* from the dial's beginning; until its outcome */
     /* TH_OK: the line came up, by this way or by one that was tried before and was slower. TH_NO_PATH:
      * no address is known. TH_REFUSED: `said` is the introducer's word. TH_NO_LINE …: it could not be

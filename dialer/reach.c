@@ -41,9 +41,9 @@ void th_reach_on_refused(struct th_reach *reach, struct th_now now, const struct
     struct th_reach_via *via = find(reach, id);
 
     th_reach_tick(reach, now);
-    if (via == NULL || via->has_refused)
+    if (via == NULL)
         return;
-    via->has_refused = true;
+    via->refusals++;
     if (reach->next_at != TH_NEVER)
         reach->next_at = reach->now;
 }
@@ -55,7 +55,7 @@ static struct th_reach_via *choose(struct th_reach *reach)
 
     for (unsigned i = 0; i < reach->via_count; i++) {
         struct th_reach_via *via = &reach->via[i];
-        if (!via->has_refused && (chosen == NULL || via->tries < chosen->tries))
+        if (via->refusals == 0 && (chosen == NULL || via->tries < chosen->tries))
             chosen = via;
     }
     if (chosen && reach->tries >= TH_REACH_TRIES_MAX && chosen->tries > 0)
@@ -68,9 +68,11 @@ static bool is_hopeless(const struct th_reach *reach)
 {
     if (!reach->is_opened || reach->is_opening)
         return false;
-    for (unsigned i = 0; i < reach->via_count; i++)
-        if (!reach->via[i].has_refused)
+    for (unsigned i = 0; i < reach->via_count; i++) {
+        const struct th_reach_via *via = &reach->via[i];
+        if (via->refusals == 0 || via->refusals < via->tries)
             return false;
+    }
     return true;
 }
 

@@ -3,8 +3,9 @@
  *
  * First the switch is asked to open a line by itself (OPEN). When it cannot, or has not within
  * TH_REACH_DIRECT_MS, the tellers are asked in turn to introduce us (INTRODUCE), one a second: a packet
- * may be lost on each of its three ways. A teller that refuses makes room for the next at once. It
- * fails when all have refused, or some time after the last was asked. It never succeeds by itself:
+ * may be lost on each of its three ways. A teller that refuses makes room for the next at once, and is
+ * asked no more; what it was asked before may be under way. It fails when everything that was asked was
+ * refused by all, or some time after the last was asked. It never succeeds by itself:
  * the owner sees the line come up and forgets it.
  *
  * Floor:  4 (dialer), sans-I/O.
@@ -28,7 +29,7 @@ enum {
 struct th_reach_via {
     struct th_hashname id;
     unsigned tries;
-    bool has_refused;
+    unsigned refusals; /* of those */
 };
 
 /* Embed by value. Holds no memory. */

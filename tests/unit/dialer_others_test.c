@@ -140,6 +140,28 @@ static void ways_that_were_tried_are_told_in_order(void **state)
     bench_close(b);
 }
 
+/* The introducer has no room for a second one, and the target answers the first a little later. */
+static void dial_goes_on_when_only_a_later_introduction_is_refused(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 0x100);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0x100), 0);
+    bench_run(b, 1000);
+    assert_int_equal(bench_times(b, ASKED_PEER, 0x100), 2);
+    bench_packet(b, bench_asked(b, ASKED_PEER, 0x100), "{}", "busy", true);
+    bench_run(b, 1500);
+    bench_not_told(b, dial);
+    bench_line_up(b, 0);
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->way[1].tries, 2);
+    assert_int_equal(told->way[1].outcome, TH_OK);
+    bench_close(b);
+}
+
 /* Their number has a limit: there are six rounds of six at most, and 24 places. */
 static void ways_over_the_limit_are_not_kept(void **state)
 {
@@ -164,6 +186,7 @@ int main(void)
         cmocka_unit_test(brief_dial_ends_with_those_who_told_first),
         cmocka_unit_test(rounds_end_with_the_time_of_the_dial),
         cmocka_unit_test(ways_that_were_tried_are_told_in_order),
+        cmocka_unit_test(dial_goes_on_when_only_a_later_introduction_is_refused),
         cmocka_unit_test(ways_over_the_limit_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

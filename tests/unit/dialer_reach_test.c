@@ -162,6 +162,24 @@ static void it_fails_at_once_when_all_have_refused(void **state)
     assert_true(th_reach_deadline(&b.reach) == TH_NEVER);
 }
 
+/* Who was asked again and has no room for it may have passed the first one on. */
+static void introduction_under_way_is_waited_for_when_a_later_one_is_refused(void **state)
+{
+    (void)state;
+    struct bench b = opened(1, TH_NO_PATH);
+    expect_introduction(&b, 1);
+    pass(&b, 1000);
+    expect_introduction(&b, 1);
+
+    refuse(&b, 1);
+
+    expect_nothing(&b); /* nor is it asked once more */
+    pass(&b, 4999);
+    expect_nothing(&b);
+    refuse(&b, 1);
+    expect(&b, TH_REACH_FAILED);
+}
+
 static void opens_on_their_way_are_waited_for_when_all_have_refused(void **state)
 {
     (void)state;
@@ -236,6 +254,7 @@ int main(void)
         cmocka_unit_test(only_teller_is_asked_three_times),
         cmocka_unit_test(refusal_makes_room_for_the_next_at_once),
         cmocka_unit_test(it_fails_at_once_when_all_have_refused),
+        cmocka_unit_test(introduction_under_way_is_waited_for_when_a_later_one_is_refused),
         cmocka_unit_test(opens_on_their_way_are_waited_for_when_all_have_refused),
         cmocka_unit_test(without_path_and_teller_it_fails_at_once),
         cmocka_unit_test(it_fails_some_time_after_the_last_was_asked),
