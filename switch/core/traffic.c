@@ -137,7 +137,8 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
 {
     struct th_channel *channel;
 
-    if (packet->end || packet->err[0] || !th_stream_type_is_valid(packet->type))
+    /* an end may come along: who has little to say says all of it in the first packet */
+    if (packet->err[0] || !th_stream_type_is_valid(packet->type))
         return TH_DROP_CHANNEL_TYPE;
     if (!th_board_serves(board, packet->type))
         return refuse(board, ex, now, packet->c, "unknown type", TH_DROP_CHANNEL_RELIABLE);

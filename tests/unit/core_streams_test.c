@@ -133,6 +133,25 @@ static void stream_waits_for_a_line_that_is_being_made(void **state)
     wire_free(&w);
 }
 
+/* Who writes and ends before the line is up says all of it in one packet. */
+static void stream_whose_first_packet_is_its_last_is_accepted(void **state)
+{
+    (void)state;
+    wire_init(&w, 2);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", true), TH_OK);
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    open_stream();
+    write_to(0, 1, "all", 3);
+    th_switchboard_stream_end(w.board[0], w.now, id_of(1), c);
+    wire_pass(&w, 10);
+    assert_reads(1, 0, "all");
+    assert_err(1, 0, TH_EOF);
+    write_to(1, 0, "answer", 6);
+    wire_pass(&w, 10);
+    assert_reads(0, 1, "answer");
+    wire_free(&w);
+}
+
 static void stream_ends_with_its_line_and_its_owner_is_told(void **state)
 {
     (void)state;
@@ -236,6 +255,7 @@ int main(void)
         cmocka_unit_test(type_that_nobody_serves_is_refused),
         cmocka_unit_test(owner_is_told_once_when_it_can_go_on),
         cmocka_unit_test(stream_waits_for_a_line_that_is_being_made),
+        cmocka_unit_test(stream_whose_first_packet_is_its_last_is_accepted),
         cmocka_unit_test(stream_ends_with_its_line_and_its_owner_is_told),
         cmocka_unit_test(line_with_a_stream_is_not_unused),
         cmocka_unit_test(stream_goes_on_when_an_address_changes),
