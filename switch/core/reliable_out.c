@@ -264,11 +264,11 @@ static void on_miss(struct th_reliable *r, struct th_now now, const struct th_re
     th_ms sent_at = 0;
 
     for (unsigned i = 0; i < packet->miss_count && packet->miss[i] < out->next; i++) {
+        if (packet->miss[i] < out->una)
+            continue; /* a late acknowledgement: places below una are of other numbers by now */
         for (; seq < packet->miss[i]; seq++)
             on_arrived(r, now, (uint32_t)seq, news);
         seq = (uint64_t)packet->miss[i] + 1;
-        if (packet->miss[i] < out->una)
-            continue;
         struct th_seg *seg = seg_of(out, packet->miss[i]);
         bool is_recent = seg->sends > 1 && now.mono - seg->sent_at < TH_REL_RESEND_MS;
         if (!seg->has_arrived && !seg->is_lost && !is_recent)

@@ -432,6 +432,39 @@ static void memory_that_is_refused_is_a_packet_that_was_lost(void **state)
     pair_end(&pair);
 }
 
+/* The places of the ring below the first unacknowledged packet are those of later ones. */
+static void late_list_of_what_is_missing_says_nothing_of_later_packets(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[60000];
+    struct th_relpkt packet;
+    size_t taken;
+    uint32_t next = 0;
+    unsigned again = 0;
+    begin(true);
+
+    assert_int_equal(
+        th_reliable_write(ours(), pair.now, (struct th_bytes){bytes, sizeof bytes}, &taken), TH_OK);
+    for (unsigned turn = 0; next <= 40; turn++) {
+        assert_true(turn < 100);
+        while (next_packet(ours(), &packet))
+            next = packet.has_seq && packet.seq >= next ? packet.seq + 1 : next;
+        hand(ours(), (struct th_relpkt){.has_ack = true, .ack = next < 17 ? next - 1 : 15});
+        pair.now.mono += 50;
+    }
+    hand(ours(), (struct th_relpkt){.has_ack = true, .miss_count = 2, .miss = {1, 10}});
+
+    for (unsigned turn = 0; turn < 20; turn++) {
+        pair.now.mono += 300;
+        th_reliable_tick(ours(), pair.now);
+        while (next_packet(ours(), &packet))
+            again += packet.has_seq && packet.seq == 34;
+        hand(ours(), (struct th_relpkt){.has_ack = true, .ack = 33, .miss_count = 1, .miss = {34}});
+    }
+    assert_true(again > 0);
+    pair_end(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +485,7 @@ int main(void)
         cmocka_unit_test(move_to_another_way_begins_slowly_and_loses_nothing),
         cmocka_unit_test(hostile_peer_gets_nothing_but_its_window),
         cmocka_unit_test(memory_that_is_refused_is_a_packet_that_was_lost),
+        cmocka_unit_test(late_list_of_what_is_missing_says_nothing_of_later_packets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
