@@ -257,7 +257,9 @@ static void go_on_accepting(struct th_pulls *pulls, const struct th_self *self, 
     told->stream = pull->number;
     told->from = pull->peer;
     strcpy(told->type, pull->type);
-    if (th_switchboard_stream_read(pulls->board, self->now, &pull->peer, pull->c, told->bytes,
+    /* one whose line went: its number may be another stream's by now */
+    if (pull->why != TH_OK ||
+        th_switchboard_stream_read(pulls->board, self->now, &pull->peer, pull->c, told->bytes,
                                    FIRST_BYTES_MAX, &told->len) != TH_OK)
         told->len = 0;
     struct th_from to = owner->acceptor;

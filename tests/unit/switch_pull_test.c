@@ -174,6 +174,17 @@ static void ask_finish(struct bench *b, th_pid pid, th_stream_number stream, int
     ask_as(b, pid, &th_switch_msg_finish, body);
 }
 
+static void open_line(struct bench *b)
+{
+    struct th_switch_open *open = th_mem_zalloc(1, sizeof *open);
+    open->id = b->identity[1].hashname;
+    open->parts = b->identity[1].parts;
+    open->key = b->identity[1].keys.pub;
+    open->paths.count = 1;
+    open->paths.addr[0] = b->mem.node[1].addr;
+    ask_as(b, b->pid[0], &th_switch_msg_open, open);
+}
+
 static int set_up(void **state)
 {
     struct bench *b = th_mem_zalloc(1, sizeof *b);
@@ -197,13 +208,7 @@ static int set_up(void **state)
     b->other_pid = spawn(b, &asker_ops, "other", 1, &b->other);
     run(b);
 
-    struct th_switch_open *open = th_mem_zalloc(1, sizeof *open);
-    open->id = b->identity[1].hashname;
-    open->parts = b->identity[1].parts;
-    open->key = b->identity[1].keys.pub;
-    open->paths.count = 1;
-    open->paths.addr[0] = b->mem.node[1].addr;
-    ask_as(b, b->pid[0], &th_switch_msg_open, open);
+    open_line(b);
     ask_listen(b, b->pid[1], "_test", false);
     assert_int_equal(b->asker[1].result.err, TH_OK);
     *state = b;
@@ -326,6 +331,27 @@ static void streams_end_with_their_owner_and_its_types_are_free(void **state)
     assert_int_equal(b->other.result.err, TH_OK);
 }
 
+static void stream_whose_line_went_while_it_waited_has_no_bytes_of_another(void **state)
+{
+    struct bench *b = *state;
+    ask_open(b, "_test", "first");
+    th_stop(b->host, th_whereis(b->host, 0, "switch"), TH_SHUTDOWN);
+    run(b);
+    spawn(b, &th_switch_ops, "switch", 0, &b->config[0]);
+    run(b);
+    open_line(b);
+    ask_open(b, "_test", "second"); /* of the same number, on the new line */
+    th_host_sim_run(b->host, 20000);
+
+    ask_as(b, b->pid[1], &th_switch_msg_accept, NULL);
+    assert_string_equal(b->asker[1].accepted.text, "");
+    ask_read(b, b->pid[1], b->asker[1].accepted.stream);
+    assert_int_equal(b->asker[1].data.err, TH_CANCELLED);
+    ask_as(b, b->pid[1], &th_switch_msg_accept, NULL);
+    assert_int_equal(b->asker[1].accepted.count, 2);
+    assert_string_equal(b->asker[1].accepted.text, "second");
+}
+
 static void type_that_is_listened_to_no_more_refuses_who_waits(void **state)
 {
     struct bench *b = *state;
@@ -344,6 +370,7 @@ int main(void)
         TEST(one_question_of_a_kind_at_a_time_and_only_of_the_owner),
         TEST(listener_that_does_not_accept_has_a_backlog_and_no_more),
         TEST(streams_end_with_their_owner_and_its_types_are_free),
+        TEST(stream_whose_line_went_while_it_waited_has_no_bytes_of_another),
         TEST(type_that_is_listened_to_no_more_refuses_who_waits),
     };
 #undef TEST
