@@ -264,7 +264,7 @@ TH_API enum th_err th_node_listen(struct th_node *node, const char *type, th_acc
  *
  * incoming  as it was given to on_incoming, on the same thread, once.
  * cb        copied.
- * Errors:   TH_INVALID (NULL, or taken already), TH_NO_MEMORY.
+ * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_NO_MEMORY.
  */
 TH_API enum th_err th_stream_accept(const struct th_incoming *incoming,
                                     const struct th_stream_cb *cb, void *data,

@@ -214,7 +214,8 @@ enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t 
 {
     if (stream == NULL || bytes == NULL || len == 0 || taken == NULL)
         return TH_INVALID;
-    uv_mutex_lock(&stream->node->lock);
+    struct th_node *node = stream->node; /* the stream may be gone once the lock is */
+    uv_mutex_lock(&node->lock);
     enum th_err err = stream->wants_end || stream->wants_close ? TH_INVALID : stream->why;
     if (err == TH_OK)
         err = make_room(stream, len);
@@ -227,9 +228,9 @@ enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t 
     }
     stream->has_no_room |= err == TH_AGAIN;
     bool is_first = err == TH_OK && !stream->is_writing;
-    uv_mutex_unlock(&stream->node->lock);
+    uv_mutex_unlock(&node->lock);
     if (is_first)
-        wake(stream->node);
+        wake(node);
     return err;
 }
 
@@ -239,7 +240,8 @@ enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, s
 
     if (stream == NULL || buffer == NULL || cap == 0 || got == NULL)
         return TH_INVALID;
-    uv_mutex_lock(&stream->node->lock);
+    struct th_node *node = stream->node;
+    uv_mutex_lock(&node->lock);
     enum th_err err = stream->wants_close ? TH_INVALID : TH_OK;
     if (err == TH_OK && stream->in == NULL) {
         err = stream->why != TH_OK ? stream->why : stream->is_at_end ? TH_EOF : TH_AGAIN;
@@ -257,9 +259,9 @@ enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, s
         stream->in_read = 0;
         th_node_stream_touch(stream);
     }
-    uv_mutex_unlock(&stream->node->lock);
+    uv_mutex_unlock(&node->lock);
     if (is_empty)
-        wake(stream->node);
+        wake(node);
     return err;
 }
 
@@ -269,11 +271,12 @@ void th_stream_shutdown(struct th_stream *stream)
 {
     if (stream == NULL)
         return;
-    uv_mutex_lock(&stream->node->lock);
+    struct th_node *node = stream->node;
+    uv_mutex_lock(&node->lock);
     stream->wants_end = true;
     th_node_stream_touch(stream);
-    uv_mutex_unlock(&stream->node->lock);
-    wake(stream->node);
+    uv_mutex_unlock(&node->lock);
+    wake(node);
 }
 
 void th_stream_reset(struct th_stream *stream, const char *err)
@@ -281,7 +284,8 @@ void th_stream_reset(struct th_stream *stream, const char *err)
     if (stream == NULL)
         return;
     const char *words = err && err[0] ? err : "reset";
-    uv_mutex_lock(&stream->node->lock);
+    struct th_node *node = stream->node;
+    uv_mutex_lock(&node->lock);
     if (stream->why == TH_OK && !stream->wants_close) {
         size_t len = strnlen(words, sizeof stream->err - 1);
         while (len > 0 && ((uint8_t)words[len] & 0xc0) == 0x80)
@@ -292,19 +296,20 @@ void th_stream_reset(struct th_stream *stream, const char *err)
         stream->why = TH_CANCELLED;
         th_node_stream_touch(stream);
     }
-    uv_mutex_unlock(&stream->node->lock);
-    wake(stream->node);
+    uv_mutex_unlock(&node->lock);
+    wake(node);
 }
 
 void th_stream_close(struct th_stream *stream)
 {
     if (stream == NULL)
         return;
-    uv_mutex_lock(&stream->node->lock);
+    struct th_node *node = stream->node; /* the agent may free the stream at once */
+    uv_mutex_lock(&node->lock);
     stream->wants_close = true;
     th_node_stream_touch(stream);
-    uv_mutex_unlock(&stream->node->lock);
-    wake(stream->node);
+    uv_mutex_unlock(&node->lock);
+    wake(node);
 }
 
 const char *th_stream_err(const struct th_stream *stream)

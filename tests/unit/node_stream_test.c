@@ -21,8 +21,23 @@ struct app {
     enum th_err why;  /* of on_close */
     char words[64], first[64];
     struct th_stream *stream;
-    int echoes, refuses, stalls;
+    int echoes, refuses, stalls, is_ending;
 };
+
+/* libuv's, but that what others may do once the lock is free can be made to happen right then. */
+static _Thread_local void (*after_unlock)(void *data);
+static _Thread_local void *after_unlock_data;
+
+void uv_mutex_unlock(uv_mutex_t *mutex)
+{
+    void (*hook)(void *data) = after_unlock;
+
+    if (pthread_mutex_unlock(mutex) != 0)
+        abort();
+    after_unlock = NULL;
+    if (hook)
+        hook(after_unlock_data);
+}
 
 static uint8_t byte_at(uint64_t at)
 {
@@ -139,8 +154,11 @@ static void on_incoming(struct th_node *node, const struct th_incoming *incoming
     size_t len =
         incoming->first_len < sizeof app->first ? incoming->first_len : sizeof app->first - 1;
     memcpy(app->first, incoming->first, len);
-    if (!app->refuses && th_stream_accept(incoming, &echo_cb, app, &app->stream) != TH_OK)
-        app->wrong++;
+    enum th_err err =
+        app->refuses ? TH_OK : th_stream_accept(incoming, &echo_cb, app, &app->stream);
+    uv_mutex_lock(&app->lock);
+    app->wrong += err != TH_OK && !(app->is_ending && err == TH_INVALID);
+    uv_mutex_unlock(&app->lock);
     note(app, &app->accepted);
 }
 
@@ -204,6 +222,9 @@ static void begin(struct two *t)
 
 static void end(struct two *t)
 {
+    uv_mutex_lock(&t->app[0].lock);
+    t->app[0].is_ending = 1;
+    uv_mutex_unlock(&t->app[0].lock);
     th_node_close(t->node[1], NULL, NULL);
     th_node_close(t->node[0], NULL, NULL);
     assert_int_equal(t->app[0].wrong + t->app[1].wrong, 0);
@@ -449,6 +470,44 @@ static void streams_of_two_nodes_run_on_the_loop_of_the_application(void **state
 
 /* --- misuse --- */
 
+static void close_another(struct two *t)
+{
+    unsigned closed = t->app[1].closed;
+
+    th_stream_close(open_to_first(t, "_unknown"));
+    assert_true(wait_for(&t->app[1], &t->app[1].closed, closed + 2));
+}
+
+/* What others do between the two steps of a call: the node's thread wakes for another stream, and frees
+ * the one of the call as well; who comes after it shows that it has. */
+static void let_others_run(void *data)
+{
+    close_another(data);
+    th_stream_close(open_to_first(data, "_unknown"));
+    assert_true(wait_for(&((struct two *)data)->app[1], &((struct two *)data)->app[1].closed, 3));
+}
+
+static void stream_may_be_gone_before_the_call_that_lets_it_go_returns(void **state)
+{
+    (void)state;
+    static struct two t;
+    begin(&t);
+    for (unsigned way = 0; way < 3; way++) {
+        struct th_stream *stream = open_to_first(&t, "_unknown");
+        t.app[1].closed = 0;
+        after_unlock = let_others_run;
+        after_unlock_data = &t;
+        if (way == 0)
+            th_stream_close(stream);
+        else if (way == 1)
+            th_stream_reset(stream, "not wanted"); /* receive closes it */
+        else
+            th_stream_shutdown(stream); /* it is refused, and receive closes it */
+        assert_null(after_unlock);
+    }
+    end(&t);
+}
+
 static void misuse_is_refused_and_harms_nothing(void **state)
 {
     (void)state;
@@ -534,6 +593,7 @@ int main(void)
         cmocka_unit_test(node_that_is_closed_closes_its_streams),
         cmocka_unit_test(stalled_reader_stops_the_writer),
         cmocka_unit_test(streams_of_two_nodes_run_on_the_loop_of_the_application),
+        cmocka_unit_test(stream_may_be_gone_before_the_call_that_lets_it_go_returns),
         cmocka_unit_test(misuse_is_refused_and_harms_nothing),
     };
 
