@@ -165,7 +165,8 @@ void th_board_note_bridges(struct th_switchboard *board, struct th_exchange *ex,
 
     if (!th_bridges_read(&families, packet->head))
         return;
-    bool is_new = families != 0 && ex->line->bridges == 0;
+    bool is_new = families != 0 && !ex->line->has_offered;
+    ex->line->has_offered |= is_new;
     ex->line->bridges = (uint8_t)families;
     for (struct th_exchange *other = is_new ? board->first : NULL; other; other = other->next)
         if (th_exchange_is_up(other) && now.mono - other->line->up_since >= TH_BRIDGE_ASK_MS)

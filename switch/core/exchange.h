@@ -132,6 +132,7 @@ struct th_line {
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
     uint8_t searches;      /* for a direct way, in vain, one after the other */
     uint8_t bridges;       /* families that it would forward to for us, says its link */
+    bool has_offered; /* … and said so before: who takes it back and says it again is no news */
     bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
     bool is_opening;  /* we want a line and send opens */
     bool is_up;       /* announced */

@@ -222,6 +222,32 @@ static void bridge_that_takes_its_word_back_is_not_asked(void **state)
     wire_free(&w);
 }
 
+/* Each time was a request for every line that goes by a relay. */
+static void bridge_that_says_it_again_and_again_is_no_news(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, false);
+    uint32_t c;
+    wire_pass(&w, 10000);
+    assert_true(wire_look(&w, 1, 2).has_middle && !is_bridged(&w, 1, 2));
+    assert_int_equal(wire_channel(&w, 3, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    wire_settle(&w);
+    w.seen_count = 0;
+
+    for (unsigned i = 0; i < 40; i++) {
+        const char *says = i % 2 ? "\"bridges\":[\"ipv4\"]" : "\"bridges\":[]";
+        struct th_chanpkt_out packet = {.c = c, .fields = th_bytes_of(says)};
+        assert_int_equal(th_switchboard_send(w.board[3], w.now, &w.identity[1].hashname, &packet),
+                         TH_OK);
+        wire_settle(&w);
+    }
+
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_LINK), 40);
+    assert_int_equal(wire_packets(&w, 3, TH_CHANNEL_PEER), 0);
+    wire_free(&w);
+}
+
 /* --- what is read ------------------------------------------------------------------------------------ */
 
 static void words_that_are_no_family_are_left_out(void **state)
@@ -254,6 +280,7 @@ int main(void)
         cmocka_unit_test(bridge_that_comes_to_know_the_node_is_used),
         cmocka_unit_test(node_that_refuses_is_not_asked_often),
         cmocka_unit_test(bridge_that_takes_its_word_back_is_not_asked),
+        cmocka_unit_test(bridge_that_says_it_again_and_again_is_no_news),
         cmocka_unit_test(words_that_are_no_family_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
