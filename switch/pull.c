@@ -93,6 +93,18 @@ static void answer_data(const struct th_self *self, struct th_from *to, enum th_
     th_reply(self->host, from, (struct th_msg){.kind = &th_switch_msg_data, .body = data});
 }
 
+static void refuse_acceptor(const struct th_self *self, struct th_from *to, enum th_err err)
+{
+    struct th_pull_accepted *told = to->ref ? th_mem_zalloc(1, sizeof *told) : NULL;
+    struct th_from from = *to;
+
+    *to = (struct th_from){0};
+    if (told == NULL)
+        return;
+    told->err = err;
+    th_reply(self->host, from, (struct th_msg){.kind = &th_switch_msg_accepted, .body = told});
+}
+
 /* owners */
 
 static struct owner *find_owner(struct th_pulls *pulls, th_pid pid)
@@ -129,7 +141,7 @@ static void part(struct th_pulls *pulls, const struct th_self *self, struct owne
         at = &(*at)->next;
     *at = owner->next;
     th_demonitor(self, owner->monitor);
-    answer(self, &owner->acceptor, TH_CANCELLED);
+    refuse_acceptor(self, &owner->acceptor, TH_CANCELLED);
     th_mem_free(owner);
 }
 

@@ -40,7 +40,7 @@ struct th_pull_listen {
 
 /* No body; one at a time for each caller. Reply th_switch_msg_accepted, body struct th_pull_accepted,
  * when a stream of any of the caller's types has come. TH_INVALID at once to who listens to none, and to
- * a second one while the first waits. */
+ * a second one while the first waits; TH_CANCELLED when the caller listens no more and has no stream. */
 extern const struct th_msg_kind th_switch_msg_accept;
 extern const struct th_msg_kind th_switch_msg_accepted;
 struct th_pull_accepted {

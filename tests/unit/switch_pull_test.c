@@ -352,6 +352,16 @@ static void stream_whose_line_went_while_it_waited_has_no_bytes_of_another(void 
     assert_string_equal(b->asker[1].accepted.text, "second");
 }
 
+static void accept_that_waits_is_answered_when_its_asker_listens_no_more(void **state)
+{
+    struct bench *b = *state;
+    ask_as(b, b->pid[1], &th_switch_msg_accept, NULL);
+    assert_int_equal(b->asker[1].accepted.count, 0);
+    ask_listen(b, b->pid[1], "_test", true);
+    assert_int_equal(b->asker[1].accepted.count, 1);
+    assert_int_equal(b->asker[1].accepted.err, TH_CANCELLED);
+}
+
 static void type_that_is_listened_to_no_more_refuses_who_waits(void **state)
 {
     struct bench *b = *state;
@@ -371,6 +381,7 @@ int main(void)
         TEST(listener_that_does_not_accept_has_a_backlog_and_no_more),
         TEST(streams_end_with_their_owner_and_its_types_are_free),
         TEST(stream_whose_line_went_while_it_waited_has_no_bytes_of_another),
+        TEST(accept_that_waits_is_answered_when_its_asker_listens_no_more),
         TEST(type_that_is_listened_to_no_more_refuses_who_waits),
     };
 #undef TEST
