@@ -251,7 +251,8 @@ struct th_incoming {
 typedef void (*th_accept_fn)(struct th_node *node, const struct th_incoming *incoming, void *data);
 
 /*
- * Takes streams of a type from now on.
+ * Takes streams of a type from now on. One node opens at most 128 with us, and those of all nodes begin only
+ * while there are fewer than 768 of 1024; who opens more is refused with "no room".
  *
  * on_incoming  NULL: takes none any more. Those that are open go on.
  * Errors:      TH_INVALID (no such type, or the node is closed), TH_LIMIT (64 types), TH_NO_MEMORY.
@@ -264,7 +265,8 @@ TH_API enum th_err th_node_listen(struct th_node *node, const char *type, th_acc
  *
  * incoming  as it was given to on_incoming, on the same thread, once.
  * cb        copied.
- * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_NO_MEMORY.
+ * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_LIMIT (1024 streams),
+ *           TH_NO_MEMORY.
  */
 TH_API enum th_err th_stream_accept(const struct th_incoming *incoming,
                                     const struct th_stream_cb *cb, void *data,

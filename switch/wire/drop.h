@@ -48,7 +48,7 @@
     X(CHANNEL_UNKNOWN, "channel_unknown", "a packet without type for no open channel")             \
     X(CHANNEL_TYPE, "channel_type", "a new channel of a type that nobody here serves")             \
     X(CHANNEL_CLOSED, "channel_closed", "a packet for a channel that has ended")                   \
-    X(CHANNEL_LIMIT, "channel_limit", "a new channel over the limit of its line")                  \
+    X(CHANNEL_LIMIT, "channel_limit", "a new channel over the limit of its line or node")          \
     X(CHANNEL_RELIABLE, "channel_reliable", "a reliable channel, which nobody here serves")        \
     X(STREAM_ACK, "stream_ack", "an acknowledgement of what was never sent")                       \
     X(STREAM_REPEAT, "stream_repeat", "a packet of a reliable channel that came before")           \

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { WIRE_NODES = 4, WIRE_SEEN_MAX = 800, WIRE_FLIGHT_MAX = 256, WIRE_LET_IN_MAX = 32 };
+enum { WIRE_NODES = 5, WIRE_SEEN_MAX = 800, WIRE_FLIGHT_MAX = 256, WIRE_LET_IN_MAX = 32 };
 
 struct flight {
     struct th_addr from, to;

@@ -1,4 +1,5 @@
 /* Reliable channels of a switchboard: opening, accepting, reading and writing, ends. */
+#include "switch/core/board.h"
 #include "switch/core/streams.h"
 #include "tests/lib/boards.h"
 
@@ -248,6 +249,80 @@ static void names_and_limits_are_checked(void **state)
     wire_free(&w);
 }
 
+static unsigned count_first(int node)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < w.seen_count; i++)
+        count += w.seen[i].node == node && w.seen[i].action.kind == TH_ACTION_STREAM &&
+                 w.seen[i].action.is_first;
+    return count;
+}
+
+static void one_node_opens_so_many_with_us_and_no_more(void **state)
+{
+    (void)state;
+    begin(2);
+    for (unsigned i = 0; i < TH_LINE_STREAMS_THEIRS + 5; i++) {
+        open_stream();
+        wire_pass(&w, 10);
+    }
+    assert_int_equal(count_first(1), TH_LINE_STREAMS_THEIRS);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_LIMIT), 5);
+    assert_err(0, 1, TH_REFUSED);
+
+    uint32_t first = w.seen[0].action.channel.id; /* any that was accepted */
+    for (unsigned i = 0; i < w.seen_count; i++)
+        if (w.seen[i].action.kind == TH_ACTION_STREAM && w.seen[i].action.is_first)
+            first = w.seen[i].action.channel.id;
+    th_switchboard_stream_release(w.board[1], w.now, id_of(0), first, "over");
+    open_stream();
+    wire_pass(&w, 10);
+    assert_int_equal(count_first(1), TH_LINE_STREAMS_THEIRS); /* it lingers */
+    wire_pass(&w, TH_REL_LINGER_MS + 100);
+    open_stream();
+    wire_pass(&w, 10);
+    assert_int_equal(count_first(1), TH_LINE_STREAMS_THEIRS + 1);
+    assert_int_equal(
+        th_switchboard_stream_open(w.board[1], w.now, id_of(0), "_test", 7, 70, &first), TH_OK);
+    wire_free(&w);
+}
+
+static void last_streams_of_a_node_are_for_those_it_opens(void **state)
+{
+    (void)state;
+    enum { PEERS = WIRE_NODES - 1, EACH = TH_BOARD_STREAMS_THEIRS / PEERS };
+    wire_init(&w, WIRE_NODES);
+    assert_int_equal(th_switchboard_serve(w.board[0], "_test", true), TH_OK);
+    for (int peer = 1; peer <= PEERS; peer++) {
+        assert_int_equal(wire_open(&w, 0, peer), TH_AGAIN);
+        wire_settle(&w);
+        for (unsigned i = 0; i < EACH; i++) {
+            assert_int_equal(
+                th_switchboard_stream_open(w.board[0], w.now, id_of(peer), "_test", 7, 70, &c),
+                TH_OK);
+            wire_settle(&w);
+        }
+    }
+    uint32_t ours = c;
+    assert_int_equal(th_switchboard_stream_open(w.board[1], w.now, id_of(0), "_test", 7, 70, &c),
+                     TH_OK);
+    wire_pass(&w, 10);
+    assert_int_equal(count_first(0), 0);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_CHANNEL_LIMIT), 1);
+    assert_err(1, 0, TH_REFUSED);
+
+    th_switchboard_stream_release(w.board[0], w.now, id_of(PEERS), ours, NULL);
+    wire_pass(&w, 10);
+    assert_int_equal(th_switchboard_stream_open(w.board[1], w.now, id_of(0), "_test", 7, 70, &c),
+                     TH_OK);
+    wire_pass(&w, 10);
+    assert_int_equal(count_first(0), 1);
+    assert_int_equal(th_switchboard_stream_open(w.board[0], w.now, id_of(1), "_test", 7, 70, &c),
+                     TH_OK);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +336,8 @@ int main(void)
         cmocka_unit_test(stream_goes_on_when_an_address_changes),
         cmocka_unit_test(late_packets_of_a_closed_stream_are_dropped_and_counted),
         cmocka_unit_test(names_and_limits_are_checked),
+        cmocka_unit_test(one_node_opens_so_many_with_us_and_no_more),
+        cmocka_unit_test(last_streams_of_a_node_are_for_those_it_opens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
