@@ -62,6 +62,7 @@ struct th_switchboard {
         now; /* as the owner last said it: what leaves when actions are taken leaves then */
     char (*served)[TH_TYPE_MAX]; /* TH_SERVED_MAX of them; NULL until the first */
     unsigned served_count, stream_count;
+    struct th_credit credit;
     struct th_streams *first_busy, *last_busy;
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;

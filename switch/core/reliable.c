@@ -19,7 +19,7 @@ struct th_reliable *th_reliable_new(const struct th_reliable_config *config, str
     r->heard_at = r->said_at = now.mono;
     r->over_at = r->release_ends_at = TH_NEVER;
     th_out_init(&r->out);
-    th_in_init(&r->in, now);
+    th_in_init(&r->in, config->credit, now);
     return r;
 }
 

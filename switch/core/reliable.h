@@ -51,12 +51,22 @@ enum {
     TH_REL_LINGER_MS = 5000 /* after its end its last acknowledgement may be asked for again */
 };
 
+/* What the channels of a node share: the packets of credit that they may give beyond their first
+ * TH_REL_WINDOW_FIRST, all together. Who keeps one packet back and sends all that come after it has us hold
+ * a whole window. */
+struct th_credit {
+    uint32_t left; /* packets */
+    struct th_drops
+        *drops; /* where a window that stays as it is is counted, STREAM_CREDIT; borrowed */
+};
+
 struct th_reliable_config {
     uint32_t c;
     const char *type;          /* printable ASCII without " and \; copied */
     bool is_ours;              /* we opened it: our first packet goes out at once */
     bool is_compact;           /* other channels of the line showed that the peer is one of ours */
     struct th_congestion *way; /* of the line; borrowed for its life */
+    struct th_credit *credit;  /* of the node; the same; NULL: no limit but each channel's */
 };
 
 struct th_reliable;

@@ -18,16 +18,20 @@ static struct th_slot *slot_of(const struct th_in *in, uint32_t seq)
     return &in->slots[seq & (in->room - 1)];
 }
 
-void th_in_init(struct th_in *in, struct th_now now)
+void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now)
 {
     *in = (struct th_in){.window = TH_REL_WINDOW_FIRST,
                          .max = TH_REL_WINDOW_FIRST,
+                         .credit = credit,
                          .grown_at = now.mono,
                          .ack_at = TH_NEVER};
 }
 
 void th_in_clear(struct th_in *in)
 {
+    if (in->credit)
+        in->credit->left += in->window - TH_REL_WINDOW_FIRST;
+    in->window = TH_REL_WINDOW_FIRST;
     for (uint32_t i = 0; i < in->room; i++)
         th_mem_free(in->slots[i].bytes);
     th_mem_free(in->slots);
@@ -179,6 +183,19 @@ enum th_drop th_in_take(struct th_reliable *r, struct th_now now, const struct t
 
 /* reading */
 
+static void widen(struct th_in *in)
+{
+    uint32_t more = in->window;
+
+    if (in->credit && in->credit->left < more) {
+        th_drop_count(in->credit->drops, TH_DROP_STREAM_CREDIT);
+        return;
+    }
+    if (in->credit)
+        in->credit->left -= more;
+    in->window += more;
+}
+
 /* Who reads half its credit within two round trips would take more, and who has read all while the other
  * side has used all its credit and waits. */
 static void grow(struct th_reliable *r, struct th_now now)
@@ -191,7 +208,7 @@ static void grow(struct th_reliable *r, struct th_now now)
         return;
     bool is_fast = (now.mono - in->grown_at) * 1000 <= 2 * rtt_us + 1000;
     if ((is_fast || has_stopped) && in->window < TH_REL_WINDOW_MAX)
-        in->window *= 2;
+        widen(in);
     in->grown_at = now.mono;
     in->grown_from = in->read;
 }

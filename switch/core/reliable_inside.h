@@ -70,9 +70,10 @@ struct th_slot {
 struct th_in {
     struct th_slot *slots; /* a ring by number; its room is a power of two */
     uint32_t room;
-    uint32_t read, next;  /* numbers: the first not read to its end; the first missing */
-    uint32_t read_len;    /* bytes of `read` that were read */
-    uint32_t window, max; /* packets; numbers below max are taken */
+    uint32_t read, next;      /* numbers: the first not read to its end; the first missing */
+    uint32_t read_len;        /* bytes of `read` that were read */
+    uint32_t window, max;     /* packets; numbers below max are taken */
+    struct th_credit *credit; /* what the window beyond the first was taken from; NULL none */
     uint32_t told_max;
     uint32_t seen;       /* number + 1, also of what had to be dropped */
     struct th_run *runs; /* beyond next, ascending */
@@ -131,7 +132,7 @@ void th_out_rest(struct th_out *out);
 
 /* reliable_in.c */
 
-void th_in_init(struct th_in *in, struct th_now now);
+void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now);
 void th_in_clear(struct th_in *in);
 TH_MUST enum th_drop th_in_take(struct th_reliable *r, struct th_now now,
                                 const struct th_relpkt *packet);

@@ -111,7 +111,8 @@ enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_excha
                                               .type = type,
                                               .is_ours = channel->is_ours,
                                               .is_compact = ex->line->streams->is_compact,
-                                              .way = &ex->line->streams->way};
+                                              .way = &ex->line->streams->way,
+                                              .credit = &board->credit};
     channel->reliable = th_reliable_new(&config, now);
     if (channel->reliable == NULL)
         return TH_NO_MEMORY;

@@ -1,6 +1,7 @@
 #include "switch/core/board.h"
 
 #include "switch/base/mem.h"
+#include "switch/core/streams.h"
 
 #include <string.h>
 
@@ -259,6 +260,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
     th_limit_init(&board->punches, TH_PUNCHES_PER_S, TH_PUNCHES_PER_S, now.mono);
     th_skew_init(&board->skew, now);
     board->at_highest = config->at_floor;
+    board->credit = (struct th_credit){.left = TH_BOARD_CREDIT, .drops = &board->drops};
     return board;
 }
 

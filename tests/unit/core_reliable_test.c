@@ -432,6 +432,54 @@ static void memory_that_is_refused_is_a_packet_that_was_lost(void **state)
     pair_end(&pair);
 }
 
+/* Sends a channel so many packets as fast as it gives credit, and reads them. */
+static uint32_t fill(struct th_reliable *r, uint32_t packets)
+{
+    static const uint8_t body[100];
+    static uint8_t out[TH_CHANPKT_MAX];
+    struct th_reliable_look look;
+    struct th_relpkt packet;
+    size_t len;
+
+    for (uint32_t seq = 0; seq < packets; seq++) {
+        packet = (struct th_relpkt){.has_seq = true, .seq = seq, .has_max = true, .max = 64};
+        packet.body = (struct th_bytes){body, sizeof body};
+        assert_int_equal(hand(r, packet), TH_DROP_NONE);
+        assert_int_equal(th_reliable_read(r, pair.now, out, sizeof out, &len), TH_OK);
+        while (th_reliable_next(r, pair.now, out, sizeof out, &len))
+            continue;
+    }
+    th_reliable_look(r, &look);
+    return look.window;
+}
+
+static void windows_beyond_the_first_are_taken_from_what_all_share_and_given_back(void **state)
+{
+    (void)state;
+    enum { MORE = 3 * TH_REL_WINDOW_FIRST };
+    struct th_drops drops = {0};
+    struct th_credit credit = {.left = MORE, .drops = &drops};
+    begin(false);
+    const struct th_reliable_config config = {
+        .c = 1, .type = "_t", .way = &pair.end[1].way, .credit = &credit};
+    struct th_reliable *a = th_reliable_new(&config, pair.now);
+    struct th_reliable *b = th_reliable_new(&config, pair.now);
+
+    assert_int_equal(fill(a, 1000), TH_REL_WINDOW_FIRST + MORE);
+    assert_int_equal(credit.left, 0);
+    uint64_t of_a = drops.n[TH_DROP_STREAM_CREDIT];
+    assert_true(of_a > 0);
+    assert_int_equal(fill(b, 1000), TH_REL_WINDOW_FIRST);
+    assert_true(drops.n[TH_DROP_STREAM_CREDIT] > of_a);
+
+    th_reliable_reset(a, pair.now, "over");
+    assert_int_equal(credit.left, MORE);
+    th_reliable_free(a);
+    th_reliable_free(b);
+    assert_int_equal(credit.left, MORE);
+    pair_end(&pair);
+}
+
 /* The places of the ring below the first unacknowledged packet are those of later ones. */
 static void late_list_of_what_is_missing_says_nothing_of_later_packets(void **state)
 {
@@ -485,6 +533,7 @@ int main(void)
         cmocka_unit_test(move_to_another_way_begins_slowly_and_loses_nothing),
         cmocka_unit_test(hostile_peer_gets_nothing_but_its_window),
         cmocka_unit_test(memory_that_is_refused_is_a_packet_that_was_lost),
+        cmocka_unit_test(windows_beyond_the_first_are_taken_from_what_all_share_and_given_back),
         cmocka_unit_test(late_list_of_what_is_missing_says_nothing_of_later_packets),
     };
 

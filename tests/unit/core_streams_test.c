@@ -249,6 +249,44 @@ static void names_and_limits_are_checked(void **state)
     wire_free(&w);
 }
 
+/* Sends so much and reads it as it comes. */
+static void carry(size_t len)
+{
+    static uint8_t bytes[65536];
+    char buffer[4096];
+    size_t got = 0, n, sent = 0;
+
+    for (unsigned turn = 0; got < len; turn++) {
+        assert_true(turn < 10000);
+        if (sent < len)
+            sent += write_to(0, 1, bytes, len - sent < sizeof bytes ? len - sent : sizeof bytes);
+        wire_pass(&w, 1);
+        while (read_from(1, 0, buffer, sizeof buffer, &n) == TH_OK)
+            got += n;
+        w.seen_count = 0;
+    }
+}
+
+static void credit_of_all_streams_together_is_limited_and_counted(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    carry(1000000);
+    uint32_t left = w.board[1]->credit.left;
+    assert_in_range(left, 1, TH_BOARD_CREDIT - TH_REL_WINDOW_FIRST);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_STREAM_CREDIT), 0);
+    th_switchboard_stream_release(w.board[1], w.now, id_of(0), c, "over");
+    assert_int_equal(w.board[1]->credit.left, TH_BOARD_CREDIT);
+
+    w.board[1]->credit.left = TH_REL_WINDOW_FIRST - 1; /* as if others had the rest */
+    open_stream();
+    carry(1000000);
+    assert_true(wire_drops(&w, 1, TH_DROP_STREAM_CREDIT) > 0);
+    assert_int_equal(w.board[1]->credit.left, TH_REL_WINDOW_FIRST - 1);
+    wire_free(&w);
+}
+
 static unsigned count_first(int node)
 {
     unsigned count = 0;
@@ -336,6 +374,7 @@ int main(void)
         cmocka_unit_test(stream_goes_on_when_an_address_changes),
         cmocka_unit_test(late_packets_of_a_closed_stream_are_dropped_and_counted),
         cmocka_unit_test(names_and_limits_are_checked),
+        cmocka_unit_test(credit_of_all_streams_together_is_limited_and_counted),
         cmocka_unit_test(one_node_opens_so_many_with_us_and_no_more),
         cmocka_unit_test(last_streams_of_a_node_are_for_those_it_opens),
     };
