@@ -294,8 +294,7 @@ static void on_first(struct th_pulls *pulls, const struct th_self *self,
     if (listener && listener->owner->waiting_count < TH_PULL_BACKLOG_MAX)
         pull = add(pulls, listener->owner, &action->id, type);
     if (pull == NULL) {
-        th_switchboard_stream_release(pulls->board, self->now, &action->id, action->channel.id,
-                                      "busy");
+        th_switchboard_stream_refuse(pulls->board, self->now, &action->id, action->channel.id);
         return;
     }
     pull->c = action->channel.id;

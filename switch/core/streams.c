@@ -425,3 +425,10 @@ void th_switchboard_stream_release(struct th_switchboard *board, struct th_now n
     th_reliable_release(channel->reliable, now);
     be_busy(board, ex);
 }
+
+void th_switchboard_stream_refuse(struct th_switchboard *board, struct th_now now,
+                                  const struct th_hashname *peer, uint32_t c)
+{
+    th_drop_count(&board->drops, TH_DROP_STREAM_BACKLOG);
+    th_switchboard_stream_release(board, now, peer, c, "busy");
+}

@@ -70,6 +70,10 @@ void th_switchboard_stream_words(struct th_switchboard *board, const struct th_h
 void th_switchboard_stream_end(struct th_switchboard *board, struct th_now now,
                                const struct th_hashname *peer, uint32_t c);
 
+/* One of theirs for which its owner has no room now: released with "busy", and counted. */
+void th_switchboard_stream_refuse(struct th_switchboard *board, struct th_now now,
+                                  const struct th_hashname *peer, uint32_t c);
+
 /* err: NULL: what was written still goes out, then our end; else it is closed at once, and they are told
  * so. Its number is not to be used afterwards. */
 void th_switchboard_stream_release(struct th_switchboard *board, struct th_now now,

@@ -53,6 +53,7 @@
     X(STREAM_ACK, "stream_ack", "an acknowledgement of what was never sent")                       \
     X(STREAM_REPEAT, "stream_repeat", "a packet of a reliable channel that came before")           \
     X(STREAM_BEYOND, "stream_beyond", "a packet of a reliable channel beyond its credit or end")   \
+    X(STREAM_BACKLOG, "stream_backlog", "a stream refused: as many wait to be accepted as may")    \
     X(STREAM_CREDIT, "stream_credit", "credit not given: what all streams may have is given")      \
     X(SEEK_BAD, "seek_bad", "a seek whose prefix is no hex")                                       \
     X(SEE_BAD, "see_bad", "an entry of a see that is none")                                        \

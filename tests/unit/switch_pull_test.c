@@ -22,6 +22,7 @@ struct reply {
 struct asker {
     struct reply result, accepted, opened, data;
     unsigned opened_events, body_bytes;
+    struct th_drops drops; /* as the switch last said */
     char opened_type[TH_TYPE_MAX];
 };
 
@@ -54,6 +55,8 @@ static enum th_err on_reply(void *state, const struct th_self *self, void *ctx, 
         const struct th_pull_data *body = reply->body;
         keep(&a->data, body->err, 0, body->bytes, body->len);
         memcpy(a->data.words, body->words, sizeof a->data.words);
+    } else if (reply->kind == &th_switch_msg_status) {
+        a->drops = ((const struct th_switch_status *)reply->body)->drops;
     } else {
         keep(&a->result, ((const struct th_switch_result *)reply->body)->err, 0, NULL, 0);
     }
@@ -305,6 +308,8 @@ static void listener_that_does_not_accept_has_a_backlog_and_no_more(void **state
     ask_read(b, b->pid[0], b->asker[0].opened.stream);
     assert_true(b->asker[0].data.err == TH_REFUSED || b->asker[0].data.err == TH_GONE);
     assert_string_equal(b->asker[0].data.words, "busy");
+    ask_as(b, b->pid[1], &th_switch_msg_status, NULL);
+    assert_int_equal(b->asker[1].drops.n[TH_DROP_STREAM_BACKLOG], 1);
     for (unsigned i = 1; i <= TH_PULL_BACKLOG_MAX; i++) {
         ask_as(b, b->pid[1], &th_switch_msg_accept, NULL);
         assert_int_equal(b->asker[1].accepted.count, i);
