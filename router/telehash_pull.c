@@ -110,8 +110,8 @@ static enum th_err on_dialed(void *state, const struct th_self *self, void *ctx,
         why = TH_NO_MEMORY;
     unlock(stream);
     if (open) {
-        if (ask(stream, self, stream->node->pulling->sw, &th_switch_msg_stream_open, open,
-                TH_CALL_MS_DEFAULT, on_opened))
+        if (ask(stream, self, stream->node->pulling->sw, &th_switch_msg_stream_open, open, TH_NEVER,
+                on_opened))
             return TH_OK;
         why = TH_LIMIT;
     }

@@ -5,7 +5,7 @@ import select
 import subprocess
 import threading
 
-from mesh import BUILD, Mesh, SLOW, check, main, test, wait_for
+from mesh import BUILD, Mesh, SLOW, check, main, test, thctl, wait_for
 
 THCTL = os.path.join(BUILD, "thctl")
 
@@ -114,6 +114,60 @@ def a_second_listener_is_refused_and_the_place_is_free_when_the_first_has_gone()
                         return True  # it waits for somebody
 
             wait_for("the place is free", is_free, 10 * SLOW)
+
+
+def listen(node, rpc, name):
+    """Begins to listen, as soon as nobody else of this node does."""
+
+    def has_begun():
+        rpc.send("pipe.listen", {"type": name})
+        with node.rpc() as other:
+            said = other.answer("pipe.listen", {"type": name})
+        check("listens" in said["error"]["message"], said)
+        rpc.socket.settimeout(0.05 * SLOW)
+        try:
+            return "listens" not in rpc.receive()["error"]["message"]
+        except TimeoutError:
+            return True
+        finally:
+            rpc.socket.settimeout(30 * SLOW)
+
+    wait_for("it listens", has_begun, 20 * SLOW)
+
+
+@test
+def whoever_waits_to_listen_when_the_switch_is_restarted_is_told():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        with node.rpc() as first, node.rpc() as second:
+            listen(node, first, "_a")
+            node.call("status")  # the switch has answered, and is asked for a stream
+            check(thctl(node, "suspend", "switch").returncode == 0, "not suspended")
+            listen(node, second, "_b")
+            check(thctl(node, "restart", "switch").returncode == 0, "not restarted")
+            for rpc in (first, second):
+                said = rpc.receive()
+                check(said and said["error"]["message"] == "the switch is being restarted", said)
+        check(node.process.poll() is None and node.call("status")["hashname"] == node.hashname, "it crashed")
+
+
+@test
+def a_listener_that_left_takes_no_place_from_the_next():
+    with Mesh() as mesh:
+        seed, node = two(mesh)
+        with seed.rpc() as first, seed.rpc() as second:
+            check(thctl(seed, "suspend", "switch").returncode == 0, "not suspended")
+            listen(seed, first, "_x")
+            first.close()
+            listen(seed, second, "_x")
+            check(thctl(seed, "resume", "switch").returncode == 0, "not resumed")
+            seed.call("status")
+            with Pipe(node, seed.hashname, "_x") as pipe:
+                pipe.process.stdin.write(b"hello")
+                pipe.process.stdin.flush()
+                said = wait_for("it is taken or refused",
+                                lambda: readable(second.socket, pipe.process.stderr), 20 * SLOW)
+                check(second.socket in said, "refused: nobody listens")
 
 
 @test

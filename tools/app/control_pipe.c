@@ -216,7 +216,8 @@ static enum th_err on_reached(void *state, const struct th_self *self, void *ctx
         body->to = job->target;
         strcpy(body->type, pipe->type);
     }
-    if (!ask(c, self, pipe, &th_switch_msg_stream_open, body, c->gather_ms, on_opened)) {
+    /* no time-out: what the switch opened must have an owner who ends it */
+    if (!ask(c, self, pipe, &th_switch_msg_stream_open, body, TH_NEVER, on_opened)) {
         fail_job(c, self, pipe, TH_RPC_BUSY, "out of memory");
         settle(c, pipe);
     }
@@ -311,10 +312,11 @@ static enum th_err on_listening(void *state, const struct th_self *self, void *c
     pipe->calls--;
     if (why == TH_OK)
         why = ((const struct th_switch_result *)reply->body)->err;
-    if (why != TH_OK) {
+    /* Without a job its client has gone, and another may listen to the same by now. */
+    if (why != TH_OK && pipe->job) {
         pipe->is_listening = false;
         fail_job(state, self, pipe, TH_RPC_BUSY, words_of(why));
-    } else if (pipe->client == 0) {
+    } else if (why == TH_OK && pipe->client == 0 && listener_of(state, pipe->type) == NULL) {
         listen_no_more(state, self, pipe);
     }
     accept_next(state, self);
