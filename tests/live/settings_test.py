@@ -74,6 +74,29 @@ def a_broken_file_changes_nothing():
 
 
 @test
+def a_file_of_the_system_that_is_gone_opens_no_private_mesh():
+    with Mesh() as mesh:
+        node = mesh.node("a")
+        folder = os.path.join(mesh.folder, "etc", "telehash")
+        os.makedirs(folder)
+        wrapper = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', os.path.dirname(folder)]
+        if subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL).returncode != 0:
+            print("        left out: this machine lets us mount nothing")
+            return
+        path = os.path.join(folder, "telehashd.conf")
+        put(path, '{ "allow": "%s" }\n' % ("ab" * 32), 0o644)
+        node.start(wrapper=wrapper)
+        check(json.loads(said(node, "--json", "reload"))["changed"] == [], "it had changed")
+
+        os.rename(path, path + ".new")
+        done = thctl(node, "reload")
+        check(done.returncode == 2 and "/etc/telehash/telehashd.conf: is gone" in done.stderr, done)
+        check("nothing was changed" in done.stderr and done.stderr.count("\n") == 1, done)
+        os.rename(path + ".new", path)
+        check(json.loads(said(node, "--json", "reload"))["changed"] == [], "it was changed")
+
+
+@test
 def a_hangup_reloads_and_the_log_says_what():
     with Mesh() as mesh:
         node, path = with_file(mesh, "{}\n")

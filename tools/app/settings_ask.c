@@ -105,6 +105,17 @@ static enum th_err check_identity(const struct th_config *now, char say[TH_SAY_M
     return e;
 }
 
+/* A file of the system that was there and is gone is no wish to open a private mesh: it may be on its way. */
+static enum th_err check_file_is_there(const struct th_config *old, const struct th_config *now,
+                                       char say[TH_SAY_MAX])
+{
+    if (old->file_in_use[0] == '\0' || now->file_in_use[0] != '\0')
+        return TH_OK;
+    snprintf(say, TH_SAY_MAX, "%.250s: is gone; put it back, or restart to do without it",
+             old->file_in_use);
+    return TH_NO_ENTRY;
+}
+
 static void apply(struct settings *s, const struct th_self *self, struct th_config *now,
                   struct th_seedbook *book)
 {
@@ -132,7 +143,9 @@ static void reload(struct settings *s, const struct th_self *self,
 
     enum th_err e = th_config_read(&now, s->config->argc, s->config->argv, s->config->env, say);
     if (e == TH_OK) {
-        e = check_identity(&now, say);
+        e = check_file_is_there(applied(s), &now, say);
+        if (e == TH_OK)
+            e = check_identity(&now, say);
         if (e == TH_OK)
             e = make_book(&book, s, &now, say);
         if (e == TH_OK)
