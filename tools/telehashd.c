@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -421,6 +422,27 @@ static bool has_terminal(void)
     return fd >= 0 && close(fd) == 0;
 }
 
+static void on_end_is_late(int signal_number)
+{
+    static const char line[] = "telehashd: a server does not end; leaving without it\n";
+
+    (void)signal_number;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (poll(&out, 1, 0) > 0) /* it may be what hangs */
+        (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(1);
+}
+
+/* From here on a second signal ends the process at once, and so does a server that hangs. */
+static void hurry(const sigset_t *ends)
+{
+    signal(SIGALRM, on_end_is_late);
+    alarm(END_S);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, ends, NULL);
+}
+
 /* Sleeps until a signal, or a part of ours, ends the run. SIGHUP reloads, but ends us when our terminal
  * has gone: nobody is left there who could. */
 static void wait_for_end(struct daemon *d, const sigset_t *ends)
@@ -435,25 +457,8 @@ static void wait_for_end(struct daemon *d, const sigset_t *ends)
             break;
     }
     atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
+    hurry(ends); /* before the log, whose reader may be the one that hangs */
     TH_LOG(&d->logger.log, INFO, "telehashd", "ending signal=%d", signal_number);
-}
-
-static void on_end_is_late(int signal_number)
-{
-    static const char line[] = "telehashd: a server does not end; leaving without it\n";
-
-    (void)signal_number;
-    (void)!write(STDERR_FILENO, line, sizeof line - 1);
-    _exit(1);
-}
-
-/* From here on a second signal ends the process at once, and so does a server that hangs. */
-static void hurry(const sigset_t *ends)
-{
-    signal(SIGALRM, on_end_is_late);
-    alarm(END_S);
-    signal(SIGTERM, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, ends, NULL);
 }
 
 /* Keeps whom we are linked to, then tells them that we go, and gives the switch the time to send that. */
@@ -497,7 +502,6 @@ static int run(struct daemon *d, const sigset_t *ends)
     } else {
         print_welcome(d);
         wait_for_end(d, ends);
-        hurry(ends);
         if (atomic_load(&d->ending) == ENDING_FAILED) {
             snprintf(say, TH_SAY_MAX, "the node gave up: %s; the lines above say more",
                      th_strerror((enum th_err)atomic_load(&d->failure)));

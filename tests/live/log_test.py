@@ -70,4 +70,50 @@ def journald_gets_priorities():
         check(all(re.match("<[3467]>[a-z]+: ", line) for line in node.log().splitlines()), node.log())
 
 
+@test
+def a_reader_that_hangs_stops_nothing_and_is_told_what_it_missed():
+    with Mesh() as mesh:
+        path = os.path.join(mesh.folder, "a.err")
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        filler = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            node = mesh.node("a").start(wait=False)
+            wait_for("it has begun", lambda: thctl(node, "status").returncode == 0, 10 * SLOW)
+            fill(filler)
+            check(thctl(node, "reload").returncode == 0, "not reloaded")
+            node.call("status")
+
+            drain(reader)
+            check(thctl(node, "reload").returncode == 0, "not reloaded")
+            said = drain(reader)
+            check(b"suppressed lines=" in said and b"settings: reloaded" in said, said)
+
+            fill(filler)
+            code, took = node.stop(5 * SLOW)
+            check(code == 0 and took < 5 * SLOW, "%d after %.1f s" % (code, took))
+        finally:
+            os.close(filler)
+            os.close(reader)
+            os.remove(path)
+
+
+def fill(pipe):
+    try:
+        while True:
+            os.write(pipe, b"x" * 4096)
+    except BlockingIOError:
+        pass
+
+
+def drain(pipe):
+    """What is in the pipe."""
+    said = b""
+    try:
+        while True:
+            said += os.read(pipe, 65536)
+    except BlockingIOError:
+        return said
+
+
 main()

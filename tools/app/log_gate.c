@@ -62,6 +62,11 @@ bool th_log_gate_pass(struct th_log_gate *gate, th_ms now, enum th_log_level lev
     return true;
 }
 
+void th_log_gate_miss(struct th_log_gate *gate, enum th_log_level level)
+{
+    gate->suppressed[level]++;
+}
+
 void th_log_gate_end(struct th_log_gate *gate, struct th_log_notes *notes)
 {
     *notes = (struct th_log_notes){.repeated.text = ""};

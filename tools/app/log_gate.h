@@ -48,6 +48,9 @@ void th_log_gate_init(struct th_log_gate *gate, th_ms now);
 bool th_log_gate_pass(struct th_log_gate *gate, th_ms now, enum th_log_level level,
                       const char *topic, const char *text, struct th_log_notes *notes);
 
+/* A line could not be written: it counts as suppressed. */
+void th_log_gate_miss(struct th_log_gate *gate, enum th_log_level level);
+
 /* What was not told yet, at the end. */
 void th_log_gate_end(struct th_log_gate *gate, struct th_log_notes *notes);
 

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,12 +216,25 @@ bool th_logger_read(struct th_logger *logger, uint64_t *next, struct th_log_line
 
 /* --- writing -------------------------------------------------------------------------------------- */
 
+/* Whoever reads may hang, as a pager does; the node does not wait for them. Where there is room there is some
+ * for a whole line: a pipe has room for PIPE_BUF bytes or for none. */
+static bool has_room(const struct th_logger *logger)
+{
+    struct pollfd out = {.fd = logger->fd, .events = POLLOUT};
+
+    return poll(&out, 1, 0) != 0;
+}
+
 static void write_line(struct th_logger *logger, th_epoch_ms at, enum th_log_level level,
                        const char *topic, const char *text)
 {
     char line[LINE_MAX_BYTES];
     size_t len = th_logger_line(line, sizeof line, logger, at, level, topic, text);
 
+    if (!has_room(logger)) {
+        th_log_gate_miss(&logger->gate, level);
+        return;
+    }
     /* There is nowhere to complain that a log line could not be written. */
     ssize_t written = write(logger->fd, line, len);
     (void)written;
@@ -251,7 +265,9 @@ static void take_line(void *data, enum th_log_level level, const char *topic, co
 
     pthread_mutex_lock(&logger->lock);
     keep(logger, at, level, topic, text);
-    if (level <= logger->level) {
+    if (level <= logger->level && !has_room(logger)) {
+        th_log_gate_miss(&logger->gate, level); /* with what it has still to tell */
+    } else if (level <= logger->level) {
         bool passes = th_log_gate_pass(&logger->gate, (th_ms)milliseconds(CLOCK_MONOTONIC), level,
                                        topic, text, &notes);
 

@@ -1,6 +1,6 @@
 /*
  * logger.h - log lines on a descriptor: for a person with the time, for journald with a priority, for
- * programs as JSON. What repeats and what comes too fast is counted instead (log_gate.h).
+ * programs as JSON. What repeats, comes too fast or finds a reader that hangs is counted instead (log_gate.h).
  *
  * The latest lines stay in memory too, and whoever looks at them may ask for a finer level than the
  * descriptor's: while somebody does, all write at that level, and the descriptor gets what it got.
