@@ -1,6 +1,7 @@
 """A private mesh: nodes that talk only to those in their allow-list."""
 
 import os
+import socket
 
 from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
 
@@ -111,6 +112,37 @@ def a_reload_ends_the_lines_of_who_is_no_longer_in_the_list():
         write_list(mesh, a, b, c)
         check(thctl(a, "reload").returncode == 0, "not reloaded")
         check(a.call("connect", {"hashname": c.hashname})["result"] in ("reached", "not_found", "no_path"), "refused")
+
+
+def fill_mailbox_of_switch(node):
+    """Sends packets that are none to a suspended switch until it takes no more."""
+    port = int(node.call("status")["listen"][0].rsplit(":", 1)[1])
+
+    def is_full():
+        for _ in range(2000):
+            sender.sendto(b"x", ("127.0.0.1", port))
+        row = next(row for row in node.call("servers") if row["name"] == "switch")
+        return row["mailbox"] == row["mailbox_max"]
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        check(thctl(node, "suspend", "switch").returncode == 0, "not suspended")
+        wait_for("it is full", is_full, 20 * SLOW)
+
+
+@test
+def a_switch_whose_mailbox_was_full_hears_of_a_reload_all_the_same():
+    with Mesh() as mesh:
+        a, b = make(mesh, "a", "b").values()
+        friends = write_list(mesh, a, b)
+        a.start("--allow", friends)
+        b.start("--allow", friends, "--seeds", a.export_seeds())
+        wait_for("they are linked", lambda: a.links() and b.links(), 10 * SLOW)
+
+        fill_mailbox_of_switch(a)
+        write_list(mesh, a)
+        check(thctl(a, "reload").returncode == 0, "not reloaded")
+        check(thctl(a, "resume", "switch").returncode == 0, "not resumed")
+        wait_for("the line to b has ended", lambda: not a.call("lines"), 5 * SLOW)
 
 
 main()

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { AGAIN_MS = 200, STATUS_MS = 2000 };
+enum { STATUS_MS = 2000 };
 
 static void drop_answer(void *body)
 {
@@ -34,7 +34,7 @@ static void post(struct settings *s, const struct th_self *self, const struct th
 
     if (copy == NULL || th_post(self->host, find_bootstrap(self),
                                 (struct th_msg){.kind = kind, .body = copy}) != TH_OK)
-        s->again_at = self->now.mono + AGAIN_MS;
+        s->again_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
 }
 
 void th_settings_tell(struct settings *s, const struct th_self *self,
@@ -70,12 +70,12 @@ static void meet_bootstrap(struct settings *s, const struct th_self *self)
 
     s->again_at = TH_NEVER;
     if (pid == 0) {
-        s->again_at = self->now.mono + AGAIN_MS;
+        s->again_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
         return;
     }
     if (pid != s->bootstrap) {
         if (th_monitor(self, pid, &ref) != TH_OK) {
-            s->again_at = self->now.mono + AGAIN_MS;
+            s->again_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
             return;
         }
         s->bootstrap = pid;
@@ -100,6 +100,7 @@ static void look_up(struct settings *s, const struct th_self *self, struct th_bo
 {
     s->is_resolving = th_resolver_ask(s->resolver, &entry->named) == TH_OK;
     entry->at = self->now.mono + TH_RESOLVE_PAUSE_MAX_MS; /* an answer makes it another */
+    s->resolving_until = entry->at;
 }
 
 static enum th_err on_status(void *state, const struct th_self *self, void *ctx, enum th_err why,
@@ -127,6 +128,8 @@ static void look_up_next(struct settings *s, const struct th_self *self)
 {
     struct th_book_seed *entry = due(s, self->now.mono);
 
+    if (s->resolving_until <= self->now.mono)
+        s->is_resolving = false;
     if (entry == NULL || s->is_resolving || s->is_asking)
         return;
     if (entry->resolved.count == 0 ||
@@ -193,6 +196,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
 
     s->config = arg;
     s->again_at = self->now.mono;
+    s->allow_at = self->now.mono; /* whoever ran before may have found no room to tell it */
     s->resolver = th_resolver_new(self->host, self->pid);
     if (s->resolver == NULL)
         return TH_NO_MEMORY;
@@ -211,7 +215,7 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_resolved(s, self, msg->body);
     } else if (msg->kind == &th_down_msg) {
         s->bootstrap = 0;
-        s->again_at = self->now.mono + AGAIN_MS;
+        s->again_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
     }
     look_up_next(s, self);
     return TH_OK;
@@ -223,6 +227,8 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 
     if (s->again_at <= self->now.mono)
         meet_bootstrap(s, self);
+    if (s->allow_at <= self->now.mono)
+        th_settings_tell_allowed(s, self);
     look_up_next(s, self);
     return TH_OK;
 }
@@ -230,8 +236,10 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 static th_ms deadline(const void *state)
 {
     const struct settings *s = state;
-    th_ms at = s->again_at;
+    th_ms at = th_sooner(s->again_at, s->allow_at);
 
+    if (s->is_resolving)
+        at = th_sooner(at, s->resolving_until);
     for (unsigned i = 0; i < s->config->book->count && !s->is_resolving && !s->is_asking; i++)
         if (s->config->book->seed[i].named.host_count > 0)
             at = th_sooner(at, s->config->book->seed[i].at);

@@ -83,15 +83,18 @@ static enum th_err make_book(struct th_seedbook *book, const struct settings *s,
     return e;
 }
 
-/* list: given. One that finds no room to be told has that many messages, and goes by it for new lines. */
-static void allow_only(struct settings *s, const struct th_self *self, struct th_allow *list)
+void th_settings_tell_allowed(struct settings *s, const struct th_self *self)
 {
     static const char *const names[] = {TH_NODE_SWITCH, TH_NODE_DIALER};
 
-    th_allowed_set(s->config->allowed, list);
-    for (unsigned i = 0; i < 2; i++)
-        (void)th_post(self->host, th_whereis(self->host, self->scope, names[i]),
-                      (struct th_msg){.kind = &th_allowed_msg});
+    s->allow_at = TH_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        enum th_err e = th_post(self->host, th_whereis(self->host, self->scope, names[i]),
+                                (struct th_msg){.kind = &th_allowed_msg});
+
+        if (e != TH_OK && e != TH_GONE) /* who is not there takes it when it begins */
+            s->allow_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
+    }
 }
 
 /* A key that could not be read would keep the next start from happening. */
@@ -169,7 +172,8 @@ static void reload(struct settings *s, const struct th_self *self,
            now.file_in_use[0] ? now.file_in_use : "none", json_array_size(r.changed));
     answer->result = json_pack("{s:s?, s:o}", "file", now.file_in_use[0] ? now.file_in_use : NULL,
                                "changed", r.changed);
-    allow_only(s, self, allow);
+    th_allowed_set(s->config->allowed, allow);
+    th_settings_tell_allowed(s, self);
     apply(s, self, &now, &book);
 }
 

@@ -12,13 +12,17 @@
 
 #include <jansson.h>
 
+enum { TH_SETTINGS_AGAIN_MS = 200 };
+
 struct settings {
     struct th_settings_config *config;
     struct th_resolver *resolver;
-    bool is_resolving; /* a look-up runs */
-    bool is_asking;    /* whether we have joined */
-    th_pid bootstrap;  /* that is monitored; 0: none */
-    th_ms again_at;    /* to tell the bootstrap all; TH_NEVER: it knows */
+    bool is_resolving;     /* a look-up runs */
+    th_ms resolving_until; /* then its answer was lost */
+    bool is_asking;        /* whether we have joined */
+    th_pid bootstrap;      /* that is monitored; 0: none */
+    th_ms again_at;        /* to tell the bootstrap all; TH_NEVER: it knows */
+    th_ms allow_at;        /* to tell of the allow-list again; TH_NEVER: it was told */
 };
 
 /* Tells the bootstrap of one seed, of one that is none any more, of all. */
@@ -27,6 +31,9 @@ void th_settings_tell(struct settings *s, const struct th_self *self,
 void th_settings_tell_gone(struct settings *s, const struct th_self *self,
                            const struct th_hashname *id);
 void th_settings_tell_all(struct settings *s, const struct th_self *self);
+
+/* settings_ask.c: tells whoever goes by the allow-list that it is another; again later if one has no room. */
+void th_settings_tell_allowed(struct settings *s, const struct th_self *self);
 
 /* settings_ask.c: answers a question. */
 void th_settings_answer(struct settings *s, const struct th_self *self, const struct th_msg *msg);
