@@ -20,8 +20,9 @@ ROUTER = "198.18.0.1"
 class NatPmp:
     """Answers on port 5351. log: ("map", inner port, wished port, seconds)."""
 
-    def __init__(self, outer, lease_s):
-        self.outer, self.lease_s, self.log = outer, lease_s, []
+    def __init__(self, outer, lease_s, late_s=0):
+        self.outer, self.lease_s, self.late_s = outer, lease_s, late_s
+        self.log, self.answers = [], []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((ROUTER, 5351))
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -33,18 +34,28 @@ class NatPmp:
             if data == b"":
                 return
             if data[:2] == b"\0\0":
-                self.socket.sendto(struct.pack("!BBHI", 0, 128, 0, 7) + socket.inet_aton(self.outer), who)
+                self.send(struct.pack("!BBHI", 0, 128, 0, 7) + socket.inet_aton(self.outer), who)
             elif data[:2] == b"\0\1":
                 inner, wished, seconds = struct.unpack("!HHI", data[4:12])
                 self.log.append(("map" if seconds else "unmap", inner, wished, seconds))
                 answer = struct.pack("!BBHIHHI", 0, 129, 0, 7, inner, wished + 1000 if seconds else 0,
                                      self.lease_s if seconds else 0)
-                self.socket.sendto(answer, who)
+                self.send(answer, who)
+
+    def send(self, answer, who):
+        """Answers late, where it is asked to: after it was asked again."""
+        if self.late_s == 0:
+            self.socket.sendto(answer, who)
+            return
+        self.answers.append(threading.Timer(self.late_s, self.socket.sendto, (answer, who)))
+        self.answers[-1].start()
 
     def close(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
             end.sendto(b"", (ROUTER, 5351))
         self.thread.join()
+        for answer in self.answers:
+            answer.join()
         self.socket.close()
 
 
@@ -170,6 +181,16 @@ def a_port_is_mapped_by_nat_pmp_renewed_and_taken_back():
         check(node.stop()[0] == 0, "it failed")
         check(router.log[-1] == ("unmap", 42424, 0, 0), "%s" % router.log)
         check(node.log().count("port-map: mapped") == 1, node.log())
+        router.close()
+
+
+@test
+def a_router_that_answers_late_and_twice_is_understood():
+    with Lab() as net:
+        router = NatPmp("198.18.7.7", lease_s=3600, late_s=0.4)  # a question waits 0.25 s, then is asked again
+        node = daemon(net)
+        check(wait_for("it is mapped", lambda: mapped(node), 10 * SLOW) == "198.18.7.7:43424", mapped(node))
+        check(node.stop()[0] == 0, "it failed")
         router.close()
 
 

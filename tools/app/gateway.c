@@ -85,12 +85,18 @@ static bool map_natpmp(struct th_gateway_mapping *out, uint16_t port)
     }
     sendpublicaddressrequest(&natpmp);
     code = wait_answer(&natpmp, &outer);
+    closenatpmp(&natpmp);
+    /* On a port of its own: a second answer to the first question would be taken for this one's. */
+    if (code == 0)
+        code = initnatpmp(&natpmp, 0, 0);
     if (code == 0) {
         sendnewportmappingrequest(&natpmp, NATPMP_PROTOCOL_UDP, port, port, TH_GATEWAY_LEASE_S);
         code = wait_answer(&natpmp, &mapped);
+        closenatpmp(&natpmp);
     }
-    closenatpmp(&natpmp);
-    if (code != 0) {
+    if (code != 0 || outer.type != NATPMP_RESPTYPE_PUBLICADDRESS ||
+        mapped.type != NATPMP_RESPTYPE_UDPPORTMAPPING ||
+        mapped.pnu.newportmapping.privateport != port) {
         snprintf(out->why, sizeof out->why, "the router does not answer NAT-PMP");
         return false;
     }
