@@ -130,7 +130,14 @@ static bool find_router(struct th_gateway_mapping *out)
     struct UPNPDev *found =
         upnpDiscover(TH_GATEWAY_DISCOVER_MS, NULL, NULL, UPNP_LOCAL_PORT_ANY, 0, 2, &error);
     /* 1: a router that is connected */
+#if MINIUPNPC_API_VERSION >= 18
+    char outer[TH_GATEWAY_IP_MAX];
+    int which = found ? UPNP_GetValidIGD(found, &urls, &data, out->own_ip, sizeof out->own_ip,
+                                         outer, sizeof outer)
+                      : 0;
+#else
     int which = found ? UPNP_GetValidIGD(found, &urls, &data, out->own_ip, sizeof out->own_ip) : 0;
+#endif
     bool is_usable = false;
 
     freeUPNPDevlist(found);
