@@ -109,6 +109,35 @@ static void there_are_no_more_than_256(void **state)
     th_seedbook_clear(&book);
 }
 
+static void a_file_with_more_than_find_a_place_is_not_written_over(void **state)
+{
+    (void)state;
+    struct th_seedbook book = {.count = 0}, copy = {.count = 0}, again = {.count = 0};
+    struct th_named_seed one = seed_of(1, 9), two = seed_of(2, 9), other = seed_of(3, 9);
+    char warning[TH_SAY_MAX], say[TH_SAY_MAX];
+
+    assert_int_equal(th_seedbook_add(&book, &one), TH_OK);
+    assert_int_equal(th_seedbook_add(&book, &two), TH_OK);
+    assert_int_equal(th_seedbook_save(&book, &disk.disk), TH_OK);
+    th_seedbook_clear(&book);
+
+    for (unsigned i = 0; i < TH_SEEDS_MAX - 1; i++) {
+        other.seed.id.b[0] = (uint8_t)i;
+        assert_int_equal(th_seedbook_add(&book, &other), TH_OK);
+        book.seed[i].is_added = false; /* it is configured */
+    }
+    assert_int_equal(th_seedbook_load(&book, &disk.disk, warning, say), TH_OK);
+    assert_non_null(strstr(warning, "some are left out"));
+    assert_int_equal(th_seedbook_copy(&copy, &book), TH_OK);
+    th_seedbook_remove(&copy, &copy.seed[0]);
+    assert_int_equal(th_seedbook_save(&copy, &disk.disk), TH_LIMIT);
+    assert_int_equal(th_seedbook_load(&again, &disk.disk, warning, say), TH_OK);
+    assert_int_equal(again.count, 2);
+    th_seedbook_clear(&book);
+    th_seedbook_clear(&copy);
+    th_seedbook_clear(&again);
+}
+
 static void write_file(const char *text)
 {
     int fd = openat(disk.dir_fd, TH_BOOK_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -139,6 +168,7 @@ int main(void)
         cmocka_unit_test(what_was_added_is_there_after_a_restart),
         cmocka_unit_test(the_same_node_twice_is_one_with_all_its_addresses),
         cmocka_unit_test(there_are_no_more_than_256),
+        cmocka_unit_test(a_file_with_more_than_find_a_place_is_not_written_over),
         cmocka_unit_test(a_broken_file_is_kept_aside_and_a_newer_one_refused),
     };
 

@@ -91,6 +91,7 @@ void th_seedbook_remove(struct th_seedbook *book, struct th_book_seed *seed)
 
 enum th_err th_seedbook_copy(struct th_seedbook *out, const struct th_seedbook *from)
 {
+    out->is_cut = from->is_cut;
     if (from->count == 0)
         return TH_OK;
     out->seed = th_mem_copy(from->seed, from->count * sizeof *from->seed);
@@ -240,6 +241,7 @@ enum th_err th_seedbook_load(struct th_seedbook *book, struct th_disk *disk,
     if (e == TH_FORMAT)
         return th_keep_aside(disk, TH_BOOK_FILE, complaint, warning, say);
     if (e == TH_LIMIT) { /* with the configured ones they are too many: those go before */
+        book->is_cut = true;
         snprintf(warning, TH_SAY_MAX, "%.200s/%s: more than %d seeds in all; some are left out",
                  disk->where, TH_BOOK_FILE, TH_SEEDS_MAX);
         return TH_OK;
@@ -254,10 +256,13 @@ enum th_err th_seedbook_load(struct th_seedbook *book, struct th_disk *disk,
 
 enum th_err th_seedbook_save(const struct th_seedbook *book, struct th_disk *disk)
 {
-    struct th_named_seed *added = th_mem_zalloc(book->count + 1, sizeof *added);
+    struct th_named_seed *added;
     unsigned count = 0;
     char *text;
 
+    if (book->is_cut)
+        return TH_LIMIT;
+    added = th_mem_zalloc(book->count + 1, sizeof *added);
     if (added == NULL)
         return TH_NO_MEMORY;
     for (unsigned i = 0; i < book->count; i++)

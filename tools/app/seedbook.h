@@ -35,6 +35,7 @@ struct th_book_seed {
 struct th_seedbook {
     unsigned count, room;
     struct th_book_seed *seed;
+    bool is_cut; /* TH_BOOK_FILE has more than found a place: it is not written over */
 };
 
 /*
@@ -46,13 +47,14 @@ TH_MUST enum th_err th_seedbook_configure(struct th_seedbook *book, const struct
 
 /*
  * Appends what was added in earlier runs. A broken file is kept aside.
- * warning  filled then, else "".
+ * warning  filled then, and when not all found a place; else "".
  * Errors:  as th_keep_load.
  */
 TH_MUST enum th_err th_seedbook_load(struct th_seedbook *book, struct th_disk *disk,
                                      char warning[TH_SAY_MAX], char say[TH_SAY_MAX]);
 
-/* Writes those that were added. Errors: those of th_replace_all; the file is the old one then. */
+/* Writes those that were added. Errors: TH_LIMIT (the file has more than found a place), those of
+ * th_replace_all; the file is the old one then. */
 TH_MUST enum th_err th_seedbook_save(const struct th_seedbook *book, struct th_disk *disk);
 
 /*

@@ -64,6 +64,8 @@ static enum th_err make_book(struct th_seedbook *book, const struct settings *s,
                              const struct th_config *now, char say[TH_SAY_MAX])
 {
     const struct th_seedbook *old = s->config->book;
+
+    book->is_cut = old->is_cut;
     enum th_err e = th_seedbook_configure(book, now, say);
     struct th_book_seed *own = th_seedbook_find(book, s->config->self);
 
@@ -209,7 +211,10 @@ static bool adopt(struct settings *s, struct th_seedbook *book, struct th_settin
 
     if (e != TH_OK) {
         refuse(answer, e, "%.300s/%s: %s; nothing was changed", s->config->disk->where,
-               TH_BOOK_FILE, th_strerror(e));
+               TH_BOOK_FILE,
+               e == TH_LIMIT ? "has seeds that find no place beside the configured ones; "
+                               "configure fewer and restart"
+                             : th_strerror(e));
         th_seedbook_clear(book);
         return false;
     }
