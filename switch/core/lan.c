@@ -9,6 +9,7 @@ void th_lan_init(struct th_lan *lan, const struct th_identity *self, struct th_r
 {
     *lan = (struct th_lan){.self = self, .rng = rng, .ping_at = self ? now.mono : TH_NEVER};
     th_limit_init(&lan->reads, TH_LAN_READ_PER_S, TH_LAN_READ_PER_S, now.mono);
+    th_limit_init(&lan->pongs, TH_LAN_READ_PER_S, TH_LAN_READ_PER_S, now.mono);
     th_limit_init(&lan->answers, TH_LAN_ANSWERS_PER_S, TH_LAN_ANSWERS_PER_S, now.mono);
 }
 
@@ -94,7 +95,7 @@ bool th_lan_on_pong(struct th_lan *lan, struct th_now now, const struct th_addr 
 
     if (lan->self == NULL)
         return false;
-    enum th_drop why = th_limit_take(&lan->reads, now.mono, 1) ? TH_DROP_NONE : TH_DROP_LAN_LIMIT;
+    enum th_drop why = th_limit_take(&lan->pongs, now.mono, 1) ? TH_DROP_NONE : TH_DROP_LAN_LIMIT;
     if (why == TH_DROP_NONE)
         why = th_lan_read(&packet, lan->self->cipher->csid, bytes);
     if (why == TH_DROP_NONE && (packet.kind == TH_LAN_PING || !is_ours(lan, packet.trace)))

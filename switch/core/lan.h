@@ -31,9 +31,9 @@
 
 enum {
     TH_LAN_PORT = 42420,
-    TH_LAN_READ_PER_S = 100,                       /* datagrams that are looked into at all */
-    TH_LAN_ANSWERS_PER_S = 10,                     /* in all */
-    TH_LAN_ANSWER_MS = 1000,                       /* between two answers to one address */
+    TH_LAN_READ_PER_S = 100,   /* datagrams to all, and to us, that are looked into at all */
+    TH_LAN_ANSWERS_PER_S = 10, /* in all */
+    TH_LAN_ANSWER_MS = 1000,   /* between two answers to one address */
     TH_LAN_SOURCES_MAX = 3 * TH_LAN_ANSWERS_PER_S, /* answered within that: twice as many at most */
     TH_LAN_OPENS_MAX = 5,       /* nodes that are spoken to for one round of pings */
     TH_LAN_PING_MS = 60000,     /* between two rounds, once the first three are over … */
@@ -71,6 +71,7 @@ struct th_lan {
     bool has_trace[2];
     unsigned opens; /* of this round */
     struct th_limit reads, answers;
+    struct th_limit pongs; /* read of what anybody may send to our own port */
     unsigned source_count;
     struct th_lan_source source[TH_LAN_SOURCES_MAX];
     struct th_drops drops;

@@ -182,6 +182,21 @@ static void five_nodes_are_opened_for_a_round(void **state)
     assert_true(pong(&b, 1, 0));
 }
 
+static void nobody_drowns_the_pings_of_the_network_by_sending_to_our_port(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct th_addr from = host(7);
+    static const uint8_t bytes[] = {0, 2, '{', '}'};
+
+    open_bench(&b);
+    for (unsigned i = 0; i < 10 * TH_LAN_READ_PER_S; i++)
+        assert_false(th_lan_on_pong(&b.lan, b.now, &from, (struct th_bytes){bytes, sizeof bytes},
+                                    &b.action));
+    assert_int_equal(b.lan.drops.n[TH_DROP_LAN_LIMIT], 9 * TH_LAN_READ_PER_S);
+    assert_true(ping(&b, host(1), 1));
+}
+
 static void switched_off_it_does_nothing(void **state)
 {
     (void)state;
@@ -205,6 +220,7 @@ int main(void)
         cmocka_unit_test(our_own_ping_and_one_of_other_cipher_sets_are_not_answered),
         cmocka_unit_test(who_answers_our_round_or_the_one_before_is_opened),
         cmocka_unit_test(five_nodes_are_opened_for_a_round),
+        cmocka_unit_test(nobody_drowns_the_pings_of_the_network_by_sending_to_our_port),
         cmocka_unit_test(switched_off_it_does_nothing),
     };
 
