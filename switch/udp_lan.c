@@ -296,7 +296,7 @@ void th_udp_lan_announce(struct th_udp_lan *lan, int fd, const struct th_addr *b
                          struct th_bytes bytes)
 {
     uint32_t own;
-    int one = 1;
+    int one = 1, zero = 0;
 
     memcpy(&own, bound->ip, sizeof own);
     setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
@@ -309,6 +309,8 @@ void th_udp_lan_announce(struct th_udp_lan *lan, int fd, const struct th_addr *b
             send_through(fd, network->interface, network->broadcast, bytes);
         send_through(fd, network->interface, group(), bytes);
     }
+    /* Nothing else goes to all of a network, whatever sender or path somebody made up. */
+    setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &zero, sizeof zero);
 }
 
 void th_udp_lan_close(struct th_udp_lan *lan)

@@ -5,6 +5,7 @@ The hosts are on the lab's internet, which is one network here, 198.18.0.0/15; t
 
 import json
 import socket
+import struct
 import time
 
 import lab
@@ -112,6 +113,33 @@ def who_is_not_on_the_network_gets_no_answer():
         for each in (near, spoofed):
             each.close()
         ip("addr del 203.0.113.9/32 dev br0")
+
+
+def send_as(address, port, to, data):
+    """From a sender that is made up."""
+    udp = struct.pack("!HHHH", port, to[1], 8 + len(data), 0) + data
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, socket.IPPROTO_UDP, 0,
+                       socket.inet_aton(address), socket.inet_aton(to[0]))
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        raw.sendto(head + udp, to)
+
+
+@test
+def no_answer_goes_to_all_of_the_network():
+    with Lab() as net:
+        a = net.host("host")
+        node = daemon(net, "node", a, "--lan")
+        everybody = "198.19.255.255"
+        near = socket_in(None, "0.0.0.0", 7000)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        send_as(everybody, 7000, (everybody, LAN_PORT), ping(1))
+        heard = answers(near, 1)
+        check(heard == [], "%s" % heard)
+        wait_for("one that is meant for us is answered",
+                 lambda: near.sendto(ping(2), (everybody, LAN_PORT)) and answers(near, 1), 10 * SLOW)
+        near.close()
+        check(node.call("status")["state"] == "alone", "it answers")
 
 
 @test
