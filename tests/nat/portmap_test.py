@@ -176,6 +176,8 @@ def a_port_is_mapped_by_nat_pmp_renewed_and_taken_back():
         paths = node.call("seeds.export")[node.hashname]["paths"]
         check({"type": "ipv4", "ip": "198.18.7.7", "port": 43424} in paths, "%s" % paths)
         check("mapped      198.18.7.7:43424" in thctl(node, "status").stdout, thctl(node, "status").stdout)
+        shown = thctl(node, "log", "--topic", "port-map")
+        check(shown.returncode == 0 and "port-map: mapped" in shown.stdout, shown)
         wait_for("it is renewed before its 20 s are over", lambda: len(router.log) >= 2, 14 * SLOW)
         check(all(entry == ("map", 42424, 42424, 3600) for entry in router.log), "%s" % router.log)
         check(node.stop()[0] == 0, "it failed")

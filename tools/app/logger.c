@@ -16,9 +16,9 @@
 /* What JSON adds to a text: names, escapes, fields. */
 enum { LINE_MAX_BYTES = 4 * TH_LOG_LINE_MAX, NAME_MAX_BYTES = 24 };
 
-const char *const th_log_topics[] = {"telehashd", "settings", "store",      "keeper", "control",
-                                     "bootstrap", "router",   "dialer",     "switch", "udp",
-                                     "host",      "watchdog", "supervisor", "log",    NULL};
+const char *const th_log_topics[] = {
+    "telehashd", "settings", "store", "keeper",   "control",    "bootstrap", "router", "dialer",
+    "switch",    "udp",      "host",  "watchdog", "supervisor", "port-map",  "log",    NULL};
 
 /* --- a line as text ------------------------------------------------------------------------------- */
 
