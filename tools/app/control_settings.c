@@ -43,7 +43,9 @@ static void ask_settings(struct th_control *c, const struct th_self *self, struc
                        on_answer, job, NULL) == TH_OK)
         job->waiting++;
     else
-        th_job_fail(c, self, job, TH_RPC_BUSY, "out of memory", NULL);
+        th_job_fail(c, self, job, TH_RPC_BUSY,
+                    "the settings are being restarted or are too busy; try again",
+                    json_pack("{s:s}", "server", TH_SETTINGS_NAME));
 }
 
 /* With a text that a parameter is. */
