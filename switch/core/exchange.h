@@ -101,6 +101,7 @@ struct th_streams {
     struct th_exchange *ex; /* while it is busy */
     uint32_t turn;          /* channel that is next */
     th_ms due_at;           /* of the first of them; TH_NEVER */
+    th_ms held_until;       /* the address in use is not open and had its bytes; 0 */
 };
 
 /* Who was asked last to be a bridge for a line. */

@@ -224,7 +224,7 @@ static struct th_exchange_path *note_address(struct th_exchange *ex, const struc
 {
     struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, from);
     if (path)
-        th_exchange_path_on_open(path, len);
+        th_exchange_path_on_bytes(path, len);
     return path;
 }
 

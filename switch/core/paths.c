@@ -206,8 +206,10 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
         bool is_kept = th_exchange_path_is_direct(path) && is_theirs(path) &&
                        (!path->is_named || path->is_proven);
         if (is_kept)
-            *path = (struct th_exchange_path){
-                .addr = path->addr, .is_told = true, .open_sent_at = path->open_sent_at};
+            *path = (struct th_exchange_path){.addr = path->addr,
+                                              .is_told = true,
+                                              .is_heard = !th_exchange_path_is_open(path),
+                                              .open_sent_at = path->open_sent_at};
         else
             take_out(paths, i);
     }
@@ -216,6 +218,7 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
 /* What was proven once stays a place to send to. */
 static void doubt(struct th_exchange_path *path)
 {
+    path->is_heard = !th_exchange_path_is_open(path);
     path->is_told = path->is_told || path->is_proven;
     path->is_proven = false;
     path->is_answered = false;
@@ -238,11 +241,23 @@ bool th_exchange_paths_want_better(const struct th_exchange_paths *paths)
     return paths->used < 0 || !th_exchange_path_is_direct(&paths->path[paths->used]);
 }
 
-void th_exchange_path_on_open(struct th_exchange_path *path, size_t len)
+void th_exchange_path_on_bytes(struct th_exchange_path *path, size_t len)
 {
     uint64_t budget = path->budget + (uint64_t)TH_PATH_AMPLIFY * len;
 
     path->budget = (budget < TH_PATH_BUDGET_MAX ? budget : TH_PATH_BUDGET_MAX) & TH_PATH_BUDGET_MAX;
+}
+
+bool th_exchange_path_is_open(const struct th_exchange_path *path)
+{
+    return path->is_answered || (path->is_told && !path->is_heard) ||
+           path->addr.family == TH_FAMILY_RELAY;
+}
+
+void th_exchange_path_on_stream(struct th_exchange_path *path, size_t len)
+{
+    if (!th_exchange_path_is_open(path))
+        path->budget = (path->budget > len ? path->budget - len : 0) & TH_PATH_BUDGET_MAX;
 }
 
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)

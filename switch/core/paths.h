@@ -5,7 +5,9 @@
  * open came from may be forged: until something decrypts from it, it gets at most three times the
  * bytes that came from it (RFC 9000, 8.1). One that a line packet came from has proven itself: what
  * the peer sends from there reaches us. It is answered when a `path` request that went there alone
- * was: what we send there reaches the peer.
+ * was: what we send there reaches the peer. Who holds a line can write any address as the sender of
+ * its packets, so the streams of a line get no more than three times what came from an address that was
+ * neither told nor answered (RFC 9000, 9.3.1).
  *
  * Not all are as good. Best is an address of the peer itself; then that of a node between, which
  * forwards the line's packets (a bridge); then a node between that carries five packets a second (a
@@ -23,7 +25,7 @@
 
 enum {
     TH_PATH_AMPLIFY = 3, /* bytes out for a byte in, before an address is proven … */
-    TH_PATH_BUDGET_MAX = (1 << 27) - 1, /* … and so many at most, whatever came in */
+    TH_PATH_BUDGET_MAX = (1 << 26) - 1, /* … and so many at most, whatever came in */
     TH_PATH_OPEN_MS = 1000,             /* between two opens to one address (protocol.md 4) */
     TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
     TH_PATH_PROBE_URGENT_MS = 200, /* the same while the line is in doubt; not to one that only the
@@ -39,7 +41,9 @@ struct th_exchange_path {
     uint32_t is_answered : 1; /* and what we sent there arrived, rtt_ms there and back */
     uint32_t is_bridge : 1;   /* of a node that forwards this line's packets */
     uint32_t is_named : 1;    /* only by the peer itself, in a `path` */
-    uint32_t budget : 27;     /* bytes that may go there while it is neither told nor proven */
+    uint32_t is_heard : 1;    /* told, but only because it was proven once */
+    uint32_t budget : 26;     /* bytes that may go there while it is neither told nor proven, or of
+                                 streams while it is not open */
     uint32_t rtt_ms;
     uint32_t probe;     /* channel of the newest `path` request that went there alone; 0: none */
     th_ms probed_at;    /* 0: never */
@@ -112,8 +116,15 @@ bool th_exchange_path_is_direct(const struct th_exchange_path *path);
 /* True while the address in use is no direct one: a better is to be looked for. */
 bool th_exchange_paths_want_better(const struct th_exchange_paths *paths);
 
-/* An open of len bytes came from there: so much the more may go there. */
-void th_exchange_path_on_open(struct th_exchange_path *path, size_t len);
+/* An open, or a packet of a line, of len bytes came from there: so much the more may go there. */
+void th_exchange_path_on_bytes(struct th_exchange_path *path, size_t len);
+
+/* True when streams may go there as fast as the way allows: we were told of it, or it is answered. A
+ * relay has its own limit. */
+bool th_exchange_path_is_open(const struct th_exchange_path *path);
+
+/* A packet of a stream of len bytes goes there. */
+void th_exchange_path_on_stream(struct th_exchange_path *path, size_t len);
 
 /* True when len more bytes may go there now; notes them if so. */
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len);

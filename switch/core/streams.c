@@ -235,6 +235,8 @@ static void set_alarm(struct th_switchboard *board, struct th_exchange *ex, stru
             at = th_sooner(at, th_reliable_deadline(c->reliable, now));
     /* What it wants now was done; what is left of it waits for a clock that ticks in ms. */
     streams->due_at = at <= now.mono ? now.mono + 1 : at;
+    if (streams->due_at < streams->held_until)
+        streams->due_at = streams->held_until;
     th_board_reset_alarm(board, ex);
 }
 
@@ -247,6 +249,32 @@ static struct th_channel *first_in_turn(const struct th_exchange *ex)
     return at ? at : ex->line->channels.first;
 }
 
+/* Whether a packet may go to the address in use; one that is not open is asked, and its answer wakes us. */
+static bool may_pump(struct th_switchboard *board, struct th_exchange *ex,
+                     const struct th_reliable *reliable, struct th_now now)
+{
+    struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    if (used == NULL || th_exchange_path_is_open(used))
+        return true;
+    bool has_room = used->budget >= TH_DATAGRAM_SAFE_MAX;
+    if (th_reliable_deadline(reliable, now) <= now.mono) {
+        th_board_probe(board, ex, used, now);
+        ex->line->streams->held_until = has_room ? 0 : now.mono + TH_PATH_PROBE_URGENT_MS;
+    }
+    return has_room;
+}
+
+static void send_stream(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                        struct th_bytes plain)
+{
+    struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    if (used)
+        th_exchange_path_on_stream(used, plain.len + ex->cipher->line_overhead);
+    th_board_transmit(board, ex, now, plain, true);
+}
+
 /* A packet of each channel in turn. Returns false once none has anything to send. */
 static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
@@ -256,9 +284,11 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
     uint8_t plain[TH_CHANPKT_MAX];
     size_t len;
 
+    ex->line->streams->held_until = 0;
     while (at && idle <= channels->count && sent < PUMP_MAX) {
-        if (at->reliable && th_reliable_next(at->reliable, now, plain, sizeof plain, &len)) {
-            th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, true);
+        if (at->reliable && may_pump(board, ex, at->reliable, now) &&
+            th_reliable_next(at->reliable, now, plain, sizeof plain, &len)) {
+            send_stream(board, ex, now, (struct th_bytes){plain, len});
             at->tx_packets++;
             sent++;
             idle = 0;

@@ -329,6 +329,7 @@ static enum th_err add_told_paths(struct th_exchange *ex, const struct th_paths 
         if (path == NULL)
             return TH_NO_MEMORY;
         path->is_told = true;
+        path->is_heard = false;
     }
     return TH_OK;
 }

@@ -352,6 +352,18 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
     th_board_consider(board, ex, now, from);
 }
 
+/* So much the more of streams may go where this came from. */
+static void on_bytes(struct th_switchboard *board, struct th_exchange *ex,
+                     const struct th_addr *from, size_t len)
+{
+    struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
+
+    if (path == NULL || th_exchange_path_is_open(path))
+        return;
+    th_exchange_path_on_bytes(path, len);
+    th_board_wake_streams(board, ex);
+}
+
 struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes)
 {
@@ -391,6 +403,7 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
         th_board_on_pending_packet(board, ex, now, from, (struct th_bytes){plain, len});
     } else {
         on_proof(board, ex, now, from);
+        on_bytes(board, ex, from, bytes.len);
         th_board_on_packet(board, ex, now, from, (struct th_bytes){plain, len});
     }
     th_board_reset_alarm(board, ex);

@@ -252,6 +252,32 @@ static void node_that_moves_a_hundred_times_keeps_its_line(void **state)
     wire_free(&w);
 }
 
+/* Silence, or a new line, made a forged sender one that was told. */
+static void address_that_was_only_heard_is_open_once_it_is_told_or_answered(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr a = addr_of(1);
+    th_exchange_paths_init(&paths);
+
+    th_exchange_paths_on_proof(&paths, &a, at(1000));
+    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    th_exchange_paths_doubt_used(&paths);
+    assert_true(
+        th_exchange_path_may_send(&paths.path[0], TH_DATAGRAM_SAFE_MAX)); /* requests, opens */
+    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    th_exchange_paths_on_proof(&paths, &a, at(2000));
+    th_exchange_paths_on_end(&paths);
+    assert_true(paths.path[0].is_told);
+    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    answer(&paths, &a, 3000, 3050);
+    assert_true(th_exchange_path_is_open(&paths.path[0]));
+    th_exchange_paths_on_proof(&paths, &a, at(3050));
+    th_exchange_paths_on_end(&paths);
+    assert_true(th_exchange_path_is_open(&paths.path[0]));
+    th_exchange_paths_clear(&paths);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +287,7 @@ int main(void)
         cmocka_unit_test(much_quicker_address_of_the_same_kind_is_used),
         cmocka_unit_test(relays_bridges_and_what_the_peer_named_go_with_the_line),
         cmocka_unit_test(best_of_the_others_takes_the_place_of_one_that_is_taken_out),
+        cmocka_unit_test(address_that_was_only_heard_is_open_once_it_is_told_or_answered),
         cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
         cmocka_unit_test(nobody_is_sent_to_loopback_or_nowhere),
         cmocka_unit_test(node_that_moves_a_hundred_times_keeps_its_line),

@@ -361,6 +361,53 @@ static void last_streams_of_a_node_are_for_those_it_opens(void **state)
     wire_free(&w);
 }
 
+/* --- where a line packet came from ------------------------------------------------------------------- */
+
+static const struct th_addr victim = {.ip = {192, 0, 2, 9}, .port = 53, .family = TH_FAMILY_IPV4};
+
+/* Node 0 is silent, node 1 has much to say to it; then one packet of the line comes to node 1, whose
+ * sender is written as the victim. Returns its length. */
+static size_t forge_a_sender(void)
+{
+    enum { STREAMS = 60 };
+    static uint8_t bytes[5000];
+    uint32_t path, opened[STREAMS];
+
+    begin(2);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        open_stream();
+        opened[i] = c;
+        wire_pass(&w, 10);
+    }
+    wire_pass(&w, 1000);
+    w.is_cut[0] = true;
+    wire_pass(&w, TH_PATH_LOYAL_MS);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        c = opened[i];
+        write_to(1, 0, bytes, sizeof bytes);
+    }
+    wire_settle(&w);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_PATH, "", &path), TH_OK);
+    wire_settle(&w);
+    w.sent_bytes[1] = 0;
+    struct flight forged = w.last[0];
+    wire_deliver(&w, 1, &victim, forged.bytes, forged.len);
+    return forged.len;
+}
+
+static void address_that_one_packet_came_from_gets_little_until_it_answers(void **state)
+{
+    (void)state;
+    size_t len = forge_a_sender();
+
+    assert_true(th_addr_is_equal(&w.last[1].to, &victim));
+    assert_true(w.sent_bytes[1] <= TH_PATH_AMPLIFY * len);
+    w.seen_count = 0;
+    wire_pass(&w, 70000); /* one small request a second, and no stream */
+    assert_true(w.sent_bytes[1] <= 70 * 100);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +424,7 @@ int main(void)
         cmocka_unit_test(credit_of_all_streams_together_is_limited_and_counted),
         cmocka_unit_test(one_node_opens_so_many_with_us_and_no_more),
         cmocka_unit_test(last_streams_of_a_node_are_for_those_it_opens),
+        cmocka_unit_test(address_that_one_packet_came_from_gets_little_until_it_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
