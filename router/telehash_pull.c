@@ -244,7 +244,7 @@ static enum th_err on_finished(void *state, const struct th_self *self, void *ct
     return TH_OK;
 }
 
-static bool finish(struct th_stream *stream, const struct th_self *self, int how)
+static bool finish(struct th_stream *stream, const struct th_self *self, enum th_finish how)
 {
     struct th_pull_finish *body = th_mem_zalloc(1, sizeof *body);
 

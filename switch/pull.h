@@ -97,7 +97,7 @@ struct th_pull_write {
 extern const struct th_msg_kind th_switch_msg_finish;
 struct th_pull_finish {
     th_stream_number stream;
-    enum {
+    enum th_finish {
         TH_FINISH_END,     /* nothing more is written; reading goes on */
         TH_FINISH_RELEASE, /* nothing more is wanted: what was written is sent, then our end */
         TH_FINISH_RESET    /* at once, with err */

@@ -293,7 +293,7 @@ static bool put_in_box(struct th_slot *slot, th_pid to, enum th_mail_class class
         return false;
     if (watch)
         th_run_watch_hold(watch);
-    slot->box.class = class;
+    slot->box.class = (uint16_t) class;
     slot->box.watch = watch;
     slot->box.msg = *msg;
     if (th_run_box_fill(slot, TH_BOX_MAIL))

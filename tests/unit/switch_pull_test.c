@@ -168,7 +168,7 @@ static void ask_write(struct bench *b, th_pid pid, th_stream_number stream, cons
     ask_as(b, pid, &th_switch_msg_write, body);
 }
 
-static void ask_finish(struct bench *b, th_pid pid, th_stream_number stream, int how)
+static void ask_finish(struct bench *b, th_pid pid, th_stream_number stream, enum th_finish how)
 {
     struct th_pull_finish *body = th_mem_zalloc(1, sizeof *body);
 
