@@ -3,11 +3,11 @@
  */
 #include "tools/app/config.h"
 #include "tools/app/control_event.h"
-#include "tools/app/control_rpc.h"
 #include "tools/app/control_table.h"
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
 #include "tools/app/ctl_live.h"
+#include "tools/app/ctl_ping.h"
 #include "tools/app/ctl_pipe.h"
 #include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
@@ -16,11 +16,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { REACH_MS = 15000, STOP_MS = 10000, FOREVER_MS = INT_MAX };
@@ -55,8 +52,6 @@ struct command {
     int (*run)(struct thctl *t, const struct command *command);
 };
 
-static volatile sig_atomic_t is_interrupted;
-
 static int complain(const char *say, int code)
 {
     fflush(stdout);
@@ -66,39 +61,37 @@ static int complain(const char *say, int code)
 
 /* --- calling -------------------------------------------------------------------------------------- */
 
+static struct th_ctl_run run_of(struct thctl *t)
+{
+    return (struct th_ctl_run){.ctl = &t->ctl, .args = &t->args, .style = &t->style};
+}
+
 /* Returns 0 and the result, else the exit code; what was wrong has been said then. */
 static int call(struct thctl *t, const char *method, json_t *params, unsigned timeout_ms,
                 json_t **result)
 {
+    struct th_ctl_run run = run_of(t);
     char say[TH_SAY_MAX];
-    int code = 0;
-    enum th_err e = th_ctl_call(&t->ctl, method, params, timeout_ms, result, &code, say);
+    int code = th_ctl_ask(&run, method, params, timeout_ms, result, say);
 
-    if (e == TH_OK)
-        return 0;
-    return complain(say, code == TH_RPC_PARAMS ? 2 : 1);
+    return code ? complain(say, code) : 0;
 }
 
-/* As call, for what takes as long as the network does. A daemon that does not answer at all is told
- * after --timeout all the same: it is asked first for what it always knows. */
 static int call_long(struct thctl *t, const char *method, json_t *params, unsigned more_ms,
                      json_t **result)
 {
-    json_t *servers;
-    int code = call(t, "servers", NULL, t->args.timeout_ms, &servers);
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX];
+    int code = th_ctl_ask_long(&run, method, params, more_ms, result, say);
 
-    if (code) {
-        json_decref(params);
-        return code;
-    }
-    json_decref(servers);
-    return call(t, method, params, t->args.timeout_ms + more_ms, result);
+    return code ? complain(say, code) : 0;
 }
 
-static void print_json(const json_t *result, size_t flags)
+static bool print_json(struct thctl *t, const json_t *result)
 {
-    json_dumpf(result, stdout, flags | JSON_ENCODE_ANY);
-    fputc('\n', stdout);
+    struct th_ctl_run run = run_of(t);
+
+    return th_ctl_print_json(&run, result);
 }
 
 /* --- commands that look --------------------------------------------------------------------------- */
@@ -128,9 +121,7 @@ static int run_look(struct thctl *t, const struct command *command)
 
     if (code)
         return code;
-    if (t->args.is_json)
-        print_json(result, JSON_COMPACT);
-    else
+    if (!print_json(t, result))
         show_of(command->method)(result, &t->style);
     json_decref(result);
     return 0;
@@ -146,9 +137,7 @@ static int run_seek(struct thctl *t, const struct command *command)
 
     if (code)
         return code;
-    if (t->args.is_json)
-        print_json(result, JSON_COMPACT);
-    else
+    if (!print_json(t, result))
         th_show_seek(result, &t->style);
     code = json_is_true(json_object_get(result, "found")) ? 0 : 1;
     json_decref(result);
@@ -163,9 +152,7 @@ static int run_connect(struct thctl *t, const struct command *command)
 
     if (code)
         return code;
-    if (t->args.is_json)
-        print_json(result, JSON_COMPACT);
-    else
+    if (!print_json(t, result))
         th_show_connect(result, &t->style);
     const char *word = json_string_value(json_object_get(result, "result"));
     code = word && strcmp(word, "reached") == 0 ? 0 : 1;
@@ -173,106 +160,13 @@ static int run_connect(struct thctl *t, const struct command *command)
     return code;
 }
 
-/* --- ping ----------------------------------------------------------------------------------------- */
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    is_interrupted = 1;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static json_t *ping_params(const struct thctl *t, unsigned count, const char *probe)
-{
-    return json_pack("{s:s, s:i, s:i, s:i, s:s, s:i}", "hashname", t->argument[0], "count",
-                     (int)count, "interval_ms", (int)t->args.ping_interval_ms, "wait_ms",
-                     (int)t->args.ping_wait_ms, "probe", probe, "size", (int)t->args.ping_size);
-}
-
-/* All probes in one request: the daemon measures, the answer is the summary. */
-static int ping_json(struct thctl *t, const struct command *command)
-{
-    json_t *result;
-    unsigned all_ms = t->args.ping_count * t->args.ping_interval_ms + 2 * t->args.ping_wait_ms;
-    int code = call_long(t, command->method, ping_params(t, t->args.ping_count, "path"),
-                         REACH_MS + all_ms, &result);
-
-    if (code)
-        return code;
-    print_json(result, JSON_COMPACT);
-    code = json_integer_value(json_object_get(result, "received")) > 0 ? 0 : 1;
-    json_decref(result);
-    return code;
-}
-
-static void add_probe(struct th_ping_sum *sum, const json_t *result)
-{
-    const json_t *rtts = json_object_get(result, "rtt_ms");
-
-    sum->sent++;
-    if (json_array_size(rtts) == 0)
-        return;
-    double rtt = json_real_value(json_array_get(rtts, 0));
-    sum->least_ms = sum->received == 0 || rtt < sum->least_ms ? rtt : sum->least_ms;
-    sum->most_ms = rtt > sum->most_ms ? rtt : sum->most_ms;
-    sum->sum_ms += rtt;
-    sum->received++;
-}
-
-static const char *text_in(const json_t *result, const char *key)
-{
-    const char *text = json_string_value(json_object_get(result, key));
-
-    return text ? text : "?";
-}
-
-/* One request a probe, so that each is seen when it comes. */
-static int ping_text(struct thctl *t, const struct command *command)
-{
-    struct th_ping_sum sum = {0};
-    char hex[80] = "", probe[8] = "path";
-    int code = 0;
-
-    signal(SIGINT, on_interrupt);
-    for (unsigned i = 1; i <= t->args.ping_count && !is_interrupted; i++) {
-        uint64_t begun_at = now_ms();
-        json_t *result;
-
-        code = call_long(t, command->method, ping_params(t, 1, probe),
-                         REACH_MS + 2 * t->args.ping_wait_ms, &result);
-        if (code)
-            return code;
-        const char *reached = json_string_value(json_object_get(result, "reached"));
-        snprintf(hex, sizeof hex, "%s", text_in(result, "hashname"));
-        if (reached && strcmp(reached, "reached") != 0) {
-            printf("%s cannot be reached: %s\n", hex, th_show_dial_result(reached));
-            json_decref(result);
-            return 1;
-        }
-        if (json_array_size(json_object_get(result, "rtt_ms")) > 0)
-            snprintf(probe, sizeof probe, "%s", text_in(result, "probe"));
-        th_show_ping_probe(result, i, &t->style);
-        fflush(stdout);
-        add_probe(&sum, result);
-        json_decref(result);
-        uint64_t spent = now_ms() - begun_at;
-        if (i < t->args.ping_count && spent < t->args.ping_interval_ms)
-            poll(NULL, 0, (int)(t->args.ping_interval_ms - spent));
-    }
-    th_show_ping_sum(&sum, hex, &t->style);
-    return sum.received > 0 ? 0 : 1;
-}
-
 static int run_ping(struct thctl *t, const struct command *command)
 {
-    return t->args.is_json ? ping_json(t, command) : ping_text(t, command);
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX];
+    int code = th_ctl_ping(&run, command->method, t->argument[0], REACH_MS, say);
+
+    return say[0] ? complain(say, code) : code;
 }
 
 static int run_stop(struct thctl *t, const struct command *command)
@@ -288,9 +182,7 @@ static int run_stop(struct thctl *t, const struct command *command)
         snprintf(say, sizeof say, "telehashd (pid %ld) was told to stop and goes on; see its log",
                  (long)t->ctl.pid);
         code = complain(say, 1);
-    } else if (t->args.is_json) {
-        print_json(result, JSON_COMPACT);
-    } else {
+    } else if (!print_json(t, result)) {
         printf("telehashd (pid %ld) stopped\n", (long)t->ctl.pid);
     }
     json_decref(result);
@@ -301,7 +193,7 @@ static int run_stop(struct thctl *t, const struct command *command)
 
 static int stream(struct thctl *t, const struct command *command, json_t *params)
 {
-    struct th_ctl_run run = {.ctl = &t->ctl, .args = &t->args, .style = &t->style};
+    struct th_ctl_run run = run_of(t);
     char say[TH_SAY_MAX];
     int code = th_ctl_stream(&run, command->method, params, say);
 
@@ -327,8 +219,9 @@ static int run_pipe(struct thctl *t, const struct command *command)
                          : call_long(t, command->method, params, REACH_MS, &result);
     if (code)
         return code;
+    const char *who = json_string_value(json_object_get(result, "hashname"));
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%s %s\n", is_listen ? "from" : "to", text_in(result, "hashname"));
+        fprintf(stderr, "%s %s\n", is_listen ? "from" : "to", who ? who : "?");
     json_decref(result);
     code = th_ctl_pipe(&t->ctl, say);
     return code ? complain(say, code) : 0;
@@ -358,9 +251,7 @@ static int run_log(struct thctl *t, const struct command *command)
     json_int_t last = json_integer_value(json_object_get(t->args.log, "last"));
     while (last > 0 && json_array_size(result) > (size_t)last)
         json_array_remove(result, 0);
-    if (t->args.is_json)
-        print_json(result, JSON_COMPACT);
-    else
+    if (!print_json(t, result))
         json_array_foreach(result, i, line) th_show_log(line, &t->style);
     json_decref(result);
     return 0;
@@ -369,7 +260,7 @@ static int run_log(struct thctl *t, const struct command *command)
 /* Seeds, and the configuration. */
 static int run_settings(struct thctl *t, const struct command *command)
 {
-    struct th_ctl_run run = {.ctl = &t->ctl, .args = &t->args, .style = &t->style};
+    struct th_ctl_run run = run_of(t);
     char say[TH_SAY_MAX] = "";
     int code;
 
@@ -401,9 +292,7 @@ static int run_steer(struct thctl *t, const struct command *command)
     int code = call(t, command->method, params, t->args.timeout_ms, &result);
     if (code)
         return code;
-    if (t->args.is_json)
-        print_json(result, JSON_COMPACT);
-    else
+    if (!print_json(t, result))
         for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
             if (strcmp(shows[i].method, command->method) == 0)
                 shows[i].show(result, &t->style);

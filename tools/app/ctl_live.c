@@ -1,6 +1,5 @@
 #include "tools/app/ctl_live.h"
 
-#include "tools/app/control_rpc.h"
 #include "tools/app/ctl_show.h"
 
 #include <signal.h>
@@ -243,19 +242,18 @@ int th_ctl_stream(const struct th_ctl_run *run, const char *method, json_t *para
 {
     int64_t until = run->args->for_ms ? now_ms() + run->args->for_ms : INT64_MAX;
     json_t *answer;
-    int code = 0;
+    int code = th_ctl_ask(run, method, params, run->args->timeout_ms, &answer, say);
 
-    enum th_err e =
-        th_ctl_call(run->ctl, method, params, run->args->timeout_ms, &answer, &code, say);
-    if (e != TH_OK)
-        return code == TH_RPC_PARAMS ? 2 : 1;
+    if (code)
+        return code;
     json_decref(answer);
 
     signal(SIGINT, on_interrupt);
     while (!is_interrupted && now_ms() < until) {
         int64_t left = until - now_ms();
 
-        e = th_ctl_next(run->ctl, left < LOOK_MS ? (unsigned)left : LOOK_MS, &answer, say);
+        enum th_err e =
+            th_ctl_next(run->ctl, left < LOOK_MS ? (unsigned)left : LOOK_MS, &answer, say);
         if (e == TH_TIMED_OUT)
             continue;
         if (e != TH_OK)

@@ -7,16 +7,7 @@
 #ifndef TH_APP_CTL_LIVE_H
 #define TH_APP_CTL_LIVE_H
 
-#include "tools/app/ctl_args.h"
-#include "tools/app/ctl_client.h"
-#include "tools/app/ctl_text.h"
-
-/* Everything that a command needs; borrowed. */
-struct th_ctl_run {
-    struct th_ctl *ctl;
-    const struct th_ctl_args *args;
-    const struct th_style *style;
-};
+#include "tools/app/ctl_run.h"
 
 /*
  * Prints a stream, one line for each of its notifications, each flushed, until Ctrl-C, or for as long

@@ -1,34 +1,10 @@
 #include "tools/app/ctl_seeds.h"
 
 #include "switch/wire/path.h"
-#include "tools/app/control_rpc.h"
 #include "tools/app/ctl_qr.h"
 #include "tools/app/ctl_show.h"
 
 #include <string.h>
-
-/* Returns 0 and the result, else the exit code. params: given. */
-static int call(const struct th_ctl_run *run, const char *method, json_t *params, json_t **result,
-                char say[TH_SAY_MAX])
-{
-    int code = 0;
-    enum th_err e =
-        th_ctl_call(run->ctl, method, params, run->args->timeout_ms, result, &code, say);
-
-    if (e == TH_OK)
-        return 0;
-    return code == TH_RPC_PARAMS ? 2 : 1;
-}
-
-/* Prints a result as JSON if that is wanted. */
-static bool print_json(const struct th_ctl_run *run, const json_t *result)
-{
-    if (!run->args->is_json)
-        return false;
-    json_dumpf(result, run->style->out, JSON_COMPACT | JSON_ENCODE_ANY);
-    fputc('\n', run->style->out);
-    return true;
-}
 
 static const char *text_of(const json_t *row, const char *key)
 {
@@ -69,7 +45,7 @@ static int print_entry(const struct th_ctl_run *run, json_t *result, char say[TH
     say[0] = '\0';
     if (run->args->is_uri || run->args->is_qr) {
         fprintf(out, "%s\n", uri);
-    } else if (!print_json(run, result)) {
+    } else if (!th_ctl_print_json(run, result)) {
         json_dumpf(result, out, JSON_INDENT(2) | JSON_ENCODE_ANY);
         fputc('\n', out);
     }
@@ -79,7 +55,7 @@ static int print_entry(const struct th_ctl_run *run, json_t *result, char say[TH
 int th_ctl_seeds_export(const struct th_ctl_run *run, char say[TH_SAY_MAX])
 {
     json_t *result;
-    int code = call(run, "seeds.export", NULL, &result, say);
+    int code = th_ctl_ask(run, "seeds.export", NULL, run->args->timeout_ms, &result, say);
 
     if (code)
         return code;
@@ -100,11 +76,11 @@ int th_ctl_seeds_list(const struct th_ctl_run *run, char say[TH_SAY_MAX])
     json_t *result, *row;
     char hex[72];
     size_t i;
-    int code = call(run, "seeds.list", NULL, &result, say);
+    int code = th_ctl_ask(run, "seeds.list", NULL, run->args->timeout_ms, &result, say);
 
     if (code)
         return code;
-    if (!print_json(run, result)) {
+    if (!th_ctl_print_json(run, result)) {
         th_table_column(&table, "HASHNAME", false);
         th_table_column(&table, "FROM", false);
         th_table_column(&table, "ADDRESSES", false);
@@ -133,11 +109,12 @@ int th_ctl_seeds_list(const struct th_ctl_run *run, char say[TH_SAY_MAX])
 int th_ctl_seeds_add(const struct th_ctl_run *run, const char *argument, char say[TH_SAY_MAX])
 {
     json_t *result;
-    int code = call(run, "seeds.add", json_pack("{s:s}", "uri", argument), &result, say);
+    int code = th_ctl_ask(run, "seeds.add", json_pack("{s:s}", "uri", argument),
+                          run->args->timeout_ms, &result, say);
 
     if (code)
         return code;
-    if (!print_json(run, result))
+    if (!th_ctl_print_json(run, result))
         fprintf(run->style->out, "%s is a seed now, also after a restart\n",
                 text_of(result, "hashname"));
     json_decref(result);
@@ -147,11 +124,12 @@ int th_ctl_seeds_add(const struct th_ctl_run *run, const char *argument, char sa
 int th_ctl_seeds_remove(const struct th_ctl_run *run, const char *argument, char say[TH_SAY_MAX])
 {
     json_t *result;
-    int code = call(run, "seeds.remove", json_pack("{s:s}", "hashname", argument), &result, say);
+    int code = th_ctl_ask(run, "seeds.remove", json_pack("{s:s}", "hashname", argument),
+                          run->args->timeout_ms, &result, say);
 
     if (code)
         return code;
-    if (!print_json(run, result)) {
+    if (!th_ctl_print_json(run, result)) {
         fprintf(run->style->out, "%s was removed", text_of(result, "hashname"));
         if (json_is_string(json_object_get(result, "still_from")))
             fprintf(run->style->out, ", but %s names it too", text_of(result, "still_from"));
@@ -167,11 +145,11 @@ int th_ctl_reload(const struct th_ctl_run *run, char say[TH_SAY_MAX])
 {
     json_t *result, *row;
     size_t i;
-    int code = call(run, "reload", NULL, &result, say);
+    int code = th_ctl_ask(run, "reload", NULL, run->args->timeout_ms, &result, say);
 
     if (code)
         return code;
-    if (!print_json(run, result)) {
+    if (!th_ctl_print_json(run, result)) {
         const json_t *changed = json_object_get(result, "changed");
 
         json_array_foreach(changed, i, row)

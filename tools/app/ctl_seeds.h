@@ -7,7 +7,7 @@
 #ifndef TH_APP_CTL_SEEDS_H
 #define TH_APP_CTL_SEEDS_H
 
-#include "tools/app/ctl_live.h"
+#include "tools/app/ctl_run.h"
 
 /*
  * Each calls its method and prints what it answered; argument: what follows the command.
