@@ -8,10 +8,9 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
-from mesh import SLOW, Failure, Mesh, check, main, test, wait_for
+from mesh import READ_ONLY, SLOW, SMALL_DISK, Failure, Mesh, check, main, test, wait_for, with_mounts
 
 KILLS = int(os.environ.get("TH_KILLS", "30"))
 SEED = int(os.environ.get("TH_SEED", "1"))
@@ -74,25 +73,14 @@ def killed_at_any_moment_it_loses_nothing_and_joins_again():
         print("        %d kills" % KILLS)
 
 
-def on_small_disk(node):
-    """A wrapper that gives the node a state directory of 64 kB; None where that is not allowed."""
-    os.makedirs(node.state)
-    wrapper = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"', node.state]
-    try:
-        tried = subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL)
-    except OSError:
-        return None
-    return wrapper if tried.returncode == 0 else None
-
-
 @test
 def a_full_disk_is_named_and_saved_to_again_when_there_is_room():
     with Mesh() as mesh:
         seed = mesh.node("seed").start()
         node = mesh.node("node", "--seeds", seed.export_seeds())
-        wrapper = on_small_disk(node)
+        os.makedirs(node.state)
+        wrapper = with_mounts(SMALL_DISK, node.state)
         if wrapper is None:
-            print("        left out: this machine lets us mount nothing")
             return
         node.start(wrapper=wrapper)
         inside = "/proc/%d/root%s" % (node.process.pid, node.state)
@@ -118,17 +106,6 @@ def a_full_disk_is_named_and_saved_to_again_when_there_is_room():
         os.close(directory)
 
 
-def read_only(node):
-    """A wrapper that gives the node its state directory read-only; None where that is not allowed."""
-    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
-    wrapper = ["unshare", "-rm", "sh", "-c", script, node.state]
-    try:
-        tried = subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL)
-    except OSError:
-        return None
-    return wrapper if tried.returncode == 0 else None
-
-
 @test
 def a_state_directory_that_is_read_only_is_named_and_left_as_it_is():
     with Mesh() as mesh:
@@ -137,9 +114,8 @@ def a_state_directory_that_is_read_only_is_named_and_left_as_it_is():
         mesh.wait_ready([node], 5 * SLOW)
         check(node.stop()[0] == 0, "did not end well")
         before = {name: read(os.path.join(node.state, name)) for name in os.listdir(node.state)}
-        wrapper = read_only(node)
+        wrapper = with_mounts(READ_ONLY, node.state)
         if wrapper is None:
-            print("        left out: this machine lets us mount nothing")
             return
         node.start(wrapper=wrapper, wait=False)
         code = node.process.wait(20 * SLOW)

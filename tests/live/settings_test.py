@@ -3,9 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 
-from mesh import SLOW, Mesh, check, main, test, thctl, wait_for
+from mesh import SLOW, SMALL_DISK, Mesh, check, main, test, thctl, wait_for, with_mounts
 from rows import put
 
 
@@ -79,9 +78,8 @@ def a_file_of_the_system_that_is_gone_opens_no_private_mesh():
         node = mesh.node("a")
         folder = os.path.join(mesh.folder, "etc", "telehash")
         os.makedirs(folder)
-        wrapper = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', os.path.dirname(folder)]
-        if subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL).returncode != 0:
-            print("        left out: this machine lets us mount nothing")
+        wrapper = with_mounts('mount --bind "$0" /etc', os.path.dirname(folder))
+        if wrapper is None:
             return
         path = os.path.join(folder, "telehashd.conf")
         put(path, '{ "allow": "%s" }\n' % ("ab" * 32), 0o644)
@@ -160,18 +158,13 @@ def a_seed_is_known_again_to_a_bootstrap_that_was_restarted():
         wait_for("linked with both", lambda: len(node.links()) == 2, 60 * SLOW)
 
 
-def with_names(mesh, node, *hosts):
+def with_names(mesh, *hosts):
     """A wrapper whose program finds these names and no others; None where that is not allowed."""
     path = os.path.join(mesh.folder, "hosts")
     put(path, "".join("%s\n" % host for host in hosts), 0o644)
     put(os.path.join(mesh.folder, "resolv.conf"), "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n", 0o644)
-    script = 'for f in hosts resolv.conf; do mount --bind "$0/$f" "$(readlink -f /etc/$f)" || exit 99; done; exec "$@"'
-    wrapper = ["unshare", "-rm", "sh", "-c", script, mesh.folder]
-    try:
-        tried = subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL)
-    except OSError:
-        return None
-    return wrapper if tried.returncode == 0 else None
+    script = 'for f in hosts resolv.conf; do mount --bind "$0/$f" "$(readlink -f /etc/$f)" || exit 99; done'
+    return with_mounts(script, mesh.folder)
 
 
 def set_names(mesh, *hosts):
@@ -187,9 +180,8 @@ def a_name_that_is_not_there_yet_is_joined_when_it_comes_and_kept_when_it_goes()
         port = seed.call("status")["listen"][0].rsplit(":", 1)[1]
         uri = uri_of(seed).rsplit("/", 1)[0] + "/seed.test:" + port
         node = mesh.node("node", "--seed", uri)
-        wrapper = with_names(mesh, node)
+        wrapper = with_names(mesh)
         if wrapper is None:
-            print("        left out: this machine lets us mount nothing")
             return
         node.start(wrapper=wrapper)
         wait_for("it says so", lambda: "names not found" in node.log(), 10 * SLOW)
@@ -230,9 +222,8 @@ def a_full_disk_adds_no_seed_and_says_so():
     with Mesh() as mesh:
         seed, node = mesh.node("seed").start(), mesh.node("node")
         os.makedirs(node.state)
-        wrapper = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"', node.state]
-        if subprocess.run(wrapper + ["true"], stderr=subprocess.DEVNULL).returncode != 0:
-            print("        left out: this machine lets us mount nothing")
+        wrapper = with_mounts(SMALL_DISK, node.state)
+        if wrapper is None:
             return
         node.start(wrapper=wrapper)
         inside = "/proc/%d/root%s" % (node.process.pid, node.state)

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/test_cmocka.h"
+#include "tests/lib/test_node.h"
 
-enum { ENTRY_MAX = 4096, WAIT_MS = 20000, CHUNK = 20000 };
+enum { CHUNK = 20000 };
 
 /* What callbacks found; they run on threads of the nodes, the asserts on the main thread. */
 struct app {
-    uv_mutex_t lock;
-    uv_cond_t changed;
+    struct test_bell bell;
     unsigned ready, closed, accepted, wrong;
     uint64_t to_send, sent, received;
     enum th_err last; /* what the last read said */
@@ -47,35 +46,12 @@ static uint8_t byte_at(uint64_t at)
 static void app_init(struct app *app)
 {
     memset(app, 0, sizeof *app);
-    assert_int_equal(uv_mutex_init(&app->lock), 0);
-    assert_int_equal(uv_cond_init(&app->changed), 0);
+    test_bell_init(&app->bell);
 }
 
 static void app_clear(struct app *app)
 {
-    uv_cond_destroy(&app->changed);
-    uv_mutex_destroy(&app->lock);
-}
-
-static void note(struct app *app, unsigned *what)
-{
-    uv_mutex_lock(&app->lock);
-    (*what)++;
-    uv_cond_broadcast(&app->changed);
-    uv_mutex_unlock(&app->lock);
-}
-
-static int wait_for(struct app *app, const unsigned *what, unsigned n)
-{
-    int is_there;
-
-    uv_mutex_lock(&app->lock);
-    while (*what < n &&
-           uv_cond_timedwait(&app->changed, &app->lock, WAIT_MS * (uint64_t)1000000) == 0)
-        continue;
-    is_there = *what >= n;
-    uv_mutex_unlock(&app->lock);
-    return is_there;
+    test_bell_clear(&app->bell);
 }
 
 static void on_event(struct th_node *node, const struct th_node_event *event, void *data)
@@ -84,21 +60,13 @@ static void on_event(struct th_node *node, const struct th_node_event *event, vo
 
     (void)node;
     if (event->kind == TH_EVENT_STATE && event->state == TH_STATE_READY)
-        note(app, &app->ready);
+        test_count(&app->bell, &app->ready);
 }
 
 static struct th_node *make_node(const char *entry, struct app *app)
 {
-    static const char *const listen[] = {"127.0.0.1:0"};
-    struct th_node_options options;
-    struct th_node *node = NULL;
+    struct th_node *node = test_node_new(entry);
 
-    th_node_options_init(&options, sizeof options);
-    options.listen = listen;
-    options.listen_count = 1;
-    options.seeds = entry;
-    options.seeds_len = entry ? strlen(entry) : 0;
-    assert_int_equal(th_node_new(&node, &options), TH_OK);
     assert_int_equal(th_node_start(node, NULL, on_event, app), TH_OK);
     return node;
 }
@@ -111,7 +79,7 @@ static void on_closed(struct th_stream *stream, enum th_err why, void *data)
 
     (void)stream;
     app->why = why;
-    note(app, &app->closed);
+    test_count(&app->bell, &app->closed);
 }
 
 /* Writes back what it reads, as fast as it can be written; the end too. */
@@ -156,10 +124,10 @@ static void on_incoming(struct th_node *node, const struct th_incoming *incoming
     memcpy(app->first, incoming->first, len);
     enum th_err err =
         app->refuses ? TH_OK : th_stream_accept(incoming, &echo_cb, app, &app->stream);
-    uv_mutex_lock(&app->lock);
+    uv_mutex_lock(&app->bell.lock);
     app->wrong += err != TH_OK && !(app->is_ending && err == TH_INVALID);
-    uv_mutex_unlock(&app->lock);
-    note(app, &app->accepted);
+    uv_mutex_unlock(&app->bell.lock);
+    test_count(&app->bell, &app->accepted);
 }
 
 /* --- one who sends and reads it back --- */
@@ -208,23 +176,22 @@ struct two {
 
 static void begin(struct two *t)
 {
-    char entry[ENTRY_MAX];
-    size_t len = sizeof entry;
+    char entry[TEST_ENTRY_MAX];
 
     app_init(&t->app[0]);
     app_init(&t->app[1]);
     t->node[0] = make_node(NULL, &t->app[0]);
     assert_int_equal(th_node_listen(t->node[0], "_echo", on_incoming, &t->app[0]), TH_OK);
-    assert_int_equal(th_node_seeds_entry(t->node[0], entry, &len), TH_OK);
+    test_entry_of(t->node[0], entry);
     t->node[1] = make_node(entry, &t->app[1]);
-    assert_true(wait_for(&t->app[1], &t->app[1].ready, 1));
+    assert_true(test_wait_for(&t->app[1].bell, &t->app[1].ready, 1));
 }
 
 static void end(struct two *t)
 {
-    uv_mutex_lock(&t->app[0].lock);
+    uv_mutex_lock(&t->app[0].bell.lock);
     t->app[0].is_ending = 1;
-    uv_mutex_unlock(&t->app[0].lock);
+    uv_mutex_unlock(&t->app[0].bell.lock);
     th_node_close(t->node[1], NULL, NULL);
     th_node_close(t->node[0], NULL, NULL);
     assert_int_equal(t->app[0].wrong + t->app[1].wrong, 0);
@@ -259,7 +226,7 @@ static void every_byte_of_megabytes_comes_back_in_order(void **state)
     t.app[1].sent = sizeof first;
     assert_int_equal(th_stream_write(stream, first, sizeof first, &taken), TH_OK);
     assert_int_equal(taken, sizeof first);
-    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].accepted, 1));
     assert_memory_equal(t.app[0].first, first, sizeof first);
     static uint8_t fill[1 << 20];
     while (1) { /* until it says that there is no room, which makes on_writable come */
@@ -272,10 +239,10 @@ static void every_byte_of_megabytes_comes_back_in_order(void **state)
         if (taken < len)
             continue;
     }
-    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, 1));
     assert_int_equal(t.app[1].last, TH_EOF);
     assert_int_equal(t.app[1].why, TH_OK);
-    assert_true(wait_for(&t.app[0], &t.app[0].closed, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].closed, 1));
     assert_int_equal(t.app[1].received, t.app[1].to_send);
     end(&t);
 }
@@ -286,13 +253,13 @@ static void type_that_nobody_takes_and_stream_that_is_refused_say_so(void **stat
     static struct two t;
     begin(&t);
     open_to_first(&t, "_unknown");
-    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, 1));
     assert_int_equal(t.app[1].last, TH_REFUSED);
     assert_string_equal(t.app[1].words, "unknown type");
 
     t.app[0].refuses = 1;
     open_to_first(&t, "_echo");
-    assert_true(wait_for(&t.app[1], &t.app[1].closed, 2));
+    assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, 2));
     assert_true(t.app[1].last == TH_REFUSED || t.app[1].last == TH_GONE);
     assert_string_equal(t.app[1].words, "refused");
 
@@ -307,16 +274,16 @@ static void reset_is_read_on_the_other_side_with_its_words(void **state)
     begin(&t);
     t.app[0].stalls = 1;
     struct th_stream *stream = open_to_first(&t, "_echo");
-    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].accepted, 1));
     th_stream_reset(t.app[0].stream, "out of cheese");
-    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, 1));
     assert_string_equal(t.app[1].words, "out of cheese");
 
     size_t n;
     char buffer[10];
     assert_int_equal(th_stream_read(t.app[0].stream, buffer, sizeof buffer, &n), TH_CANCELLED);
     th_stream_close(t.app[0].stream);
-    assert_true(wait_for(&t.app[0], &t.app[0].closed, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].closed, 1));
     (void)stream;
     end(&t);
 }
@@ -328,7 +295,7 @@ static void node_that_is_closed_closes_its_streams(void **state)
     begin(&t);
     t.app[0].stalls = 1;
     open_to_first(&t, "_echo");
-    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].accepted, 1));
     end(&t);
     assert_int_equal(t.app[0].closed, 1);
     assert_int_equal(t.app[1].closed, 1);
@@ -343,7 +310,7 @@ static void stalled_reader_stops_the_writer(void **state)
     begin(&t);
     t.app[0].stalls = 1;
     struct th_stream *stream = open_to_first(&t, "_echo");
-    assert_true(wait_for(&t.app[0], &t.app[0].accepted, 1));
+    assert_true(test_wait_for(&t.app[0].bell, &t.app[0].accepted, 1));
     uint64_t sent = 0;
     size_t taken;
     for (unsigned refused = 0; refused < 300;) {
@@ -442,7 +409,7 @@ static void streams_of_two_nodes_run_on_the_loop_of_the_application(void **state
     static struct loop_app l;
     static const char *const listen[] = {"127.0.0.1:0"};
     struct th_node_options options;
-    char entry[ENTRY_MAX];
+    char entry[TEST_ENTRY_MAX];
     size_t len = sizeof entry;
 
     assert_int_equal(uv_loop_init(&l.loop), 0);
@@ -475,7 +442,7 @@ static void close_another(struct two *t)
     unsigned closed = t->app[1].closed;
 
     th_stream_close(open_to_first(t, "_unknown"));
-    assert_true(wait_for(&t->app[1], &t->app[1].closed, closed + 2));
+    assert_true(test_wait_for(&t->app[1].bell, &t->app[1].closed, closed + 2));
 }
 
 /* What others do between the two steps of a call: the node's thread wakes for another stream, and frees
@@ -484,7 +451,8 @@ static void let_others_run(void *data)
 {
     close_another(data);
     th_stream_close(open_to_first(data, "_unknown"));
-    assert_true(wait_for(&((struct two *)data)->app[1], &((struct two *)data)->app[1].closed, 3));
+    assert_true(
+        test_wait_for(&((struct two *)data)->app[1].bell, &((struct two *)data)->app[1].closed, 3));
 }
 
 static void stream_may_be_gone_before_the_call_that_lets_it_go_returns(void **state)
@@ -562,7 +530,7 @@ static void misuse_is_refused_and_harms_nothing(void **state)
     t.app[1].to_send = 0;
     th_stream_reset(other, NULL);
     th_stream_reset(other, "again");
-    assert_true(wait_for(&t.app[1], &t.app[1].closed, 1));
+    assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, 1));
     assert_int_equal(t.app[1].why, TH_CANCELLED);
     end(&t);
 

@@ -10,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/test_cmocka.h"
-
-enum { ENTRY_MAX = 4096, WAIT_MS = 20000 };
+#include "tests/lib/test_node.h"
 
 /* --- the list of errors ------------------------------------------------------------------------------ */
 
@@ -29,8 +27,7 @@ TH_ERR_LIST(IS_SAME)
 
 /* What callbacks found; they run on threads of the nodes, the asserts on the main thread. */
 struct app {
-    uv_mutex_t lock;
-    uv_cond_t changed;
+    struct test_bell bell;
     unsigned ready, alone, links; /* events */
     unsigned connects;            /* on_connect calls */
     enum th_err result;           /* of the latest */
@@ -42,29 +39,19 @@ struct app {
 static void app_init(struct app *app)
 {
     memset(app, 0, sizeof *app);
-    assert_int_equal(uv_mutex_init(&app->lock), 0);
-    assert_int_equal(uv_cond_init(&app->changed), 0);
+    test_bell_init(&app->bell);
 }
 
 static void app_clear(struct app *app)
 {
-    uv_cond_destroy(&app->changed);
-    uv_mutex_destroy(&app->lock);
-}
-
-static void count(struct app *app, unsigned *what)
-{
-    uv_mutex_lock(&app->lock);
-    (*what)++;
-    uv_cond_broadcast(&app->changed);
-    uv_mutex_unlock(&app->lock);
+    test_bell_clear(&app->bell);
 }
 
 static void on_closed(void *data)
 {
     struct app *app = data;
 
-    count(app, &app->closed);
+    test_count(&app->bell, &app->closed);
 }
 
 static void on_event(struct th_node *node, const struct th_node_event *event, void *data)
@@ -72,11 +59,11 @@ static void on_event(struct th_node *node, const struct th_node_event *event, vo
     struct app *app = data;
 
     if (event->kind == TH_EVENT_LINK_UP)
-        count(app, &app->links);
+        test_count(&app->bell, &app->links);
     else if (event->kind == TH_EVENT_STATE && event->state == TH_STATE_READY)
-        count(app, &app->ready);
+        test_count(&app->bell, &app->ready);
     else if (event->kind == TH_EVENT_STATE && event->state == TH_STATE_ALONE)
-        count(app, &app->alone);
+        test_count(&app->bell, &app->alone);
     if (app->closes_at_first_event) {
         app->closes_at_first_event = 0;
         th_node_close(node, on_closed, app);
@@ -90,45 +77,7 @@ static void on_connect(struct th_node *node, enum th_err result, const char *has
     (void)node;
     app->result = result;
     memcpy(app->hashname, hashname, sizeof app->hashname);
-    count(app, &app->connects);
-}
-
-/* Waits for something that a callback counts; false when it does not come. */
-static int wait_for(struct app *app, const unsigned *what, unsigned n)
-{
-    int is_there;
-
-    uv_mutex_lock(&app->lock);
-    while (*what < n &&
-           uv_cond_timedwait(&app->changed, &app->lock, WAIT_MS * (uint64_t)1000000) == 0)
-        continue;
-    is_there = *what >= n;
-    uv_mutex_unlock(&app->lock);
-    return is_there;
-}
-
-/* A node that listens on some port of this machine alone, and joins from the entry if there is one. */
-static struct th_node *make_node(const char *entry)
-{
-    static const char *const listen[] = {"127.0.0.1:0"};
-    struct th_node_options options;
-    struct th_node *node = NULL;
-
-    th_node_options_init(&options, sizeof options);
-    options.listen = listen;
-    options.listen_count = 1;
-    options.seeds = entry;
-    options.seeds_len = entry ? strlen(entry) : 0;
-    assert_int_equal(th_node_new(&node, &options), TH_OK);
-    return node;
-}
-
-static void entry_of(struct th_node *node, char entry[ENTRY_MAX])
-{
-    size_t len = ENTRY_MAX;
-
-    assert_int_equal(th_node_seeds_entry(node, entry, &len), TH_OK);
-    assert_int_equal(len, strlen(entry) + 1);
+    test_count(&app->bell, &app->connects);
 }
 
 /* --- nodes on threads of their own ------------------------------------------------------------------- */
@@ -137,22 +86,22 @@ static void entry_of(struct th_node *node, char entry[ENTRY_MAX])
 static void node_connects_to_another_by_its_hashname(void **state)
 {
     struct app a, b;
-    char entry[ENTRY_MAX];
-    struct th_node *first = make_node(NULL), *second;
+    char entry[TEST_ENTRY_MAX];
+    struct th_node *first = test_node_new(NULL), *second;
     (void)state;
     app_init(&a);
     app_init(&b);
     assert_int_equal(th_node_start(first, NULL, on_event, &a), TH_OK);
-    entry_of(first, entry);
-    second = make_node(entry);
+    test_entry_of(first, entry);
+    second = test_node_new(entry);
     assert_int_equal(th_node_start(second, NULL, on_event, &b), TH_OK);
 
-    assert_true(wait_for(&b, &b.ready, 1));
-    assert_true(wait_for(&a, &a.ready, 1));
+    assert_true(test_wait_for(&b.bell, &b.ready, 1));
+    assert_true(test_wait_for(&a.bell, &a.ready, 1));
     assert_int_equal(th_node_connect(second, th_node_hashname(first), 0, on_connect, &b), TH_OK);
     assert_int_equal(th_node_connect(first, th_node_hashname(second), 0, on_connect, &a), TH_OK);
-    assert_true(wait_for(&b, &b.connects, 1));
-    assert_true(wait_for(&a, &a.connects, 1));
+    assert_true(test_wait_for(&b.bell, &b.connects, 1));
+    assert_true(test_wait_for(&a.bell, &a.connects, 1));
 
     assert_int_equal(b.result, TH_OK);
     assert_int_equal(a.result, TH_OK);
@@ -168,19 +117,19 @@ static void hashname_that_nobody_has_is_not_found(void **state)
 {
     static const char nobody[] = "00000000000000000000000000000000000000000000000000000000000000ff";
     struct app a, b;
-    char entry[ENTRY_MAX];
-    struct th_node *first = make_node(NULL), *second;
+    char entry[TEST_ENTRY_MAX];
+    struct th_node *first = test_node_new(NULL), *second;
     (void)state;
     app_init(&a);
     app_init(&b);
     assert_int_equal(th_node_start(first, NULL, on_event, &a), TH_OK);
-    entry_of(first, entry);
-    second = make_node(entry);
+    test_entry_of(first, entry);
+    second = test_node_new(entry);
     assert_int_equal(th_node_start(second, NULL, on_event, &b), TH_OK);
-    assert_true(wait_for(&b, &b.ready, 1));
+    assert_true(test_wait_for(&b.bell, &b.ready, 1));
 
     assert_int_equal(th_node_connect(second, nobody, 0, on_connect, &b), TH_OK);
-    assert_true(wait_for(&b, &b.connects, 1));
+    assert_true(test_wait_for(&b.bell, &b.connects, 1));
 
     assert_int_equal(b.result, TH_NOT_FOUND);
     th_node_close(first, NULL, NULL);
@@ -193,7 +142,7 @@ static void connects_that_wait_when_a_node_is_closed_are_each_told_once(void **s
 {
     enum { CONNECTS = 20 };
     struct app app;
-    struct th_node *node = make_node(NULL);
+    struct th_node *node = test_node_new(NULL);
     (void)state;
     app_init(&app);
     assert_int_equal(th_node_start(node, NULL, on_event, &app), TH_OK);
@@ -205,7 +154,7 @@ static void connects_that_wait_when_a_node_is_closed_are_each_told_once(void **s
         assert_int_equal(th_node_connect(node, hashname, 0, on_connect, &app), TH_OK);
     }
     th_node_close(node, on_closed, &app);
-    assert_true(wait_for(&app, &app.closed, 1));
+    assert_true(test_wait_for(&app.bell, &app.closed, 1));
 
     assert_int_equal(app.connects, CONNECTS);
     app_clear(&app);
@@ -214,28 +163,28 @@ static void connects_that_wait_when_a_node_is_closed_are_each_told_once(void **s
 static void node_may_be_closed_from_its_own_callback(void **state)
 {
     struct app app;
-    struct th_node *node = make_node(NULL);
+    struct th_node *node = test_node_new(NULL);
     (void)state;
     app_init(&app);
     app.closes_at_first_event = 1;
 
     assert_int_equal(th_node_start(node, NULL, on_event, &app), TH_OK);
 
-    assert_true(wait_for(&app, &app.closed, 1));
+    assert_true(test_wait_for(&app.bell, &app.closed, 1));
     app_clear(&app);
 }
 
 static void port_in_use_is_told_and_the_start_may_be_tried_again(void **state)
 {
     struct app app;
-    char entry[ENTRY_MAX], addr[64];
+    char entry[TEST_ENTRY_MAX], addr[64];
     const char *listen[] = {addr};
-    struct th_node *first = make_node(NULL), *second = NULL;
+    struct th_node *first = test_node_new(NULL), *second = NULL;
     struct th_node_options options;
     (void)state;
     app_init(&app);
     assert_int_equal(th_node_start(first, NULL, NULL, NULL), TH_OK);
-    entry_of(first, entry);
+    test_entry_of(first, entry);
     const char *port = strstr(entry, "\"port\":");
     assert_non_null(port);
     snprintf(addr, sizeof addr, "127.0.0.1:%d", atoi(port + strlen("\"port\":")));
@@ -258,16 +207,16 @@ static void port_in_use_is_told_and_the_start_may_be_tried_again(void **state)
 static void nodes_on_one_loop_of_the_application_connect_and_leave_nothing_there(void **state)
 {
     struct app a, b;
-    char entry[ENTRY_MAX];
+    char entry[TEST_ENTRY_MAX];
     uv_loop_t loop;
-    struct th_node *first = make_node(NULL), *second;
+    struct th_node *first = test_node_new(NULL), *second;
     (void)state;
     app_init(&a);
     app_init(&b);
     assert_int_equal(uv_loop_init(&loop), 0);
     assert_int_equal(th_node_start(first, &loop, on_event, &a), TH_OK);
-    entry_of(first, entry);
-    second = make_node(entry);
+    test_entry_of(first, entry);
+    second = test_node_new(entry);
     assert_int_equal(th_node_start(second, &loop, on_event, &b), TH_OK);
 
     while (b.ready == 0)
@@ -293,7 +242,7 @@ static void node_on_a_loop_may_be_closed_before_the_loop_ran(void **state)
 {
     struct app app;
     uv_loop_t loop;
-    struct th_node *node = make_node(NULL);
+    struct th_node *node = test_node_new(NULL);
     (void)state;
     app_init(&app);
     assert_int_equal(uv_loop_init(&loop), 0);
@@ -319,7 +268,7 @@ static void refused_memory_is_told_and_a_node_can_be_closed_all_the_same(void **
     for (uint64_t nth = 1; nth <= REFUSALS; nth++) {
         struct app app;
         uv_loop_t loop;
-        struct th_node *node = make_node(NULL);
+        struct th_node *node = test_node_new(NULL);
         app_init(&app);
         assert_int_equal(uv_loop_init(&loop), 0);
 
@@ -346,7 +295,7 @@ static void node_that_was_not_started_is_closed_at_once(void **state)
     (void)state;
     app_init(&app);
 
-    th_node_close(make_node(NULL), on_closed, &app);
+    th_node_close(test_node_new(NULL), on_closed, &app);
     th_node_close(NULL, on_closed, &app);
 
     assert_int_equal(app.closed, 1);
@@ -356,7 +305,7 @@ static void node_that_was_not_started_is_closed_at_once(void **state)
 static void misuse_is_answered_invalid(void **state)
 {
     static const char *const addrs[] = {"localhost:1"};
-    struct th_node *node = make_node(NULL), *none = NULL;
+    struct th_node *node = test_node_new(NULL), *none = NULL;
     struct th_node_options options;
     char entry[16];
     size_t len = sizeof entry;

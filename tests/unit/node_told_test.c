@@ -3,14 +3,11 @@
 
 #include <string.h>
 
-#include "tests/lib/test_cmocka.h"
-
-enum { ENTRY_MAX = 4096, WAIT_MS = 20000 };
+#include "tests/lib/test_node.h"
 
 /* Callbacks run on threads of the nodes, the asserts on the main thread. */
 struct app {
-    uv_mutex_t lock;
-    uv_cond_t changed;
+    struct test_bell bell;
     unsigned ups, downs, out_of_turn;
     bool is_up;
 };
@@ -23,40 +20,33 @@ static void on_event(struct th_node *node, const struct th_node_event *event, vo
     (void)node;
     if (!is_up && event->kind != TH_EVENT_LINK_DOWN)
         return;
-    uv_mutex_lock(&app->lock);
+    uv_mutex_lock(&app->bell.lock);
     app->out_of_turn += app->is_up == is_up;
     app->is_up = is_up;
     app->ups += is_up;
     app->downs += !is_up;
-    uv_cond_broadcast(&app->changed);
-    uv_mutex_unlock(&app->lock);
+    uv_cond_broadcast(&app->bell.changed);
+    uv_mutex_unlock(&app->bell.lock);
 }
 
 static bool wait_for(struct app *app, unsigned ups, unsigned downs)
 {
     bool is_there;
 
-    uv_mutex_lock(&app->lock);
+    uv_mutex_lock(&app->bell.lock);
     while ((app->ups < ups || app->downs < downs) &&
-           uv_cond_timedwait(&app->changed, &app->lock, WAIT_MS * (uint64_t)1000000) == 0)
+           uv_cond_timedwait(&app->bell.changed, &app->bell.lock,
+                             TEST_WAIT_MS * (uint64_t)1000000) == 0)
         continue;
     is_there = app->ups >= ups && app->downs >= downs;
-    uv_mutex_unlock(&app->lock);
+    uv_mutex_unlock(&app->bell.lock);
     return is_there;
 }
 
 static struct th_node *start_node(const char *entry, struct app *app)
 {
-    static const char *const listen[] = {"127.0.0.1:0"};
-    struct th_node_options options;
-    struct th_node *node = NULL;
+    struct th_node *node = test_node_new(entry);
 
-    th_node_options_init(&options, sizeof options);
-    options.listen = listen;
-    options.listen_count = 1;
-    options.seeds = entry;
-    options.seeds_len = entry ? strlen(entry) : 0;
-    assert_int_equal(th_node_new(&node, &options), TH_OK);
     assert_int_equal(th_node_start(node, NULL, app ? on_event : NULL, app), TH_OK);
     return node;
 }
@@ -74,13 +64,11 @@ static void links_are_told_up_and_down_in_turn_whoever_ends(void **state)
 {
     static const char *const servers[] = {TH_NODE_ROUTER, TH_NODE_SWITCH};
     struct app app = {0};
-    char entry[ENTRY_MAX];
-    size_t len = sizeof entry;
+    char entry[TEST_ENTRY_MAX];
     (void)state;
-    assert_int_equal(uv_mutex_init(&app.lock), 0);
-    assert_int_equal(uv_cond_init(&app.changed), 0);
+    test_bell_init(&app.bell);
     struct th_node *first = start_node(NULL, NULL);
-    assert_int_equal(th_node_seeds_entry(first, entry, &len), TH_OK);
+    test_entry_of(first, entry);
     struct th_node *second = start_node(entry, &app);
     assert_true(wait_for(&app, 1, 0));
 
@@ -97,8 +85,7 @@ static void links_are_told_up_and_down_in_turn_whoever_ends(void **state)
 
     th_node_close(second, NULL, NULL);
     assert_int_equal(app.out_of_turn, 0);
-    uv_cond_destroy(&app.changed);
-    uv_mutex_destroy(&app.lock);
+    test_bell_clear(&app.bell);
 }
 
 int main(void)
