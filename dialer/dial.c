@@ -71,6 +71,33 @@ static void count_result(struct th_dialer_status *status, const struct th_dialin
         status->timed_out++;
 }
 
+static bool has_answers(const struct th_dialed *told)
+{
+    for (unsigned i = 0; i < told->step_count; i++)
+        if (told->step[i].answered)
+            return true;
+    return false;
+}
+
+/* What a dial tells of the network. That a node in reserve is gone says nothing, nor that nobody knows a
+ * hashname, or that its node is away, as long as somebody answers. */
+static void count_recent(struct th_dialer *dialer, const struct th_dialing *dial,
+                         const struct th_dialed *told, th_ms now)
+{
+    bool has_reached = told->result == TH_OK && dial->request.mode == TH_DIAL_REACH;
+
+    if (dial->is_renewal || dial->request.only_hints || (told->asked == 0 && !has_reached))
+        return;
+    bool has_failed = !has_reached && !has_answers(told);
+    dialer->recent_failures = dialer->recent_failures << 1 | has_failed;
+    dialer->recent_at = now;
+    if (dialer->status.recent < TH_DIAL_RECENT_MAX)
+        dialer->status.recent++;
+    dialer->status.recent_failed = 0;
+    for (unsigned i = 0; i < dialer->status.recent; i++)
+        dialer->status.recent_failed += dialer->recent_failures >> i & 1;
+}
+
 void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, enum th_err result)
 {
@@ -101,6 +128,7 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
         told->closest[i] = told_of(closest[i]);
     tell_steps(&told, &dial->search);
     count_result(&dialer->status, dial, told);
+    count_recent(dialer, dial, told, self->now.mono);
     th_dialing_forget_asks(dial, dialer, self);
     if (dial->is_renewal)
         th_mem_free(told);

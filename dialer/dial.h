@@ -102,6 +102,8 @@ struct th_dialer {
     struct th_allow *allow;    /* held; NULL: everybody */
     struct th_lookup_rtt rtt;
     struct th_dialer_status status;
+    uint32_t recent_failures; /* a bit for each of status.recent, the newest lowest: it failed */
+    th_ms recent_at;
     unsigned count;
     struct th_dialing *dialing[TH_DIALS_MAX + TH_RENEWALS_MAX]; /* in order of their start */
     unsigned renewals;                                          /* of those */

@@ -235,6 +235,7 @@ static void on_status(const struct th_dialer *dialer, const struct th_self *self
         return; /* its time-out tells it */
     *status = dialer->status;
     status->running = dialer->count;
+    status->recent_ms = status->recent ? self->now.mono - dialer->recent_at : 0;
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_dialer_msg_status, .body = status});
 }

@@ -27,7 +27,8 @@ enum {
     TH_DIAL_MS_DEFAULT = 15000, /* a whole dial */
     TH_DIAL_MS_MAX = 600000,    /* one that is to take longer is cut to this */
     TH_DIAL_CLOSEST_MAX = 16,
-    TH_DIAL_STEPS_MAX = 192 /* further nodes are asked but not told */
+    TH_DIAL_STEPS_MAX = 192, /* further nodes are asked but not told */
+    TH_DIAL_RECENT_MAX = 32  /* dials whose outcomes are kept one by one, for the status */
 };
 
 struct th_dialer_config {
@@ -132,7 +133,11 @@ struct th_dialer_status {
         tried_again; /* over disjoint paths, after a miss, or when who was found was not reached */
     uint64_t other_tellers; /* reached by others than those who told of it first */
     uint64_t found_again;   /* and then somebody told of the target */
-    struct th_drops drops;  /* see_… reasons */
+    /* The latest dials that asked anybody, but for those to hints alone; failed: nobody answered, and
+     * the target was not reached. */
+    unsigned recent, recent_failed;
+    th_ms recent_ms;       /* since the newest of them */
+    struct th_drops drops; /* see_… reasons */
 };
 
 #endif

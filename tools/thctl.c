@@ -6,6 +6,7 @@
 #include "tools/app/control_table.h"
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
+#include "tools/app/ctl_health.h"
 #include "tools/app/ctl_live.h"
 #include "tools/app/ctl_ping.h"
 #include "tools/app/ctl_pipe.h"
@@ -125,6 +126,20 @@ static int run_look(struct thctl *t, const struct command *command)
         show_of(command->method)(result, &t->style);
     json_decref(result);
     return 0;
+}
+
+static int run_health(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
+
+    if (code)
+        return code;
+    if (!print_json(t, result))
+        th_show_health(result, &t->style);
+    code = json_is_true(json_object_get(result, "healthy")) ? 0 : 1;
+    json_decref(result);
+    return code;
 }
 
 /* --- commands that reach out ---------------------------------------------------------------------- */
@@ -304,6 +319,7 @@ static int run_steer(struct thctl *t, const struct command *command)
 
 static const struct command commands[] = {
     {"status", "", "status", NULL, 0, 0, run_look},
+    {"health", "", "health", NULL, 0, 0, run_health},
     {"peers", "", "peers", NULL, 0, 0, run_look},
     {"buckets", "", "buckets", NULL, 0, 0, run_look},
     {"lines", "", "lines", NULL, 0, 0, run_look},

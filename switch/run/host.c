@@ -105,6 +105,16 @@ void th_host_set_watchdog(struct th_host *host, th_ms limit, const struct th_log
     th_run_unlock(&host->lock);
 }
 
+th_ms th_host_watchdog(struct th_host *host)
+{
+    th_ms limit;
+
+    th_run_lock(&host->lock);
+    limit = host->watch_limit;
+    th_run_unlock(&host->lock);
+    return limit;
+}
+
 /* What it is doing and for how long, as of one moment: a callback that ends meanwhile is read again. */
 static void look_at_callback(struct th_slot *slot, struct th_server_look *row, uint64_t now_us)
 {

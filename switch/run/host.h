@@ -92,5 +92,6 @@ void th_tell_resumed(const struct th_self *self);
 
 /* A callback that runs longer than this is named in the log, while it runs. 0: never (default 1000). */
 void th_host_set_watchdog(struct th_host *host, th_ms limit, const struct th_log *log);
+th_ms th_host_watchdog(struct th_host *host); /* that limit; Thread: any */
 
 #endif

@@ -49,6 +49,10 @@ def every_method_answers_in_its_shape():
             shape(status, mapped=(TEXT, None), control=dict)
             shape(status, advertised=LIST, observed=LIST, addresses=LIST, warnings=LIST, version=TEXT)
             check(status["listen"] == status["addresses"], "loopback alone must be offered: %s" % status)
+            health = rpc.call("health")
+            shape(health, alive=bool, healthy=bool, summary=TEXT, state=(TEXT, None), state_ms=(int, None))
+            shape(health, links=(int, None), links_heard=(int, None), heard_ms_ago=(int, None))
+            shape(health, recent_dials=(int, None), recent_dials_failed=(int, None), reasons=LIST)
             peers = rpc.call("peers")
             check({peer["hashname"] for peer in peers} == {seed.hashname, other.hashname}, "%s" % peers)
             for peer in peers:

@@ -318,6 +318,35 @@ static void results_are_counted_and_announced(void **state)
     bench_close(b);
 }
 
+/* What the last dials tell of the network: that nobody knows a node is no failure while somebody
+ * answers. */
+static void a_dial_that_nobody_answers_is_a_recent_failure(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_find(b, 0); /* nobody to ask: it tells nothing */
+    bench_run(b, TH_DIAL_MS_DEFAULT);
+    assert_int_equal(bench_status(b)->recent, 0);
+
+    bench_line_up(b, 0);
+    bench_link_up(b, 0);
+    for (unsigned i = 0; i < TH_DIAL_RECENT_MAX + 1; i++) {
+        bench_find(b, 5); /* the one that is asked does not answer */
+        bench_run(b, TH_DIAL_MS_DEFAULT);
+    }
+    assert_int_equal(bench_status(b)->recent, TH_DIAL_RECENT_MAX);
+    assert_int_equal(bench_status(b)->recent_failed, TH_DIAL_RECENT_MAX);
+
+    bench_reach(b, 0); /* there is a line */
+    bench_run(b, 0);
+    bench_run(b, 5000);
+    const struct th_dialer_status *status = bench_status(b);
+    assert_int_equal(status->recent, TH_DIAL_RECENT_MAX);
+    assert_int_equal(status->recent_failed, TH_DIAL_RECENT_MAX - 1);
+    assert_int_equal(status->recent_ms, 5000);
+    bench_close(b);
+}
+
 /* The n-th allocation of all that happens is refused, for every n: the run-time's too. */
 static void whatever_memory_is_refused_every_dial_is_told_once(void **state)
 {
@@ -373,6 +402,7 @@ int main(void)
         cmocka_unit_test(lines_of_a_switch_that_ended_are_forgotten),
         cmocka_unit_test(dial_without_a_switch_is_told_all_the_same),
         cmocka_unit_test(results_are_counted_and_announced),
+        cmocka_unit_test(a_dial_that_nobody_answers_is_a_recent_failure),
         cmocka_unit_test(whatever_memory_is_refused_every_dial_is_told_once),
     };
 

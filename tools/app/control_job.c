@@ -1,5 +1,7 @@
 #include "tools/app/control_job.h"
 
+#include "tools/app/health.h"
+
 #include "switch/base/mem.h"
 
 #include <stdlib.h>
@@ -94,6 +96,15 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
     };
 }
 
+static void look_at_servers(const struct th_self *self, struct th_health_facts *facts)
+{
+    unsigned count;
+    struct th_server_look *rows = th_server_rows(self->host, &count);
+
+    th_health_look_at_servers(facts, rows, count, th_host_watchdog(self->host));
+    th_mem_free(rows);
+}
+
 static json_t *look_servers(const struct th_self *self)
 {
     unsigned count;
@@ -102,6 +113,23 @@ static json_t *look_servers(const struct th_self *self)
 
     th_mem_free(rows);
     return list;
+}
+
+static json_t *look_health(const struct th_self *self, const struct th_look *look)
+{
+    struct th_health *health = th_mem_zalloc(1, sizeof *health);
+    struct th_health_facts *facts = th_mem_zalloc(1, sizeof *facts);
+    json_t *result = NULL;
+
+    if (health && facts) {
+        look_at_servers(self, facts);
+        th_health_look_at_node(facts, look);
+        th_health_judge(health, facts);
+        result = th_health_json(health, facts);
+    }
+    th_mem_free(health);
+    th_mem_free(facts);
+    return result;
 }
 
 /* Who opened a channel is shown by name. */
@@ -146,6 +174,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     switch (job->method->id) {
     case TH_METHOD_STATUS:
         th_job_answer(c, self, job, th_look_status(&look));
+        break;
+    case TH_METHOD_HEALTH:
+        th_job_answer(c, self, job, look_health(self, &look));
         break;
     case TH_METHOD_PEERS:
         th_job_answer(c, self, job, th_look_peers(&look));
@@ -262,9 +293,9 @@ static unsigned needs_of(const struct th_job *job)
 static bool fail_without_answers(struct th_control *c, const struct th_self *self,
                                  struct th_job *job)
 {
-    bool is_tolerant = job->method->id == TH_METHOD_STATUS;
-
-    for (unsigned i = 0; i < TH_JOB_CALLS && !is_tolerant; i++) {
+    if (needs_of(job) & TH_NEED_NOT_ALL)
+        return false;
+    for (unsigned i = 0; i < TH_JOB_CALLS; i++) {
         if (!(needs_of(job) & questions[i].need) || body_of(job, i))
             continue;
         char message[96];
@@ -303,12 +334,25 @@ static enum th_err on_gathered(void *state, const struct th_self *self, void *ct
     return TH_OK;
 }
 
+/* What is not worth asking, for a method that does not want to wait. */
+static bool is_away(const struct th_health_facts *facts, const char *server)
+{
+    for (unsigned i = 0; i < facts->server_count; i++)
+        if (strcmp(facts->server[i].name, server) == 0)
+            return true;
+    return false;
+}
+
 static void gather(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
+    struct th_health_facts facts = {0};
+
+    if (needs_of(job) & TH_NEED_NO_WAITING)
+        look_at_servers(self, &facts);
     for (unsigned i = 0; i < TH_JOB_CALLS; i++) {
         struct th_job_call *call = &job->call[i];
 
-        if (!(needs_of(job) & questions[i].need))
+        if (!(needs_of(job) & questions[i].need) || is_away(&facts, questions[i].server))
             continue;
         call->job = job;
         call->why = th_call(self, th_whereis(self->host, self->scope, questions[i].server),

@@ -10,8 +10,15 @@ const struct th_method th_methods[TH_METHODS] = {
     {TH_METHOD_STATUS, "status", "",
      "{hashname, state, links, lines, uptime_ms, listen, mapped, advertised, observed, addresses, "
      "control, warnings, version}",
-     TH_ACCESS_READ, TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE,
+     TH_ACCESS_READ, TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE | TH_NEED_NOT_ALL,
      "how this node is: its state, links, addresses, and what is wrong"},
+    {TH_METHOD_HEALTH, "health", "",
+     "{alive, healthy, summary, state, state_ms, links, links_heard, heard_ms_ago, recent_dials, "
+     "recent_dials_failed, reasons: [{reason, server, text, next}], reasons_left_out}",
+     TH_ACCESS_READ,
+     TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE | TH_NEED_DIALER | TH_NEED_NOT_ALL |
+         TH_NEED_NO_WAITING,
+     "whether this node is alive and healthy; if not, why and what to do"},
     {TH_METHOD_PEERS, "peers", "",
      "[{hashname, line, link, direction, seed, bucket, csid, path, rtt_ms, first_seen_ms_ago, "
      "line_age_ms, last_rx_ms_ago, mtu, rx_bytes, tx_bytes, rx_packets, tx_packets}]",

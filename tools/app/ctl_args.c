@@ -292,6 +292,6 @@ void th_ctl_args_help(FILE *out)
         "/run/telehash/telehashd.sock.\n"
         "\n"
         "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to a\n"
-        "ping; 2 a command that is none.\n",
+        "ping, not healthy; 2 a command that is none.\n",
         out);
 }
