@@ -81,6 +81,7 @@ static void a_node_with_links_that_are_heard_is_healthy(void **state)
     assert_string_equal(text, "ready, 3 links");
 }
 
+/* A10 */
 static void alive_is_judged_without_asking_any_server(void **state)
 {
     struct scene *s = *state;
