@@ -49,6 +49,9 @@ static void tell_steps(struct th_dialed **told, const struct th_search *search)
     *told = grown;
 }
 
+const th_ms th_dialer_took_up_to[TH_DIALER_TOOK_STEPS] = {10,   25,   50,   100,   250,  500,
+                                                          1000, 2500, 5000, 10000, 20000};
+
 static void count_result(struct th_dialer_status *status, const struct th_dialing *dial,
                          const struct th_dialed *told)
 {
@@ -58,17 +61,26 @@ static void count_result(struct th_dialer_status *status, const struct th_dialin
         status->renewed += result == TH_OK;
         return;
     }
+    unsigned step = 0;
+    while (step < TH_DIALER_TOOK_STEPS && told->took_ms > th_dialer_took_up_to[step])
+        step++;
+    status->took[step]++;
+    status->took_sum_ms += told->took_ms;
     status->tried_again += told->paths > 0;
     status->found_again += told->paths > 0 && told->is_found;
     if (result == TH_OK && dial->request.mode == TH_DIAL_REACH) {
         status->reached++;
         status->other_tellers += told->rounds > 1;
-    } else if (result == TH_NOT_FOUND)
+    } else if (result == TH_OK)
+        status->found++;
+    else if (result == TH_NOT_FOUND)
         status->not_found++;
     else if (result == TH_NO_PATH)
         status->no_path++;
     else if (result == TH_TIMED_OUT)
         status->timed_out++;
+    else
+        status->failed++;
 }
 
 static bool has_answers(const struct th_dialed *told)

@@ -122,11 +122,20 @@ struct th_dialed {
     struct th_dial_step step[]; /* step_count */
 };
 
+enum { TH_DIALER_TOOK_STEPS = 11 };
+extern const th_ms th_dialer_took_up_to[TH_DIALER_TOOK_STEPS];
+
 /* Call, no body; reply, same kind, body struct th_dialer_status. */
 extern const struct th_msg_kind th_dialer_msg_status;
 struct th_dialer_status {
     unsigned running;
     uint64_t dials, reached, not_found, no_path, timed_out, refused;
+    uint64_t found;  /* lookups alone (TH_DIAL_FIND) that found their target */
+    uint64_t failed; /* for another reason than those above */
+    /* How long they took, those of refused ones left out: [i] up to th_dialer_took_up_to[i], the last
+     * longer than all. */
+    uint64_t took[TH_DIALER_TOOK_STEPS + 1];
+    uint64_t took_sum_ms;
     uint64_t renewals,
         renewed; /* lines that fell silent and were to be renewed, and were heard then */
     uint64_t

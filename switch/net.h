@@ -65,6 +65,10 @@ struct th_net_ops {
      * a wildcard as every interface's address. Returns how many, at most max. */
     unsigned (*addrs)(struct th_net *net, struct th_addr *addrs, unsigned max);
 
+    /* Fills how many datagrams the kernel dropped because they were not read soon enough, since the
+     * net was made; false when it does not tell. NULL: cannot be had. */
+    bool (*drops)(struct th_net *net, uint64_t *drops);
+
     /* Stops receiving; open may be called again. The owner frees the net itself. */
     void (*close)(struct th_net *net);
 };

@@ -414,6 +414,9 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->tx_packets = totals.tx_packets;
     status->rx_bytes = totals.rx_bytes;
     status->tx_bytes = totals.tx_bytes;
+    memcpy(status->rx_sort, totals.rx_sort, sizeof status->rx_sort);
+    memcpy(status->tx_sort, totals.tx_sort, sizeof status->tx_sort);
+    status->has_kernel_drops = net->ops->drops && net->ops->drops(net, &status->kernel_drops);
     status->at_highest = totals.at_highest;
     status->drops = totals.drops;
     th_switch_lan_count(&sw->lan, &status->drops);

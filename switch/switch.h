@@ -125,7 +125,10 @@ struct th_switch_status {
     struct th_addr mapped;         /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
     unsigned exchanges, lines;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
-    int64_t at_highest; /* of our opens; to be kept on disk */
+    uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
+    bool has_kernel_drops;
+    uint64_t kernel_drops; /* datagrams for which the kernel had no room; of all sockets */
+    int64_t at_highest;    /* of our opens; to be kept on disk */
     struct th_drops drops;
 };
 

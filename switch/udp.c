@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct sock {
     int fd;
     struct th_addr bound;
     struct reader *reader; /* NULL unless open */
+    uint32_t drops;        /* of the kernel, as last read; it counts modulo 2^32 */
 };
 
 /* Sees interfaces come and go; freed when uv has let go. */
@@ -48,6 +50,7 @@ struct udp {
     th_pid receiver;
     struct th_udp_lan *lan;  /* NULL: not wanted */
     struct lookout *lookout; /* NULL unless open, or all that we listen on are fixed addresses */
+    uint64_t drops;          /* of the kernel, of all sockets */
     unsigned sock_count;
     struct sock sock[TH_UDP_LISTEN_MAX];
     unsigned out_count;
@@ -449,12 +452,32 @@ static void udp_announce(struct th_net *net, struct th_bytes bytes)
             th_udp_lan_announce(udp->lan, udp->sock[i].fd, &udp->sock[i].bound, bytes);
 }
 
+static bool udp_drops(struct th_net *net, uint64_t *drops)
+{
+    struct udp *udp = (struct udp *)net;
+
+    for (unsigned i = 0; i < udp->sock_count; i++) {
+        uint32_t memory[SK_MEMINFO_VARS] = {0};
+        socklen_t len = sizeof memory;
+        struct sock *sock = &udp->sock[i];
+
+        if (getsockopt(sock->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0 ||
+            len < (SK_MEMINFO_DROPS + 1) * sizeof memory[0])
+            return false;
+        udp->drops += memory[SK_MEMINFO_DROPS] - sock->drops;
+        sock->drops = memory[SK_MEMINFO_DROPS];
+    }
+    *drops = udp->drops;
+    return true;
+}
+
 static const struct th_net_ops udp_ops = {
     .open = udp_open,
     .send = udp_send,
     .announce = udp_announce,
     .flush = udp_flush,
     .addrs = udp_addrs,
+    .drops = udp_drops,
     .close = udp_close,
 };
 

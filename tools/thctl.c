@@ -12,6 +12,7 @@
 #include "tools/app/ctl_pipe.h"
 #include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
+#include "tools/app/openmetrics.h"
 
 #include "switch/wire/hashname.h"
 
@@ -40,7 +41,8 @@ enum {
     OPTION_FILTER = 1 << 2,
     OPTION_PING = 1 << 3,
     OPTION_LOG = 1 << 4,
-    OPTION_SEED = 1 << 5
+    OPTION_SEED = 1 << 5,
+    OPTION_PROMETHEUS = 1 << 6
 };
 
 struct command {
@@ -140,6 +142,20 @@ static int run_health(struct thctl *t, const struct command *command)
     code = json_is_true(json_object_get(result, "healthy")) ? 0 : 1;
     json_decref(result);
     return code;
+}
+
+static int run_metrics(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
+
+    if (code)
+        return code;
+    if (!print_json(t, result))
+        th_metrics_write(stdout, result,
+                         t->args.is_prometheus ? TH_METRICS_TEXT : TH_METRICS_OPENMETRICS);
+    json_decref(result);
+    return 0;
 }
 
 /* --- commands that reach out ---------------------------------------------------------------------- */
@@ -335,6 +351,7 @@ static const struct command commands[] = {
     {"pipe listen", "NAME", "pipe.listen", NULL, 1, 0, run_pipe},
     {"pipe", "HASHNAME NAME", "pipe.open", NULL, 2, 0, run_pipe},
     {"servers", "", "servers", NULL, 0, 0, run_look},
+    {"metrics", "[--prometheus]", "metrics", NULL, 0, OPTION_PROMETHEUS, run_metrics},
     {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
     {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
     {"resume", "SERVER", "server.resume", NULL, 1, 0, run_steer},
@@ -421,6 +438,7 @@ static const char *stray_option(const struct th_ctl_args *args, unsigned known)
          "-f, -n, --level and --topic go with log alone, not with"},
         {args->is_uri || args->is_qr, OPTION_SEED,
          "--uri and --qr go with seeds export alone, not with"},
+        {args->is_prometheus, OPTION_PROMETHEUS, "--prometheus goes with metrics alone, not with"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

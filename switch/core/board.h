@@ -66,6 +66,7 @@ struct th_switchboard {
     struct th_streams *first_busy, *last_busy;
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+    uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     unsigned observed_count;
     struct th_addr observed[TH_OBSERVED_MAX];
     struct th_drops drops;

@@ -162,17 +162,21 @@ void th_board_send(struct th_switchboard *board, struct th_now now, const struct
                    size_t len)
 {
     struct th_action action = {.kind = TH_ACTION_SEND, .addr = *to};
+    const uint8_t *sent = th_outbox_room(&board->outbox, len); /* where it was sealed */
 
     if (to->family == TH_FAMILY_RELAY) {
         uint8_t bytes[TH_DATAGRAM_SAFE_MAX]; /* for the outbox makes room for what it is put into */
         TH_CHECK(len <= sizeof bytes);
-        memcpy(bytes, th_outbox_room(&board->outbox, len), len);
+        memcpy(bytes, sent, len);
         th_board_send_relayed(board, now, to, (struct th_bytes){bytes, len});
         return;
     }
+    enum th_datagram_sort sort =
+        sent ? th_datagram_sort_of((struct th_bytes){sent, len}) : TH_DATAGRAM_OTHER;
     if (!th_outbox_put(&board->outbox, &action, len))
         return;
     board->tx_packets++;
+    board->tx_sort[sort]++;
     board->tx_bytes += len;
 }
 
@@ -290,6 +294,7 @@ void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
 
     board->now = now;
     board->rx_packets++;
+    board->rx_sort[th_datagram_sort_of(bytes)]++;
     board->rx_bytes += bytes.len;
     if (why == TH_DROP_NONE && bytes.len > TH_DATAGRAM_IN_MAX)
         why = TH_DROP_PACKET_HEAD;
@@ -571,4 +576,22 @@ void th_switchboard_totals(const struct th_switchboard *board, struct th_switchb
         .drops = board->drops,
     };
     memcpy(totals->observed, board->observed, sizeof totals->observed);
+    memcpy(totals->rx_sort, board->rx_sort, sizeof totals->rx_sort);
+    memcpy(totals->tx_sort, board->tx_sort, sizeof totals->tx_sort);
+}
+
+enum th_datagram_sort th_datagram_sort_of(struct th_bytes bytes)
+{
+    if (bytes.len == 2 && bytes.at[0] == 0 && bytes.at[1] == 0)
+        return TH_DATAGRAM_PUNCH;
+    if (bytes.len < 3 || bytes.at[0] != 0 || bytes.at[1] > 1)
+        return TH_DATAGRAM_OTHER;
+    return bytes.at[1] == 1 ? TH_DATAGRAM_OPEN : TH_DATAGRAM_LINE;
+}
+
+const char *th_datagram_sort_name(enum th_datagram_sort sort)
+{
+    static const char *const names[TH_DATAGRAM_SORTS] = {"open", "line", "punch", "other"};
+
+    return names[sort];
 }

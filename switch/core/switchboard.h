@@ -225,10 +225,20 @@ unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,
 unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct th_now now,
                                       struct th_channel_look *rows, unsigned max);
 
+/* Of what sort a datagram is, by its first bytes (protocol.md, 1). */
+enum th_datagram_sort { TH_DATAGRAM_OPEN, TH_DATAGRAM_LINE, TH_DATAGRAM_PUNCH, TH_DATAGRAM_OTHER };
+enum { TH_DATAGRAM_SORTS = TH_DATAGRAM_OTHER + 1 };
+
+enum th_datagram_sort th_datagram_sort_of(struct th_bytes bytes);
+
+/* "open", "line", "punch", "other". */
+const char *th_datagram_sort_name(enum th_datagram_sort sort);
+
 /* Numbers of the whole node. */
 struct th_switchboard_totals {
     unsigned exchanges, lines;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes; /* datagrams */
+    uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     unsigned observed_count;
     struct th_addr observed[TH_OBSERVED_MAX];
     int64_t at_highest; /* of our opens; to be kept on disk */

@@ -322,6 +322,34 @@ static void punch_is_two_zero_bytes_and_ten_a_second(void **state)
     wire_free(&w);
 }
 
+static void datagrams_are_counted_by_what_they_are(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_switchboard_totals ours, theirs;
+    uint64_t sum = 0;
+    wire_init(&w, 2);
+
+    join(&w, 0, 1);
+    wire_pass(&w, 1000);
+    th_switchboard_punch(w.board[0], w.now, &w.addr[1]);
+    wire_settle(&w);
+    th_switchboard_on_datagram(w.board[1], w.now, &w.addr[0], th_bytes_of("nonsense"));
+    th_switchboard_totals(w.board[0], &ours);
+    th_switchboard_totals(w.board[1], &theirs);
+
+    assert_true(ours.tx_sort[TH_DATAGRAM_OPEN] > 0 && ours.tx_sort[TH_DATAGRAM_LINE] > 0);
+    assert_int_equal(ours.tx_sort[TH_DATAGRAM_PUNCH], 1);
+    assert_int_equal(ours.tx_sort[TH_DATAGRAM_OTHER], 0);
+    assert_int_equal(theirs.rx_sort[TH_DATAGRAM_OTHER], 1);
+    for (int sort = 0; sort < TH_DATAGRAM_OTHER; sort++)
+        assert_int_equal(theirs.rx_sort[sort], ours.tx_sort[sort]);
+    for (int sort = 0; sort < TH_DATAGRAM_SORTS; sort++)
+        sum += theirs.rx_sort[sort];
+    assert_int_equal(sum, theirs.rx_packets);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +366,7 @@ int main(void)
         cmocka_unit_test(channel_without_line_is_refused),
         cmocka_unit_test(packet_over_the_limit_of_a_datagram_is_refused_whole),
         cmocka_unit_test(punch_is_two_zero_bytes_and_ten_a_second),
+        cmocka_unit_test(datagrams_are_counted_by_what_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

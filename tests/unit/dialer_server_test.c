@@ -314,6 +314,7 @@ static void results_are_counted_and_announced(void **state)
     assert_int_equal(status->running, 0);
     assert_int_equal(status->reached, 1);
     assert_int_equal(status->not_found, 1);
+    assert_int_equal(status->found, 1);
     assert_int_equal(status->drops.n[TH_DROP_SEE_SELF], 1);
     bench_close(b);
 }
@@ -344,6 +345,31 @@ static void a_dial_that_nobody_answers_is_a_recent_failure(void **state)
     assert_int_equal(status->recent, TH_DIAL_RECENT_MAX);
     assert_int_equal(status->recent_failed, TH_DIAL_RECENT_MAX - 1);
     assert_int_equal(status->recent_ms, 5000);
+    bench_close(b);
+}
+
+static void how_long_dials_took_is_counted_in_steps(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_line_up(b, 0);
+
+    bench_reach(b, 0); /* at once */
+    bench_run(b, 0);
+    bench_reach(b, 5);
+    bench_run(b, 300);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0), 0);
+    bench_run(b, 0);
+
+    const struct th_dialer_status *status = bench_status(b);
+    uint64_t all = 0;
+    for (unsigned i = 0; i <= TH_DIALER_TOOK_STEPS; i++)
+        all += status->took[i];
+    assert_int_equal(all, 2);
+    assert_int_equal(status->took[0], 1);
+    assert_int_equal(th_dialer_took_up_to[5], 500);
+    assert_int_equal(status->took[5], 1); /* over 250 ms, and no more than 500 */
+    assert_int_equal(status->took_sum_ms, 300);
     bench_close(b);
 }
 
@@ -403,6 +429,7 @@ int main(void)
         cmocka_unit_test(dial_without_a_switch_is_told_all_the_same),
         cmocka_unit_test(results_are_counted_and_announced),
         cmocka_unit_test(a_dial_that_nobody_answers_is_a_recent_failure),
+        cmocka_unit_test(how_long_dials_took_is_counted_in_steps),
         cmocka_unit_test(whatever_memory_is_refused_every_dial_is_told_once),
     };
 

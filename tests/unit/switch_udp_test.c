@@ -5,7 +5,10 @@
 #include "switch/wire/packet.h"
 #include "tests/lib/test_cmocka.h"
 
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* A server that opens a net, says where it is bound, sends what it is told to send, and answers who
  * waits for it when datagrams have come. */
@@ -244,6 +247,36 @@ static void datagram_to_nobody_is_lost_and_the_next_arrives(void **state)
     pair_end(&p);
 }
 
+static void datagrams_that_the_kernel_had_no_room_for_are_counted(void **state)
+{
+    (void)state;
+    char complaint[TH_UDP_COMPLAINT_MAX];
+    static const uint8_t bytes[1000];
+    struct th_udp_config config = {
+        .listen_count = 1, .listen = {loopback(TH_FAMILY_IPV4)}, .rcvbuf = 4096};
+    struct th_net *net; /* it is bound and nobody reads */
+    struct th_addr addr;
+    uint64_t before, after;
+    assert_int_equal(th_udp_new(&net, NULL, &config, complaint), TH_OK);
+    assert_int_equal(net->ops->addrs(net, &addr, 1), 1);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(addr.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    assert_true(net->ops->drops(net, &before));
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(sendto(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&to, sizeof to),
+                         sizeof bytes);
+    assert_true(net->ops->drops(net, &after));
+
+    assert_int_equal(before, 0);
+    assert_true(after > 50 && after < 100);
+    assert_true(net->ops->drops(net, &before) && before == after); /* looking counts nothing */
+    close(fd);
+    th_udp_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +285,7 @@ int main(void)
         cmocka_unit_test(port_in_use_is_told_with_its_address),
         cmocka_unit_test(address_of_another_machine_is_told),
         cmocka_unit_test(datagram_to_nobody_is_lost_and_the_next_arrives),
+        cmocka_unit_test(datagrams_that_the_kernel_had_no_room_for_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,16 @@ static json_t *look_channels(const struct th_self *self, const struct th_look *l
     return list;
 }
 
+static json_t *look_metrics(const struct th_self *self, const struct th_look *look)
+{
+    unsigned count;
+    struct th_server_look *rows = th_server_rows(self->host, &count);
+    json_t *metrics = th_look_metrics(look, rows, count);
+
+    th_mem_free(rows);
+    return metrics;
+}
+
 static json_t *list_methods(void)
 {
     json_t *list = json_array();
@@ -166,7 +176,7 @@ static void drops(struct th_control *c, const struct th_self *self, struct th_jo
         th_job_answer(c, self, job, th_look_drops(look, json_is_true(all)));
 }
 
-/* Everything that the method needs is there (or, for status, will not come). */
+/* Everything that the method needs is there (or, for those that do without, will not come). */
 static void run(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
     struct th_look look = th_job_look(c, self, job);
@@ -195,6 +205,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
         break;
     case TH_METHOD_SERVERS:
         th_job_answer(c, self, job, look_servers(self));
+        break;
+    case TH_METHOD_METRICS:
+        th_job_answer(c, self, job, look_metrics(self, &look));
         break;
     case TH_METHOD_SEEK:
         th_probe_seek(c, self, job);

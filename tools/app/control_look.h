@@ -68,6 +68,10 @@ json_t *th_look_channels(const struct th_look *look, const struct th_server_look
  * without server, for each reason that nobody counted. */
 json_t *th_look_drops(const struct th_look *look, bool is_all);
 json_t *th_look_seeds(const struct th_look *look); /* status */
+
+/* Everything that openmetrics.h writes, as numbers: whatever is there; rows: the servers. */
+json_t *th_look_metrics(const struct th_look *look, const struct th_server_look *rows,
+                        unsigned count);
 json_t *th_look_servers(const struct th_server_look *rows, unsigned count);
 
 /* A dial: its lookup and, under "ways", what th_look_ways tells. line: as there. */

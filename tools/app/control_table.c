@@ -44,6 +44,15 @@ const struct th_method th_methods[TH_METHODS] = {
      "longest_callback_us, longest_callback, restarts}]",
      TH_ACCESS_READ, TH_NEED_NOTHING,
      "what every server of the daemon is doing; asks none of them"},
+    {TH_METHOD_METRICS, "metrics", "",
+     "{version, links, lines, states: [{state, now}], uptime_ms, packets: [{direction, kind, "
+     "count}], bytes: [{direction, count}], drops: [{reason, count}], dials: [{result, count}], "
+     "dials_running, dial_duration: {count, sum_ms, buckets: [{up_to_ms, count}]}, servers: "
+     "[{server, mailbox, longest_callback_us, restarts}], udp_kernel_drops}",
+     TH_ACCESS_READ,
+     TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE | TH_NEED_DIALER | TH_NEED_NOT_ALL |
+         TH_NEED_NO_WAITING,
+     "the node's numbers for monitoring, as OpenMetrics text"},
     {TH_METHOD_SEEK, "seek", REACH_PARAMS,
      "{target, found, took_ms, asked, hops, paths, steps: [{path, asked, answered, rtt_ms, "
      "entries, "

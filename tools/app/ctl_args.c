@@ -181,10 +181,16 @@ static bool *flag_of(struct th_ctl_args *args, const char *name)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {
-        {"--json", &args->is_json}, {"--full", &args->is_full}, {"--all", &args->is_all},
-        {"--uri", &args->is_uri},   {"--qr", &args->is_qr},     {"-f", &args->is_follow},
-        {"--help", &args->is_help}, {"-h", &args->is_help},     {"--version", &args->is_version}};
+    } flags[] = {{"--json", &args->is_json},
+                 {"--full", &args->is_full},
+                 {"--all", &args->is_all},
+                 {"--uri", &args->is_uri},
+                 {"--qr", &args->is_qr},
+                 {"-f", &args->is_follow},
+                 {"--prometheus", &args->is_prometheus},
+                 {"--help", &args->is_help},
+                 {"-h", &args->is_help},
+                 {"--version", &args->is_version}};
 
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(name, flags[i].name) == 0)
@@ -265,6 +271,7 @@ void th_ctl_args_help(FILE *out)
         "  --all           with drops: also the reasons that were never counted\n"
         "  --uri, --qr     with seeds export: in one line, as telehashd --seed takes it; as a QR "
         "code\n"
+        "  --prometheus    with metrics: in the older text format of Prometheus\n"
         "  --version       print the version and end\n"
         "  --for T         how long to watch, trace, follow the log or suspend: 500ms, 30s, 2m, "
         "1h\n"

@@ -118,23 +118,7 @@ static void print_head(struct th_sim_trace *trace, th_ms now, uint32_t node)
             name_of(trace, node).text);
 }
 
-enum th_datagram_sort th_datagram_sort_of(struct th_bytes bytes)
-{
-    if (bytes.len == 2 && bytes.at[0] == 0 && bytes.at[1] == 0)
-        return TH_DATAGRAM_PUNCH;
-    if (bytes.len < 3 || bytes.at[0] != 0 || bytes.at[1] > 1)
-        return TH_DATAGRAM_OTHER;
-    return bytes.at[1] == 1 ? TH_DATAGRAM_OPEN : TH_DATAGRAM_LINE;
-}
-
-const char *th_datagram_sort_name(enum th_datagram_sort sort)
-{
-    static const char *const names[TH_DATAGRAM_SORTS] = {"open", "line", "punch", "other"};
-
-    return names[sort];
-}
-
-/* The same as words of a sentence. */
+/* Of what sort it is, as a word of a sentence. */
 static const char *sort_of(struct th_bytes bytes)
 {
     static const char *const words[TH_DATAGRAM_SORTS] = {"open", "line packet", "punch", "packet"};

@@ -12,6 +12,7 @@
 
 #include "switch/base/clock.h"
 #include "switch/wire/hashname.h"
+#include "switch/core/switchboard.h"
 #include "tools/sim/net_sim.h"
 
 #include <sodium.h>
@@ -20,15 +21,6 @@
 enum { TH_TRACE_HASH_BYTES = 32, TH_TRACE_HEX = 2 * TH_TRACE_HASH_BYTES, TH_TRACE_NODE_MAX = 64 };
 
 #define TH_TRACE_NOBODY UINT32_MAX
-
-/* Of what sort a datagram is, by its first bytes (protocol.md, 1). */
-enum th_datagram_sort { TH_DATAGRAM_OPEN, TH_DATAGRAM_LINE, TH_DATAGRAM_PUNCH, TH_DATAGRAM_OTHER };
-enum { TH_DATAGRAM_SORTS = TH_DATAGRAM_OTHER + 1 };
-
-enum th_datagram_sort th_datagram_sort_of(struct th_bytes bytes);
-
-/* "open", "line", "punch", "other". */
-const char *th_datagram_sort_name(enum th_datagram_sort sort);
 
 /* The hashname of a node; NULL when it has none yet. */
 typedef const struct th_hashname *(*th_trace_name_fn)(const void *data, uint32_t node);
