@@ -15,6 +15,7 @@
 #include "tools/app/logger.h"
 #include "tools/app/portmap.h"
 #include "tools/app/settings.h"
+#include "tools/cli/cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -550,8 +551,11 @@ int main(int argc, char *argv[])
     struct daemon *d = &daemon;
     char say[TH_SAY_MAX];
     sigset_t ends;
-    int code = 0;
+    int code = th_config_hidden(argc, argv);
 
+    if (code >= 0)
+        return code;
+    code = 0;
     if (!open_standard_descriptors())
         return 1;
     d->argc = argc;
@@ -585,7 +589,7 @@ int main(int argc, char *argv[])
         th_config_help(stdout);
         break;
     case TH_TASK_VERSION:
-        puts("telehashd " TH_VERSION);
+        th_cli_print_version(stdout, "telehashd");
         break;
     }
     return code;

@@ -4,6 +4,7 @@
  * Prints a table, or with --json one object a line. What could not be measured is said on stderr.
  */
 #include "tools/bench/bench.h"
+#include "tools/cli/cli.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -16,6 +17,34 @@ struct wanted {
     const char *suite[SUITES_MAX];
     unsigned count; /* 0: all */
 };
+
+static const struct th_cli_flag flags[] = {
+    {"--json", NULL, NULL, "one JSON object a line", NULL, false},
+    {"--rounds", "N", NULL, "rounds of each figure, 1 to 1000 (5)", NULL, false},
+    {"--help", NULL, NULL, "print this and end", NULL, false},
+    {"--version", NULL, NULL, "print the versions of program and libraries and end", NULL, false},
+};
+
+/* Each suite once: those of one suite stand together. */
+static void fill(struct th_cli_offer *offer, const char *value, int count, char *const words[])
+{
+    const char *suite = "";
+
+    (void)count, (void)words;
+    if (strcmp(value, "SUITE") != 0)
+        return;
+    for (const struct th_bench_entry *entry = th_bench_entries; entry->suite; entry++) {
+        if (strcmp(entry->suite, suite) != 0)
+            th_cli_offer(offer, entry->suite, NULL);
+        suite = entry->suite;
+    }
+}
+
+static const struct th_cli_program table = {.name = "thbench",
+                                            .params = "[SUITE...]",
+                                            .flags = flags,
+                                            .flag_count = sizeof flags / sizeof flags[0],
+                                            .fill = fill};
 
 static void print_help(void)
 {
@@ -30,14 +59,10 @@ static void print_help(void)
                entry->figures);
         suite = entry->suite;
     }
-    printf("\nFlags:\n"
-           "  --json        one JSON object a line\n"
-           "  --rounds N    rounds of each figure, 1 to %d (%d)\n"
-           "  --help        print this and end\n"
-           "  --version     print the version and end\n\n"
-           "The goal is one of the ratio where there is a reference, else one of the value.\n"
-           "Exit: 0 all figures were taken, 1 some could not be, 2 wrong flags.\n",
-           TH_ROUNDS_MAX, TH_ROUNDS_DEFAULT);
+    puts("\nFlags:");
+    th_cli_print_flags(stdout, &table, false);
+    puts("\nThe goal is one of the ratio where there is a reference, else one of the value.\n"
+         "Exit: 0 all figures were taken, 1 some could not be, 2 wrong flags.");
 }
 
 static int complain(const char *what, const char *word)
@@ -77,7 +102,7 @@ static int read_arguments(struct th_bench *bench, struct wanted *wanted, int arg
             return 0;
         }
         if (strcmp(argv[i], "--version") == 0) {
-            puts("thbench " TH_VERSION);
+            th_cli_print_version(stdout, "thbench");
             return 0;
         }
         if (strcmp(argv[i], "--json") == 0) {
@@ -123,7 +148,9 @@ int main(int argc, char **argv)
     struct wanted wanted = {0};
     bool is_whole = true;
 
-    int code = read_arguments(&bench, &wanted, argc, argv);
+    int code = th_cli_hidden(&table, argc, argv);
+    if (code < 0)
+        code = read_arguments(&bench, &wanted, argc, argv);
     if (code >= 0)
         return code;
     if (sodium_init() < 0)

@@ -6,6 +6,7 @@
 #include "tools/app/control_table.h"
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_client.h"
+#include "tools/app/ctl_complete.h"
 #include "tools/app/ctl_health.h"
 #include "tools/app/ctl_live.h"
 #include "tools/app/ctl_ping.h"
@@ -34,24 +35,12 @@ struct thctl {
     struct th_ctl ctl;
 };
 
-/* Which options a command knows besides those that all have. */
-enum {
-    OPTION_ALL = 1 << 0,
-    OPTION_FOR = 1 << 1,
-    OPTION_FILTER = 1 << 2,
-    OPTION_PING = 1 << 3,
-    OPTION_LOG = 1 << 4,
-    OPTION_SEED = 1 << 5,
-    OPTION_PROMETHEUS = 1 << 6
-};
-
+/* The flags that go with it name it in their table (tools/app/ctl_args.c). */
 struct command {
     const char *name;   /* one word, or two for one of a group */
-    const char *params; /* as the help shows them */
-    const char *method; /* its help is the method's; NULL: help below */
-    const char *help;
-    unsigned arguments; /* how many words must follow */
-    unsigned options;
+    const char *params; /* the words that follow, as th_cli_command has them */
+    const char *method; /* NULL: none alone */
+    const char *help;   /* NULL: the method's */
     int (*run)(struct thctl *t, const struct command *command);
 };
 
@@ -334,52 +323,91 @@ static int run_steer(struct thctl *t, const struct command *command)
 /* --- the table of commands, and help -------------------------------------------------------------- */
 
 static const struct command commands[] = {
-    {"status", "", "status", NULL, 0, 0, run_look},
-    {"health", "", "health", NULL, 0, 0, run_health},
-    {"peers", "", "peers", NULL, 0, 0, run_look},
-    {"buckets", "", "buckets", NULL, 0, 0, run_look},
-    {"lines", "", "lines", NULL, 0, 0, run_look},
-    {"channels", "", "channels", NULL, 0, 0, run_look},
-    {"drops", "[--all]", "drops", NULL, 0, OPTION_ALL, run_look},
-    {"watch", "[FILTER...] [--for T]", "watch.start", NULL, 0, OPTION_FILTER | OPTION_FOR,
-     run_watch},
-    {"log", "[-f] [--level L] [--topic T] [-n N]", "log.start", NULL, 0, OPTION_LOG | OPTION_FOR,
-     run_log},
-    {"seek", "HASHNAME", "seek", NULL, 1, 0, run_seek},
-    {"connect", "HASHNAME", "connect", NULL, 1, 0, run_connect},
-    {"ping", "HASHNAME [-c 4] [-i S] [-W S] [-s N]", "ping", NULL, 1, OPTION_PING, run_ping},
-    {"pipe listen", "NAME", "pipe.listen", NULL, 1, 0, run_pipe},
-    {"pipe", "HASHNAME NAME", "pipe.open", NULL, 2, 0, run_pipe},
-    {"servers", "", "servers", NULL, 0, 0, run_look},
-    {"metrics", "[--prometheus]", "metrics", NULL, 0, OPTION_PROMETHEUS, run_metrics},
-    {"trace", "SERVER [--for T]", "server.trace", NULL, 1, OPTION_FOR, run_trace},
-    {"suspend", "SERVER [--for 30s]", "server.suspend", NULL, 1, OPTION_FOR, run_steer},
-    {"resume", "SERVER", "server.resume", NULL, 1, 0, run_steer},
-    {"restart", "SERVER", "server.restart", NULL, 1, 0, run_steer},
-    {"seeds export", "[--uri] [--qr]", "seeds.export", NULL, 0, OPTION_SEED, run_settings},
-    {"seeds list", "", "seeds.list", NULL, 0, 0, run_settings},
-    {"seeds add", "URI", "seeds.add", NULL, 1, 0, run_settings},
-    {"seeds remove", "SEED", "seeds.remove", NULL, 1, 0, run_settings},
-    {"reload", "", "reload", NULL, 0, 0, run_settings},
-    {"stop", "", "stop", NULL, 0, 0, run_stop},
-    {"help", "", NULL, "print this", 0, 0, NULL},
+    {"status", "", "status", NULL, run_look},
+    {"health", "", "health", NULL, run_health},
+    {"peers", "", "peers", NULL, run_look},
+    {"buckets", "", "buckets", NULL, run_look},
+    {"lines", "", "lines", NULL, run_look},
+    {"channels", "", "channels", NULL, run_look},
+    {"drops", "", "drops", NULL, run_look},
+    {"watch", "[FILTER...]", "watch.start", NULL, run_watch},
+    {"log", "", "log.start", "the log: what is in memory, or with -f what comes", run_log},
+    {"seek", "HASHNAME", "seek", NULL, run_seek},
+    {"connect", "HASHNAME", "connect", NULL, run_connect},
+    {"ping", "HASHNAME", "ping", NULL, run_ping},
+    {"pipe listen", "NAME", "pipe.listen",
+     "join standard input and output with the first that opens a pipe of that name to us",
+     run_pipe},
+    {"pipe", "HASHNAME NAME", "pipe.open", NULL, run_pipe},
+    {"servers", "", "servers", NULL, run_look},
+    {"metrics", "", "metrics", NULL, run_metrics},
+    {"trace", "SERVER", "server.trace", NULL, run_trace},
+    {"suspend", "SERVER", "server.suspend", NULL, run_steer},
+    {"resume", "SERVER", "server.resume", NULL, run_steer},
+    {"restart", "SERVER", "server.restart", NULL, run_steer},
+    {"seeds export", "", "seeds.export", NULL, run_settings},
+    {"seeds list", "", "seeds.list", NULL, run_settings},
+    {"seeds add", "URI", "seeds.add", NULL, run_settings},
+    {"seeds remove", "SEED", "seeds.remove", NULL, run_settings},
+    {"reload", "", "reload", NULL, run_settings},
+    {"stop", "", "stop", NULL, run_stop},
+    {"help", "", NULL, "print this", NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
+/* Values that are one of a few words; the rest is found by its name (tools/cli/cli.h). */
+static const struct th_cli_choice choices[] = {
+    {"LEVEL", "error warn info debug"},
+    {"KIND", "line_up line_down line_silent line_heard path_changed opened packet ended link_up "
+             "link_down dialed state server_up server_down"},
+    {"TYPE", "seek link path peer connect bridge other"},
+};
+
+/* The table as help and completion want it. words: filled, of COMMANDS. */
+static struct th_cli_program table_of(struct th_cli_command *words)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const char *help = commands[i].help;
+
+        words[i] = (struct th_cli_command){commands[i].name, commands[i].params,
+                                           help ? help : th_method_find(commands[i].method)->help};
+    }
+    return (struct th_cli_program){.name = "thctl",
+                                   .params = "",
+                                   .commands = words,
+                                   .command_count = COMMANDS,
+                                   .flags = th_ctl_flags,
+                                   .flag_count = th_ctl_flag_count,
+                                   .choices = choices,
+                                   .choice_count = sizeof choices / sizeof choices[0],
+                                   .fill = th_ctl_fill};
+}
+
 static void print_help(FILE *out)
 {
+    struct th_cli_command words[COMMANDS];
+    struct th_cli_program table = table_of(words);
+
     fputs("Usage: thctl [--socket PATH] [--json] [--full] [--timeout S] COMMAND\n"
           "Looks at a running telehashd and steers it.\n\n",
           out);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        const struct th_method *method =
-            commands[i].method ? th_method_find(commands[i].method) : NULL;
-        char name[80];
-
-        snprintf(name, sizeof name, "%s %s", commands[i].name, commands[i].params);
-        fprintf(out, "  %-34s %s\n", name, method ? method->help : commands[i].help);
-    }
-    th_ctl_args_help(out);
+    th_cli_print_commands(out, &table);
+    fputc('\n', out);
+    th_cli_print_flags(out, &table, false);
+    fputs("\nFILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n",
+          out);
+    th_cli_print_flags(out, &table, true);
+    fputs("\n"
+          "SERVER is a name that thctl servers shows. SEED is how the hashname of a seed begins.\n"
+          "NAME of a pipe: up to 30 letters, digits and signs, the same at both ends.\n"
+          "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
+          "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
+          "/run/telehash/telehashd.sock.\n"
+          "\n"
+          "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to "
+          "a\n"
+          "ping, not healthy; 2 a command that is none.\n",
+          out);
 }
 
 /* --- the command line ----------------------------------------------------------------------------- */
@@ -422,40 +450,35 @@ static bool is_hex(const char *text)
     return th_prefix_read(&prefix, text, strlen(text));
 }
 
-/* An option that the command does not know; NULL when there is none. */
-static const char *stray_option(const struct th_ctl_args *args, unsigned known)
+/* A flag that is not the command's, with those that it is of. */
+static int refuse_stray(const struct th_cli_flag *flag, const char *command)
 {
-    const struct {
-        bool is_said;
-        unsigned option;
-        const char *complaint;
-    } rows[] = {
-        {args->is_all, OPTION_ALL, "--all goes with drops alone, not with"},
-        {args->for_ms != 0, OPTION_FOR, "--for goes with watch, trace, log and suspend, not with"},
-        {args->has_ping, OPTION_PING, "-c, -i, -W and -s go with ping alone, not with"},
-        {args->filter != NULL, OPTION_FILTER, "filters go with watch alone, not with"},
-        {args->is_follow || args->log, OPTION_LOG,
-         "-f, -n, --level and --topic go with log alone, not with"},
-        {args->is_uri || args->is_qr, OPTION_SEED,
-         "--uri and --qr go with seeds export alone, not with"},
-        {args->is_prometheus, OPTION_PROMETHEUS, "--prometheus goes with metrics alone, not with"},
-    };
+    char what[TH_SAY_MAX];
 
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].is_said && !(known & rows[i].option))
-            return rows[i].complaint;
-    return NULL;
+    snprintf(what, sizeof what, "%s%s go%s with %s%s, not with",
+             flag->is_filter ? "filters such as " : "", flag->name, flag->is_filter ? "" : "es",
+             flag->commands, strchr(flag->commands, ',') ? "" : " alone");
+    return refuse(what, command);
 }
 
-static const char *missing_after(const struct command *command)
+/* The word that should follow next is not there. */
+static int refuse_short(const struct thctl *t, const struct command *command)
 {
-    if (strncmp(command->params, "HASHNAME", 8) == 0)
-        return "a hashname is missing after";
-    if (strcmp(command->params, "URI") == 0)
-        return "a URI (telehash://…) is missing after";
-    if (strcmp(command->params, "SEED") == 0)
-        return "a seed's hashname is missing after";
-    return "a server's name is missing after";
+    static const struct {
+        const char *param, *what;
+    } rows[] = {{"HASHNAME", "a hashname is missing after"},
+                {"URI", "a URI (telehash://…) is missing after"},
+                {"SEED", "a seed's hashname is missing after"},
+                {"SERVER", "a server's name is missing after"}};
+    char param[TH_CLI_NAME_MAX] = "", what[TH_SAY_MAX];
+
+    bool is_named = th_cli_param_at(param, command->params, t->argument_count);
+    TH_CHECK(is_named);
+    snprintf(what, sizeof what, "%s is missing after", param);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].param, param) == 0)
+            snprintf(what, sizeof what, "%s", rows[i].what);
+    return refuse(what, command->name);
 }
 
 /* What goes with the command, before anything is asked. Returns 0 or the exit code. */
@@ -464,16 +487,18 @@ static int check_arguments(struct thctl *t, const struct command *command)
     struct th_filter filter;
     char say[TH_SAY_MAX];
     bool takes_hashname = strncmp(command->params, "HASHNAME", 8) == 0;
-    const char *stray = stray_option(&t->args, command->options);
+    const struct th_cli_flag *stray = th_ctl_args_stray(&t->args, command->name);
+    unsigned least, most;
 
     if (stray)
-        return refuse(stray, command->name);
-    if (t->args.for_ms && (command->options & OPTION_LOG) && !t->args.is_follow)
+        return refuse_stray(stray, command->name);
+    if (t->args.for_ms && command->run == run_log && !t->args.is_follow)
         return complain("--for goes with log -f: without -f it does not wait", 2);
-    if (t->argument_count > command->arguments)
+    th_cli_params_count(command->params, &least, &most);
+    if (t->argument_count > most)
         return refuse("too many words after", command->name);
-    if (t->argument_count < command->arguments)
-        return refuse(missing_after(command), command->name);
+    if (t->argument_count < least)
+        return refuse_short(t, command);
     if (takes_hashname && !is_hex(t->argument[0])) {
         snprintf(
             say, sizeof say,
@@ -509,7 +534,7 @@ static int run(struct thctl *t)
         return 0;
     }
     if (t->args.is_version) {
-        puts("thctl " TH_VERSION);
+        th_cli_print_version(stdout, "thctl");
         return 0;
     }
     if (t->args.word_count == 0) {
@@ -538,9 +563,14 @@ int main(int argc, char *argv[])
 {
     static struct thctl thctl = {.ctl = {.fd = -1}};
     struct thctl *t = &thctl;
+    struct th_cli_command words[COMMANDS];
+    struct th_cli_program table = table_of(words);
     char say[TH_SAY_MAX];
 
-    int code = th_ctl_args_read(&t->args, argc, argv, say) ? run(t) : complain(say, 2);
+    int code = th_cli_hidden(&table, argc, argv);
+    if (code >= 0)
+        return code;
+    code = th_ctl_args_read(&t->args, argc, argv, say) ? run(t) : complain(say, 2);
     th_ctl_args_clear(&t->args);
     if (fflush(stdout) != 0 && errno != EPIPE)
         return complain("cannot write to stdout", 1);

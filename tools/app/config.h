@@ -125,6 +125,9 @@ void th_config_clear(struct th_config *config);
 /* Prints what --help prints. */
 void th_config_help(FILE *out);
 
+/* What th_cli_hidden does, of the flags of telehashd. */
+int th_config_hidden(int argc, char *const argv[]);
+
 /* Prints a file that says of every key what holds without it; it can be read back. */
 void th_config_print(FILE *out);
 

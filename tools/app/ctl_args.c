@@ -1,10 +1,63 @@
 #include "tools/app/ctl_args.h"
 
+#include "switch/base/check.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FOR_MS_MAX = 60 * 60 * 1000 };
+
+/* --- the table of flags --------------------------------------------------------------------------- */
+
+/* A row here, and a branch in read_value or a row in flag_of; at most 64. */
+const struct th_cli_flag th_ctl_flags[] = {
+    {"--socket", "PATH", NULL, "the daemon's control socket", "name a file", false},
+    {"--json", NULL, NULL, "the result as JSON, one line, for scripts", NULL, false},
+    {"--full", NULL, NULL, "hashnames in full also on a terminal", NULL, false},
+    {"--timeout", "S", NULL, "seconds to wait for the daemon (5)", "give seconds, 0.001 to 3600",
+     false},
+    {"--all", NULL, "drops", "also the reasons that were never counted", NULL, false},
+    {"-f", NULL, "log", "go on with what comes", NULL, false},
+    {"--level", "LEVEL", "log", "error, warn, info or debug, whatever the daemon's own",
+     "give error, warn, info or debug", false},
+    {"--topic", "TOPIC", "log", "only this part of the daemon, such as dialer; repeatable",
+     "give a name", false},
+    {"-n", "N", "log", "at most so many lines of what was there (10 with -f)",
+     "give a number, 1 to 512", false},
+    {"--for", "T", "watch, log, trace, suspend",
+     "how long to watch, follow, trace or suspend: 500ms, 30s, 2m, 1h",
+     "give a time such as 500ms, 30s, 2m or 1h (the most)", false},
+    {"-c", "N", "ping", "how many pings (4)", "give a number, 1 to 1000", false},
+    {"-i", "S", "ping", "seconds from one to the next (1, at least 0.1)",
+     "give seconds, 0.1 to 3600", false},
+    {"-W", "S", "ping", "seconds to wait for an answer (2)", "give seconds, 0.001 to 60", false},
+    {"-s", "N", "ping", "bytes that each carries, 0 to 1260 (0)",
+     "give a number of bytes, 0 to 1260", false},
+    {"--uri", NULL, "seeds export", "in one line, as telehashd --seed takes it", NULL, false},
+    {"--qr", NULL, "seeds export", "also as a QR code", NULL, false},
+    {"--prometheus", NULL, "metrics", "in the older text format of Prometheus", NULL, false},
+    {"--kind", "KIND", "watch",
+     "line_up line_down line_silent line_heard path_changed opened packet ended link_up link_down "
+     "dialed state server_up server_down",
+     "give a name", true},
+    {"--type", "TYPE", "watch", "of a channel: seek link path peer connect bridge other",
+     "give a name", true},
+    {"--peer", "PREFIX", "watch", "how the other's hashname begins", "give a name", true},
+    {"--is", "K=V", "watch", "packets whose head has a member K that is V", "give K=V", true},
+    {"--has", "K", "watch", "packets whose head has a member K", "give a name", true},
+    {"--help", NULL, NULL, "print this and end", NULL, false},
+    {"--version", NULL, NULL, "print the versions of program and libraries and end", NULL, false},
+};
+const unsigned th_ctl_flag_count = sizeof th_ctl_flags / sizeof th_ctl_flags[0];
+
+const struct th_cli_flag *th_ctl_args_stray(const struct th_ctl_args *args, const char *command)
+{
+    for (unsigned i = 0; i < th_ctl_flag_count; i++)
+        if ((args->said >> i & 1) && !th_cli_goes_with(&th_ctl_flags[i], command))
+            return &th_ctl_flags[i];
+    return NULL;
+}
 
 /* --- values --------------------------------------------------------------------------------------- */
 
@@ -116,39 +169,8 @@ static bool read_log(struct th_ctl_args *args, const char *name, const char *val
 
 /* --- options -------------------------------------------------------------------------------------- */
 
-/* Those that take a value, and what a wrong one is told. */
-static const struct {
-    const char *name, *wanted;
-} values[] = {
-    {"--socket", "name a file"},
-    {"--timeout", "give seconds, 0.001 to 3600"},
-    {"--for", "give a time such as 500ms, 30s, 2m or 1h (the most)"},
-    {"-c", "give a number, 1 to 1000"},
-    {"-i", "give seconds, 0.1 to 3600"},
-    {"-W", "give seconds, 0.001 to 60"},
-    {"-s", "give a number of bytes, 0 to 1260"},
-    {"--kind", "give a name"},
-    {"--type", "give a name"},
-    {"--peer", "give a name"},
-    {"--is", "give K=V"},
-    {"--has", "give a name"},
-    {"--level", "give error, warn, info or debug"},
-    {"--topic", "give a name"},
-    {"-n", "give a number, 1 to 512"},
-};
-
-/* NULL when the option takes no value. */
-static const char *wanted_by(const char *name)
-{
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (strcmp(values[i].name, name) == 0)
-            return values[i].wanted;
-    return NULL;
-}
-
 static bool read_ping_value(struct th_ctl_args *args, const char *name, const char *value)
 {
-    args->has_ping = true;
     if (strcmp(name, "-c") == 0)
         return read_number(&args->ping_count, value, 1, 1000);
     if (strcmp(name, "-s") == 0)
@@ -175,7 +197,7 @@ static bool read_value(struct th_ctl_args *args, const char *name, const char *v
     return read_filter(args, name, value);
 }
 
-/* NULL when there is none of that name. */
+/* What a flag of the table without a value sets. */
 static bool *flag_of(struct th_ctl_args *args, const char *name)
 {
     const struct {
@@ -185,17 +207,18 @@ static bool *flag_of(struct th_ctl_args *args, const char *name)
                  {"--full", &args->is_full},
                  {"--all", &args->is_all},
                  {"--uri", &args->is_uri},
+                 {"--prometheus", &args->is_prometheus},
                  {"--qr", &args->is_qr},
                  {"-f", &args->is_follow},
-                 {"--prometheus", &args->is_prometheus},
                  {"--help", &args->is_help},
-                 {"-h", &args->is_help},
                  {"--version", &args->is_version}};
 
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (strcmp(name, flags[i].name) == 0)
-            return flags[i].flag;
-    return NULL;
+    size_t i = 0;
+
+    while (i < sizeof flags / sizeof flags[0] && strcmp(name, flags[i].name) != 0)
+        i++;
+    TH_CHECK(i < sizeof flags / sizeof flags[0]); /* a flag of the table that nothing reads */
+    return flags[i].flag;
 }
 
 static bool refuse(char say[TH_SAY_MAX], const char *what, const char *text)
@@ -211,25 +234,26 @@ static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], 
 {
     const char *a = argv[*at];
     const char *sign = strncmp(a, "--", 2) == 0 ? strchr(a, '=') : NULL;
-    char name[32];
+    char name[TH_CLI_NAME_MAX];
 
     snprintf(name, sizeof name, "%.*s", sign ? (int)(sign - a) : (int)strlen(a), a);
-    const char *wanted = wanted_by(name);
-    if (wanted) {
-        if (sign == NULL && *at + 1 == argc)
-            return refuse(say, "a value is missing for", a);
-        const char *value = sign ? sign + 1 : argv[++*at];
-        if (read_value(args, name, value))
-            return true;
-        snprintf(say, TH_SAY_MAX, "%s cannot be %.200s: %s", name, value[0] ? value : "\"\"",
-                 wanted);
-        return false;
-    }
-    bool *flag = flag_of(args, a);
-    if (flag == NULL)
+    const struct th_cli_flag *known =
+        th_cli_flag_find(th_ctl_flags, th_ctl_flag_count, strcmp(a, "-h") == 0 ? "--help" : name);
+    if (known == NULL || (known->value == NULL && sign))
         return refuse(say, "unknown option", a);
-    *flag = true;
-    return true;
+    args->said |= UINT64_C(1) << (known - th_ctl_flags);
+    if (known->value == NULL) {
+        *flag_of(args, known->name) = true;
+        return true;
+    }
+    if (sign == NULL && *at + 1 == argc)
+        return refuse(say, "a value is missing for", a);
+    const char *value = sign ? sign + 1 : argv[++*at];
+    if (read_value(args, name, value))
+        return true;
+    snprintf(say, TH_SAY_MAX, "%s cannot be %.200s: %s", name, value[0] ? value : "\"\"",
+             known->wanted);
+    return false;
 }
 
 bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[], char say[TH_SAY_MAX])
@@ -258,47 +282,4 @@ void th_ctl_args_clear(struct th_ctl_args *args)
     json_decref(args->filter);
     json_decref(args->log);
     args->filter = args->log = NULL;
-}
-
-void th_ctl_args_help(FILE *out)
-{
-    fputs(
-        "\n"
-        "  --socket PATH   the daemon's control socket\n"
-        "  --json          the result as JSON, one line, for scripts\n"
-        "  --full          hashnames in full also on a terminal\n"
-        "  --timeout S     seconds to wait for the daemon (5)\n"
-        "  --all           with drops: also the reasons that were never counted\n"
-        "  --uri, --qr     with seeds export: in one line, as telehashd --seed takes it; as a QR "
-        "code\n"
-        "  --prometheus    with metrics: in the older text format of Prometheus\n"
-        "  --version       print the version and end\n"
-        "  --for T         how long to watch, trace, follow the log or suspend: 500ms, 30s, 2m, "
-        "1h\n"
-        "  -f              with log: go on with what comes\n"
-        "  -n N            with log: at most so many lines of what was there (10 with -f)\n"
-        "  --level L       with log: error, warn, info or debug, whatever the daemon's own\n"
-        "  --topic T       with log: only this topic, such as dialer; repeatable\n"
-        "  -c N            how many pings (4)\n"
-        "  -i S            seconds from one ping to the next (1, at least 0.1)\n"
-        "  -W S            seconds to wait for the answer of a ping (2)\n"
-        "  -s N            bytes that each ping carries, 0 to 1260 (0)\n"
-        "\n"
-        "FILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n"
-        "  --kind K        line_up line_down path_changed opened packet ended link_up link_down\n"
-        "                  dialed state server_up server_down\n"
-        "  --type T        of a channel: seek link path peer connect other\n"
-        "  --peer PREFIX   how the other's hashname begins\n"
-        "  --is K=V        packets whose head has a member K that is V\n"
-        "  --has K         packets whose head has a member K\n"
-        "\n"
-        "SERVER is a name that thctl servers shows. SEED is how the hashname of a seed begins.\n"
-        "NAME of a pipe: up to 30 letters, digits and signs, the same at both ends.\n"
-        "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
-        "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
-        "/run/telehash/telehashd.sock.\n"
-        "\n"
-        "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to a\n"
-        "ping, not healthy; 2 a command that is none.\n",
-        out);
 }

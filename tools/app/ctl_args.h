@@ -9,8 +9,10 @@
 
 #include "switch/base/check.h"
 #include "tools/app/config.h"
+#include "tools/cli/cli.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 enum { TH_CTL_WORDS_MAX = 8 };
 
@@ -22,11 +24,15 @@ struct th_ctl_args {
     unsigned word_count;
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
     unsigned ping_count, ping_interval_ms, ping_wait_ms, ping_size;
-    bool has_ping;   /* one of the four was said */
     unsigned for_ms; /* 0: not said */
     json_t *filter;  /* the parameters of watch.start; NULL: none was named */
     json_t *log;     /* those of log and log.start; the same */
+    uint64_t said;   /* a bit for each of th_ctl_flags */
 };
+
+/* What may be said to thctl with its commands (tools/thctl.c). */
+extern const struct th_cli_flag th_ctl_flags[];
+extern const unsigned th_ctl_flag_count;
 
 /*
  * Reads it all; fills in defaults first.
@@ -37,7 +43,7 @@ TH_MUST bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const arg
                               char say[TH_SAY_MAX]);
 void th_ctl_args_clear(struct th_ctl_args *args);
 
-/* Prints what --help says of options, and of what commands are about. */
-void th_ctl_args_help(FILE *out);
+/* A flag that was said and does not go with a command; NULL when there is none. */
+const struct th_cli_flag *th_ctl_args_stray(const struct th_ctl_args *args, const char *command);
 
 #endif

@@ -12,7 +12,7 @@ enum { TH_EXIT_OK = 0, TH_EXIT_FAILED = 1, TH_EXIT_USAGE = 2 };
 
 struct th_sim_command {
     const char *name;
-    const char *words; /* after the name, for the help */
+    const char *params; /* the words that follow; its flags are in the table of thsim.c */
     const char *about;
     /* argv[0] is the command's name. Returns the exit code. */
     int (*run)(int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "tools/sim/sim.h"
 
 #include "switch/base/mem.h"
+#include "tools/cli/cli.h"
 #include "tools/sim/check.h"
 
 #include <inttypes.h>
@@ -9,13 +10,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#ifndef TH_COMMIT
-#define TH_COMMIT "unknown"
-#endif
-
 const char *th_sim_commit(void)
 {
-    return TH_COMMIT;
+    return th_cli_commit();
 }
 
 static uint64_t wall_us(void)

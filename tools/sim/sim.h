@@ -29,7 +29,7 @@ void th_sim_write_text(FILE *out, const char *text);
 
 void th_sim_clear(struct th_sim *sim);
 
-/* The commit that this program was built from, with "-changed" when files differed from it; "unknown". */
+/* The commit that this program was built from; "unknown". */
 const char *th_sim_commit(void);
 
 #endif
