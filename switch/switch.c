@@ -407,6 +407,8 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->listen_count = net->ops->addrs(net, status->listen, TH_NET_ADDRS_MAX);
     status->observed_count = totals.observed_count;
     memcpy(status->observed, totals.observed, sizeof status->observed);
+    th_switchboard_outside(sw->board, self->now, &status->outside);
+    status->clock_ms = totals.clock_ms;
     status->exchanges = totals.exchanges;
     status->lines = totals.lines;
     status->mapped = sw->mapped;

@@ -122,12 +122,14 @@ struct th_switch_status {
     struct th_addr listen[TH_NET_ADDRS_MAX]; /* as the net tells them */
     struct th_addr
         observed[TH_OBSERVED_MAX]; /* as others saw us, from answers to `path`; newest first */
-    struct th_addr mapped;         /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
+    struct th_outside_look outside;
+    struct th_addr mapped; /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
     unsigned exchanges, lines;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     bool has_kernel_drops;
     uint64_t kernel_drops; /* datagrams for which the kernel had no room; of all sockets */
+    int64_t clock_ms;      /* what peers' opens say is to be added to our clock; 0: nothing */
     int64_t at_highest;    /* of our opens; to be kept on disk */
     struct th_drops drops;
 };

@@ -11,6 +11,7 @@
 #include "tools/app/ctl_live.h"
 #include "tools/app/ctl_ping.h"
 #include "tools/app/ctl_pipe.h"
+#include "tools/app/ctl_reach.h"
 #include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
 #include "tools/app/openmetrics.h"
@@ -23,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REACH_MS = 15000, STOP_MS = 10000, FOREVER_MS = INT_MAX };
+enum { REACH_MS = 15000, ASK_MS = 3000, STOP_MS = 10000, FOREVER_MS = INT_MAX };
 
 struct command;
 
@@ -143,6 +144,20 @@ static int run_metrics(struct thctl *t, const struct command *command)
     if (!print_json(t, result))
         th_metrics_write(stdout, result,
                          t->args.is_prometheus ? TH_METRICS_TEXT : TH_METRICS_OPENMETRICS);
+    json_decref(result);
+    return 0;
+}
+
+/* The peers that are asked have a second for their answers. */
+static int run_reach(struct thctl *t, const struct command *command)
+{
+    json_t *result;
+    int code = call_long(t, command->method, NULL, ASK_MS, &result);
+
+    if (code)
+        return code;
+    if (!print_json(t, result))
+        th_show_reach(result, &t->style);
     json_decref(result);
     return 0;
 }
@@ -325,6 +340,7 @@ static int run_steer(struct thctl *t, const struct command *command)
 static const struct command commands[] = {
     {"status", "", "status", NULL, run_look},
     {"health", "", "health", NULL, run_health},
+    {"reach", "", "reach", NULL, run_reach},
     {"peers", "", "peers", NULL, run_look},
     {"buckets", "", "buckets", NULL, run_look},
     {"lines", "", "lines", NULL, run_look},

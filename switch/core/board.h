@@ -8,6 +8,7 @@
  * silence.c      lines on which nothing comes
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
+ * outside.c      how we look from outside
  * newcomers.c    lines that have proved nothing yet
  * streams.c      reliable channels
  * relay.c        their relays
@@ -69,6 +70,7 @@ struct th_switchboard {
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     unsigned observed_count;
     struct th_addr observed[TH_OBSERVED_MAX];
+    struct th_outside outside;
     struct th_drops drops;
 };
 

@@ -396,6 +396,8 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
         return NULL;
     }
 
+    if (from->family != TH_FAMILY_RELAY)
+        th_outside_on_open(&board->outside, board->hash_secret, from, now.mono);
     struct th_exchange *ex = take_in(board, &open, from, now);
     if (ex == NULL) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);

@@ -371,13 +371,16 @@ static void forget_where_we_were(struct th_switchboard *board, struct th_now now
 }
 
 /* Where others see us; the newest first, each once. */
-static void note_observed(struct th_switchboard *board, struct th_now now,
-                          const struct th_addr *seen)
+static void note_observed(struct th_switchboard *board, const struct th_exchange *ex,
+                          struct th_now now, const struct th_addr *seen)
 {
     unsigned i = 0;
 
     if (th_addr_realm(seen) == TH_REALM_NONE)
         return;
+    if (ex->paths.used >= 0)
+        th_outside_on_seen(&board->outside, &ex->id, &ex->paths.path[ex->paths.used].addr, seen,
+                           now.mono);
     forget_where_we_were(board, now, seen);
     while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
         i++;
@@ -408,7 +411,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
 
     th_drop_count(&board->drops, why);
     if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths))
-        note_observed(board, now, &head.seen);
+        note_observed(board, ex, now, &head.seen);
     if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
         ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
         ex->line->has_rtt = true;

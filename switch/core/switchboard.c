@@ -175,6 +175,7 @@ void th_board_send(struct th_switchboard *board, struct th_now now, const struct
         sent ? th_datagram_sort_of((struct th_bytes){sent, len}) : TH_DATAGRAM_OTHER;
     if (!th_outbox_put(&board->outbox, &action, len))
         return;
+    th_outside_on_sent(&board->outside, board->hash_secret, to, now.mono);
     board->tx_packets++;
     board->tx_sort[sort]++;
     board->tx_bytes += len;
@@ -455,6 +456,7 @@ void th_switchboard_punch(struct th_switchboard *board, struct th_now now, const
 void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
 {
     board->observed_count = 0;
+    th_outside_on_moved(&board->outside);
     for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
         if (!th_exchange_is_up(ex))
             continue;
@@ -572,6 +574,7 @@ void th_switchboard_totals(const struct th_switchboard *board, struct th_switchb
         .rx_bytes = board->rx_bytes,
         .tx_bytes = board->tx_bytes,
         .observed_count = board->observed_count,
+        .clock_ms = board->skew.correction_ms,
         .at_highest = board->at_highest,
         .drops = board->drops,
     };
@@ -594,4 +597,10 @@ const char *th_datagram_sort_name(enum th_datagram_sort sort)
     static const char *const names[TH_DATAGRAM_SORTS] = {"open", "line", "punch", "other"};
 
     return names[sort];
+}
+
+void th_switchboard_outside(const struct th_switchboard *board, struct th_now now,
+                            struct th_outside_look *look)
+{
+    th_outside_look_at(look, &board->outside, now.mono);
 }

@@ -21,6 +21,7 @@
 #include "switch/base/limit.h"
 #include "switch/base/rng.h"
 #include "switch/core/channel.h"
+#include "switch/core/outside.h"
 #include "switch/wire/allow.h"
 #include "switch/wire/identity.h"
 #include "switch/wire/path.h"
@@ -241,10 +242,15 @@ struct th_switchboard_totals {
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     unsigned observed_count;
     struct th_addr observed[TH_OBSERVED_MAX];
+    int64_t clock_ms;   /* what peers' opens say is to be added to our clock; 0: nothing */
     int64_t at_highest; /* of our opens; to be kept on disk */
     struct th_drops drops;
 };
 void th_switchboard_totals(const struct th_switchboard *board,
                            struct th_switchboard_totals *totals);
+
+/* How we look from outside. */
+void th_switchboard_outside(const struct th_switchboard *board, struct th_now now,
+                            struct th_outside_look *look);
 
 #endif

@@ -53,6 +53,13 @@ def every_method_answers_in_its_shape():
             shape(health, alive=bool, healthy=bool, summary=TEXT, state=(TEXT, None), state_ms=(int, None))
             shape(health, links=(int, None), links_heard=(int, None), heard_ms_ago=(int, None))
             shape(health, recent_dials=(int, None), recent_dials_failed=(int, None), reasons=LIST)
+            reach = rpc.call("reach")
+            shape(reach, families=LIST, port_map=dict, relayed_lines=int, bridged_lines=int, asked=int)
+            for family in reach["families"]:
+                shape(family, family=TEXT, verdict=TEXT, nat=(TEXT, None), by_strangers=(bool, None), text=TEXT)
+                shape(family, next=TEXT, listen=LIST, mapped=(TEXT, None), ports_preserved=(bool, None), seen=LIST)
+                shape(family, stranger=(dict, None), direct_lines=int)
+            check(len(reach["families"][0]["seen"]) >= 1, "nobody sees it: %s" % reach)
             peers = rpc.call("peers")
             check({peer["hashname"] for peer in peers} == {seed.hashname, other.hashname}, "%s" % peers)
             for peer in peers:

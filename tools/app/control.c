@@ -534,7 +534,9 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
     look_after_listener(c, self);
     for (struct th_job *job = c->jobs, *next; job; job = next) {
         next = job->next;
-        if (job->alarm_at <= now)
+        if (job->alarm_at <= now && job->method->id == TH_METHOD_REACH)
+            th_reach_on_alarm(c, self, job);
+        else if (job->alarm_at <= now)
             th_probe_on_alarm(c, self, job);
     }
     th_stream_on_alarm(c, self);

@@ -89,6 +89,7 @@ struct th_look th_job_look(const struct th_control *c, const struct th_self *sel
         .table = body_of(job, TH_JOB_TABLE),
         .dialer = body_of(job, TH_JOB_DIALER),
         .channels = body_of(job, TH_JOB_CHANNELS),
+        .port_map = body_of(job, TH_JOB_PORT_MAP),
         .control = {.clients = c->client_count,
                     .counts = c->counts,
                     .accept_failures = c->listen.failures,
@@ -187,6 +188,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
         break;
     case TH_METHOD_HEALTH:
         th_job_answer(c, self, job, look_health(self, &look));
+        break;
+    case TH_METHOD_REACH:
+        th_reach_run(c, self, job);
         break;
     case TH_METHOD_PEERS:
         th_job_answer(c, self, job, th_look_peers(&look));
@@ -288,6 +292,7 @@ static const struct question {
     [TH_JOB_TABLE] = {TH_NEED_TABLE, TH_NODE_ROUTER, &th_router_msg_table},
     [TH_JOB_DIALER] = {TH_NEED_DIALER, TH_NODE_DIALER, &th_dialer_msg_status},
     [TH_JOB_CHANNELS] = {TH_NEED_CHANNELS, TH_NODE_SWITCH, &th_switch_msg_channels},
+    [TH_JOB_PORT_MAP] = {TH_NEED_PORT_MAP, TH_PORTMAP_NAME, &th_portmap_msg_status},
 };
 
 /* What must be asked before. Who names a node needs the links to know whose hashname begins so: a
@@ -375,6 +380,14 @@ static void gather(struct th_control *c, const struct th_self *self, struct th_j
             job->waiting++;
     }
     run_when_gathered(c, self, job);
+}
+
+void th_job_gather_again(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    for (unsigned i = 0; i < TH_JOB_CALLS; i++)
+        th_msg_drop(&job->call[i].reply);
+    job->alarm_at = TH_NEVER;
+    gather(c, self, job);
 }
 
 /* --- beginnings ----------------------------------------------------------------------------------- */

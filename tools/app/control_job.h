@@ -51,6 +51,7 @@ enum {
     TH_JOB_TABLE,
     TH_JOB_DIALER,
     TH_JOB_CHANNELS,
+    TH_JOB_PORT_MAP,
     TH_JOB_CALLS
 };
 
@@ -84,6 +85,8 @@ struct th_job {
     uint64_t stream; /* that it began */
     th_ms begun_at;  /* of a restart */
     th_ms alarm_at;  /* TH_NEVER: none */
+    bool has_asked;  /* reach: the peers; what was gathered since has their answers */
+    unsigned asked;  /* how many */
     bool is_done;    /* answered; freed when nothing waits */
 };
 
@@ -146,6 +149,9 @@ void th_job_settle(struct th_control *c, struct th_job *job);
 /* Everything of a job; for the server's end. */
 void th_job_free(struct th_job *job);
 
+/* Gathers once more; the method runs again then. */
+void th_job_gather_again(struct th_control *c, const struct th_self *self, struct th_job *job);
+
 /* What a job gathered; missing parts are NULL. */
 struct th_look th_job_look(const struct th_control *c, const struct th_self *self,
                            const struct th_job *job);
@@ -161,6 +167,10 @@ void th_server_busy(struct th_control *c, const struct th_self *self, struct th_
 #endif
 void th_server_resume(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_server_restart(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+/* control_reach.c: the method `reach`; and its alarm. */
+void th_reach_run(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_reach_on_alarm(struct th_control *c, const struct th_self *self, struct th_job *job);
 
 /* control_settings.c: the methods that the settings server answers. */
 void th_settings_method(struct th_control *c, const struct th_self *self, struct th_job *job);

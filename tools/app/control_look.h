@@ -14,6 +14,7 @@
 #include "switch/run/host.h"
 #include "switch/wire/seed_uri.h"
 #include "tools/app/config.h"
+#include "tools/app/portmap.h"
 
 #include <jansson.h>
 
@@ -52,6 +53,7 @@ struct th_look {
     const struct th_router_table *table;
     const struct th_dialer_status *dialer;
     const struct th_switch_channels *channels;
+    const struct th_portmap_status *port_map; /* NULL also when no port is to be mapped */
     struct th_control_look control;
 };
 

@@ -19,6 +19,13 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_NEED_STATUS | TH_NEED_BOOTSTRAP | TH_NEED_TABLE | TH_NEED_DIALER | TH_NEED_NOT_ALL |
          TH_NEED_NO_WAITING,
      "whether this node is alive and healthy; if not, why and what to do"},
+    {TH_METHOD_REACH, "reach", "",
+     "{families: [{family, verdict, nat, by_strangers, text, next, listen, mapped, "
+     "ports_preserved, seen: [{address, by, by_address, ms_ago}], stranger, direct_lines}], "
+     "port_map: {state, address, why}, relayed_lines, bridged_lines, asked}",
+     TH_ACCESS_PROBE,
+     TH_NEED_STATUS | TH_NEED_LINES | TH_NEED_PORT_MAP | TH_NEED_NOT_ALL | TH_NEED_NO_WAITING,
+     "whether others can reach this node, how that is known, and what to do"},
     {TH_METHOD_PEERS, "peers", "",
      "[{hashname, line, link, direction, seed, bucket, csid, path, rtt_ms, first_seen_ms_ago, "
      "line_age_ms, last_rx_ms_ago, mtu, rx_bytes, tx_bytes, rx_packets, tx_packets}]",

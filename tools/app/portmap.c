@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+const struct th_msg_kind th_portmap_msg_status = {.name = "port-map.status", .drop = th_mem_free};
 const struct th_msg_kind th_portmap_msg_release = {.name = "port-map.release"};
 
 /* Body: struct work, whose mapping is what came of it. */
@@ -163,12 +164,25 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     return TH_OK;
 }
 
+static void on_status(const struct portmap *p, const struct th_self *self, const struct th_msg *msg)
+{
+    struct th_portmap_status *status = th_mem_zalloc(1, sizeof *status);
+
+    if (status == NULL)
+        return; /* its time-out tells it */
+    *status = (struct th_portmap_status){.mapping = p->mapping, .fails = p->fails};
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_portmap_msg_status, .body = status});
+}
+
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
 {
     struct portmap *p = state;
 
     if (msg->kind == &done_msg) {
         on_answered(p, self, msg->body);
+    } else if (msg->kind == &th_portmap_msg_status) {
+        on_status(p, self, msg);
     } else if (msg->kind == &th_portmap_msg_release && !p->has_waiter) {
         p->waiter = th_from_of(msg);
         p->has_waiter = true;

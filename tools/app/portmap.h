@@ -43,6 +43,13 @@ extern const struct th_server_ops th_portmap_ops;
 bool th_portmap_child(struct th_child *out, struct th_portmap_config *config, struct th_net *net,
                       struct th_place *place, const struct th_log *log);
 
+/* Call, no body. Reply, same kind, body struct th_portmap_status. */
+extern const struct th_msg_kind th_portmap_msg_status;
+struct th_portmap_status {
+    struct th_gateway_mapping mapping;
+    unsigned fails; /* in a row */
+};
+
 /* Call, no body: takes the mapping back, and makes no other. Reply, same kind, no body, once that is done. */
 extern const struct th_msg_kind th_portmap_msg_release;
 
