@@ -273,13 +273,13 @@ class Lab(Mesh):
         return node.start(wrapper=host.wrapper if isinstance(host, Host) else host)
 
 
-def socket_in(ns, address, port):
-    """A UDP socket of another namespace, or of that of the test."""
+def socket_in(ns, address, port, kind=socket.SOCK_DGRAM):
+    """A socket of another namespace, or of that of the test; of UDP, unless told."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/self/ns/net") as own, open("/run/netns/" + ns if ns else "/proc/self/ns/net") as there:
         check(libc.setns(there.fileno(), 0) == 0, "cannot enter " + str(ns))
         try:
-            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made = socket.socket(socket.AF_INET, kind)
             made.bind((address, port))
         finally:
             check(libc.setns(own.fileno(), 0) == 0, "cannot come back")
