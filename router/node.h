@@ -35,6 +35,7 @@ struct th_node_config {
     bool is_seed;
     bool is_lan; /* look for nodes on the networks that this machine is on, and answer such */
     struct th_allowed *allowed;     /* with whom there may be lines; NULL: everybody */
+    struct th_tap *tap;             /* for whom packets are in the clear; NULL: nobody */
     struct th_bridge_policy bridge; /* for whom lines are forwarded; zeroed: nobody */
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];

@@ -47,6 +47,7 @@ struct daemon {
     struct th_control_socket socket;
     struct th_host *host;
     struct th_net *net;
+    struct th_tap tap;
     struct th_node_tree *tree;
     struct th_control_config control;
     struct th_settings_config settings;
@@ -168,6 +169,7 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
         .remembered = &d->loaded.kept.peers,
         .net = d->net,
         .allowed = &d->loaded.allowed,
+        .tap = d->config.may_capture ? &d->tap : NULL,
         .log = &d->logger.log,
         .k = d->config.k,
         .links_max = d->config.links_max,
@@ -216,6 +218,7 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
         .hosts = d->loaded.hosts,
         .host_count = d->loaded.host_count,
         .logger = &d->logger,
+        .tap = d->config.may_capture ? &d->tap : NULL,
         .started_at = th_host_now(d->host).mono,
         .stop = on_stop_asked,
         .data = d,
@@ -568,6 +571,7 @@ int main(int argc, char *argv[])
     if (sodium_init() < 0)
         return complain("libsodium cannot start: the system gives no randomness", 1);
     th_allowed_init(&d->loaded.allowed, NULL);
+    th_tap_init(&d->tap, th_wall_us);
     th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
     th_logger_set(&d->logger, d->config.log_level, d->config.is_log_json);
 

@@ -5,6 +5,7 @@
 #include "tools/app/control_event.h"
 #include "tools/app/control_table.h"
 #include "tools/app/ctl_args.h"
+#include "tools/app/ctl_capture.h"
 #include "tools/app/ctl_client.h"
 #include "tools/app/ctl_complete.h"
 #include "tools/app/ctl_health.h"
@@ -267,6 +268,16 @@ static int run_watch(struct thctl *t, const struct command *command)
     return stream(t, command, json_incref(t->args.filter));
 }
 
+static int run_capture(struct thctl *t, const struct command *command)
+{
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX];
+    int code = th_ctl_capture(&run, t->argument[0], say);
+
+    (void)command;
+    return say[0] ? complain(say, code) : code;
+}
+
 static int run_trace(struct thctl *t, const struct command *command)
 {
     return stream(t, command, json_pack("{s:s}", "server", t->argument[0]));
@@ -347,6 +358,7 @@ static const struct command commands[] = {
     {"channels", "", "channels", NULL, run_look},
     {"drops", "", "drops", NULL, run_look},
     {"watch", "[FILTER...]", "watch.start", NULL, run_watch},
+    {"capture", "FILE [FILTER...]", "capture.start", NULL, run_capture},
     {"log", "", "log.start", "the log: what is in memory, or with -f what comes", run_log},
     {"seek", "HASHNAME", "seek", NULL, run_seek},
     {"connect", "HASHNAME", "connect", NULL, run_connect},
@@ -410,7 +422,7 @@ static void print_help(FILE *out)
     th_cli_print_commands(out, &table);
     fputc('\n', out);
     th_cli_print_flags(out, &table, false);
-    fputs("\nFILTER of watch, each repeatable but --peer; an event is shown when it fits all:\n",
+    fputs("\nFILTER of watch and capture, each repeatable but --peer; shown is what fits all:\n",
           out);
     th_cli_print_flags(out, &table, true);
     fputs("\n"

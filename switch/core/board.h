@@ -4,6 +4,7 @@
  * switchboard.c  the table of exchanges, the public functions, time
  * handshake.c    opens: sending, answering, judging, replacing a line
  * traffic.c      line packets and channels
+ * tap_board.c    what of both somebody sees who captures packets
  * mtu.c          how large a datagram may be on the path in use
  * silence.c      lines on which nothing comes
  * probe.c        path: which ways there are between two nodes, and which is the best
@@ -334,6 +335,16 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
 
 /* Lets one line send what it may; false when none has anything. */
 bool th_board_pump_streams(struct th_switchboard *board, struct th_now now);
+
+/* tap_board.c: while th_tap_is_on(board->config.tap). line: the id that the datagram bears. */
+
+void th_board_tap_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                       const struct th_addr *addr, const struct th_line_id *line, bool is_in,
+                       struct th_bytes plain);
+void th_board_tap_own_open(struct th_switchboard *board, const struct th_exchange *ex,
+                           struct th_now now, const struct th_addr *addr);
+void th_board_tap_open(struct th_switchboard *board, struct th_now now, const struct th_addr *from,
+                       const struct th_open *open);
 
 /* introduce.c */
 

@@ -87,6 +87,8 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
         return false;
     memcpy(room, line->sealed->bytes, line->sealed->len);
     th_board_send(board, now, &path->addr, line->sealed->len);
+    if (th_tap_is_on(board->config.tap))
+        th_board_tap_own_open(board, ex, now, &path->addr);
     path->open_sent_at = now.mono;
     line->open_sent_at = now.mono;
     return true;
@@ -398,6 +400,8 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
 
     if (from->family != TH_FAMILY_RELAY)
         th_outside_on_open(&board->outside, board->hash_secret, from, now.mono);
+    if (th_tap_is_on(board->config.tap))
+        th_board_tap_open(board, now, from, &open);
     struct th_exchange *ex = take_in(board, &open, from, now);
     if (ex == NULL) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);

@@ -22,6 +22,7 @@
 #include "switch/base/rng.h"
 #include "switch/core/channel.h"
 #include "switch/core/outside.h"
+#include "switch/core/tap.h"
 #include "switch/wire/allow.h"
 #include "switch/wire/identity.h"
 #include "switch/wire/path.h"
@@ -55,7 +56,8 @@ struct th_switchboard_config {
     struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
     struct th_bridge_policy bridge;
     struct th_allow *allow; /* with whom there may be lines; held by the board; NULL: everybody */
-    int64_t at_floor; /* no open of ours is dated at or below it (the highest of the last run) */
+    struct th_tap *tap; /* who sees every packet in the clear, if somebody captures; NULL: nobody */
+    int64_t at_floor;   /* no open of ours is dated at or below it (the highest of the last run) */
 };
 
 /* What an owner may look at: one exchange that has a line or makes one. */

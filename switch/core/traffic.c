@@ -24,6 +24,8 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, stru
     th_rng_fill(board->rng, nonce, sizeof nonce);
     if (ex->cipher->line_seal(room, len, &len, &half->keys, &half->id, nonce, plain) != TH_OK)
         return false;
+    if (th_tap_is_on(board->config.tap))
+        th_board_tap_line(board, ex, now, &path->addr, &half->id, false, plain);
     th_board_send(board, now, &path->addr, len);
     ex->line->tx_packets++;
     ex->line->tx_bytes += len;
@@ -396,6 +398,8 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
         return NULL;
     }
 
+    if (th_tap_is_on(board->config.tap))
+        th_board_tap_line(board, ex, now, from, &id, true, (struct th_bytes){plain, len});
     ex->used_at = now.mono;
     line->rx_packets++;
     line->rx_bytes += bytes.len;

@@ -7,26 +7,34 @@
 #include <sodium.h>
 #include <string.h>
 
+enum th_err th_open_write_inner(uint8_t *out, size_t cap, size_t *len, const struct th_parts *from,
+                                const struct th_public_key *key, const struct th_line_id *line,
+                                int64_t at, const struct th_hashname *to)
+{
+    char head[TH_OPEN_MAX], to_hex[TH_HASHNAME_HEX + 1], line_hex[2 * TH_LINE_ID_BYTES + 1];
+    struct th_text text = th_text_in(head, sizeof head);
+
+    th_hashname_write(to_hex, to);
+    th_hex_write(line_hex, line->b, sizeof line->b);
+    th_text_put(&text, "{\"at\":%" PRId64 ",\"to\":\"%s\",\"from\":", at, to_hex);
+    th_parts_put(&text, from);
+    th_text_put(&text, ",\"line\":\"%s\"}", line_hex);
+    if (text.is_cut)
+        return TH_TOO_BIG;
+    return th_packet_write(out, cap, len, th_text_bytes(&text),
+                           (struct th_bytes){key->b, sizeof key->b});
+}
+
 enum th_err th_open_write(uint8_t *out, size_t cap, size_t *len, const struct th_cipher *cipher,
                           const struct th_identity *self, const struct th_keypair *line_keys,
                           const struct th_line_id *line, int64_t at, const struct th_hashname *to,
                           const struct th_public_key *to_key)
 {
-    char head[TH_OPEN_MAX], to_hex[TH_HASHNAME_HEX + 1], line_hex[2 * TH_LINE_ID_BYTES + 1];
-    struct th_text text = th_text_in(head, sizeof head);
-    struct th_bytes body = {self->keys.pub.b, sizeof self->keys.pub.b};
     uint8_t inner[TH_OPEN_MAX];
     size_t inner_len;
+    enum th_err e = th_open_write_inner(inner, sizeof inner, &inner_len, &self->parts,
+                                        &self->keys.pub, line, at, to);
 
-    th_hashname_write(to_hex, to);
-    th_hex_write(line_hex, line->b, sizeof line->b);
-    th_text_put(&text, "{\"at\":%" PRId64 ",\"to\":\"%s\",\"from\":", at, to_hex);
-    th_parts_put(&text, &self->parts);
-    th_text_put(&text, ",\"line\":\"%s\"}", line_hex);
-    if (text.is_cut)
-        return TH_TOO_BIG;
-
-    enum th_err e = th_packet_write(inner, sizeof inner, &inner_len, th_text_bytes(&text), body);
     if (e != TH_OK)
         return e;
     return cipher->open_seal(out, cap, len, to_key, &self->keys, line_keys,

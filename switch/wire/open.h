@@ -38,6 +38,14 @@ TH_MUST enum th_err th_open_write(uint8_t *out, size_t cap, size_t *len,
                                   int64_t at, const struct th_hashname *to,
                                   const struct th_public_key *to_key);
 
+/* Writes what stands inside the seal: somebody's parts and static key, under which line id, since when,
+ * for whom. Errors: TH_TOO_BIG. */
+TH_MUST enum th_err th_open_write_inner(uint8_t *out, size_t cap, size_t *len,
+                                        const struct th_parts *from,
+                                        const struct th_public_key *key,
+                                        const struct th_line_id *line, int64_t at,
+                                        const struct th_hashname *to);
+
 /*
  * Opens and checks a datagram that begins as an open does (a binary head).
  *

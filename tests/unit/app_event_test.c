@@ -3,6 +3,7 @@
 #include "tools/app/control_event.h"
 #include "tools/app/ctl_args.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/test_cmocka.h"
@@ -151,6 +152,102 @@ static void tap_matches_members_of_the_head_that_are_there_or_equal(void **state
     th_event_release(event);
 }
 
+/* A11. What thctl reads from a command line, where every value is a text. */
+static void taps_go_with_kind_type_and_peer_in_any_combination(void **state)
+{
+    (void)state;
+    struct th_event *event =
+        packet_of(TH_EV_OPENED, TH_CHANNEL_PATH,
+                  "{\"c\":4,\"type\":\"path\",\"on\":true,\"off\":false,\"n\":-2.5,\"no\":null,"
+                  "\"paths\":[{\"type\":\"ipv4\",\"port\":42424,\"in\":{\"x\":\"1\"}},7],"
+                  "\"a.b\":\"whole\",\"a\":{\"b\":\"part\",\"c\":1}}");
+    static const struct {
+        const char *name, *value; /* NULL: --has */
+        bool is_fit;
+    } taps[] = {
+        {"c", "4", true},
+        {"c", "5", false},
+        {"c", "4.0", false},
+        {"n", "-2.5", true},
+        {"on", "true", true},
+        {"on", "1", false},
+        {"off", "false", true},
+        {"no", "null", true},
+        {"type", "path", true},
+        {"type", "", false},
+        {"paths.0.type", "ipv4", true},
+        {"paths.0.port", "42424", true},
+        {"paths.0.in.x", "1", true},
+        {"paths.1", "7", true},
+        {"paths.2", "7", false},
+        {"paths.x", "7", false},
+        {"paths.0.in", "{\"x\":\"1\"}", true},
+        {"a.b", "whole", true}, /* a member of that whole name comes first */
+        {"a.c", "1", true},
+        {"a.d", "1", false},
+        {"paths.0.in", NULL, true},
+        {"paths.0.out", NULL, false},
+        {"c.d", NULL, false},
+        {"no", NULL, true},
+        {".", NULL, false},
+        {"a.", NULL, false},
+    };
+    static const struct {
+        const char *with;
+        bool is_fit;
+    } others[] = {
+        {"{}", true},
+        {"{\"kind\":\"opened\"}", true},
+        {"{\"kind\":[\"packet\",\"opened\"],\"type\":\"path\"}", true},
+        {"{\"type\":[\"seek\",\"path\"],\"peer\":\"ab\"}", true},
+        {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"abcd\"}", true},
+        {"{\"kind\":\"packet\"}", false},
+        {"{\"type\":\"seek\"}", false},
+        {"{\"peer\":\"abce\"}", false},
+        {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"b\"}", false},
+    };
+
+    for (size_t i = 0; i < sizeof taps / sizeof taps[0]; i++)
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+            json_t *params = json_loads(others[k].with, 0, NULL);
+
+            if (taps[i].value)
+                json_object_set_new(params, "is", json_pack("{s:s}", taps[i].name, taps[i].value));
+            else
+                json_object_set_new(params, "has", json_string(taps[i].name));
+            char *text = json_dumps(params, 0);
+            assert_int_equal(fits(text, event), taps[i].is_fit && others[k].is_fit);
+            free(text);
+            json_decref(params);
+        }
+    th_event_release(event);
+}
+
+/* An open is no packet of a channel, so who names anything of channels does not mean it. */
+static void open_fits_a_filter_that_names_nothing_but_a_peer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params;
+        bool is_fit;
+    } cases[] = {{NULL, true},
+                 {"{\"peer\":\"ab\"}", true},
+                 {"{\"peer\":\"ac\"}", false},
+                 {"{\"type\":\"seek\"}", false},
+                 {"{\"kind\":\"packet\"}", false},
+                 {"{\"has\":\"at\"}", false}};
+    struct th_packet_look look = {.peer = &peer, .is_open = true};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct th_filter filter;
+        char say[TH_SAY_MAX];
+
+        assert_true(read_text(&filter, cases[i].params, say));
+        assert_int_equal(th_filter_fits_packet(&filter, &look), cases[i].is_fit);
+        th_filter_clear(&filter);
+    }
+}
+
 static void head_that_is_no_object_fits_no_tap_and_is_shown_as_null(void **state)
 {
     (void)state;
@@ -238,6 +335,8 @@ int main(void)
         cmocka_unit_test(filter_asks_only_for_kinds_that_can_fit),
         cmocka_unit_test(word_that_is_none_is_refused_with_those_there_are),
         cmocka_unit_test(tap_matches_members_of_the_head_that_are_there_or_equal),
+        cmocka_unit_test(taps_go_with_kind_type_and_peer_in_any_combination),
+        cmocka_unit_test(open_fits_a_filter_that_names_nothing_but_a_peer),
         cmocka_unit_test(head_that_is_no_object_fits_no_tap_and_is_shown_as_null),
         cmocka_unit_test(event_without_peer_or_packet_is_shown_by_what_it_has),
         cmocka_unit_test(filters_of_the_command_line_become_parameters),

@@ -97,6 +97,7 @@ struct th_config {
     bool is_lan;          /* look for nodes on our networks */
     bool is_port_map;     /* ask the network's router to let others in */
     bool is_one_loop;
+    bool may_capture;      /* packets in the clear, for the owner */
     unsigned k, links_max; /* 0: the router's defaults */
     bool is_bridge_for_all;
     unsigned bridged_count;

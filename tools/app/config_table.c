@@ -158,6 +158,13 @@ static enum th_err read_port_map(struct th_config *c, const char *text, char why
     return TH_OK;
 }
 
+static enum th_err read_capture(struct th_config *c, const char *text, char why[TH_SAY_MAX])
+{
+    c->may_capture = strcmp(text, "allow") == 0;
+    return c->may_capture || strcmp(text, "deny") == 0 ? TH_OK
+                                                       : refuse(why, "is neither allow nor deny");
+}
+
 static enum th_err read_identity(struct th_config *c, const char *text, char why[TH_SAY_MAX])
 {
     if (text[0] == '\0')
@@ -322,6 +329,8 @@ const struct th_config_key th_config_keys[] = {
      read_log_level},
     {"log-format", "FORMAT", TH_KEY_TEXT, "\"text\"", true,
      "text (default), or json: one object a line", read_log_format},
+    {"capture", "WHETHER", TH_KEY_TEXT, "\"deny\"", false,
+     "allow: thctl capture shows the owner our packets decrypted; or deny (default)", read_capture},
     {"init", NULL, TH_KEY_TASK, "null", false,
      "make the identity if there is none, print its seeds entry and end", read_init},
     {"print-hashname", NULL, TH_KEY_TASK, "null", false, "the same, but print only the hashname",

@@ -69,11 +69,15 @@ struct th_control_config {
     unsigned host_count; /* those of the advertised addresses that were given by name */
     const struct th_seed_host *hosts;
     struct th_logger *logger; /* whose lines `log` shows; NULL: none */
+    struct th_tap *tap;       /* of the node, for captures; NULL: they are not allowed */
     th_ms started_at;         /* mono, of the daemon */
     th_ms gather_ms;          /* for the node's servers to answer; 0: TH_CONTROL_GATHER_MS */
     void (*stop)(void *data); /* `stop` was asked for; called on the server's place */
     void *data;
 };
+
+/* The wall clock in microseconds, for the tap. */
+uint64_t th_wall_us(void);
 
 extern const struct th_server_ops th_control_ops;
 

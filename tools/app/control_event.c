@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_PART_MAX = 128 };
+
 enum {
     HAVE_PACKET = TH_EV_OPENED | TH_EV_PACKET,
     HAVE_TYPE = HAVE_PACKET | TH_EV_ENDED,
@@ -252,6 +254,27 @@ static bool is_value(const json_t *wanted, const json_t *found)
            is_written_like(found, json_string_value(wanted));
 }
 
+/* What is behind the first dot of a name is looked for in the member before it. */
+static const json_t *member_of(const json_t *value, const char *name)
+{
+    const json_t *found = json_object_get(value, name);
+    const char *dot = strchr(name, '.');
+    size_t len = dot ? (size_t)(dot - name) : strlen(name);
+    char part[NAME_PART_MAX], *end;
+
+    if (found || len >= sizeof part)
+        return found;
+    memcpy(part, name, len);
+    part[len] = '\0';
+    if (json_is_array(value) && part[0] >= '0' && part[0] <= '9') {
+        unsigned long at = strtoul(part, &end, 10);
+        found = *end == '\0' ? json_array_get(value, at) : NULL;
+    } else {
+        found = dot ? json_object_get(value, part) : NULL;
+    }
+    return found && dot ? member_of(found, dot + 1) : found;
+}
+
 static bool taps_fit(const struct th_filter *filter, const json_t *head)
 {
     const char *name;
@@ -259,11 +282,11 @@ static bool taps_fit(const struct th_filter *filter, const json_t *head)
 
     json_object_foreach(filter->is, name, wanted)
     {
-        if (!is_value(wanted, json_object_get(head, name)))
+        if (!is_value(wanted, member_of(head, name)))
             return false;
     }
     for (size_t i = 0; i < json_array_size(filter->has); i++)
-        if (!json_object_get(head, json_string_value(json_array_get(filter->has, i))))
+        if (!member_of(head, json_string_value(json_array_get(filter->has, i))))
             return false;
     return true;
 }
@@ -278,6 +301,24 @@ bool th_filter_fits(const struct th_filter *filter, const struct th_event *event
     if (filter->has_peer && !th_hashname_has_prefix(peer_of(event), &filter->peer))
         return false;
     return taps_fit(filter, head);
+}
+
+bool th_filter_needs_head(const struct th_filter *filter)
+{
+    return json_object_size(filter->is) + json_array_size(filter->has) > 0;
+}
+
+bool th_filter_fits_packet(const struct th_filter *filter, const struct th_packet_look *packet)
+{
+    bool names_channels =
+        filter->topics != UINT64_MAX || (filter->kinds & ~(uint64_t)HAVE_PACKET) == 0;
+
+    if (filter->has_peer && !th_hashname_has_prefix(packet->peer, &filter->peer))
+        return false;
+    if (packet->is_open)
+        return !names_channels && !th_filter_needs_head(filter);
+    return (filter->kinds & packet->kind) && (filter->topics & packet->topic) &&
+           taps_fit(filter, packet->head);
 }
 
 /* --- an event as JSON ----------------------------------------------------------------------------- */

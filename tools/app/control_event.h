@@ -48,9 +48,25 @@ struct th_interest th_filter_interest(const struct th_filter *filter);
  * Whether an event fits. head: th_event_head's.
  *
  * A tap's text also fits a member that is no text and is written like it: "12" fits 12, "true" true.
+ * A name a.b means the member b of the member a, unless there is one of that whole name; of a list the
+ * members are 0, 1 and so on.
  */
 bool th_filter_fits(const struct th_filter *filter, const struct th_event *event,
                     const json_t *head);
+
+/* A packet that is seen elsewhere than as an event. */
+struct th_packet_look {
+    uint64_t kind, topic; /* as its event would have */
+    const struct th_hashname *peer;
+    const json_t *head; /* NULL: none that can be read */
+    bool is_open;       /* of a handshake: no event, and of no channel */
+};
+
+/* Whether it fits. An open fits a filter that names nothing but a peer. */
+bool th_filter_fits_packet(const struct th_filter *filter, const struct th_packet_look *packet);
+
+/* Whether the head matters. */
+bool th_filter_needs_head(const struct th_filter *filter);
 
 /* The head of a packet event, a new reference; NULL for other events and for what is no object. */
 json_t *th_event_head(const struct th_event *event);

@@ -240,6 +240,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_LOG_START:
         th_stream_log(c, self, job);
         break;
+    case TH_METHOD_CAPTURE_START:
+        th_stream_capture(c, self, job);
+        break;
     case TH_METHOD_SERVER_TRACE:
         th_stream_trace(c, self, job);
         break;

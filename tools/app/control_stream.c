@@ -10,6 +10,7 @@
 void th_stream_init(struct th_control *c)
 {
     c->streams.again_at = c->streams.lost_at = c->streams.trace_at = c->streams.log_at = TH_NEVER;
+    c->streams.tap_at = TH_NEVER;
 }
 
 static bool is_watch(const struct th_stream *stream)
@@ -27,7 +28,8 @@ struct th_stream *th_stream_new(struct th_control *c, const struct th_self *self
         stream = th_mem_zalloc(1, sizeof *stream);
     if (stream == NULL) {
         c->counts.streams_refused++;
-        th_job_fail(c, self, job, TH_RPC_BUSY, "too many watches, traces and logs at once", NULL);
+        th_job_fail(c, self, job, TH_RPC_BUSY,
+                    "too many watches, traces, logs and captures at once", NULL);
         return NULL;
     }
     stream->id = ++c->streams.last_id;
@@ -52,6 +54,8 @@ void th_stream_free(struct th_control *c, struct th_stream *stream)
         th_tracing_stop(stream->tracing);
     if (stream->sort == TH_STREAM_LOG && stream->is_live)
         th_stream_end_log(c, stream);
+    if (stream->sort == TH_STREAM_CAPTURE && stream->is_live)
+        th_stream_end_capture(c);
     th_filter_clear(&stream->filter);
     th_mem_free(stream);
 }
@@ -94,8 +98,7 @@ void th_stream_put(struct th_control *c, struct th_stream *stream, const char *m
     free(text);
 }
 
-/* Tells what was lost, if anything was. */
-static void tell_lost(struct th_control *c, struct th_stream *stream, const char *method)
+void th_stream_tell_lost(struct th_control *c, struct th_stream *stream, const char *method)
 {
     if (stream->lost == 0 && !stream->is_lost_unknown)
         return;
@@ -112,7 +115,7 @@ void th_stream_on_room(struct th_control *c, uintptr_t client)
 {
     for (struct th_stream *s = c->streams.first; s; s = s->next)
         if (s->client == client && s->is_live && is_watch(s) && th_stream_has_room(c, s))
-            tell_lost(c, s, "watch.event");
+            th_stream_tell_lost(c, s, "watch.event");
 }
 
 /* --- events --------------------------------------------------------------------------------------- */
@@ -132,7 +135,7 @@ void th_stream_on_event(struct th_control *c, const struct th_self *self,
         }
         if (row == NULL)
             row = th_event_json(event, self->now.wall, head);
-        tell_lost(c, s, "watch.event");
+        th_stream_tell_lost(c, s, "watch.event");
         th_stream_put(c, s, "watch.event", row);
         th_control_flush(c, s->client);
     }
@@ -264,7 +267,7 @@ static void add_lost(struct th_control *c, uint64_t lost, bool is_unknown)
         s->lost += lost;
         s->is_lost_unknown = s->is_lost_unknown || is_unknown;
         if (th_stream_has_room(c, s)) {
-            tell_lost(c, s, "watch.event");
+            th_stream_tell_lost(c, s, "watch.event");
             th_control_flush(c, s->client);
         }
     }
@@ -353,11 +356,14 @@ void th_stream_on_alarm(struct th_control *c, const struct th_self *self)
         c->streams.log_at = now + TH_STREAM_LOG_MS;
         th_stream_read_log(c);
     }
+    if (c->streams.tap_at <= now)
+        th_stream_read_tap(c, self);
 }
 
 th_ms th_stream_deadline(const struct th_control *c)
 {
-    return th_sooner(
-        c->streams.again_at,
-        th_sooner(c->streams.lost_at, th_sooner(c->streams.trace_at, c->streams.log_at)));
+    const struct th_streams *s = &c->streams;
+
+    return th_sooner(th_sooner(s->again_at, th_sooner(s->lost_at, s->tap_at)),
+                     th_sooner(s->trace_at, s->log_at));
 }

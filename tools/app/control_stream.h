@@ -1,6 +1,6 @@
 /*
  * control_stream.h - what a client sees live: events that fit its filter, all that passes through one
- * server, or the log. Private to control*.c.
+ * server, the log, or packets in the clear. Private to control*.c.
  *
  * The subscription to the event manager covers what is watched now and nothing else; without a watch
  * there is none. A reader that is too slow loses events, which are counted and told to it; it never
@@ -22,6 +22,8 @@ enum {
                                         * some 200 events, and the socket holds as many again */
     TH_STREAM_TRACE_MS = 50,          /* how often traces are read */
     TH_STREAM_LOG_MS = 100,           /* how often the log is */
+    TH_STREAM_TAP_MS = 50,            /* how often the tap of packets is */
+    TH_CAPTURES_MAX = 4,              /* each has every packet in memory once more */
     TH_STREAM_TOPICS_MAX = 8,         /* of a log */
     TH_STREAM_LOST_MS = 1000,         /* how often the event manager is asked what we lost */
     TH_STREAM_AGAIN_MS = 100          /* until a manager or server that went is looked for again */
@@ -30,7 +32,7 @@ enum {
 struct th_control;
 struct th_job;
 
-enum th_stream_sort { TH_STREAM_WATCH, TH_STREAM_TRACE, TH_STREAM_LOG };
+enum th_stream_sort { TH_STREAM_WATCH, TH_STREAM_TRACE, TH_STREAM_LOG, TH_STREAM_CAPTURE };
 
 /* Which lines of the log. */
 struct th_log_filter {
@@ -52,17 +54,19 @@ struct th_stream {
     struct th_tracing *tracing;      /* of a trace; NULL while its server is away */
     struct th_log_filter log;
     uint64_t log_next; /* the line to be shown next */
+    size_t snap;       /* of a capture: bytes of a packet that are shown */
 };
 
 /* Part of the control server's state. */
 struct th_streams {
     struct th_stream *first; /* oldest first */
-    unsigned count, watches, traces, logs;
+    unsigned count, watches, traces, logs, captures;
     uint64_t last_id;
     th_ms again_at; /* to subscribe again; TH_NEVER: no need */
     th_ms lost_at;  /* to ask for losses */
     th_ms trace_at;
     th_ms log_at;
+    th_ms tap_at;
     bool is_asking;        /* for losses */
     uint64_t dropped_seen; /* of the manager's count */
 };
@@ -77,6 +81,11 @@ void th_stream_log_look(struct th_control *c, const struct th_self *self, struct
 void th_stream_log(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_stream_read_log(struct th_control *c);
 void th_stream_end_log(struct th_control *c, const struct th_stream *stream);
+
+/* control_capture.c: capture.start; offers what the tap has to all captures; one of them ends. */
+void th_stream_capture(struct th_control *c, const struct th_self *self, struct th_job *job);
+void th_stream_read_tap(struct th_control *c, const struct th_self *self);
+void th_stream_end_capture(struct th_control *c);
 
 /* What the server's callbacks pass on. */
 void th_stream_on_event(struct th_control *c, const struct th_self *self,
@@ -106,5 +115,8 @@ void th_stream_free(struct th_control *c, struct th_stream *stream);
 bool th_stream_has_room(const struct th_control *c, const struct th_stream *stream);
 void th_stream_put(struct th_control *c, struct th_stream *stream, const char *method,
                    json_t *params);
+
+/* Tells what was lost, if anything was. */
+void th_stream_tell_lost(struct th_control *c, struct th_stream *stream, const char *method);
 
 #endif

@@ -95,6 +95,10 @@ const struct th_method th_methods[TH_METHODS] = {
      "{id}, then notifications log.event {id, at_ms, level, topic, text} or {id, lagged}",
      TH_ACCESS_READ, TH_NEED_NOTHING,
      "the log, live, at any level whatever the daemon's own; watch.stop ends it"},
+    {TH_METHOD_CAPTURE_START, "capture.start", "snap? (2048), kind?, type?, peer?, is?, has?",
+     "{id}, then notifications capture.event {id, at_us, direction, kind, hashname, line, path, "
+     "relay, c, type, opened_by, end, bytes, data} or {id, lagged}",
+     TH_ACCESS_ADMIN, TH_NEED_NOTHING, "our own packets, decrypted, into a file for Wireshark"},
     {TH_METHOD_SERVER_TRACE, "server.trace", "server",
      "{id}, then notifications trace.event {id, at_ms, way, sort, message, with, took_us, refused, "
      "kind?, type?, opened_by?}, {id, lagged} or {id, ended}",

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOR_MS_MAX = 60 * 60 * 1000 };
+enum { FOR_MS_MAX = 60 * 60 * 1000, CAPTURE_BYTES = 100 * 1000 * 1000 };
 
 /* --- the table of flags --------------------------------------------------------------------------- */
 
@@ -25,9 +25,15 @@ const struct th_cli_flag th_ctl_flags[] = {
      "give a name", false},
     {"-n", "N", "log", "at most so many lines of what was there (10 with -f)",
      "give a number, 1 to 512", false},
-    {"--for", "T", "watch, log, trace, suspend",
-     "how long to watch, follow, trace or suspend: 500ms, 30s, 2m, 1h",
+    {"--for", "T", "watch, capture, log, trace, suspend",
+     "how long to watch, capture, follow, trace or suspend: 500ms, 30s, 2m, 1h",
      "give a time such as 500ms, 30s, 2m or 1h (the most)", false},
+    {"--count", "N", "capture", "so many packets", "give a number, 1 to 1000000000", false},
+    {"--bytes", "N", "capture", "a file of at most about so many (100000000)",
+     "give a number of bytes, 1000 to 4000000000", false},
+    {"--snap", "N", "capture", "only the first bytes of each packet (2048)",
+     "give a number of bytes, 1 to 2048", false},
+    {"--force", NULL, "capture", "write over a file that is there", NULL, false},
     {"-c", "N", "ping", "how many pings (4)", "give a number, 1 to 1000", false},
     {"-i", "S", "ping", "seconds from one to the next (1, at least 0.1)",
      "give seconds, 0.1 to 3600", false},
@@ -37,15 +43,15 @@ const struct th_cli_flag th_ctl_flags[] = {
     {"--uri", NULL, "seeds export", "in one line, as telehashd --seed takes it", NULL, false},
     {"--qr", NULL, "seeds export", "also as a QR code", NULL, false},
     {"--prometheus", NULL, "metrics", "in the older text format of Prometheus", NULL, false},
-    {"--kind", "KIND", "watch",
+    {"--kind", "KIND", "watch, capture",
      "line_up line_down line_silent line_heard path_changed opened packet ended link_up link_down "
      "dialed state server_up server_down",
      "give a name", true},
-    {"--type", "TYPE", "watch", "of a channel: seek link path peer connect bridge other",
+    {"--type", "TYPE", "watch, capture", "of a channel: seek link path peer connect bridge other",
      "give a name", true},
-    {"--peer", "PREFIX", "watch", "how the other's hashname begins", "give a name", true},
-    {"--is", "K=V", "watch", "packets whose head has a member K that is V", "give K=V", true},
-    {"--has", "K", "watch", "packets whose head has a member K", "give a name", true},
+    {"--peer", "PREFIX", "watch, capture", "how the other's hashname begins", "give a name", true},
+    {"--is", "K=V", "watch, capture", "packets whose head has a member K that is V; K a.b: the member b of a", "give K=V", true},
+    {"--has", "K", "watch, capture", "packets whose head has a member K", "give a name", true},
     {"--help", NULL, NULL, "print this and end", NULL, false},
     {"--version", NULL, NULL, "print the versions of program and libraries and end", NULL, false},
 };
@@ -180,6 +186,15 @@ static bool read_ping_value(struct th_ctl_args *args, const char *name, const ch
     return read_seconds(&args->ping_wait_ms, value, 0.001, 60);
 }
 
+static bool read_capture_value(struct th_ctl_args *args, const char *name, const char *value)
+{
+    if (strcmp(name, "--count") == 0)
+        return read_number(&args->capture.count, value, 1, 1000 * 1000 * 1000);
+    if (strcmp(name, "--snap") == 0)
+        return read_number(&args->capture.snap, value, 1, 2048);
+    return read_number(&args->capture.bytes_max, value, 1000, 4000000000u);
+}
+
 static bool read_value(struct th_ctl_args *args, const char *name, const char *value)
 {
     if (strcmp(name, "--socket") == 0) {
@@ -192,6 +207,8 @@ static bool read_value(struct th_ctl_args *args, const char *name, const char *v
         return read_span(&args->for_ms, value);
     if (strcmp(name, "-n") == 0 || strcmp(name, "--level") == 0 || strcmp(name, "--topic") == 0)
         return read_log(args, name, value);
+    if (strcmp(name, "--count") == 0 || strcmp(name, "--snap") == 0 || strcmp(name, "--bytes") == 0)
+        return read_capture_value(args, name, value);
     if (name[1] != '-')
         return read_ping_value(args, name, value);
     return read_filter(args, name, value);
@@ -210,6 +227,7 @@ static bool *flag_of(struct th_ctl_args *args, const char *name)
                  {"--prometheus", &args->is_prometheus},
                  {"--qr", &args->is_qr},
                  {"-f", &args->is_follow},
+                 {"--force", &args->capture.is_forced},
                  {"--help", &args->is_help},
                  {"--version", &args->is_version}};
 
@@ -259,7 +277,8 @@ static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], 
 bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[], char say[TH_SAY_MAX])
 {
     *out = (struct th_ctl_args){
-        .timeout_ms = 5000, .ping_count = 4, .ping_interval_ms = 1000, .ping_wait_ms = 2000};
+        .timeout_ms = 5000, .ping_count = 4, .ping_interval_ms = 1000, .ping_wait_ms = 2000,
+        .capture.bytes_max = CAPTURE_BYTES};
     for (int i = 1; i < argc; i++) {
         bool is_option = argv[i][0] == '-' && argv[i][1] != '\0';
 

@@ -25,6 +25,11 @@ struct th_ctl_args {
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
     unsigned ping_count, ping_interval_ms, ping_wait_ms, ping_size;
     unsigned for_ms; /* 0: not said */
+    struct {
+        bool is_forced;
+        unsigned count, snap; /* 0: not said */
+        unsigned bytes_max;   /* of the file */
+    } capture;
     json_t *filter;  /* the parameters of watch.start; NULL: none was named */
     json_t *log;     /* those of log and log.start; the same */
     uint64_t said;   /* a bit for each of th_ctl_flags */

@@ -214,54 +214,64 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Prints one notification; false when it cannot be written. */
-static bool show(const struct th_ctl_run *run, const json_t *note)
-{
-    json_t *params = json_object_get(note, "params");
-    const char *method = json_string_value(json_object_get(note, "method"));
-    FILE *out = run->style->out;
+struct shower {
+    const struct th_ctl_run *run;
+    void (*show)(const json_t *, const struct th_style *);
+};
 
-    if (!json_is_object(params) || method == NULL)
-        return true;
-    json_object_del(params, "id");
-    if (run->args->is_json) {
+/* Prints one notification; false when it cannot be written. */
+static bool show(void *data, json_t *params)
+{
+    const struct shower *shower = data;
+    FILE *out = shower->run->style->out;
+
+    if (shower->run->args->is_json) {
         json_dumpf(params, out, JSON_COMPACT);
         fputc('\n', out);
-    } else if (strcmp(method, "trace.event") == 0) {
-        th_show_trace(params, run->style);
-    } else if (strcmp(method, "log.event") == 0) {
-        th_show_log(params, run->style);
     } else {
-        th_show_event(params, run->style);
+        shower->show(params, shower->run->style);
     }
     return fflush(out) == 0;
+}
+
+int th_ctl_follow(const struct th_ctl_run *run, th_ctl_take_fn take, void *data,
+                  char say[TH_SAY_MAX])
+{
+    int64_t until = run->args->for_ms ? now_ms() + run->args->for_ms : INT64_MAX;
+    bool wants_more = true;
+    json_t *note;
+
+    signal(SIGINT, on_interrupt);
+    while (wants_more && !is_interrupted && now_ms() < until) {
+        int64_t left = until - now_ms();
+
+        enum th_err e =
+            th_ctl_next(run->ctl, left < LOOK_MS ? (unsigned)left : LOOK_MS, &note, say);
+        if (e == TH_TIMED_OUT)
+            continue;
+        if (e != TH_OK)
+            return 1;
+        json_t *params = json_object_get(note, "params");
+        if (json_is_object(params) && json_object_del(params, "id") == 0)
+            wants_more = take(data, params);
+        json_decref(note);
+    }
+    return 0;
 }
 
 int th_ctl_stream(const struct th_ctl_run *run, const char *method, json_t *params,
                   char say[TH_SAY_MAX])
 {
-    int64_t until = run->args->for_ms ? now_ms() + run->args->for_ms : INT64_MAX;
+    struct shower shower = {.run = run, .show = th_show_event};
     json_t *answer;
     int code = th_ctl_ask(run, method, params, run->args->timeout_ms, &answer, say);
 
     if (code)
         return code;
     json_decref(answer);
-
-    signal(SIGINT, on_interrupt);
-    while (!is_interrupted && now_ms() < until) {
-        int64_t left = until - now_ms();
-
-        enum th_err e =
-            th_ctl_next(run->ctl, left < LOOK_MS ? (unsigned)left : LOOK_MS, &answer, say);
-        if (e == TH_TIMED_OUT)
-            continue;
-        if (e != TH_OK)
-            return 1;
-        bool is_shown = show(run, answer);
-        json_decref(answer);
-        if (!is_shown)
-            break; /* nobody reads any more; main says what else it was */
-    }
-    return 0;
+    if (strcmp(method, "server.trace") == 0)
+        shower.show = th_show_trace;
+    else if (strcmp(method, "log.start") == 0)
+        shower.show = th_show_log;
+    return th_ctl_follow(run, show, &shower, say);
 }

@@ -21,6 +21,17 @@
 int th_ctl_stream(const struct th_ctl_run *run, const char *method, json_t *params,
                   char say[TH_SAY_MAX]);
 
+/*
+ * Takes the notifications of a stream that was started, until Ctrl-C, for as long as --for says, or
+ * until take returns false.
+ *
+ * take    gets the notification's parameters, without the stream's id; borrowed.
+ * say     filled when the exit code is not 0.
+ */
+typedef bool (*th_ctl_take_fn)(void *data, json_t *params);
+int th_ctl_follow(const struct th_ctl_run *run, th_ctl_take_fn take, void *data,
+                  char say[TH_SAY_MAX]);
+
 /* Prints what server.suspend, server.resume and server.restart answered. */
 void th_show_suspend(const json_t *result, const struct th_style *style);
 void th_show_resume(const json_t *result, const struct th_style *style);
