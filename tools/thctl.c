@@ -20,12 +20,11 @@
 #include "switch/wire/hashname.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { REACH_MS = 15000, ASK_MS = 3000, STOP_MS = 10000, FOREVER_MS = INT_MAX };
+enum { REACH_MS = 15000, ASK_MS = 3000, STOP_MS = 10000 };
 
 struct command;
 
@@ -236,30 +235,14 @@ static int stream(struct thctl *t, const struct command *command, json_t *params
     return code ? complain(say, code) : 0;
 }
 
-/* Standard output is the stream's; who it is with is said beside it. */
 static int run_pipe(struct thctl *t, const struct command *command)
 {
-    bool is_listen = strcmp(command->method, "pipe.listen") == 0;
-    const char *name = t->argument[is_listen ? 0 : 1];
-    bool is_type = name[0] == '_' || strcmp(name, "sock") == 0;
-    char say[TH_SAY_MAX], type[128];
-    json_t *params, *result;
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX];
+    int code = strcmp(command->method, "pipe.listen") == 0
+                   ? th_ctl_pipe_listen(&run, t->argument[0], say)
+                   : th_ctl_pipe_open(&run, t->argument[0], t->argument[1], REACH_MS, say);
 
-    /* A name of one's own begins with _ on the wire. */
-    snprintf(type, sizeof type, "%s%s", is_type ? "" : "_", name);
-    if (is_listen)
-        params = json_pack("{s:s}", "type", type);
-    else
-        params = json_pack("{s:s, s:s}", "hashname", t->argument[0], "type", type);
-    int code = is_listen ? call(t, command->method, params, FOREVER_MS, &result)
-                         : call_long(t, command->method, params, REACH_MS, &result);
-    if (code)
-        return code;
-    const char *who = json_string_value(json_object_get(result, "hashname"));
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%s %s\n", is_listen ? "from" : "to", who ? who : "?");
-    json_decref(result);
-    code = th_ctl_pipe(&t->ctl, say);
     return code ? complain(say, code) : 0;
 }
 

@@ -50,7 +50,8 @@ const struct th_cli_flag th_ctl_flags[] = {
     {"--type", "TYPE", "watch, capture", "of a channel: seek link path peer connect bridge other",
      "give a name", true},
     {"--peer", "PREFIX", "watch, capture", "how the other's hashname begins", "give a name", true},
-    {"--is", "K=V", "watch, capture", "packets whose head has a member K that is V; K a.b: the member b of a", "give K=V", true},
+    {"--is", "K=V", "watch, capture",
+     "packets whose head has a member K that is V; K a.b: the member b of a", "give K=V", true},
     {"--has", "K", "watch, capture", "packets whose head has a member K", "give a name", true},
     {"--help", NULL, NULL, "print this and end", NULL, false},
     {"--version", NULL, NULL, "print the versions of program and libraries and end", NULL, false},
@@ -276,9 +277,11 @@ static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], 
 
 bool th_ctl_args_read(struct th_ctl_args *out, int argc, char *const argv[], char say[TH_SAY_MAX])
 {
-    *out = (struct th_ctl_args){
-        .timeout_ms = 5000, .ping_count = 4, .ping_interval_ms = 1000, .ping_wait_ms = 2000,
-        .capture.bytes_max = CAPTURE_BYTES};
+    *out = (struct th_ctl_args){.timeout_ms = 5000,
+                                .ping_count = 4,
+                                .ping_interval_ms = 1000,
+                                .ping_wait_ms = 2000,
+                                .capture.bytes_max = CAPTURE_BYTES};
     for (int i = 1; i < argc; i++) {
         bool is_option = argv[i][0] == '-' && argv[i][1] != '\0';
 

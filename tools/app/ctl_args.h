@@ -30,9 +30,9 @@ struct th_ctl_args {
         unsigned count, snap; /* 0: not said */
         unsigned bytes_max;   /* of the file */
     } capture;
-    json_t *filter;  /* the parameters of watch.start; NULL: none was named */
-    json_t *log;     /* those of log and log.start; the same */
-    uint64_t said;   /* a bit for each of th_ctl_flags */
+    json_t *filter; /* the parameters of watch.start; NULL: none was named */
+    json_t *log;    /* those of log and log.start; the same */
+    uint64_t said;  /* a bit for each of th_ctl_flags */
 };
 
 /* What may be said to thctl with its commands (tools/thctl.c). */

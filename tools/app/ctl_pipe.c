@@ -3,6 +3,7 @@
 #include "tools/app/control_pipe.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -157,7 +158,7 @@ static int carry(struct pump *p, char say[TH_SAY_MAX])
     return 1;
 }
 
-int th_ctl_pipe(struct th_ctl *ctl, char say[TH_SAY_MAX])
+static int join_with(struct th_ctl *ctl, char say[TH_SAY_MAX])
 {
     static struct pump pump;
 
@@ -170,4 +171,51 @@ int th_ctl_pipe(struct th_ctl *ctl, char say[TH_SAY_MAX])
     }
     ctl->in_len = 0;
     return is_over(&pump) ? 0 : carry(&pump, say);
+}
+
+/* --- beginnings ----------------------------------------------------------------------------------- */
+
+enum { TYPE_TEXT_MAX = 128 };
+
+static void write_type(char type[TYPE_TEXT_MAX], const char *name)
+{
+    bool is_type = name[0] == '_' || strcmp(name, "sock") == 0;
+
+    snprintf(type, TYPE_TEXT_MAX, "%s%s", is_type ? "" : "_", name);
+}
+
+/* Standard output is the stream's; who it is with is said beside it. answer: given. */
+static int carry_on(const struct th_ctl_run *run, const char *direction, json_t *answer,
+                    char say[TH_SAY_MAX])
+{
+    const char *who = json_string_value(json_object_get(answer, "hashname"));
+
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%s %s\n", direction, who ? who : "?");
+    json_decref(answer);
+    return join_with(run->ctl, say);
+}
+
+int th_ctl_pipe_open(const struct th_ctl_run *run, const char *hashname, const char *name,
+                     unsigned more_ms, char say[TH_SAY_MAX])
+{
+    char type[TYPE_TEXT_MAX];
+    json_t *answer;
+
+    write_type(type, name);
+    int code = th_ctl_ask_long(run, "pipe.open",
+                               json_pack("{s:s, s:s}", "hashname", hashname, "type", type), more_ms,
+                               &answer, say);
+    return code ? code : carry_on(run, "to", answer, say);
+}
+
+int th_ctl_pipe_listen(const struct th_ctl_run *run, const char *name, char say[TH_SAY_MAX])
+{
+    char type[TYPE_TEXT_MAX];
+    json_t *answer;
+
+    write_type(type, name);
+    int code =
+        th_ctl_ask(run, "pipe.listen", json_pack("{s:s}", "type", type), INT_MAX, &answer, say);
+    return code ? code : carry_on(run, "from", answer, say);
 }
