@@ -278,7 +278,10 @@ void th_dialing_on_ended(struct th_dialing *dial, const struct th_dialer *dialer
     if (ask == NULL)
         return;
     dial->due_at = 0;
-    fail(ask, dialer, self, ended->why);
+    if (ask->kind == TH_ASK_SEEK && ended->why == TH_TIMED_OUT)
+        ask_drop(ask, self); /* the lookup has a time of its own, and may have asked again */
+    else
+        fail(ask, dialer, self, ended->why);
 }
 
 /* --- forgetting --- */

@@ -329,7 +329,9 @@ void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const stru
     struct th_lookup_node answerer = *node;
     struct th_hashname nearest = lookup->node[0].id;
     node->state = TH_LOOKUP_ANSWERED;
-    th_lookup_rtt_add(lookup->config.rtt, lookup->now - answerer.since);
+    if (answerer.asks ==
+        1) /* else it may answer any of them (P. Karn's rule, RFC 6298, section 3) */
+        th_lookup_rtt_add(lookup->config.rtt, lookup->now - answerer.since);
     unsigned usable = learn_all(lookup, &answerer.id, answerer.hop, see);
     end_step(lookup, &answerer, true, usable);
 
@@ -431,6 +433,21 @@ static struct th_lookup_node *choose(const struct th_lookup *lookup, bool *is_co
     return chosen;
 }
 
+/* The node to ask again: of those that did not answer the one that was asked least often, the nearest of
+ * these. NULL when there is none. */
+static struct th_lookup_node *choose_again(const struct th_lookup *lookup)
+{
+    struct th_lookup_node *chosen = NULL;
+
+    for (unsigned i = 0; i < lookup->count; i++) {
+        struct th_lookup_node *node = &lookup->node[i];
+        if (node->state == TH_LOOKUP_SILENT && node->asks < TH_LOOKUP_ASKS_MAX &&
+            (chosen == NULL || node->asks < chosen->asks))
+            chosen = node;
+    }
+    return chosen;
+}
+
 static unsigned count_in_flight(const struct th_lookup *lookup)
 {
     unsigned count = 0;
@@ -459,6 +476,8 @@ static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *act
     struct th_lookup_node *node = choose(lookup, &is_complete);
     unsigned in_flight = count_in_flight(lookup);
 
+    if (node == NULL)
+        node = choose_again(lookup);
     if (lookup->asked == lookup->config.asked_max)
         node = NULL;
     if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && in_flight == 0))
@@ -467,10 +486,19 @@ static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *act
         return false;
 
     node->state = TH_LOOKUP_CONNECTING;
+    node->asks++;
     node->since = lookup->now;
     node->due = lookup->now + lookup->config.line_ms;
     begin_step(lookup, node);
     return tell(action, TH_LOOKUP_CONNECT, node);
+}
+
+/* Twice as long each time, for it may be slower than others. */
+static th_ms answer_ms(const struct th_lookup *lookup, const struct th_lookup_node *node)
+{
+    th_ms ms = th_lookup_rtt_timeout(lookup->config.rtt) << (node->asks - 1);
+
+    return ms < TH_LOOKUP_ANSWER_MS_MAX ? ms : TH_LOOKUP_ANSWER_MS_MAX;
 }
 
 bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action)
@@ -490,7 +518,7 @@ bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action)
         if (node->state == TH_LOOKUP_READY) {
             node->state = TH_LOOKUP_SENT;
             node->since = lookup->now;
-            node->due = lookup->now + th_lookup_rtt_timeout(lookup->config.rtt);
+            node->due = lookup->now + answer_ms(lookup, node);
             node->progress = lookup->progress;
             return tell(action, TH_LOOKUP_SEEK, node);
         }

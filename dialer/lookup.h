@@ -10,7 +10,8 @@
  * It asks the nearest nodes that it knows, TH_LOOKUP_ALPHA at once. To ask is to have a line first
  * (CONNECT, answered by on_line_up) and then to send the seek (SEEK, answered by on_answer). A node
  * that takes too long for either frees its place for the next, no more: a line or an answer that
- * comes late still counts.
+ * comes late still counts. When nobody else is left to ask, those whose answer took too long are asked
+ * again, and waited for twice as long each time: a packet may have been lost.
  *
  * It ends at the match, if that is what is wanted; or when the `width` nearest that have not timed out
  * have answered (as in section 2.3 of the Kademlia paper, k); or after TH_LOOKUP_IDLE_MAX answers in
@@ -38,6 +39,7 @@ enum {
     TH_LOOKUP_VIAS_MAX = 3,    /* tellers kept of one node */
     TH_LOOKUP_NODES_MAX = 256, /* then the farthest that was not asked goes */
     TH_LOOKUP_STEPS_MAX = 128,
+    TH_LOOKUP_ASKS_MAX = 3,   /* of one node, with those that were not answered */
     TH_LOOKUP_LINE_MS = 3000, /* for a line to come up */
     TH_LOOKUP_ANSWER_MS_FIRST = 1000,
     TH_LOOKUP_ANSWER_MS_MIN = 250,
@@ -69,9 +71,9 @@ struct th_lookup_config {
     struct th_allow *const *allow; /* NULL: everybody */
     unsigned width;                /* cut to TH_LOOKUP_WIDTH_MAX; 0: TH_LOOKUP_WIDTH_DEFAULT */
     unsigned alpha;                /* asked at once; 0: TH_LOOKUP_ALPHA */
-    unsigned asked_max;            /* nodes that are asked, then it ends; 0: any number */
-    unsigned nodes_max;            /* cut to TH_LOOKUP_NODES_MAX; 0: that */
-    th_ms line_ms;                 /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
+    unsigned asked_max; /* seeks, and lines wanted for one, then it ends; 0: any number */
+    unsigned nodes_max; /* cut to TH_LOOKUP_NODES_MAX; 0: that */
+    th_ms line_ms;      /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
 };
 
 enum th_lookup_state {
@@ -95,13 +97,14 @@ struct th_lookup_node {
     unsigned hop;        /* answered requests in the chain that disclosed it */
     enum th_lookup_state state;
     bool is_given_up;  /* GIVE_UP is to be told */
+    uint8_t asks;      /* how often it was asked */
     unsigned step;     /* its step's index + 1; 0 none */
     uint64_t progress; /* of the lookup, when its seek left */
     th_ms since;       /* begun: when CONNECT was told; READY and after: when the seek left */
     th_ms due;         /* CONNECTING, SENT: when its place is freed */
 };
 
-/* One node that was asked, in the order of asking. */
+/* One node that was asked, in the order of asking; one that was asked again is there again. */
 struct th_lookup_step {
     struct th_hashname asked;
     bool has_via;
@@ -119,7 +122,7 @@ struct th_lookup {
     unsigned count, room;
     struct th_lookup_step *step;
     unsigned step_count, step_room; /* at most TH_LOOKUP_STEPS_MAX; later ones are not kept */
-    unsigned asked;                 /* nodes */
+    unsigned asked;                 /* nodes; one that was asked again counts again */
     unsigned left_out;              /* nodes that found no room */
     bool is_found;                  /* somebody told of the target, or we began with it */
     unsigned hops;                  /* once found: the target's */

@@ -236,7 +236,8 @@ static bool follow(struct th_search *search, unsigned path, struct th_lookup_act
         return false;
     switch (action->kind) {
     case TH_LOOKUP_CONNECT:
-        take(search, path, &action->node.id);
+        if (action->node.asks == 1) /* else it took it already */
+            take(search, path, &action->node.id);
         return true;
     case TH_LOOKUP_SEEK:
     case TH_LOOKUP_GIVE_UP:

@@ -478,11 +478,11 @@ static inline void check(const struct run *run)
     assert_true(run->result.dones == 1 || th_search_deadline(search) != TH_NEVER);
 }
 
-/* The step in which a lookup asked a node; NULL when it did not. */
+/* The last step in which a lookup asked a node; NULL when it did not. */
 static inline const struct th_lookup_step *step_of(const struct th_lookup *lookup,
                                                    const struct th_hashname *id)
 {
-    for (unsigned i = 0; i < lookup->step_count; i++)
+    for (unsigned i = lookup->step_count; i-- > 0;)
         if (th_hashname_is_equal(&lookup->step[i].asked, id))
             return &lookup->step[i];
     return NULL;

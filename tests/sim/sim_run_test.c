@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "5b8c710c2463f18602e42ca3682f3eb3d826cfe6aff546ed51855e02aaeb3034");
+                        "68a69b7ad765b0828169d952e3c1d82aed8bbe8c8d5e146d64bad22223e266dc");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

@@ -196,14 +196,41 @@ static void time_out_of_a_request_is_a_step_without_an_answer(void **state)
     unsigned dial = bench_find(b, 0);
 
     bench_run(b, 999);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 1);
+    bench_run(b, 1);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 2);
+    bench_run(b, 2000 + 2999);
     bench_not_told(b, dial);
     bench_run(b, 1);
 
     const struct th_dialed *told = bench_told(b, dial, TH_OK);
-    assert_int_equal(told->step_count, 1);
-    assert_false(told->step[0].answered);
-    assert_int_equal(told->step[0].rtt_ms, 1000);
+    assert_int_equal(told->step_count, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(told->step[i].answered);
+        assert_int_equal(told->step[i].rtt_ms, 1000 * (i + 1));
+    }
     assert_int_equal(told->closest_count, 0);
+    bench_close(b);
+}
+
+/* The switch ends a seek by its silence of 3 s, as the last one leaves. */
+static void end_of_a_seek_that_was_not_answered_is_no_refusal(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+    struct bench_request first = *bench_asked(b, ASKED_SEEK, 100);
+    bench_run(b, 3000);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 3);
+
+    bench_ended(b, &first, TH_TIMED_OUT);
+    bench_run(b, 0);
+    bench_not_told(b, dial);
+    bench_answer(b, bench_asked(b, ASKED_SEEK, 100), (int[]){-1});
+    bench_run(b, 0);
+
+    assert_int_equal(bench_told(b, dial, TH_OK)->closest_count, 1);
     bench_close(b);
 }
 
@@ -589,6 +616,7 @@ int main(void)
         cmocka_unit_test(ended_seek_frees_its_place),
         cmocka_unit_test(answers_that_cannot_be_read_are_counted),
         cmocka_unit_test(time_out_of_a_request_is_a_step_without_an_answer),
+        cmocka_unit_test(end_of_a_seek_that_was_not_answered_is_no_refusal),
         cmocka_unit_test(target_with_a_line_is_reached_without_asking_anybody),
         cmocka_unit_test(target_that_is_found_is_introduced_and_reached),
         cmocka_unit_test(time_of_finding_is_told_beside_that_of_reaching),

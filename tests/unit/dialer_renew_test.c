@@ -70,8 +70,13 @@ static void node_is_looked_up_the_second_time_its_line_is_told_to_be_silent(void
     const unsigned lookups[] = {0, 1, 1, 1};
 
     for (unsigned i = 0; i < 4; i++) {
+        unsigned answered = bench_times(b, ASKED_SEEK, 0x100);
         bench_line_silent(b, 1);
-        bench_run(b, 30000);
+        for (unsigned s = 0; s < 60; s++) {
+            bench_run(b, 500);
+            for (; answered < bench_times(b, ASKED_SEEK, 0x100); answered++)
+                ANSWER(b, bench_asked(b, ASKED_SEEK, 0x100), 0x200);
+        }
         assert_int_equal(bench_times(b, ASKED_SEEK, 0x100), lookups[i]);
         assert_int_equal(bench_status(b)->renewals, i + 1);
         assert_int_equal(bench_status(b)->running, 0);

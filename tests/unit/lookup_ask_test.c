@@ -252,6 +252,7 @@ static void node_without_a_line_after_three_seconds_frees_its_place(void **state
     expect(&b, TH_LOOKUP_SEEK, 40);
 
     assert_int_equal(th_lookup_deadline(&b.lookup), 1000 + 250);
+    ANSWER(&b, 40, 10);
     pass(&b, 2999);
     expect_nothing(&b);
     pass(&b, 1);
@@ -276,9 +277,114 @@ static void time_out_of_an_answer_counts_from_when_the_seek_leaves(void **state)
     expect_nothing(&b);
     pass(&b, 1);
 
-    expect_done(&b, TH_NOT_FOUND);
+    expect(&b, TH_LOOKUP_CONNECT, 10); /* once more */
     assert_int_equal(b.lookup.step[0].rtt_ms, 1000);
     assert_false(b.lookup.step[0].answered);
+    end(&b);
+}
+
+/* Once a seek that was lost ended the lookup after a second, though its node was there. */
+static void who_did_not_answer_is_asked_again_when_nobody_else_is_left(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    for (unsigned n = 10; n <= 40; n += 10)
+        add(&b, n);
+    ask(&b, 10);
+    ask(&b, 20);
+    ask(&b, 30);
+    ANSWER(&b, 20, 30);
+    ANSWER(&b, 30, 20);
+    expect(&b, TH_LOOKUP_CONNECT, 40); /* first who was not asked yet */
+    line_up(&b, 40);
+    expect(&b, TH_LOOKUP_SEEK, 40);
+    ANSWER(&b, 40, 20);
+    pass(&b, 1000);
+
+    ask(&b, 10);
+    ANSWER(&b, 10, 0);
+
+    expect_done(&b, TH_OK);
+    assert_int_equal(b.lookup.asked, 5);
+    assert_int_equal(b.lookup.step_count, 5);
+    assert_false(b.lookup.step[0].answered);
+    assert_true(b.lookup.step[4].answered);
+    end(&b);
+}
+
+static void
+who_is_asked_again_is_waited_for_twice_as_long_and_given_up_after_the_third(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    add(&b, 10);
+
+    for (th_ms ms = 1000; ms <= 3000; ms += 1000) { /* the third time cut to the limit */
+        ask(&b, 10);
+        pass(&b, ms - 1);
+        expect_nothing(&b);
+        pass(&b, 1);
+    }
+
+    expect_done(&b, TH_NOT_FOUND);
+    end(&b);
+}
+
+static void those_asked_least_often_are_asked_again_first(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    for (unsigned n = 10; n <= 40; n += 10)
+        add(&b, n);
+    ask(&b, 10);
+    ask(&b, 20);
+    ask(&b, 30);
+    pass(&b, 1000);
+    ask(&b, 40);
+    ask(&b, 10);
+    ask(&b, 20);
+    pass(&b, 2000);
+
+    ask(&b, 30);
+    ask(&b, 40);
+    ask(&b, 10);
+    expect_nothing(&b);
+    end(&b);
+}
+
+static void refusal_is_final(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    add(&b, 10);
+    ask(&b, 10);
+    pass(&b, 1000);
+
+    refuse(&b, 10);
+
+    expect_done(&b, TH_NOT_FOUND);
+    end(&b);
+}
+
+/* Nobody knows which of the seeks it is an answer to. */
+static void answer_of_who_was_asked_again_is_not_measured(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    add(&b, 10);
+    ask(&b, 10);
+    pass(&b, 1000);
+    ask(&b, 10);
+    pass(&b, 100);
+
+    ANSWER(&b, 10, 0);
+
+    assert_false(b.rtt.has_any);
     end(&b);
 }
 
@@ -526,13 +632,13 @@ static void time_outs_are_not_answers_without_progress(void **state)
     for (unsigned n = 1; n <= 30; n++)
         add(&b, n);
 
-    for (unsigned n = 1; n <= 30; n++) {
-        ask(&b, n);
+    for (unsigned n = 0; n < 30 * TH_LOOKUP_ASKS_MAX; n++) {
+        ask(&b, n % 30 + 1);
         pass(&b, 3000);
     }
 
     assert_int_equal(b.lookup.idle, 0);
-    assert_int_equal(b.lookup.asked, 30);
+    assert_int_equal(b.lookup.asked, 30 * TH_LOOKUP_ASKS_MAX);
     expect_done(&b, TH_NOT_FOUND);
     end(&b);
 }
@@ -580,6 +686,12 @@ int main(void)
         cmocka_unit_test(lines_of_nodes_that_were_not_asked_are_of_no_interest),
         cmocka_unit_test(node_without_a_line_after_three_seconds_frees_its_place),
         cmocka_unit_test(time_out_of_an_answer_counts_from_when_the_seek_leaves),
+        cmocka_unit_test(who_did_not_answer_is_asked_again_when_nobody_else_is_left),
+        cmocka_unit_test(
+            who_is_asked_again_is_waited_for_twice_as_long_and_given_up_after_the_third),
+        cmocka_unit_test(those_asked_least_often_are_asked_again_first),
+        cmocka_unit_test(refusal_is_final),
+        cmocka_unit_test(answer_of_who_was_asked_again_is_not_measured),
         cmocka_unit_test(late_answer_still_counts),
         cmocka_unit_test(late_line_still_counts),
         cmocka_unit_test(time_out_adapts_to_measured_round_trips_within_its_limits),

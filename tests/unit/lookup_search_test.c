@@ -137,6 +137,19 @@ static void begin_missed(struct bench *b)
     expect_done(b, TH_NOT_FOUND);
 }
 
+/* Lets the first try ask some nodes, a list that ends with -1, as often as may be and in vain. */
+static void miss(struct bench *b, const int *names)
+{
+    for (unsigned asks = 0; asks < TH_LOOKUP_ASKS_MAX; asks++) {
+        for (const int *name = names; *name >= 0; name++)
+            ask(b, (unsigned)*name);
+        pass(b, TH_LOOKUP_ANSWER_MS_MAX);
+    }
+    expect_done(b, TH_NOT_FOUND);
+}
+
+#define MISS(b, ...) miss(b, (const int[]){__VA_ARGS__, -1})
+
 static void end(struct bench *b)
 {
     th_search_clear(&b->search);
@@ -262,10 +275,7 @@ static void who_did_not_answer_the_first_try_is_left_out_of_the_second(void **st
     struct bench b = {0};
     (void)state;
     BEGIN(&b, 10, 20);
-    ask(&b, 10);
-    ask(&b, 20);
-    pass(&b, TH_LOOKUP_ANSWER_MS_FIRST);
-    expect_done(&b, TH_NOT_FOUND);
+    MISS(&b, 10, 20);
 
     assert_false(AGAIN(&b, 10, 20));
     assert_true(AGAIN(&b, 10, 30));
@@ -273,6 +283,25 @@ static void who_did_not_answer_the_first_try_is_left_out_of_the_second(void **st
     ask(&b, 30);
     ANSWER(&b, 30, 20);
     expect_done(&b, TH_NOT_FOUND);
+    end(&b);
+}
+
+/* It began with one that lost the seek; nobody else is asked instead. */
+static void path_asks_again_whom_it_cannot_do_without(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin_missed(&b);
+    assert_true(AGAIN(&b, 10, 20));
+    ask(&b, 10);
+    ask(&b, 20);
+    ANSWER(&b, 20, 10);
+    pass(&b, TH_LOOKUP_ANSWER_MS_MIN);
+
+    ask(&b, 10);
+    ANSWER(&b, 10, 0);
+
+    expect_done(&b, TH_OK);
     end(&b);
 }
 
@@ -360,9 +389,7 @@ static void late_answer_to_the_first_try_ends_the_second(void **state)
     struct bench b = {0};
     (void)state;
     BEGIN(&b, 10);
-    ask(&b, 10);
-    pass(&b, TH_LOOKUP_ANSWER_MS_FIRST);
-    expect_done(&b, TH_NOT_FOUND);
+    MISS(&b, 10);
     assert_true(AGAIN(&b, 20));
     ask(&b, 20);
 
@@ -558,6 +585,7 @@ int main(void)
         cmocka_unit_test(path_follows_only_what_its_own_nodes_tell),
         cmocka_unit_test(node_that_one_path_has_asked_no_other_asks),
         cmocka_unit_test(who_did_not_answer_the_first_try_is_left_out_of_the_second),
+        cmocka_unit_test(path_asks_again_whom_it_cannot_do_without),
         cmocka_unit_test(who_answered_the_first_try_may_begin_a_path),
         cmocka_unit_test(there_is_no_second_try_when_all_have_been_asked),
         cmocka_unit_test(there_is_one_when_somebody_told_of_was_not_asked),
