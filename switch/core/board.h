@@ -274,8 +274,8 @@ void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, 
 
 /* A packet on a `path` channel of ours. */
 void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
-                             struct th_now now, const struct th_channel *channel,
-                             const struct th_chanpkt *packet);
+                             struct th_now now, const struct th_addr *from,
+                             const struct th_channel *channel, const struct th_chanpkt *packet);
 
 /* mtu.c */
 

@@ -138,7 +138,8 @@ struct th_line {
     bool is_opening;  /* we want a line and send opens */
     bool is_up;       /* announced */
     bool has_rtt;
-    uint32_t rtt_ms;
+    uint32_t rtt_ms;         /* newest, of the path in use */
+    uint32_t usual_rtt_ms;   /* of the path in use; 0: nothing was answered on it yet */
     th_ms open_sent_at;      /* 0 never */
     th_ms answered_at;       /* when we last answered a repeated open; 0 never */
     th_ms open_at;           /* next try or giving up */

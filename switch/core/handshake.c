@@ -137,7 +137,7 @@ enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exch
                                     const struct th_addr *relay, struct th_now now)
 {
     bool has_begun = ex->line && ex->line->is_opening && ex->line->open_tries == 1;
-    struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, relay);
+    struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, relay, now);
 
     if (path == NULL)
         return TH_NO_MEMORY;
@@ -222,9 +222,9 @@ static bool is_same_half(const struct th_half *half, const struct th_open *open)
 
 /* Notes where an open came from and that it may be answered there. NULL without memory. */
 static struct th_exchange_path *note_address(struct th_exchange *ex, const struct th_addr *from,
-                                             size_t len)
+                                             size_t len, struct th_now now)
 {
-    struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, from);
+    struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, from, now);
     if (path)
         th_exchange_path_on_bytes(path, len);
     return path;
@@ -320,22 +320,22 @@ static void judge(struct th_switchboard *board, struct th_exchange *ex, const st
     struct th_pending *pending = ex->line->pending;
 
     if (is_same_half(current, open) && current->at == open->at) {
-        answer_repeat(board, ex, current, note_address(ex, from, len), now);
+        answer_repeat(board, ex, current, note_address(ex, from, len, now), now);
     } else if (pending && is_same_half(&pending->half, open) && pending->half.at == open->at) {
-        answer_repeat(board, ex, &pending->half, note_address(ex, from, len), now);
+        answer_repeat(board, ex, &pending->half, note_address(ex, from, len, now), now);
     } else if (!current->is_set || !current->is_confirmed) {
-        accept(board, ex, open, note_address(ex, from, len), now);
+        accept(board, ex, open, note_address(ex, from, len, now), now);
     } else if (open->at <= current->at) {
         th_drop_count(&board->drops, TH_DROP_OPEN_OLD);
     } else if (is_same_half(current, open) && !th_half_is_of(current, ex, open)) {
         th_drop_count(&board->drops, TH_DROP_OPEN_SAME_ID);
     } else if (is_same_half(current, open)) {
         current->at = open->at; /* the same keys come of it; channels stay */
-        answer_repeat(board, ex, current, note_address(ex, from, len), now);
+        answer_repeat(board, ex, current, note_address(ex, from, len, now), now);
     } else if (pending) {
         th_drop_count(&board->drops, TH_DROP_OPEN_PENDING);
     } else {
-        suspect(board, ex, open, note_address(ex, from, len), now);
+        suspect(board, ex, open, note_address(ex, from, len, now), now);
     }
 }
 

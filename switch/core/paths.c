@@ -40,13 +40,18 @@ static unsigned kind_of(const struct th_exchange_path *path)
     return path->is_bridge ? 1 : 2;
 }
 
-/* True when a goes before b. Where only opens came from goes first: whoever replays or forges opens
- * from many addresses may push out such alone. */
+/* True when a goes before b. Relays first: each introduction makes another, and any is as good. Then
+ * where only opens came from: whoever replays or forges opens from many addresses may push out such
+ * alone. */
 static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b)
 {
+    bool is_relay = a->addr.family == TH_FAMILY_RELAY;
+
+    if (is_relay != (b->addr.family == TH_FAMILY_RELAY))
+        return is_relay;
     if (is_theirs(a) != is_theirs(b))
         return is_theirs(b);
-    return a->rx_at < b->rx_at;
+    return a->noted_at < b->noted_at;
 }
 
 static unsigned worst_of(const struct th_exchange_paths *paths)
@@ -62,6 +67,8 @@ static unsigned worst_of(const struct th_exchange_paths *paths)
 static bool grow(struct th_exchange_paths *paths)
 {
     unsigned room = paths->room ? 2u * paths->room : 1;
+    if (room > TH_EXCHANGE_PATHS_MAX)
+        room = TH_EXCHANGE_PATHS_MAX;
     struct th_exchange_path *path = th_mem_resize(paths->path, room, sizeof *path);
 
     if (path == NULL)
@@ -84,17 +91,19 @@ static void shrink(struct th_exchange_paths *paths)
 }
 
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
-                                               const struct th_addr *addr)
+                                               const struct th_addr *addr, struct th_now now)
 {
     struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
 
-    if (path)
+    if (path) {
+        path->noted_at = now.mono;
         return path;
+    }
     if (paths->count == paths->room && paths->room < TH_EXCHANGE_PATHS_MAX && !grow(paths))
         return NULL;
     unsigned place = paths->count < paths->room ? paths->count++ : worst_of(paths);
     path = &paths->path[place];
-    *path = (struct th_exchange_path){.addr = *addr};
+    *path = (struct th_exchange_path){.addr = *addr, .noted_at = now.mono};
     return path;
 }
 
@@ -115,7 +124,7 @@ static bool use(struct th_exchange_paths *paths, const struct th_exchange_path *
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
                                 struct th_now now)
 {
-    struct th_exchange_path *path = th_exchange_paths_add(paths, addr);
+    struct th_exchange_path *path = th_exchange_paths_add(paths, addr, now);
     struct th_exchange_path *used = th_exchange_paths_used(paths);
 
     if (path == NULL)
@@ -209,6 +218,7 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
             *path = (struct th_exchange_path){.addr = path->addr,
                                               .is_told = true,
                                               .is_heard = !th_exchange_path_is_open(path),
+                                              .noted_at = path->noted_at,
                                               .open_sent_at = path->open_sent_at};
         else
             take_out(paths, i);

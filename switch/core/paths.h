@@ -48,6 +48,7 @@ struct th_exchange_path {
     uint32_t probe;     /* channel of the newest `path` request that went there alone; 0: none */
     th_ms probed_at;    /* 0: never */
     th_ms rx_at;        /* 0: never */
+    th_ms noted_at;     /* when it was last told, named or heard */
     th_ms open_sent_at; /* 0: never */
 };
 
@@ -64,13 +65,13 @@ void th_exchange_paths_init(struct th_exchange_paths *paths);
 void th_exchange_paths_clear(struct th_exchange_paths *paths);
 
 /*
- * The entry of an address, made if need be; those that were handed out before may move. When all
- * places are taken, one goes that we were not told of and that has not proven itself, else any; of
- * these the one that was heard least lately, and never the one in use.
+ * The entry of an address, made if need be, and noted; those that were handed out before may move. When
+ * all places are taken, a relay goes that is not in use, else one that we were not told of and that has
+ * not proven itself, else any; of these the one that was noted least lately, and never the one in use.
  * Returns NULL without memory.
  */
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
-                                               const struct th_addr *addr);
+                                               const struct th_addr *addr, struct th_now now);
 
 /* NULL when unknown. */
 struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,

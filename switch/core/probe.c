@@ -218,6 +218,9 @@ static bool is_of_another(struct th_switchboard *board, const struct th_exchange
 
 void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms : 0;
     th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
     if (ex->line->search_at != TH_NEVER || !th_exchange_paths_want_better(&ex->paths))
         return;
@@ -230,7 +233,7 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 {
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
 
-    if (path == NULL || path->is_answered)
+    if (path == NULL || path->is_answered || !th_exchange_is_up(ex))
         return;
     if (is_of_another(board, ex, from))
         path->is_bridge = true;
@@ -273,7 +276,7 @@ static struct th_exchange_path *named(struct th_switchboard *board, struct th_ex
         th_drop_count(&board->drops, TH_DROP_PATH_LIMIT);
         return NULL;
     }
-    path = th_exchange_paths_add(&ex->paths, addr);
+    path = th_exchange_paths_add(&ex->paths, addr, now);
     if (path)
         path->is_named = true;
     return path;
@@ -305,23 +308,32 @@ void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, 
     th_board_seal_to(board, ex, now, half, path, (struct th_bytes){plain, len});
 }
 
-/* A second answer at each address that the request names, once a second. */
+/* A second answer, at an address that the request names, once a second. */
+static void answer_at(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
+                      uint32_t id, const struct th_addr *addr)
+{
+    uint8_t plain[TH_CHANPKT_MAX];
+    struct th_exchange_path *path = named(board, ex, addr, now);
+
+    if (path == NULL || !th_exchange_path_may_probe(path, now, false))
+        return;
+    size_t len = write_answer(id, path, plain, sizeof plain);
+    path->probed_at = now.mono;
+    grant(path, ex, len);
+    th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
+}
+
+/* Public ones first: who moves soon has named as many as it may, its private one again and again. */
 static void answer_elsewhere(struct th_switchboard *board, struct th_exchange *ex,
                              struct th_now now, const struct th_addr *from, uint32_t id,
                              const struct th_paths *paths)
 {
-    uint8_t plain[TH_CHANPKT_MAX];
-
-    for (unsigned i = 0; i < paths->count; i++) {
-        struct th_exchange_path *path =
-            th_addr_is_equal(&paths->addr[i], from) ? NULL : named(board, ex, &paths->addr[i], now);
-        if (path == NULL || !th_exchange_path_may_probe(path, now, false))
-            continue;
-        size_t len = write_answer(id, path, plain, sizeof plain);
-        path->probed_at = now.mono;
-        grant(path, ex, len);
-        th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
-    }
+    for (unsigned turn = 0; turn < 2; turn++)
+        for (unsigned i = 0; i < paths->count; i++) {
+            bool is_public = th_addr_realm(&paths->addr[i]) == TH_REALM_PUBLIC;
+            if (is_public == (turn == 0) && !th_addr_is_equal(&paths->addr[i], from))
+                answer_at(board, ex, now, id, &paths->addr[i]);
+        }
 }
 
 void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *ex,
@@ -402,9 +414,35 @@ static bool is_challenge(const struct th_exchange *ex, uint32_t id)
     return false;
 }
 
+/* True when a request went the way that is in use, and its answer came from there. */
+static bool is_of_used(struct th_exchange *ex, uint32_t id, const struct th_addr *from)
+{
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    for (unsigned i = 0; i < ex->paths.count; i++)
+        if (ex->paths.path[i].probe == id && &ex->paths.path[i] != used)
+            return false;
+    return used && th_addr_is_equal(&used->addr, from);
+}
+
+/* What is usual goes down at once and up slowly: one answer that is late says little, and what is much
+ * too high would let a silence pass unnoticed for as long. */
+static void note_rtt(struct th_line *line, th_ms sample)
+{
+    uint32_t ms = sample < UINT32_MAX ? (uint32_t)sample : UINT32_MAX;
+
+    line->rtt_ms = ms;
+    line->has_rtt = true;
+    ms += ms == 0;
+    if (line->usual_rtt_ms == 0 || ms < line->usual_rtt_ms)
+        line->usual_rtt_ms = ms;
+    else
+        line->usual_rtt_ms += (ms - line->usual_rtt_ms) / 8;
+}
+
 void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *ex,
-                             struct th_now now, const struct th_channel *channel,
-                             const struct th_chanpkt *packet)
+                             struct th_now now, const struct th_addr *from,
+                             const struct th_channel *channel, const struct th_chanpkt *packet)
 {
     struct th_path_head head;
     enum th_drop why = th_path_read(&head, packet->head);
@@ -412,10 +450,8 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
     th_drop_count(&board->drops, why);
     if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths))
         note_observed(board, ex, now, &head.seen);
-    if (channel->owner == 0 && now.mono - channel->tag < UINT32_MAX) {
-        ex->line->rtt_ms = (uint32_t)(now.mono - channel->tag);
-        ex->line->has_rtt = true;
-    }
+    if (channel->owner == 0 && is_of_used(ex, channel->id, from))
+        note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
         th_board_path_changed(board, ex, now);
     th_board_on_mtu_answer(board, ex, channel->id, now);

@@ -223,7 +223,7 @@ void th_board_use_bridge(struct th_switchboard *board, struct th_exchange *ex, s
     if (path && path->is_bridge &&
         (path->is_answered || !th_exchange_path_may_probe(path, now, false)))
         return;
-    path = th_exchange_paths_add(&ex->paths, &addr);
+    path = th_exchange_paths_add(&ex->paths, &addr, now);
     if (path == NULL)
         return;
     path->is_bridge = true;

@@ -74,7 +74,7 @@ static void show_middle_where_we_are(struct th_switchboard *board, const struct 
 /* Two round trips are enough for an answer, where we know how long one takes. */
 static th_ms answer_time(const struct th_line *line, th_ms least)
 {
-    th_ms twice = line->has_rtt ? 2 * (th_ms)line->rtt_ms : 0;
+    th_ms twice = 2 * (th_ms)(line->usual_rtt_ms ? line->usual_rtt_ms : line->rtt_ms);
 
     return twice > least ? twice : least;
 }

@@ -328,10 +328,11 @@ static enum th_err set_key(struct th_exchange *ex, const struct th_identity *sel
     return th_exchange_learn(ex, cipher, parts, key);
 }
 
-static enum th_err add_told_paths(struct th_exchange *ex, const struct th_paths *paths)
+static enum th_err add_told_paths(struct th_exchange *ex, const struct th_paths *paths,
+                                  struct th_now now)
 {
     for (unsigned i = 0; paths && i < paths->count; i++) {
-        struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, &paths->addr[i]);
+        struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, &paths->addr[i], now);
         if (path == NULL)
             return TH_NO_MEMORY;
         path->is_told = true;
@@ -362,7 +363,7 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     if (err != TH_OK && ex->cipher == NULL && is_idle(ex))
         th_board_forget(board, ex);
     if (err == TH_OK)
-        err = add_told_paths(ex, paths);
+        err = add_told_paths(ex, paths, now);
     if (err != TH_OK)
         return err;
     ex->used_at = now.mono;

@@ -206,7 +206,7 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
     switch (channel->type) {
     case TH_CHANNEL_PATH:
         if (channel->is_ours)
-            th_board_on_path_answer(board, ex, now, channel, packet);
+            th_board_on_path_answer(board, ex, now, from, channel, packet);
         else if (is_first)
             th_board_on_path_request(board, ex, now, from, channel->id, packet);
         break;
@@ -351,7 +351,6 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
     else if (has_moved)
         th_board_path_changed(board, ex, now);
     th_board_on_heard(board, ex, now);
-    th_board_consider(board, ex, now, from);
 }
 
 /* So much the more of streams may go where this came from. */
@@ -409,6 +408,7 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
         on_proof(board, ex, now, from);
         on_bytes(board, ex, from, bytes.len);
         th_board_on_packet(board, ex, now, from, (struct th_bytes){plain, len});
+        th_board_consider(board, ex, now, from); /* now, for it may have been the answer */
     }
     th_board_reset_alarm(board, ex);
     return ex;

@@ -83,7 +83,7 @@ static void answer_from_an_address_that_nothing_comes_from_is_not_enough(void **
     struct th_addr r = relay(), d = addr_of(2);
     th_exchange_paths_init(&paths);
     th_exchange_paths_on_proof(&paths, &r, at(1000));
-    assert_non_null(th_exchange_paths_add(&paths, &d));
+    assert_non_null(th_exchange_paths_add(&paths, &d, at(1000)));
 
     assert_false(answer(&paths, &d, 1100, 1200)); /* the answer came by the relay */
     assert_true(is_used(&paths, &r));
@@ -114,10 +114,10 @@ static void relays_bridges_and_what_the_peer_named_go_with_the_line(void **state
     struct th_exchange_paths paths;
     struct th_addr r = relay(), b = addr_of(1), named = addr_of(2), good = addr_of(3);
     th_exchange_paths_init(&paths);
-    th_exchange_paths_add(&paths, &r)->is_told = true;
-    th_exchange_paths_add(&paths, &b)->is_told = true;
+    th_exchange_paths_add(&paths, &r, at(1000))->is_told = true;
+    th_exchange_paths_add(&paths, &b, at(1000))->is_told = true;
     th_exchange_paths_find(&paths, &b)->is_bridge = true;
-    th_exchange_paths_add(&paths, &named)->is_named = true;
+    th_exchange_paths_add(&paths, &named, at(1000))->is_named = true;
     th_exchange_paths_on_proof(&paths, &good, at(1000));
 
     th_exchange_paths_on_end(&paths);
@@ -144,6 +144,82 @@ static void best_of_the_others_takes_the_place_of_one_that_is_taken_out(void **s
     assert_true(th_exchange_paths_remove(&paths, &b));
     assert_int_equal(paths.used, -1);
     assert_false(th_exchange_paths_remove(&paths, &b));
+    th_exchange_paths_clear(&paths);
+}
+
+/* --- room for them ---------------------------------------------------------------------------------- */
+
+static struct th_addr relay_of(unsigned n)
+{
+    return (struct th_addr){.ip = {(uint8_t)n}, .family = TH_FAMILY_RELAY};
+}
+
+/* It was twice the places that a list had when one was taken out, up to fourteen. */
+static void places_are_limited_whatever_was_taken_out(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr gone = addr_of(1);
+    th_exchange_paths_init(&paths);
+    for (unsigned n = 1; n <= 4; n++) {
+        struct th_addr addr = addr_of(n);
+        assert_non_null(th_exchange_paths_add(&paths, &addr, at(n)));
+    }
+    th_exchange_paths_remove(&paths, &gone);
+
+    for (unsigned n = 10; n < 40; n++) {
+        struct th_addr addr = addr_of(n);
+        assert_non_null(th_exchange_paths_add(&paths, &addr, at(n)));
+    }
+
+    assert_int_equal(paths.count, TH_EXCHANGE_PATHS_MAX);
+    th_exchange_paths_clear(&paths);
+}
+
+/* Two that meet by a bridge after a move were introduced often: their relays pushed out the address at
+ * which they could have met. */
+static void relays_that_are_not_in_use_go_before_addresses(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr told = addr_of(1), named = addr_of(2), newest = relay_of(99);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_add(&paths, &told, at(1000))->is_told = true;
+    th_exchange_paths_add(&paths, &named, at(1000))->is_named = true;
+
+    for (unsigned n = 1; n <= 20; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_add(&paths, &r, at(2000 + n))->is_told = true;
+        th_exchange_paths_on_proof(&paths, &r, at(2000 + n));
+    }
+    th_exchange_paths_add(&paths, &newest, at(3000))->is_told = true;
+
+    assert_non_null(th_exchange_paths_find(&paths, &told));
+    assert_non_null(th_exchange_paths_find(&paths, &named));
+    assert_non_null(th_exchange_paths_find(&paths, &newest));
+    assert_non_null(th_exchange_paths_used(&paths));
+    th_exchange_paths_clear(&paths);
+}
+
+/* The newest may be where the peer has moved to; nothing has come from there yet. */
+static void address_that_was_told_last_stays_before_those_that_were_heard_long_ago(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr told = addr_of(100), next = addr_of(101);
+    th_exchange_paths_init(&paths);
+    for (unsigned n = 1; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr addr = addr_of(n);
+        th_exchange_paths_on_proof(&paths, &addr, at(1000 * n));
+    }
+    th_exchange_paths_add(&paths, &told, at(60000))->is_told = true;
+
+    th_exchange_paths_add(&paths, &next, at(61000))->is_told = true;
+
+    struct th_addr oldest = addr_of(1);
+    assert_non_null(th_exchange_paths_find(&paths, &told));
+    assert_non_null(th_exchange_paths_find(&paths, &next));
+    assert_null(th_exchange_paths_find(&paths, &oldest));
     th_exchange_paths_clear(&paths);
 }
 
@@ -187,6 +263,32 @@ static void path_is_answered_where_it_says_for_four_new_addresses_a_minute(void 
     wire_pass(&w, 15000);
     raw_path(&raw, &w, 4, 7, 2);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_PATH_LIMIT), 3);
+    wire_free(&w);
+}
+
+/* A node that moves soon has named as many as it may: its new public address is worth more than the
+ * private one that it has everywhere. */
+static void public_addresses_are_answered_before_private_ones(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    char head[700];
+    struct th_addr public = addr_of(9);
+    wire_init(&w, 2);
+    raw_join(&raw, &w, 1, 0);
+    raw_path(&raw, &w, 0, 1, TH_PATH_NEW_PER_MIN - 1);
+    uint64_t limited = wire_drops(&w, 0, TH_DROP_PATH_LIMIT);
+
+    raw_send(&raw, &w,
+             raw_head(&raw, &w, head, sizeof head, 1,
+                      "\"type\":\"path\",\"paths\":["
+                      "{\"type\":\"ipv4\",\"ip\":\"192.168.1.2\",\"port\":9},"
+                      "{\"type\":\"ipv4\",\"ip\":\"192.0.2.9\",\"port\":7}]"),
+             (struct th_bytes){0});
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_PATH_LIMIT), limited + 1);
+    assert_true(th_addr_is_equal(&w.last[0].to, &public));
     wire_free(&w);
 }
 
@@ -288,6 +390,10 @@ int main(void)
         cmocka_unit_test(relays_bridges_and_what_the_peer_named_go_with_the_line),
         cmocka_unit_test(best_of_the_others_takes_the_place_of_one_that_is_taken_out),
         cmocka_unit_test(address_that_was_only_heard_is_open_once_it_is_told_or_answered),
+        cmocka_unit_test(places_are_limited_whatever_was_taken_out),
+        cmocka_unit_test(relays_that_are_not_in_use_go_before_addresses),
+        cmocka_unit_test(address_that_was_told_last_stays_before_those_that_were_heard_long_ago),
+        cmocka_unit_test(public_addresses_are_answered_before_private_ones),
         cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
         cmocka_unit_test(nobody_is_sent_to_loopback_or_nowhere),
         cmocka_unit_test(node_that_moves_a_hundred_times_keeps_its_line),

@@ -72,6 +72,77 @@ static void line_that_is_heard_again_goes_on_with_its_channels(void **state)
     wire_free(&w);
 }
 
+/* 1 asks at another address of 2 alone, and the answer comes so much later, while 2 is heard as usual. */
+static void answer_late(struct wire *w, th_ms ms)
+{
+    struct th_exchange *ex = th_board_find(w->board[1], &w->identity[2].hashname);
+    struct th_addr usual = w->addr[2], other = usual;
+    other.port++;
+    struct th_paths told = {.addr = {other}, .count = 1};
+    assert_int_equal(
+        th_switchboard_open(w->board[1], w->now, &w->identity[2].hashname, NULL, NULL, &told),
+        TH_OK);
+
+    w->addr[2] = other;
+    w->has_nat[2] = false;
+    w->is_apart[2][1] = true;
+    th_board_probe(w->board[1], ex, th_exchange_paths_find(&ex->paths, &other), w->now);
+    wire_settle(w);
+    struct flight answer = w->last[2];
+    w->addr[2] = usual;
+    w->has_nat[2] = true;
+    w->is_apart[2][1] = false;
+    wire_pass(w, ms);
+    say(w, 2, 1);
+    wire_deliver(w, 1, &other, answer.bytes, answer.len);
+    wire_settle(w);
+    assert_true(th_exchange_paths_find(&ex->paths, &other)->is_answered);
+}
+
+/* What waits for its turn in a relay takes seconds; once we waited as long for each answer after that. */
+static void slow_answer_by_another_way_makes_nobody_patient(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    answer_late(&w, 2000);
+    wire_pass(&w, 1000);
+    w.is_cut[2] = true;
+
+    say(&w, 1, 2);
+    wire_pass(&w, TH_LINE_ANSWER_MS + TH_LINE_ASKED_MS);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 1);
+    wire_free(&w);
+}
+
+/* A machine that was busy for a moment. */
+static void one_slow_answer_makes_nobody_patient(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c = 0;
+    meet(&w);
+    struct th_exchange *ex = th_board_find(w.board[1], &w.identity[2].hashname);
+    w.is_apart[2][1] = true;
+    c = th_board_ask_path(w.board[1], ex, w.now, false);
+    assert_true(c != 0);
+    wire_settle(&w);
+    struct flight answer = w.last[2];
+    w.is_apart[2][1] = false;
+    wire_pass(&w, 2000);
+    wire_deliver(&w, 1, &answer.from, answer.bytes, answer.len);
+    wire_pass(&w, TH_LINE_QUIET_MS);
+    assert_int_equal(wire_look(&w, 1, 2).rtt_ms, 2000);
+    w.is_cut[2] = true;
+
+    say(&w, 1, 2);
+    wire_pass(&w, 1000);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 1);
+    wire_free(&w);
+}
+
 /* An application may send and never be answered; so does who introduces. */
 static void stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second(void **state)
 {
@@ -264,6 +335,8 @@ int main(void)
         cmocka_unit_test(line_is_silent_when_neither_a_packet_nor_path_is_answered),
         cmocka_unit_test(line_that_is_heard_again_goes_on_with_its_channels),
         cmocka_unit_test(stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second),
+        cmocka_unit_test(slow_answer_by_another_way_makes_nobody_patient),
+        cmocka_unit_test(one_slow_answer_makes_nobody_patient),
         cmocka_unit_test(packet_that_ends_a_channel_or_introduces_waits_for_no_answer),
         cmocka_unit_test(silence_is_told_again_as_long_as_we_talk_and_ever_more_seldom),
         cmocka_unit_test(node_that_moved_is_let_in_again_by_a_new_introduction),
