@@ -19,6 +19,7 @@ const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
 const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_free};
 const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_mapped = {"switch.mapped", th_mem_free};
+const struct th_msg_kind th_switch_msg_advertise = {"switch.advertise", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
 
 enum { LOOK_AGAIN_MS = 20 }; /* for an event manager that is being started anew */
@@ -31,7 +32,8 @@ struct carrier {
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
     struct th_switch_lan lan;
-    struct th_addr mapped; /* TH_FAMILY_NONE: none */
+    struct th_addr mapped;      /* TH_FAMILY_NONE: none */
+    struct th_paths advertised; /* that the configuration says */
     enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
 
@@ -277,7 +279,9 @@ static unsigned advertise(struct carrier *sw)
     unsigned first = sw->mapped.family != TH_FAMILY_NONE;
     unsigned count = first + net->ops->addrs(net, addrs + first, TH_PATHS_MAX - first);
 
-    if (sw->config->board.advertised_count == 0)
+    if (sw->advertised.count > 0)
+        th_switchboard_advertise(sw->board, sw->advertised.addr, sw->advertised.count);
+    else
         th_switchboard_advertise(sw->board, addrs, count);
     return count;
 }
@@ -302,6 +306,12 @@ static void on_mapped(struct carrier *sw, const struct th_addr *mapped)
     if (th_addr_is_equal(&sw->mapped, mapped))
         return;
     sw->mapped = *mapped;
+    advertise(sw);
+}
+
+static void on_advertise(struct carrier *sw, const struct th_paths *paths)
+{
+    sw->advertised = *paths;
     advertise(sw);
 }
 
@@ -412,6 +422,7 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->exchanges = totals.exchanges;
     status->lines = totals.lines;
     status->mapped = sw->mapped;
+    status->advertised = sw->advertised;
     status->rx_packets = totals.rx_packets;
     status->tx_packets = totals.tx_packets;
     status->rx_bytes = totals.rx_bytes;
@@ -455,6 +466,8 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     th_switch_lan_init(&sw->lan, self, sw->config->is_lan ? sw->config->board.identity : NULL,
                        sw->config->rng, sw->board, net);
     on_allowed(sw, self);
+    sw->advertised.count = sw->config->board.advertised_count;
+    memcpy(sw->advertised.addr, sw->config->board.advertised, sizeof sw->advertised.addr);
     advertise(sw);
     th_tell_resumed(self);
     err = find_events(sw, self);
@@ -495,6 +508,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         th_switchboard_punch(sw->board, self->now, msg->body);
     else if (msg->kind == &th_switch_msg_mapped)
         on_mapped(sw, msg->body);
+    else if (msg->kind == &th_switch_msg_advertise)
+        on_advertise(sw, msg->body);
     else if (msg->kind == &th_allowed_msg)
         on_allowed(sw, self);
     else if (msg->kind == &th_down_msg)

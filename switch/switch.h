@@ -123,7 +123,8 @@ struct th_switch_status {
     struct th_addr
         observed[TH_OBSERVED_MAX]; /* as others saw us, from answers to `path`; newest first */
     struct th_outside_look outside;
-    struct th_addr mapped; /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
+    struct th_addr mapped;      /* th_switch_msg_mapped; TH_FAMILY_NONE: none */
+    struct th_paths advertised; /* instead of our own addresses; none: these */
     unsigned exchanges, lines;
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
@@ -137,6 +138,10 @@ struct th_switch_status {
 /* Cast, body struct th_addr *: where a router lets others in to us, to be told with our own addresses;
  * TH_FAMILY_NONE: nowhere. One that is started anew has to be told again. */
 extern const struct th_msg_kind th_switch_msg_mapped;
+
+/* Cast, body struct th_paths *: what `path` and `peer` offer from now on, as th_switchboard_config's
+ * advertised; none: our own addresses. To be told again likewise. */
+extern const struct th_msg_kind th_switch_msg_advertise;
 
 /* Cast, body struct th_addr *: sends a punch (00 00) there, so that a NAT of ours lets the answer in. */
 extern const struct th_msg_kind th_switch_msg_punch;

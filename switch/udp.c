@@ -42,6 +42,12 @@ struct outgoing {
     uint8_t bytes[TH_DATAGRAM_IN_MAX];
 };
 
+/* An address that this machine has not yet. */
+struct absent {
+    struct th_addr addr;
+    int told; /* why it could not be bound, as it was last said */
+};
+
 struct udp {
     struct th_net net;
     uv_loop_t *loop;
@@ -53,6 +59,9 @@ struct udp {
     uint64_t drops;          /* of the kernel, of all sockets */
     unsigned sock_count;
     struct sock sock[TH_UDP_LISTEN_MAX];
+    int rcvbuf;
+    unsigned absent_count; /* with sock_count at most TH_UDP_LISTEN_MAX */
+    struct absent absent[TH_UDP_LISTEN_MAX];
     unsigned out_count;
     struct outgoing out[TH_UDP_BATCH];
 };
@@ -101,13 +110,12 @@ static bool is_wildcard(const struct th_addr *addr)
 
 /* binding */
 
-static void set_options(const struct udp *udp, int fd, uint8_t family, int rcvbuf)
+static void set_options(int fd, uint8_t family)
 {
-    int one = 1, granted = 0;
+    int one = 1;
     /* Sets don't-fragment, and leaves it to us how large a datagram may be: what ICMP says is not
      * believed (RFC 8899, 4.6.1). */
     int discover = IP_PMTUDISC_PROBE, discover6 = IPV6_PMTUDISC_PROBE;
-    socklen_t len = sizeof granted;
 
     if (family == TH_FAMILY_IPV6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -115,6 +123,13 @@ static void set_options(const struct udp *udp, int fd, uint8_t family, int rcvbu
     } else {
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
     }
+}
+
+static void set_buffer(const struct udp *udp, int fd)
+{
+    int rcvbuf = udp->rcvbuf, granted = 0;
+    socklen_t len = sizeof granted;
+
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
     /* the kernel doubles what it grants, for its own book-keeping */
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) == 0 && granted / 2 < rcvbuf)
@@ -135,7 +150,7 @@ static enum th_err err_of(int code)
 }
 
 /* Returns 0 or what errno says. */
-static int bind_one(struct udp *udp, const struct th_addr *addr, int rcvbuf)
+static int bind_one(struct udp *udp, const struct th_addr *addr)
 {
     struct sockaddr_storage name;
     socklen_t len = to_sockaddr(&name, addr);
@@ -143,12 +158,13 @@ static int bind_one(struct udp *udp, const struct th_addr *addr, int rcvbuf)
 
     if (fd < 0)
         return errno;
-    set_options(udp, fd, addr->family, rcvbuf);
+    set_options(fd, addr->family);
     if (bind(fd, (struct sockaddr *)&name, len) != 0) {
         int code = errno;
         close(fd);
         return code;
     }
+    set_buffer(udp, fd);
     struct sock *sock = &udp->sock[udp->sock_count++];
     len = sizeof name;
     sock->fd = fd;
@@ -165,6 +181,20 @@ static void complain(char complaint[TH_UDP_COMPLAINT_MAX], const struct th_addr 
     th_addr_write(text, addr);
     snprintf(complaint, TH_UDP_COMPLAINT_MAX,
              "cannot listen on %s: %s; choose another address with --listen", text, strerror(code));
+}
+
+/* Says once why an address is not listened on; it is tried again. */
+static void tell_absent(const struct udp *udp, struct absent *absent, int code)
+{
+    char text[TH_ADDR_TEXT_MAX];
+
+    if (absent->told == code)
+        return;
+    absent->told = code;
+    th_addr_write(text, &absent->addr);
+    TH_LOG(udp->log, WARN, "udp",
+           "not listening address=%s why=\"%s\": tried again until it can be", text,
+           code == EADDRNOTAVAIL ? "this machine does not have it yet" : strerror(code));
 }
 
 /* sending */
@@ -302,6 +332,18 @@ static void on_closed(uv_handle_t *handle)
     th_mem_free(handle);
 }
 
+static void close_reader(struct sock *sock)
+{
+    struct reader *reader = sock->reader;
+
+    if (reader == NULL)
+        return;
+    uv_poll_stop(&reader->poll);
+    reader->udp = NULL;
+    sock->reader = NULL;
+    uv_close((uv_handle_t *)&reader->poll, on_closed);
+}
+
 static void udp_close(struct th_net *net)
 {
     struct udp *udp = (struct udp *)net;
@@ -309,15 +351,8 @@ static void udp_close(struct th_net *net)
     udp_flush(net);
     if (udp->lan)
         th_udp_lan_close(udp->lan);
-    for (unsigned i = 0; i < udp->sock_count; i++) {
-        struct reader *reader = udp->sock[i].reader;
-        if (reader == NULL)
-            continue;
-        uv_poll_stop(&reader->poll);
-        reader->udp = NULL;
-        udp->sock[i].reader = NULL;
-        uv_close((uv_handle_t *)&reader->poll, on_closed);
-    }
+    for (unsigned i = 0; i < udp->sock_count; i++)
+        close_reader(&udp->sock[i]);
     if (udp->lookout)
         uv_close((uv_handle_t *)&udp->lookout->timer, on_closed);
     udp->lookout = NULL;
@@ -383,11 +418,48 @@ static unsigned udp_addrs(struct th_net *net, struct th_addr *addrs, unsigned ma
     return n;
 }
 
+static uint64_t look_pause(const struct udp *udp)
+{
+    return udp->absent_count > 0 ? TH_UDP_AWAIT_MS : TH_UDP_LOOK_MS;
+}
+
+/* Addresses that have appeared meanwhile. */
+static void bind_absent(struct udp *udp)
+{
+    struct absent absent[TH_UDP_LISTEN_MAX];
+    unsigned count = udp->absent_count;
+    char text[TH_ADDR_TEXT_MAX];
+
+    memcpy(absent, udp->absent, sizeof absent);
+    udp->absent_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int code = bind_one(udp, &absent[i].addr);
+        struct sock *sock = code == 0 ? &udp->sock[udp->sock_count - 1] : NULL;
+
+        if (sock && open_reader(udp, sock) != TH_OK) {
+            close_reader(sock);
+            close(sock->fd);
+            udp->sock_count--;
+            code = ENOMEM;
+        }
+        if (code != 0) {
+            tell_absent(udp, &absent[i], code);
+            udp->absent[udp->absent_count++] = absent[i];
+            continue;
+        }
+        th_addr_write(text, &sock->bound);
+        TH_LOG(udp->log, INFO, "udp", "listening address=%s: it has appeared", text);
+    }
+}
+
 static void on_look(uv_timer_t *timer)
 {
     struct lookout *lookout = (struct lookout *)timer;
     struct udp *udp = lookout->udp;
     struct th_addr addr[TH_NET_ADDRS_MAX];
+
+    bind_absent(udp);
+    uv_timer_set_repeat(timer, look_pause(udp));
     unsigned count = udp_addrs(&udp->net, addr, TH_NET_ADDRS_MAX);
     bool is_same = count == lookout->count;
 
@@ -406,7 +478,7 @@ static void on_look(uv_timer_t *timer)
  * anything, nor so seldom that links end (60 s). */
 static enum th_err open_lookout(struct udp *udp)
 {
-    bool is_needed = udp->lan != NULL;
+    bool is_needed = udp->lan != NULL || udp->absent_count > 0;
     struct lookout *lookout;
 
     for (unsigned i = 0; i < udp->sock_count; i++)
@@ -419,7 +491,7 @@ static enum th_err open_lookout(struct udp *udp)
     lookout->udp = udp;
     lookout->count = udp_addrs(&udp->net, lookout->addr, TH_NET_ADDRS_MAX);
     uv_timer_init(udp->loop, &lookout->timer);
-    uv_timer_start(&lookout->timer, on_look, TH_UDP_LOOK_MS, TH_UDP_LOOK_MS);
+    uv_timer_start(&lookout->timer, on_look, look_pause(udp), look_pause(udp));
     udp->lookout = lookout;
     return TH_OK;
 }
@@ -495,12 +567,20 @@ enum th_err th_udp_new(struct th_net **out, uv_loop_t *loop, const struct th_udp
     udp->loop = loop;
     udp->log = config->log;
     udp->lan = config->is_lan ? th_udp_lan_new(loop, config->log) : NULL;
+    udp->rcvbuf = config->rcvbuf ? config->rcvbuf : TH_UDP_RCVBUF_DEFAULT;
     for (unsigned i = 0; i < config->listen_count; i++) {
-        int rcvbuf = config->rcvbuf ? config->rcvbuf : TH_UDP_RCVBUF_DEFAULT;
-        int code = bind_one(udp, &config->listen[i], rcvbuf);
+        int code = bind_one(udp, &config->listen[i]);
         bool is_missing = err_of(code) == TH_NOT_FOUND && (config->missing_ok >> i & 1);
+
         if (code == 0 || (is_missing && (udp->sock_count > 0 || i + 1 < config->listen_count)))
             continue;
+        if (code == EADDRNOTAVAIL && config->is_patient) {
+            struct absent *absent = &udp->absent[udp->absent_count++];
+
+            absent->addr = config->listen[i];
+            tell_absent(udp, absent, code);
+            continue;
+        }
         complain(complaint, &config->listen[i], code);
         th_udp_free(&udp->net);
         return err_of(code);

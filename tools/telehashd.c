@@ -143,6 +143,7 @@ static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES]
 static enum th_err open_net(struct daemon *d, struct th_place *place, char say[TH_SAY_MAX])
 {
     struct th_udp_config config = {.listen_count = d->config.listen_count,
+                                   .is_patient = true,
                                    .is_lan = d->config.is_lan,
                                    .rcvbuf = (int)d->config.rcvbuf,
                                    .log = &d->logger.log};
@@ -231,6 +232,9 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
         .seeds = &d->loaded.seeds,
         .book = &d->loaded.book,
         .allowed = &d->loaded.allowed,
+        .advertised = &d->loaded.advertised,
+        .missing_count = d->loaded.missing_count,
+        .missing = d->loaded.missing,
         .argc = d->argc,
         .argv = d->argv,
         .env = &d->env,
@@ -278,7 +282,7 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 {
     struct th_place *places[PLACES];
 
-    enum th_err e = th_load_named(&d->loaded, &d->config, say);
+    enum th_err e = th_load_named(&d->loaded, &d->config, &d->logger.log, say);
     if (e == TH_OK)
         e = th_store_open(&d->loaded.store, d->config.state_dir, say);
     if (e == TH_OK)

@@ -340,8 +340,7 @@ def what_is_in_use_is_named_and_left_alone():
             ("--state-dir {state} --socket {socket} --listen {address}", "{address}", "--listen"),
             ("--state-dir {state} --socket {socket} --listen 127.0.0.1:0 --listen {address}", "{address}", "--listen"),
             ("--state-dir {theirs} --socket {their_socket} --listen {address}", "{theirs}", "--state-dir"),
-            ("--state-dir {state} --socket {socket} --listen 192.0.2.77:0", "192.0.2.77:0", "--listen"),
-            (BASE + "--advertise no-such-host.invalid:1", "--advertise no-such-host.invalid:1", "name"),
+            (BASE + "--init --advertise no-such-host.invalid:1", "--advertise no-such-host.invalid:1", "name"),
         ):
             table.row(1, command, *words, allowed=its_own)
         fresh = "--state-dir {folder}/new --listen 127.0.0.1:0 --socket "

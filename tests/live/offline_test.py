@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from mesh import SLOW, Mesh, Rpc, check, main, skip, test, wait_for
+from rows import put
 
 OFFLINE_S = float(os.environ.get("TH_OFFLINE_S", "20"))
 LAB = "tho%d" % os.getpid()
@@ -106,6 +107,51 @@ def a_first_start_without_a_network_joins_when_it_comes():
         mesh.wait_ready([node], 60 * SLOW)
         check(node.links() == {seed.hashname}, node.links())
         print("        joined %.1f s after it came" % (time.monotonic() - begun))
+
+
+# A4
+@test
+def an_address_that_is_not_there_yet_is_listened_on_when_it_appears():
+    with Cable() as cable, Mesh() as mesh:
+        cable.plug("b")
+        seed = mesh.node("seed", "--listen", "192.0.2.1:4242", "--advertise", "192.0.2.1:4242")
+        seed.start(wrapper=inside("a"))
+        check(seed.call("status")["listen"] == [], "%s" % seed.call("status")["listen"])
+        node = mesh.node("node", "--listen", "192.0.2.2:0", "--seeds", seed.export_seeds())
+        node.start(wrapper=inside("b"))
+        begun = time.monotonic()
+        # Long enough for several looks: that it waits is said once.
+        wait_for("the time is over", lambda: time.monotonic() - begun > 3.5, 10)
+        check(seed.log().count("not listening address=192.0.2.1:4242") == 1, seed.log())
+
+        cable.plug("a")
+        wait_for("it listens", lambda: seed.call("status")["listen"] == ["192.0.2.1:4242"], 5 * SLOW)
+        mesh.wait_ready([node], 60 * SLOW)
+        check(node.links() == {seed.hashname}, node.links())
+        log = seed.log()
+        check(log.count(" listening address=192.0.2.1:4242: it has appeared") == 1, log)
+        check(log.count("not listening") == 1, log)
+
+
+@test
+def a_name_to_advertise_that_cannot_be_found_yet_stops_no_start():
+    with Cable() as cable, Mesh() as mesh:
+        cable.plug("a")
+        names = os.path.join(mesh.folder, "hosts")
+        put(names, "127.0.0.1 localhost\n")
+        sees = inside("a") + ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', names]
+        seed = mesh.node("seed", "--listen", "0.0.0.0:4242", "--advertise", "node.example:4242", "--advertise", "192.0.2.9:1")
+        seed.start(wrapper=sees)
+        status = seed.call("status")
+        check(status["advertised"] == ["192.0.2.9:1"], status)
+        wait_for("it is said", lambda: "node.example" in seed.log(), 30 * SLOW)
+
+        put(names, "127.0.0.1 localhost\n192.0.2.1 node.example\n")
+        wait_for("it is found", lambda: "192.0.2.1:4242" in seed.call("status")["advertised"], 60 * SLOW)
+        check(seed.call("status")["addresses"] == ["192.0.2.9:1", "192.0.2.1:4242"], seed.call("status"))
+        entry = seed.call("seeds.export")[seed.hashname]
+        check("192.0.2.1" in [path["ip"] for path in entry["paths"]], entry)
+        check(seed.log().count("not found name=node.example:4242") == 1, seed.log())
 
 
 def may_make_networks():

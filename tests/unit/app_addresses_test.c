@@ -76,9 +76,10 @@ static void numbers_need_no_resolver(void **state)
     (void)state;
     struct th_paths out;
     char say[TH_SAY_MAX];
+    bool is_missing[2];
     const char *names[] = {"192.0.2.1:7", "[2001:db8::1]:8"};
 
-    assert_int_equal(th_addresses_resolve(&out, names, 2, say), TH_OK);
+    assert_int_equal(th_addresses_resolve(&out, is_missing, names, 2, say), TH_OK);
     assert_chosen(&out, names, 2);
 }
 
@@ -87,12 +88,28 @@ static void a_name_without_a_network_is_still_understood(void **state)
     (void)state;
     struct th_paths out;
     char say[TH_SAY_MAX];
+    bool is_missing[2];
     const char *names[] = {"localhost:7"}; /* in /etc/hosts */
 
-    assert_int_equal(th_addresses_resolve(&out, names, 1, say), TH_OK);
+    assert_int_equal(th_addresses_resolve(&out, is_missing, names, 1, say), TH_OK);
     assert_true(out.count >= 1);
     assert_int_equal(out.addr[0].port, 7);
     assert_int_equal(th_addr_realm(&out.addr[0]), TH_REALM_LOOPBACK);
+}
+
+static void a_name_without_an_address_keeps_none_of_the_others(void **state)
+{
+    (void)state;
+    struct th_paths out;
+    char say[TH_SAY_MAX];
+    bool is_missing[3];
+    const char *names[] = {"192.0.2.1:7", "no-such-host.invalid:8", "192.0.2.2:9"};
+    const char *there[] = {"192.0.2.1:7", "192.0.2.2:9"};
+
+    assert_int_equal(th_addresses_resolve(&out, is_missing, names, 3, say), TH_NOT_FOUND);
+    assert_chosen(&out, there, 2);
+    assert_true(!is_missing[0] && is_missing[1] && !is_missing[2]);
+    assert_non_null(strstr(say, "no-such-host.invalid:8"));
 }
 
 static void an_entry_can_be_read_back(void **state)
@@ -138,6 +155,7 @@ int main(void)
         cmocka_unit_test(loopback_is_told_when_there_is_nothing_else),
         cmocka_unit_test(numbers_need_no_resolver),
         cmocka_unit_test(a_name_without_a_network_is_still_understood),
+        cmocka_unit_test(a_name_without_an_address_keeps_none_of_the_others),
         cmocka_unit_test(an_entry_can_be_read_back),
         cmocka_unit_test(a_wildcard_would_listen_on_every_interface),
     };

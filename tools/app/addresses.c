@@ -132,22 +132,27 @@ static enum th_err resolve_one(struct th_paths *out, const char *name, char say[
     return e;
 }
 
-enum th_err th_addresses_resolve(struct th_paths *out, const char *const *names, unsigned count,
-                                 char say[TH_SAY_MAX])
+enum th_err th_addresses_resolve(struct th_paths *out, bool *is_missing, const char *const *names,
+                                 unsigned count, char say[TH_SAY_MAX])
 {
+    enum th_err worst = TH_OK;
+
     *out = (struct th_paths){0};
     for (unsigned i = 0; i < count; i++) {
         struct th_addr addr;
 
+        is_missing[i] = false;
         if (th_addr_read(&addr, names[i], strlen(names[i]))) {
             add(out, &addr);
             continue;
         }
         enum th_err e = resolve_one(out, names[i], say);
-        if (e != TH_OK)
+        if (e != TH_OK && e != TH_NOT_FOUND)
             return e;
+        is_missing[i] = e == TH_NOT_FOUND;
+        worst = is_missing[i] ? e : worst;
     }
-    return TH_OK;
+    return worst;
 }
 
 void th_addresses_look_up(struct th_paths *out, const struct th_seed_host *host)

@@ -38,11 +38,13 @@ TH_MUST enum th_err th_addresses_entry(char **text, const struct th_identity *id
 
 /*
  * Looks up the names of --advertise.
- * Errors: TH_NOT_FOUND (a name that does not resolve now), TH_INVALID (it means an address that
- *         nobody could reach). say is filled then.
+ * is_missing  one for each name: filled with whether it has no address now.
+ * Errors: TH_NOT_FOUND (a name that does not resolve now; the others are in out), TH_INVALID (it means an
+ *         address that nobody could reach). say is filled then.
  */
-TH_MUST enum th_err th_addresses_resolve(struct th_paths *out, const char *const *names,
-                                         unsigned count, char say[TH_SAY_MAX]);
+TH_MUST enum th_err th_addresses_resolve(struct th_paths *out, bool *is_missing,
+                                         const char *const *names, unsigned count,
+                                         char say[TH_SAY_MAX]);
 
 /* Looks up one name and appends its addresses; those that nobody could reach are left out. */
 void th_addresses_look_up(struct th_paths *out, const struct th_seed_host *host);

@@ -76,14 +76,16 @@ static const void *body_of(const struct th_job *job, unsigned which)
 struct th_look th_job_look(const struct th_control *c, const struct th_self *self,
                            const struct th_job *job)
 {
+    const struct th_switch_status *status = body_of(job, TH_JOB_STATUS);
+
     return (struct th_look){
         .now = self->now,
         .started_at = c->config->started_at,
         .identity = c->config->identity,
-        .advertised = c->config->advertised,
+        .advertised = status ? &status->advertised : c->config->advertised,
         .host_count = c->config->host_count,
         .hosts = c->config->hosts,
-        .status = body_of(job, TH_JOB_STATUS),
+        .status = status,
         .lines = body_of(job, TH_JOB_LINES),
         .bootstrap = body_of(job, TH_JOB_BOOTSTRAP),
         .table = body_of(job, TH_JOB_TABLE),

@@ -40,23 +40,38 @@ enum th_err th_load_files(struct th_loaded *loaded, const struct th_config *conf
 enum th_err th_load_advertised(struct th_loaded *loaded, const struct th_config *config,
                                char say[TH_SAY_MAX])
 {
-    for (unsigned i = 0; i < config->advertise_count && loaded->host_count < TH_SEED_HOSTS_MAX;
-         i++) {
-        const char *text = config->advertise[i];
+    bool is_missing[TH_ADVERTISE_MAX];
+    enum th_err e = th_addresses_resolve(&loaded->advertised, is_missing, config->advertise,
+                                         config->advertise_count, say);
 
-        loaded->host_count +=
-            th_seed_host_read(&loaded->hosts[loaded->host_count], text, strlen(text));
+    for (unsigned i = 0; i < config->advertise_count && (e == TH_OK || e == TH_NOT_FOUND); i++) {
+        const char *text = config->advertise[i];
+        struct th_seed_host host;
+
+        if (!th_seed_host_read(&host, text, strlen(text)))
+            continue;
+        if (loaded->host_count < TH_SEED_HOSTS_MAX)
+            loaded->hosts[loaded->host_count++] = host;
+        if (is_missing[i])
+            loaded->missing[loaded->missing_count++] = host;
     }
-    return th_addresses_resolve(&loaded->advertised, config->advertise, config->advertise_count,
-                                say);
+    return e;
 }
 
 enum th_err th_load_named(struct th_loaded *loaded, const struct th_config *config,
-                          char say[TH_SAY_MAX])
+                          const struct th_log *log, char say[TH_SAY_MAX])
 {
     enum th_err e = th_load_files(loaded, config, say);
 
-    return e == TH_OK ? th_load_advertised(loaded, config, say) : e;
+    if (e == TH_OK)
+        e = th_load_advertised(loaded, config, say);
+    if (e != TH_NOT_FOUND)
+        return e;
+    for (unsigned i = 0; i < loaded->missing_count; i++)
+        TH_LOG(log, WARN, "store",
+               "not found name=%s:%u: --advertise is looked up again until it is",
+               loaded->missing[i].name, loaded->missing[i].port);
+    return TH_OK;
 }
 
 /* The seeds that were added in earlier runs, beside those that are configured. Our own entry is in the

@@ -24,6 +24,8 @@ struct th_loaded {
     struct th_kept kept;       /* the same: what the last run left */
     struct th_allowed allowed; /* with whom we talk; initialised by the caller */
     struct th_paths advertised;
+    unsigned missing_count; /* names of --advertise that have no address yet */
+    struct th_seed_host missing[TH_ADVERTISE_MAX];
     unsigned host_count; /* those of them that are names */
     struct th_seed_host hosts[TH_SEED_HOSTS_MAX];
 };
@@ -40,9 +42,10 @@ TH_MUST enum th_err th_load_files(struct th_loaded *loaded, const struct th_conf
 TH_MUST enum th_err th_load_advertised(struct th_loaded *loaded, const struct th_config *config,
                                        char say[TH_SAY_MAX]);
 
-/* Both. */
+/* Both. Names that have no address yet stop nothing: they are said in the log, and looked up again by
+ * the settings. */
 TH_MUST enum th_err th_load_named(struct th_loaded *loaded, const struct th_config *config,
-                                  char say[TH_SAY_MAX]);
+                                  const struct th_log *log, char say[TH_SAY_MAX]);
 
 /* What is in the open state directory. Errors: those of th_store_identity and th_keep_load. */
 TH_MUST enum th_err th_load_state(struct th_loaded *loaded, const struct th_config *config,

@@ -130,8 +130,12 @@ static void look_up_next(struct settings *s, const struct th_self *self)
 
     if (s->resolving_until <= self->now.mono)
         s->is_resolving = false;
-    if (entry == NULL || s->is_resolving || s->is_asking)
+    if (s->is_resolving || s->is_asking)
         return;
+    if (entry == NULL) {
+        th_settings_look_up_name(s, self);
+        return;
+    }
     if (entry->resolved.count == 0 ||
         th_call(self, find_bootstrap(self), (struct th_msg){.kind = &th_bootstrap_msg_status},
                 STATUS_MS, on_status, NULL, NULL) != TH_OK)
@@ -140,7 +144,7 @@ static void look_up_next(struct settings *s, const struct th_self *self)
         s->is_asking = true;
 }
 
-static th_ms pause_after(unsigned fails)
+th_ms th_settings_pause_after(unsigned fails)
 {
     th_ms pause = TH_RESOLVE_FIRST_MS;
 
@@ -166,12 +170,14 @@ static void on_resolved(struct settings *s, const struct th_self *self,
     char hex[TH_HASHNAME_HEX + 1];
 
     s->is_resolving = false;
+    if (th_hashname_is_equal(&resolved->id, s->config->self))
+        th_settings_name_found(s, self, &resolved->paths);
     if (entry == NULL)
         return; /* removed meanwhile */
     th_hashname_write(hex, &resolved->id);
     if (resolved->paths.count == 0) {
         entry->fails++;
-        entry->at = self->now.mono + pause_after(entry->fails);
+        entry->at = self->now.mono + th_settings_pause_after(entry->fails);
         if (entry->fails == 1)
             TH_LOG(self->log, WARN, "settings", "names not found seed=%s host=%s kept=%u", hex,
                    entry->named.host[0].name, entry->resolved.count);
@@ -202,6 +208,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
         return TH_NO_MEMORY;
     for (unsigned i = 0; i < s->config->book->count; i++)
         s->config->book->seed[i].at = self->now.mono;
+    th_settings_names_init(s, self);
     return TH_OK;
 }
 
@@ -229,6 +236,7 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
         meet_bootstrap(s, self);
     if (s->allow_at <= self->now.mono)
         th_settings_tell_allowed(s, self);
+    th_settings_tell_names(s, self);
     look_up_next(s, self);
     return TH_OK;
 }
@@ -236,10 +244,12 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 static th_ms deadline(const void *state)
 {
     const struct settings *s = state;
-    th_ms at = th_sooner(s->again_at, s->allow_at);
+    th_ms at = th_sooner(th_sooner(s->again_at, s->allow_at), s->advertise_at);
 
     if (s->is_resolving)
         at = th_sooner(at, s->resolving_until);
+    else if (!s->is_asking)
+        at = th_sooner(at, s->name_at);
     for (unsigned i = 0; i < s->config->book->count && !s->is_resolving && !s->is_asking; i++)
         if (s->config->book->seed[i].named.host_count > 0)
             at = th_sooner(at, s->config->book->seed[i].at);

@@ -2,8 +2,9 @@
  * settings.h - what an operator changes while the daemon runs: the configuration that is read again,
  * and the seeds.
  *
- * A server. It answers questions (th_settings_msg_ask), has the names of seeds looked up again, and tells
- * the bootstrap whom to join from, also when that was restarted. It reads and writes files, so its place
+ * A server. It answers questions (th_settings_msg_ask), has the names of seeds looked up again, and those
+ * of ours that had no address at the start, and tells the bootstrap whom to join from, also when that was
+ * restarted. It reads and writes files, so its place
  * is one that may wait for a disk.
  *
  * Floor:  7 (app).
@@ -23,7 +24,8 @@ enum {
      * long as resolvers keep an address that names no time; one minute while we have not joined. */
     TH_RESOLVE_FIRST_MS = 1000,
     TH_RESOLVE_PAUSE_MAX_MS = 60000,
-    TH_RESOLVE_EVERY_MS = 600000
+    TH_RESOLVE_EVERY_MS = 600000,
+    TH_ADVERTISE_TELL_MS = 10000 /* a switch that was started anew is told again within that time */
 };
 
 /* The spec's arg; borrowed for the server's life and over restarts. */
@@ -35,10 +37,16 @@ struct th_settings_config {
     const struct th_seeds *seeds; /* with which the bootstrap starts, also again */
     struct th_seedbook *book;     /* the server's alone while it runs */
     struct th_allowed *allowed;   /* with whom the node talks */
-    int argc;                     /* the flags, to be read again with the file */
+    const struct th_paths
+        *advertised; /* of --advertise, but for the names that have no address yet */
+    unsigned missing_count;
+    const struct th_seed_host *missing; /* these */
+    int argc;                           /* the flags, to be read again with the file */
     char *const *argv;
     const struct th_environment *env;
 
+    struct th_paths found; /* of the missing ones; the server's, over restarts */
+    bool is_found[TH_ADVERTISE_MAX];
     struct th_config applied; /* the server's, over restarts; zeroed: started_with */
 };
 

@@ -22,7 +22,11 @@ struct settings {
     bool is_asking;        /* whether we have joined */
     th_pid bootstrap;      /* that is monitored; 0: none */
     th_ms again_at;        /* to tell the bootstrap all; TH_NEVER: it knows */
-    th_ms allow_at;        /* to tell of the allow-list again; TH_NEVER: it was told */
+    th_ms name_at;         /* to look up a name of ours that is missing; TH_NEVER: none is */
+    unsigned name;         /* which one */
+    unsigned name_fails;
+    th_ms advertise_at; /* to tell the switch of those that were found; TH_NEVER: none was */
+    th_ms allow_at;     /* to tell of the allow-list again; TH_NEVER: it was told */
 };
 
 /* Tells the bootstrap of one seed, of one that is none any more, of all. */
@@ -31,6 +35,14 @@ void th_settings_tell(struct settings *s, const struct th_self *self,
 void th_settings_tell_gone(struct settings *s, const struct th_self *self,
                            const struct th_hashname *id);
 void th_settings_tell_all(struct settings *s, const struct th_self *self);
+
+/* settings_names.c: our own names, which had no address at the start. */
+void th_settings_names_init(struct settings *s, const struct th_self *self);
+void th_settings_look_up_name(struct settings *s, const struct th_self *self);
+void th_settings_name_found(struct settings *s, const struct th_self *self,
+                            const struct th_paths *paths);
+void th_settings_tell_names(struct settings *s, const struct th_self *self);
+th_ms th_settings_pause_after(unsigned fails); /* of look-ups in a row */
 
 /* settings_ask.c: tells whoever goes by the allow-list that it is another; again later if one has no room. */
 void th_settings_tell_allowed(struct settings *s, const struct th_self *self);

@@ -1,0 +1,82 @@
+/*
+ * Names of --advertise that had no address when the daemon started: they are looked up until they have
+ * one, and the switch is told.
+ */
+#include "tools/app/settings_inside.h"
+
+#include "router/node.h"
+#include "switch/base/mem.h"
+
+#include <string.h>
+
+/* The next one that is missing, after the one that was looked up last. */
+static bool choose_next(struct settings *s)
+{
+    const struct th_settings_config *config = s->config;
+
+    for (unsigned i = 1; i <= config->missing_count; i++) {
+        unsigned k = (s->name + i) % config->missing_count;
+
+        if (!config->is_found[k]) {
+            s->name = k;
+            return true;
+        }
+    }
+    return false;
+}
+
+void th_settings_names_init(struct settings *s, const struct th_self *self)
+{
+    s->name_at = choose_next(s) ? self->now.mono + TH_RESOLVE_FIRST_MS : TH_NEVER;
+    s->advertise_at = s->config->found.count > 0 ? self->now.mono : TH_NEVER;
+}
+
+void th_settings_look_up_name(struct settings *s, const struct th_self *self)
+{
+    struct th_named_seed named = {.host_count = 1};
+
+    if (s->name_at > self->now.mono)
+        return;
+    named.seed.id = *s->config->self; /* nobody's seed is oneself */
+    named.host[0] = s->config->missing[s->name];
+    s->is_resolving = th_resolver_ask(s->resolver, &named) == TH_OK;
+    s->name_at = self->now.mono + TH_RESOLVE_PAUSE_MAX_MS; /* an answer makes it another */
+    s->resolving_until = s->name_at;
+}
+
+void th_settings_name_found(struct settings *s, const struct th_self *self,
+                            const struct th_paths *paths)
+{
+    const struct th_seed_host *host = &s->config->missing[s->name];
+    struct th_paths *found = &s->config->found;
+
+    if (paths->count == 0) {
+        s->name_fails++;
+    } else {
+        s->name_fails = 0;
+        s->config->is_found[s->name] = true;
+        for (unsigned i = 0; i < paths->count && found->count < TH_PATHS_MAX; i++)
+            found->addr[found->count++] = paths->addr[i];
+        s->advertise_at = self->now.mono;
+        TH_LOG(self->log, INFO, "settings", "found name=%s:%u addresses=%u: advertised from now on",
+               host->name, host->port, paths->count);
+    }
+    s->name_at =
+        choose_next(s) ? self->now.mono + th_settings_pause_after(s->name_fails) : TH_NEVER;
+}
+
+void th_settings_tell_names(struct settings *s, const struct th_self *self)
+{
+    struct th_paths *paths;
+
+    if (s->advertise_at > self->now.mono)
+        return;
+    s->advertise_at = self->now.mono + TH_ADVERTISE_TELL_MS;
+    paths = th_mem_copy(s->config->advertised, sizeof *paths);
+    if (paths == NULL)
+        return;
+    for (unsigned i = 0; i < s->config->found.count && paths->count < TH_PATHS_MAX; i++)
+        paths->addr[paths->count++] = s->config->found.addr[i];
+    (void)th_post(self->host, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
+                  (struct th_msg){.kind = &th_switch_msg_advertise, .body = paths});
+}
