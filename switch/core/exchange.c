@@ -213,9 +213,9 @@ bool th_line_was_challenged(const struct th_line *line)
 
 th_ms th_line_silent_at(const struct th_line *line)
 {
-    th_ms heard = line->current.rx_at > line->pending->half.since ? line->current.rx_at
-                                                                  : line->pending->half.since;
-    return heard + TH_CHALLENGE_SILENCE_MS;
+    th_ms since = line->pending->since, rx_at = line->current.rx_at;
+
+    return (rx_at > since ? rx_at : since) + TH_CHALLENGE_SILENCE_MS;
 }
 
 static th_ms pending_deadline(const struct th_line *line)

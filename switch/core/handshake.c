@@ -303,6 +303,7 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
         return;
     }
     th_channels_init(&pending->channels, ex->line->channels.is_lower);
+    pending->since = now.mono;
     ex->line->pending = pending;
     if (path) {
         pending->from = path->addr;
@@ -310,6 +311,36 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
     }
     ex->line->answered_at = now.mono;
     challenge(board, ex, now);
+    th_board_probe_pending(board, ex, now);
+}
+
+/* One that was killed again before its new half spoke comes with the next one. Each has the time to speak
+ * that the old line has to answer; a further one need not wait for the old line again. */
+static bool has_had_its_time(const struct th_line *line, struct th_now now)
+{
+    const struct th_half *half = &line->pending->half;
+
+    return !half->is_confirmed && th_line_was_challenged(line) &&
+           now.mono >= half->since + TH_CHALLENGE_SILENCE_MS && now.mono >= th_line_silent_at(line);
+}
+
+static void follow(struct th_switchboard *board, struct th_exchange *ex, const struct th_open *open,
+                   struct th_exchange_path *path, struct th_now now)
+{
+    struct th_pending *pending = ex->line->pending;
+
+    if (th_half_set(&pending->half, ex, open, now) != TH_OK) {
+        th_drop_count(&board->drops, TH_DROP_OPEN_CRYPT);
+        return;
+    }
+    th_drop_count(&board->drops, TH_DROP_OPEN_PENDING); /* the one before it */
+    th_channels_clear(&pending->channels);
+    th_channels_init(&pending->channels, ex->line->channels.is_lower);
+    pending->from = path ? path->addr : (struct th_addr){0};
+    pending->probe_at = 0;
+    if (path)
+        send_open(board, ex, path, now);
+    ex->line->answered_at = now.mono;
     th_board_probe_pending(board, ex, now);
 }
 
@@ -332,8 +363,12 @@ static void judge(struct th_switchboard *board, struct th_exchange *ex, const st
     } else if (is_same_half(current, open)) {
         current->at = open->at; /* the same keys come of it; channels stay */
         answer_repeat(board, ex, current, note_address(ex, from, len, now), now);
-    } else if (pending) {
+    } else if (pending && !has_had_its_time(ex->line, now)) {
         th_drop_count(&board->drops, TH_DROP_OPEN_PENDING);
+    } else if (pending && open->at <= pending->half.at) {
+        th_drop_count(&board->drops, TH_DROP_OPEN_OLD);
+    } else if (pending) {
+        follow(board, ex, open, note_address(ex, from, len, now), now);
     } else {
         suspect(board, ex, open, note_address(ex, from, len, now), now);
     }

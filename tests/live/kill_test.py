@@ -15,10 +15,6 @@ from rows import put
 KILLS = int(os.environ.get("TH_KILLS", "5" if sanitizer() else "20"))
 SEED = int(os.environ.get("TH_SEED", "1"))
 JOIN_S = 10 * SLOW
-
-# One that is killed again before a seed has confirmed its new line: the seed has a line of the first
-# kill on trial, and for up to 30 s it takes no other (README, what CS3a cannot do).
-TRIAL_S = 45 * SLOW
 SEEDS, CONFIGURED = 6, 3
 
 
@@ -117,7 +113,7 @@ def killed_while_it_starts_joins_reloads_or_changes_seeds_it_loses_nothing_and_j
         wait_for(
             lambda: "joined after %s: %s" % ("one kill" if is_one_kill else "several", victim.node.log().splitlines()[-3:]),
             victim.node.is_ready,
-            JOIN_S if is_one_kill else TRIAL_S,
+            JOIN_S,
         )
         longest[is_one_kill] = max(longest[is_one_kill], time.monotonic() - begun)
 

@@ -207,6 +207,56 @@ static void restarted_peer_takes_over_after_the_old_line_was_silent(void **state
     wire_free(&w);
 }
 
+/* One that was killed twice in a row waited until the half of the first kill was forgotten. */
+static void peer_that_restarts_again_takes_over_from_a_half_that_never_spoke(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct other_half first;
+    wire_init(&w, 2);
+    join(&w);
+    wire_pass(&w, 5000);
+    make_half(&first, &w, 1, 0, w.now.wall + 1, 0x54);
+    w.is_cut[1] = true;
+    wire_deliver(&w, 0, &w.addr[1], first.bytes, first.len);
+    assert_true(wire_look(&w, 0, 1).is_pending);
+    w.is_cut[1] = false;
+
+    wire_pass(&w, 50);
+    wire_restart(&w, 1, 0x55);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_PENDING), 1);
+    wire_pass(&w, 4500); /* the third open comes 3 s after the first, up to a quarter later */
+
+    assert_true(wire_look(&w, 1, 0).is_up);
+    assert_false(wire_look(&w, 0, 1).is_pending);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 1);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_UP), 2);
+    wire_free(&w);
+}
+
+/* Who did not speak may only be followed by a newer one: an old open that is sent again is none. */
+static void open_that_is_not_newer_does_not_follow_a_half_that_never_spoke(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct other_half half;
+    wire_init(&w, 2);
+    join(&w);
+    w.is_cut[1] = true;
+    make_half(&half, &w, 1, 0, w.now.wall + 1000, 0x66);
+    wire_deliver(&w, 0, &elsewhere, half.bytes, half.len);
+    wire_pass(&w, TH_CHALLENGE_SILENCE_MS + 10);
+
+    make_half(&half, &w, 1, 0, w.now.wall - 2500, 0x67);
+    wire_deliver(&w, 0, &elsewhere, half.bytes, half.len);
+
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_OLD), 1);
+    assert_true(wire_look(&w, 0, 1).is_pending);
+    wire_free(&w);
+}
+
 static void only_so_many_packets_are_kept_for_a_pending_line(void **state)
 {
     (void)state;
@@ -265,6 +315,8 @@ int main(void)
         cmocka_unit_test(second_changed_open_is_dropped_while_the_first_is_challenged),
         cmocka_unit_test(silence_alone_does_not_let_a_changed_open_take_over),
         cmocka_unit_test(restarted_peer_takes_over_after_the_old_line_was_silent),
+        cmocka_unit_test(peer_that_restarts_again_takes_over_from_a_half_that_never_spoke),
+        cmocka_unit_test(open_that_is_not_newer_does_not_follow_a_half_that_never_spoke),
         cmocka_unit_test(only_so_many_packets_are_kept_for_a_pending_line),
         cmocka_unit_test(same_line_id_with_a_new_line_key_is_dropped),
     };
