@@ -18,6 +18,8 @@ static void open_line(struct th_switch_lan *l, const struct th_self *self,
     th_hashname_of(&id, &action->parts);
     enum th_err err =
         th_switchboard_open(l->board, self->now, &id, &action->parts, &action->key, &paths);
+    if (err == TH_NO_PERMISSION)
+        th_drop_count(&l->lan.drops, TH_DROP_LAN_NOT_ALLOWED);
     TH_LOG(self->log, DEBUG, "switch", "lan found peer=%s open=\"%s\"", th_hashname_short(&id).hex,
            th_strerror(err));
 }
@@ -76,6 +78,6 @@ void th_switch_lan_tick(struct th_switch_lan *l, const struct th_self *self)
 
 void th_switch_lan_count(const struct th_switch_lan *l, struct th_drops *drops)
 {
-    for (int why = TH_DROP_LAN_BAD; why <= TH_DROP_LAN_UNASKED; why++)
+    for (int why = TH_DROP_LAN_BAD; why <= TH_DROP_LAN_NOT_ALLOWED; why++)
         drops->n[why] = l->lan.drops.n[why];
 }

@@ -86,6 +86,7 @@
     X(LAN_FAST, "lan_fast", "a ping of an address that was answered within a second")              \
     X(LAN_LIMIT, "lan_limit", "a ping or pong over the limit of them")                             \
     X(LAN_UNASKED, "lan_unasked", "a pong that nobody asked for, or a ping to us alone")           \
+    X(LAN_NOT_ALLOWED, "lan_not_allowed", "a pong of a node that is not in the allow-list")        \
     X(PATH_BAD, "path_bad", "a path that cannot be read")                                          \
     X(PATH_LIMIT, "path_limit", "a path over the limit of its peer")                               \
     X(UNPROVEN_BUDGET, "unproven_budget", "ours, not sent: the address has not proven itself")     \

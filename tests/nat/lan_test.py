@@ -72,6 +72,19 @@ def two_daemons_of_one_machine_find_each_other():
 
 
 @test
+def who_is_not_in_the_allow_list_is_found_and_not_spoken_to():
+    with Lab() as net:
+        a, b, c = (net.host("host%d" % n) for n in range(3))
+        friend = daemon(net, "friend", b, "--lan")
+        member = daemon(net, "member", a, "--lan", "--allow", friend.hashname)
+        stranger = daemon(net, "stranger", c, "--lan")
+        net.wait_ready([friend, member, stranger], 20 * SLOW)
+        wait_for("the stranger's pong is counted", lambda: drops(member).get("lan_not_allowed"), 20 * SLOW)
+        check(member.links() == {friend.hashname}, "%s" % member.links())
+        check(stranger.hashname not in [row["hashname"] for row in member.call("peers")], "spoken to")
+
+
+@test
 def an_interface_that_comes_late_is_asked_through_too():
     with Lab() as net:
         a, b = net.host("early"), net.host("steady")
