@@ -7,21 +7,6 @@
 
 #include <string.h>
 
-const struct th_msg_kind th_net_msg_datagrams = {"net.datagrams", th_mem_free};
-const struct th_msg_kind th_net_msg_lan = {"net.lan", th_mem_free};
-const struct th_msg_kind th_net_msg_moved = {"net.moved", NULL};
-const struct th_msg_kind th_net_msg_too_big = {"net.too_big", th_mem_free};
-const struct th_msg_kind th_switch_msg_open = {"switch.open", th_mem_free};
-const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free};
-const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
-const struct th_msg_kind th_switch_msg_result = {"switch.result", th_mem_free};
-const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
-const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_free};
-const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
-const struct th_msg_kind th_switch_msg_mapped = {"switch.mapped", th_mem_free};
-const struct th_msg_kind th_switch_msg_advertise = {"switch.advertise", th_mem_free};
-const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
-
 enum { LOOK_AGAIN_MS = 20 }; /* for an event manager that is being started anew */
 
 struct carrier {
@@ -32,8 +17,7 @@ struct carrier {
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
     struct th_switch_lan lan;
-    struct th_addr mapped;      /* TH_FAMILY_NONE: none */
-    struct th_paths advertised; /* that the configuration says */
+    struct th_addr mapped; /* TH_FAMILY_NONE: none */
     enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
 
@@ -279,9 +263,7 @@ static unsigned advertise(struct carrier *sw)
     unsigned first = sw->mapped.family != TH_FAMILY_NONE;
     unsigned count = first + net->ops->addrs(net, addrs + first, TH_PATHS_MAX - first);
 
-    if (sw->advertised.count > 0)
-        th_switchboard_advertise(sw->board, sw->advertised.addr, sw->advertised.count);
-    else
+    if (sw->config->board.advertised_count == 0)
         th_switchboard_advertise(sw->board, addrs, count);
     return count;
 }
@@ -309,9 +291,14 @@ static void on_mapped(struct carrier *sw, const struct th_addr *mapped)
     advertise(sw);
 }
 
+/* Kept in the configuration, with which a switch that takes our place begins. */
 static void on_advertise(struct carrier *sw, const struct th_paths *paths)
 {
-    sw->advertised = *paths;
+    struct th_switchboard_config *board = &sw->config->board;
+
+    board->advertised_count = paths->count;
+    memcpy(board->advertised, paths->addr, sizeof board->advertised);
+    th_switchboard_advertise(sw->board, paths->addr, paths->count);
     advertise(sw);
 }
 
@@ -422,7 +409,8 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->exchanges = totals.exchanges;
     status->lines = totals.lines;
     status->mapped = sw->mapped;
-    status->advertised = sw->advertised;
+    status->advertised.count = sw->config->board.advertised_count;
+    memcpy(status->advertised.addr, sw->config->board.advertised, sizeof status->advertised.addr);
     status->rx_packets = totals.rx_packets;
     status->tx_packets = totals.tx_packets;
     status->rx_bytes = totals.rx_bytes;
@@ -466,8 +454,6 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     th_switch_lan_init(&sw->lan, self, sw->config->is_lan ? sw->config->board.identity : NULL,
                        sw->config->rng, sw->board, net);
     on_allowed(sw, self);
-    sw->advertised.count = sw->config->board.advertised_count;
-    memcpy(sw->advertised.addr, sw->config->board.advertised, sizeof sw->advertised.addr);
     advertise(sw);
     th_tell_resumed(self);
     err = find_events(sw, self);

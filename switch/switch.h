@@ -140,7 +140,7 @@ struct th_switch_status {
 extern const struct th_msg_kind th_switch_msg_mapped;
 
 /* Cast, body struct th_paths *: what `path` and `peer` offer from now on, as th_switchboard_config's
- * advertised; none: our own addresses. To be told again likewise. */
+ * advertised; none: our own addresses. One that is started anew knows it. */
 extern const struct th_msg_kind th_switch_msg_advertise;
 
 /* Cast, body struct th_addr *: sends a punch (00 00) there, so that a NAT of ours lets the answer in. */

@@ -1,6 +1,7 @@
 #include "switch/udp.h"
 
 #include "switch/base/mem.h"
+#include "switch/udp_addr.h"
 #include "switch/udp_lan.h"
 #include "switch/wire/packet.h"
 
@@ -68,40 +69,6 @@ struct udp {
 
 /* addresses */
 
-static socklen_t to_sockaddr(struct sockaddr_storage *out, const struct th_addr *addr)
-{
-    memset(out, 0, sizeof *out);
-    if (addr->family == TH_FAMILY_IPV4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)out;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(addr->port);
-        memcpy(&in->sin_addr, addr->ip, 4);
-        return sizeof *in;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(addr->port);
-    memcpy(&in6->sin6_addr, addr->ip, 16);
-    return sizeof *in6;
-}
-
-static void from_sockaddr(struct th_addr *out, const struct sockaddr_storage *from)
-{
-    memset(out, 0, sizeof *out);
-    if (from->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-        out->family = TH_FAMILY_IPV4;
-        out->port = ntohs(in->sin_port);
-        memcpy(out->ip, &in->sin_addr, 4);
-    } else if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
-        out->family = TH_FAMILY_IPV6;
-        out->port = ntohs(in6->sin6_port);
-        memcpy(out->ip, &in6->sin6_addr, 16);
-        th_addr_unmap(out);
-    }
-}
-
 static bool is_wildcard(const struct th_addr *addr)
 {
     static const uint8_t zero[16];
@@ -153,7 +120,7 @@ static enum th_err err_of(int code)
 static int bind_one(struct udp *udp, const struct th_addr *addr)
 {
     struct sockaddr_storage name;
-    socklen_t len = to_sockaddr(&name, addr);
+    socklen_t len = th_udp_to_sockaddr(&name, addr);
     int fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
@@ -167,10 +134,9 @@ static int bind_one(struct udp *udp, const struct th_addr *addr)
     set_buffer(udp, fd);
     struct sock *sock = &udp->sock[udp->sock_count++];
     len = sizeof name;
-    sock->fd = fd;
-    sock->bound = *addr;
+    *sock = (struct sock){.fd = fd, .bound = *addr};
     if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
-        from_sockaddr(&sock->bound, &name);
+        th_udp_from_sockaddr(&sock->bound, &name);
     return 0;
 }
 
@@ -241,10 +207,11 @@ static void udp_flush(struct th_net *net)
         for (; done + n < udp->out_count && udp->out[done + n].fd == fd; n++) {
             struct outgoing *out = &udp->out[done + n];
             parts[n] = (struct iovec){out->bytes, out->len};
-            msgs[n] = (struct mmsghdr){.msg_hdr = {.msg_name = &names[n],
-                                                   .msg_namelen = to_sockaddr(&names[n], &out->to),
-                                                   .msg_iov = &parts[n],
-                                                   .msg_iovlen = 1}};
+            msgs[n] =
+                (struct mmsghdr){.msg_hdr = {.msg_name = &names[n],
+                                             .msg_namelen = th_udp_to_sockaddr(&names[n], &out->to),
+                                             .msg_iov = &parts[n],
+                                             .msg_iovlen = 1}};
         }
         /* an error is of the first datagram left: it is lost, the others go on */
         int sent = sendmmsg(fd, msgs, n, 0);
@@ -290,7 +257,7 @@ static void deliver(struct udp *udp, struct mmsghdr *msgs, struct sockaddr_stora
     uint8_t *at = (uint8_t *)&batch->datagram[count];
     for (unsigned i = 0; i < count; i++) {
         struct th_datagram *datagram = &batch->datagram[batch->count];
-        from_sockaddr(&datagram->from, &names[i]);
+        th_udp_from_sockaddr(&datagram->from, &names[i]);
         if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC || datagram->from.family == TH_FAMILY_NONE)
             continue;
         memcpy(at, msgs[i].msg_hdr.msg_iov->iov_base, msgs[i].msg_len);
@@ -390,7 +357,7 @@ static unsigned interface_addrs(const struct th_addr *bound, struct th_addr *add
             struct sockaddr_storage name = {0};
             struct th_addr addr;
             memcpy(&name, &list[i].address, sizeof list[i].address);
-            from_sockaddr(&addr, &name);
+            th_udp_from_sockaddr(&addr, &name);
             addr.port = bound->port;
             enum th_realm realm = th_addr_realm(&addr);
             bool is_wanted = pass == 0 ? realm == TH_REALM_PRIVATE || realm == TH_REALM_PUBLIC

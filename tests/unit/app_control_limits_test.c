@@ -52,16 +52,20 @@ static void requests_of_clients_that_went_are_limited(void **state)
 static void who_does_not_read_its_answers_is_let_go_and_counted(void **state)
 {
     (void)state;
-    /* Each answer has half a megabyte, and so many are taken before the first must be read. */
+    /* Each answer has half a megabyte; what is sent as one is taken before the first of them. */
     struct bench *b = open_bench((struct script){.has_router = true, .more_lines = 4000});
+    static const char ask_lines[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"lines\"}\n";
     int fd = connect_to(b);
     char bytes[65536];
     size_t total = 0;
-    ssize_t len;
+    ssize_t len = 0;
 
     assert_int_equal(counted(b, "not_reading"), 0);
-    for (unsigned i = 0; i < TH_CONTROL_REQUESTS_MAX; i++)
-        say(fd, "lines", "{}");
+    for (unsigned i = 0; i < TH_CONTROL_REQUESTS_MAX; i++) {
+        memcpy(bytes + len, ask_lines, sizeof ask_lines - 1);
+        len += (ssize_t)sizeof ask_lines - 1;
+    }
+    assert_int_equal(send(fd, bytes, (size_t)len, MSG_NOSIGNAL), len);
     while (counted(b, "not_reading") == 0)
         sched_yield();
 

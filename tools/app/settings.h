@@ -24,8 +24,7 @@ enum {
      * long as resolvers keep an address that names no time; one minute while we have not joined. */
     TH_RESOLVE_FIRST_MS = 1000,
     TH_RESOLVE_PAUSE_MAX_MS = 60000,
-    TH_RESOLVE_EVERY_MS = 600000,
-    TH_ADVERTISE_TELL_MS = 10000 /* a switch that was started anew is told again within that time */
+    TH_RESOLVE_EVERY_MS = 600000
 };
 
 /* The spec's arg; borrowed for the server's life and over restarts. */

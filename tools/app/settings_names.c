@@ -71,12 +71,13 @@ void th_settings_tell_names(struct settings *s, const struct th_self *self)
 
     if (s->advertise_at > self->now.mono)
         return;
-    s->advertise_at = self->now.mono + TH_ADVERTISE_TELL_MS;
+    s->advertise_at = self->now.mono + TH_SETTINGS_AGAIN_MS;
     paths = th_mem_copy(s->config->advertised, sizeof *paths);
     if (paths == NULL)
         return;
     for (unsigned i = 0; i < s->config->found.count && paths->count < TH_PATHS_MAX; i++)
         paths->addr[paths->count++] = s->config->found.addr[i];
-    (void)th_post(self->host, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
-                  (struct th_msg){.kind = &th_switch_msg_advertise, .body = paths});
+    if (th_post(self->host, th_whereis(self->host, self->scope, TH_NODE_SWITCH),
+                (struct th_msg){.kind = &th_switch_msg_advertise, .body = paths}) == TH_OK)
+        s->advertise_at = TH_NEVER;
 }
