@@ -8,7 +8,7 @@ import stat
 import subprocess
 import time
 
-from mesh import Mesh, SLOW, TELEHASHD, THCTL, check, main, run, telehashd, test, thctl, wait_for
+from mesh import Mesh, SLOW, TELEHASHD, check, main, run, telehashd, test, thctl, wait_for
 
 STOP_S = 2
 
@@ -261,19 +261,6 @@ def without_standard_descriptors_nothing_is_written_where_it_does_not_belong():
             check(rpc.call("status")["state"] == "alone", "a log line came as an answer")
         code, _ = node.stop()
         check(code == 0 and read(os.path.join(node.state, "lock")) == b"", "ended with %d" % code)
-
-
-@test
-def the_man_pages_tell_what_help_tells():
-    man = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "man")
-    for program, ask in ((TELEHASHD, "--help"), (THCTL, "help")):
-        told = run([program, ask]).stdout
-        with open(os.path.join(man, os.path.basename(program) + ".1")) as file:
-            page = file.read().replace("\\-", "-")
-        words = re.findall(r"^  (--?[a-zA-Z-]+|[a-z]+(?: export)?)\b", told, re.M)
-        check(len(words) > 10, told)
-        for word in words:
-            check(word in page, "%s is not in the page of %s" % (word, os.path.basename(program)))
 
 
 @test

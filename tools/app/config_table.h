@@ -1,8 +1,8 @@
 /*
  * config_table.h - the table of what may be said to telehashd. Private to config*.c.
  *
- * A new flag is one row and one reader; the man pages telehashd.1 and telehashd.conf.5 get a paragraph
- * each (tests/form/config_test.py says when one is missing).
+ * A new flag is one row and one reader; the man pages telehashd.8 and telehashd.conf.5 get a paragraph
+ * each (tests/form/cli_test.py and config_test.py say when one is missing).
  *
  * Floor:  7 (app).
  * Thread: any.
