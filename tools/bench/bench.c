@@ -8,6 +8,7 @@ const struct th_bench_entry th_bench_entries[] = {
     {"run-time", "call_round_trip, call_same_loop", th_bench_call},
     {"run-time", "event_to_1, event_to_3, event_same_loop_3, cast_one_to_one", th_bench_event},
     {"run-time", "server_bytes", th_bench_server},
+    {"streams", "connect_ms, connect_p95_ms", th_bench_connect},
     {"streams", "stream_mb_s, stream_fair", th_bench_stream},
     {"memory", "rss_idle, rss_idle_one_thread", th_bench_rss},
     {"memory", "bytes_per_line, bytes_per_known", th_bench_line},

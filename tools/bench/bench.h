@@ -47,6 +47,7 @@ bool th_bench_event(struct th_bench *bench);
 bool th_bench_server(struct th_bench *bench);
 
 /* streams */
+bool th_bench_connect(struct th_bench *bench);
 bool th_bench_stream(struct th_bench *bench);
 
 /* memory */

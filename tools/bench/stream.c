@@ -2,14 +2,12 @@
  * stream.c - stream_mb_s and stream_fair: bytes from one node to another over loopback, through the public
  * API, both nodes on threads of their own.
  *
- * The reference is hyperdht, of npm: install it into a folder (npm install hyperdht) and name that in
- * THBENCH_NPM. Its two ends are two processes of Node.
+ * The reference is hyperdht, of npm (npm.h). Its two ends are two processes of Node.
  */
 #include "router/telehash.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/npm.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -188,7 +186,7 @@ static double take_fair(void)
 
 /* --- hyperdht --- */
 
-/* A server and a client in one program: the client is a process of its own. */
+/* MB/s. A server and a client in one program: the client is a process of its own. */
 static const char script[] =
     "const DHT = require('hyperdht'), cp = require('child_process');\n"
     "const total = Number(process.argv[2]);\n"
@@ -218,31 +216,6 @@ static const char script[] =
     "  setTimeout(() => process.exit(1), 60000);\n"
     "});\n";
 
-/* MB/s; 0 when it is not there or failed. */
-static double take_hyperdht(void)
-{
-    const char *folder = getenv("THBENCH_NPM");
-    char path[TH_FOLDER_MAX], command[2 * TH_FOLDER_MAX], line[64] = "";
-
-    if (folder == NULL || strlen(folder) + 32 > sizeof path)
-        return 0;
-    snprintf(path, sizeof path, "%s/thbench-hyperdht.js", folder);
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return 0;
-    bool is_written = fputs(script, file) >= 0;
-    is_written &= fclose(file) == 0;
-    snprintf(command, sizeof command, "node '%s' %d", path, BYTES);
-    FILE *run = is_written ? popen(command, "r") : NULL;
-    if (run == NULL)
-        return 0;
-    if (fgets(line, sizeof line, run) == NULL)
-        line[0] = 0;
-    pclose(run);
-    remove(path);
-    return atof(line);
-}
-
 bool th_bench_stream(struct th_bench *bench)
 {
     struct th_samples ours = {0}, theirs = {0}, fair = {0};
@@ -260,12 +233,11 @@ bool th_bench_stream(struct th_bench *bench)
     bool is_ok = true;
 
     for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
-        double mb_s = take_one(), reference = take_hyperdht(), jain = take_fair();
+        double mb_s = take_one(), jain = take_fair();
 
         is_ok = mb_s > 0 && jain > 0 && th_samples_add(&ours, mb_s) == TH_OK &&
                 th_samples_add(&fair, jain) == TH_OK;
-        if (is_ok && reference > 0)
-            is_ok = th_samples_add(&theirs, reference) == TH_OK;
+        th_npm_run(script, BYTES, &theirs);
     }
     if (is_ok) {
         if (theirs.count == 0)
