@@ -92,11 +92,6 @@ void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at)
     sink(heap, node);
 }
 
-th_ms th_heap_next(const struct th_heap *heap)
-{
-    return heap->count > 0 ? heap->nodes[0]->at : TH_NEVER;
-}
-
 struct th_heap_node *th_heap_first(const struct th_heap *heap)
 {
     return heap->count > 0 ? heap->nodes[0] : NULL;

@@ -48,7 +48,10 @@ TH_MUST enum th_err th_heap_reserve(struct th_heap *heap);
 void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at);
 
 /* The earliest deadline; TH_NEVER when empty. */
-th_ms th_heap_next(const struct th_heap *heap);
+static inline th_ms th_heap_next(const struct th_heap *heap)
+{
+    return heap->count > 0 ? heap->nodes[0]->at : TH_NEVER;
+}
 
 /* The node that is due first; NULL when empty. */
 struct th_heap_node *th_heap_first(const struct th_heap *heap);

@@ -11,7 +11,7 @@ static void add_slot(struct th_account *account, struct th_slot *slot)
     taken = atomic_load_explicit(&slot->taken, memory_order_acquire);
     /* after taken: no more is taken than came */
     unlocked = atomic_load(&slot->own_came) + atomic_load(&slot->box.came) +
-               atomic_load(&slot->boxed_replies);
+               atomic_load(&slot->own_replies);
     account->sent += tally->sent + unlocked;
     account->refused += tally->refused;
     account->missed += tally->missed;

@@ -18,6 +18,7 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
 {
     struct th_slot *slot = th_run_self(self);
     struct th_watch *watch = NULL;
+    th_ms due = later(self->now.mono, timeout_ms);
     enum th_err err = th_heap_reserve(&slot->calls_due);
 
     if (err == TH_OK)
@@ -28,7 +29,7 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
     }
     watch->on_reply = on_reply;
     watch->ctx = ctx;
-    th_heap_set(&slot->calls_due, &watch->due, later(self->now.mono, timeout_ms));
+    th_heap_set(&slot->calls_due, &watch->due, due);
 
     msg.from = self->pid;
     msg.ref = watch->by_ref.key;
@@ -40,10 +41,9 @@ enum th_err th_call(const struct th_self *self, th_pid to, struct th_msg msg, th
         th_run_watch_cancel(slot, watch->by_ref.key, true);
         return err;
     }
-    th_run_wished(slot, &(struct th_run_wish){.what = TH_RUN_CALLED,
-                                              .ref = watch->by_ref.key,
-                                              .target = to,
-                                              .due = later(self->now.mono, timeout_ms)});
+    th_run_wished(slot,
+                  &(struct th_run_wish){
+                      .what = TH_RUN_CALLED, .ref = watch->by_ref.key, .target = to, .due = due});
     if (err != TH_OK)
         th_run_watch_decide(self->host, watch, err);
     return TH_OK;

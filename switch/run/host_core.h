@@ -149,13 +149,12 @@ struct th_slot {
     struct th_mail_list own_mail; /* from servers of its place: before all that is in mail now */
     struct th_mail_stock own_stock;
     struct th_mail_reader own_reader;
-    uint64_t queued_seen;               /* tally.queued, when mail was last emptied */
-    bool is_queued_here;                /* is_queued is known to be true */
-    atomic_uint_fast64_t boxed_replies; /* never reset */
-    struct th_mail boxed;               /* what was in the box */
-    enum th_err boxed_why;              /* of a reply */
-    struct th_watch *in_hand;           /* held: of that, until it is answered or linked */
-    struct th_from in_hand_from;
+    uint64_t queued_seen;             /* tally.queued, when mail was last emptied */
+    bool is_queued_here;              /* is_queued is known to be true */
+    unsigned own_peak;                /* of what waited, when it was fetched without the lock */
+    atomic_uint_fast64_t own_replies; /* that came by box or own_mail; never reset */
+    struct th_mail boxed;             /* what was in the box */
+    struct th_watch *in_hand; /* held: of the call that is handled now, until it is answered */
     struct th_heap calls_due;
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */
@@ -320,8 +319,9 @@ TH_MUST bool th_run_mark_queued(struct th_slot *slot);
  * What follows goes into the mailbox, which is read after the box.
  *
  * The one who claims the box is to fill it, at once; fill returns whether the caller must call
- * th_run_ready then, for nobody looks any more. A call lies there with its watch; its callee holds that,
- * and gives it back with its answer, or links it when it does not answer in its callback.
+ * th_run_ready then, for nobody looks any more. A call lies there with its watch, as it does in own_mail;
+ * its callee holds that, and gives it back with its answer, or links it when it does not answer in its
+ * callback.
  * Thread: any.
  */
 TH_MUST bool th_run_box_claim(struct th_slot *slot, th_pid to);
@@ -352,6 +352,10 @@ static inline void th_run_count(atomic_uint_fast64_t *counter, uint64_t by)
 
 /* How many calls, casts and events wait; notes it for depth_peak. Under lock. */
 unsigned th_run_depth(struct th_slot *slot);
+
+/* Takes what has come in hand without the lock, if nobody else has put anything into the mailbox; else
+ * returns false. Thread: the place's. */
+TH_MUST bool th_run_fetch_own(struct th_slot *slot);
 
 /* Moves all that others have put into the mailbox to the end of a list. Place's thread, under lock. */
 void th_run_empty(struct th_slot *slot, struct th_mail_list *to);
@@ -393,7 +397,8 @@ void th_run_host_uv_close(struct th_host *host, th_ms limit);
 
 /*
  * Gives a queued slot a turn: what waits for it now, in at most `callbacks` callbacks (at least 1).
- * Returns false when it had nothing to do. Thread: the place's, with th_run_here set.
+ * Returns false when it had nothing to do.
+ * Thread: the place's, with th_run_here set and its clock read, since which nothing else was done.
  */
 bool th_run_turn(struct th_slot *slot, unsigned callbacks);
 

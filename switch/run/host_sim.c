@@ -203,6 +203,7 @@ bool th_host_sim_once(struct th_host *host)
         struct th_slot *slot = pick(sim, awake);
         th_run_set_here(slot->spec.place);
         sim->running = slot;
+        read_clock(slot->spec.place, true);
         has_done = th_run_turn(slot, 1);
         sim->running = NULL;
         th_run_set_here(outer);

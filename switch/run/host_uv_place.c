@@ -40,6 +40,7 @@ static void push_own(struct th_uv_place *place, struct th_slot *slot)
     slot->ready_next = NULL;
     *(place->own_first ? &place->own_last->ready_next : &place->own_first) = slot;
     place->own_last = slot;
+    place->base.may_linger = false;
 }
 
 static void push_from_elsewhere(struct th_uv_place *place, struct th_slot *slot)
@@ -163,7 +164,7 @@ static bool run_ready(struct th_uv_place *place, uint64_t until_us)
 
     while (slot) {
         end_lingering(place);
-        place->base.may_linger = place->own_first == NULL && may_look_out(place);
+        place->base.may_linger = place->own_first == NULL && may_look_out(place); /* push_own */
         th_run_turn(slot, TH_BATCH_MAX);
         slot = place->base.us < until_us ? take_ready(place) : NULL;
     }
@@ -196,6 +197,7 @@ static bool is_more_at_once(struct th_uv_place *place)
         for (unsigned i = 0; i < LOOKS; i++) {
             if (is_more(place)) {
                 place->missed = 0;
+                th_run_uv_read_clock(&place->base, false);
                 return true;
             }
             th_ticks_pause();

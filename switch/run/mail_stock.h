@@ -13,7 +13,7 @@
 
 #include "switch/run/mailbox.h"
 
-/* Pieces of mail in a page: a server of which little is asked has one of the first, 208 bytes; the more
+/* Pieces of mail in a page: a server of which little is asked has one of the first, 240 bytes; the more
  * is waiting, the larger is the next. */
 enum { TH_MAIL_PAGE_FIRST = 4, TH_MAIL_PAGE_GROWTH = 4, TH_MAIL_PAGE_MAX = 256 };
 

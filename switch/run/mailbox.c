@@ -14,29 +14,6 @@
  */
 enum { LOCKED_ROOM = 64 };
 
-void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail)
-{
-    mail->next = NULL;
-    if (list->last)
-        list->last->next = mail;
-    else
-        list->first = mail;
-    list->last = mail;
-}
-
-struct th_mail *th_run_mail_pop(struct th_mail_list *list)
-{
-    struct th_mail *mail = list->first;
-
-    if (mail == NULL)
-        return NULL;
-    list->first = mail->next;
-    if (list->first == NULL)
-        list->last = NULL;
-    mail->next = NULL;
-    return mail;
-}
-
 void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from)
 {
     if (from->first == NULL)
@@ -82,12 +59,23 @@ void th_run_mail_free(struct th_mail *mail)
     }
 }
 
-void th_run_mail_discard(struct th_mail_list *list)
+/* An unhandled call ends so; a reply that nobody will handle gives back its call. */
+static void discard_watch(struct th_host *host, const struct th_mail *mail)
+{
+    if (mail->class == TH_MAIL_MSG)
+        th_run_watch_decide(host, mail->watch, TH_GONE);
+    th_run_watch_release(mail->watch);
+}
+
+void th_run_mail_discard(struct th_host *host, struct th_mail_list *list)
 {
     struct th_mail *mail;
 
-    while ((mail = th_run_mail_pop(list)) != NULL)
+    while ((mail = th_run_mail_pop(list)) != NULL) {
+        if (mail->watch)
+            discard_watch(host, mail);
         th_run_mail_free(mail);
+    }
 }
 
 uint64_t th_run_mail_count(const struct th_mail_list *list)
@@ -130,14 +118,13 @@ bool th_run_box_take(struct th_slot *slot)
         return false;
     slot->spec.place->lingering = NULL;
     if (what == TH_BOX_REPLY)
-        th_run_count(&slot->boxed_replies, 1);
+        th_run_count(&slot->own_replies, 1);
     if (what != TH_BOX_LOOK) {
         slot->boxed.class = box->class;
-        slot->boxed_why = box->why;
         slot->boxed.is_own = false;
+        slot->boxed.why = box->why;
+        slot->boxed.watch = box->watch;
         slot->boxed.msg = box->msg;
-        slot->in_hand = box->watch;
-        slot->in_hand_from = (struct th_from){.pid = box->msg.from, .ref = box->msg.ref};
         th_run_mail_push(&slot->batch, &slot->boxed);
     }
     atomic_store_explicit(&box->what, TH_BOX_EMPTY, memory_order_relaxed);
@@ -233,10 +220,24 @@ static bool put(struct th_slot *slot, th_pid to, enum th_mail_class class, struc
     if (msg) {
         mail->class = class;
         mail->is_own = false;
+        mail->watch = NULL;
         mail->msg = *msg;
     }
     th_run_count(&slot->came, 1);
     return th_run_queue(slot, mail);
+}
+
+bool th_run_fetch_own(struct th_slot *slot)
+{
+    uint64_t waiting;
+
+    if (atomic_load_explicit(&slot->tally.queued, memory_order_relaxed) != slot->queued_seen)
+        return false;
+    waiting = all_came(slot) - atomic_load_explicit(&slot->went, memory_order_relaxed);
+    if (waiting > slot->own_peak)
+        slot->own_peak = (unsigned)waiting;
+    th_run_mail_move(&slot->batch, &slot->own_mail);
+    return true;
 }
 
 void th_run_empty(struct th_slot *slot, struct th_mail_list *to)
@@ -262,7 +263,7 @@ static struct th_mail *put_own(struct th_slot *slot, th_pid to, enum th_mail_cla
 {
     struct th_mail *mail;
 
-    if (!th_run_lives_here(slot, to) || !has_room_of_own(slot))
+    if (!th_run_lives_here(slot, to) || (class != TH_MAIL_REPLY && !has_room_of_own(slot)))
         return NULL;
     mail = th_run_mail_take(&slot->own_stock);
     if (mail == NULL) {
@@ -279,7 +280,8 @@ static struct th_mail *put_own(struct th_slot *slot, th_pid to, enum th_mail_cla
     }
     mail->class = class;
     mail->is_own = true;
-    th_run_count(&slot->own_came, 1);
+    mail->watch = NULL;
+    th_run_count(class == TH_MAIL_REPLY ? &slot->own_replies : &slot->own_came, 1);
     th_run_mail_push(&slot->own_mail, mail);
     return mail;
 }
@@ -349,7 +351,7 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
     enum th_err err = TH_OK;
     bool is_first = false;
 
-    if (slot && watch == NULL)
+    if (slot)
         own = put_own(slot, to, class, &err, &is_first);
     if (own == NULL && err == TH_OK && put_in_box(slot, to, class, &msg, watch))
         return TH_OK;
@@ -360,9 +362,31 @@ enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class c
         return err;
     }
     own->msg = msg;
+    own->watch = watch;
+    if (watch)
+        th_run_watch_hold(watch);
     if (is_first)
         th_run_ready(slot);
     return TH_OK;
+}
+
+bool th_run_deliver_reply(struct th_slot *caller, struct th_watch *watch, enum th_err why,
+                          const struct th_msg *reply)
+{
+    enum th_err err = TH_OK;
+    bool is_first = false;
+    struct th_mail *own = put_own(caller, watch->owner, TH_MAIL_REPLY, &err, &is_first);
+
+    if (own == NULL)
+        return false;
+    th_heap_set(&caller->calls_due, &watch->due, TH_NEVER); /* it came in time */
+    own->why = why;
+    own->watch = watch;
+    own->msg = *reply;
+    own->msg.ref = watch->by_ref.key;
+    if (is_first)
+        th_run_ready(caller);
+    return true;
 }
 
 enum th_err th_run_deliver_event(struct th_host *host, th_pid to, th_pid manager,

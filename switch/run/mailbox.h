@@ -7,9 +7,10 @@
  * were asked for; they are not counted and cannot be refused. All go through the one queue, so what
  * one sender sends in some order arrives in that order.
  *
- * Most casts and events on a loop with several servers come from the loop's own thread. They go, without
+ * Most of what is sent on a loop with several servers comes from the loop's own thread. It goes, without
  * the lock, into a list of that thread's, which is read before the queue; if the queue holds anything
- * then, it is put before them. So nothing overtakes what caused it.
+ * then, it is put before. So nothing overtakes what caused it. A call lies there with its watch, and so
+ * does its reply, if the callee gives it at once.
  *
  * A server whose place looks out for it (th_run_box_claim) gets what comes first in its letterbox, a reply
  * to its own call as well, and the rest here.
@@ -24,6 +25,7 @@
 #include "switch/run/msg.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct th_event;
 struct th_host;
@@ -36,7 +38,7 @@ enum th_mail_class {
     TH_MAIL_MSG,    /* call or cast; counted */
     TH_MAIL_EVENT,  /* counted */
     TH_MAIL_SYNC,   /* an event whose announcer waits, in a th_sync_mail; counted */
-    TH_MAIL_REPLY,  /* by box only */
+    TH_MAIL_REPLY,  /* by box, or from the callee's callback on one thread */
     TH_MAIL_WATCH,  /* embedded in a th_watch: a call or monitor has its outcome */
     TH_MAIL_MISSED, /* embedded in a th_sub: events were missed */
     TH_MAIL_STREAM  /* embedded in a th_event_stream: there is something to take */
@@ -45,8 +47,10 @@ enum th_mail_class {
 struct th_mail {
     struct th_mail *next;
     enum th_mail_class class;
-    bool is_own;       /* MSG, EVENT: it lies in the place's own stock */
-    struct th_msg msg; /* of a call, cast or event */
+    bool is_own;            /* MSG, EVENT, REPLY: it lies in the place's own stock */
+    enum th_err why;        /* of a reply */
+    struct th_watch *watch; /* held: of a call by box or on one thread, or its reply; else NULL */
+    struct th_msg msg; /* of a call, cast, event or reply; that has the reference of its call */
 };
 
 struct th_sync_mail {
@@ -61,15 +65,37 @@ struct th_mail_list {
     struct th_mail *last;
 };
 
-void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail);
-struct th_mail *th_run_mail_pop(struct th_mail_list *list); /* NULL when empty */
+static inline void th_run_mail_push(struct th_mail_list *list, struct th_mail *mail)
+{
+    mail->next = NULL;
+    if (list->last)
+        list->last->next = mail;
+    else
+        list->first = mail;
+    list->last = mail;
+}
+
+/* NULL when empty. */
+static inline struct th_mail *th_run_mail_pop(struct th_mail_list *list)
+{
+    struct th_mail *mail = list->first;
+
+    if (mail == NULL)
+        return NULL;
+    list->first = mail->next;
+    if (list->first == NULL)
+        list->last = NULL;
+    mail->next = NULL;
+    return mail;
+}
 
 /* Moves all of `from` to the end of `to`. */
 void th_run_mail_move(struct th_mail_list *to, struct th_mail_list *from);
 
-/* Drops what nobody will handle: bodies, and the list's hold on calls and subscriptions.
+/* Drops what nobody will handle: bodies, and the list's hold on calls and subscriptions. Calls that are
+ * in no other list are told.
  * Thread: no lock held, for the drop functions are foreign code. */
-void th_run_mail_discard(struct th_mail_list *list);
+void th_run_mail_discard(struct th_host *host, struct th_mail_list *list);
 
 /* How many there are. */
 uint64_t th_run_mail_count(const struct th_mail_list *list);
@@ -84,6 +110,14 @@ uint64_t th_run_mail_count(const struct th_mail_list *list);
  */
 enum th_err th_run_deliver(struct th_host *host, th_pid to, enum th_mail_class class,
                            struct th_msg msg, struct th_watch *watch);
+
+/*
+ * Gives the caller a reply whose call its callee has in hand, on the thread of both. Returns false, and
+ * takes nothing, when the caller does not live here or there is no memory.
+ * watch  a hold is given.
+ */
+bool th_run_deliver_reply(struct th_slot *caller, struct th_watch *watch, enum th_err why,
+                          const struct th_msg *reply);
 
 /* The same with an event, of which one hold is given when TH_OK is returned. */
 enum th_err th_run_deliver_event(struct th_host *host, th_pid to, th_pid manager,

@@ -29,7 +29,8 @@ struct th_place {
     bool has_event_ring;
     struct th_event_ring events;
 
-    /* The place's thread: whether who has nothing to do may linger, and who does. */
+    /* The place's thread: whether who has nothing to do may linger (not when others are ready), and who
+     * does. */
     bool may_linger;
     struct th_slot *lingering;
 

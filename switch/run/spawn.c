@@ -135,6 +135,7 @@ static void begin(struct th_slot *slot, void *state)
     slot->state = state;
     slot->mailbox_max = slot->spec.mailbox_max ? slot->spec.mailbox_max : TH_MAILBOX_MAX_DEFAULT;
     slot->depth_peak = 0;
+    slot->own_peak = 0;
     slot->refused = 0;
     slot->last_ref = 0;
     slot->stop_why = TH_OK;

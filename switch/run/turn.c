@@ -76,18 +76,13 @@ static void end_callback(struct turn *turn, const char *doing)
 
 /* --- the end --- */
 
-/* A call that came by box and was not answered at once waits for the server's end, or its time-out; a
- * reply that nobody will handle gives back its call. */
+/* A call in hand that was not answered at once waits for the server's end, or its time-out. */
 static void settle_in_hand(struct th_slot *slot)
 {
     struct th_watch *watch = slot->in_hand;
 
     slot->in_hand = NULL;
-    if (watch == NULL)
-        return;
-    if (slot->boxed.class == TH_MAIL_REPLY)
-        th_run_watch_release(watch);
-    else
+    if (watch)
         th_run_watch_link_late(slot, watch);
 }
 
@@ -164,7 +159,7 @@ static enum step end(struct turn *turn, enum th_err why)
     watchers = close_slot(slot, why, &mail, pages);
     th_run_watch_end_all(slot);
     tell_watchers(slot->host, watchers, why);
-    th_run_mail_discard(&mail);
+    th_run_mail_discard(slot->host, &mail);
     th_run_mail_pages_free(pages[0]);
     th_run_mail_pages_free(pages[1]);
 
@@ -371,6 +366,15 @@ static enum step hand_stream(struct turn *turn, struct th_event_stream *stream)
     return step;
 }
 
+/* The memory of a piece of mail, whose content has been taken over. */
+static void give_back(struct th_slot *slot, const struct th_mail *mail)
+{
+    if (mail->is_own)
+        th_run_mail_give(&slot->own_stock, &slot->own_reader);
+    else if (mail != &slot->boxed)
+        th_run_mail_give(&slot->stock, &slot->reader);
+}
+
 static enum step hand_message(struct turn *turn, struct th_mail *mail)
 {
     struct th_slot *slot = turn->slot;
@@ -378,10 +382,9 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
     bool is_wanted = mail->class == TH_MAIL_MSG || th_run_is_subscribed(slot, msg.from);
 
     mail->msg.body = NULL; /* from here on it is the receiver's */
-    if (mail->is_own)
-        th_run_mail_give(&slot->own_stock, &slot->own_reader);
-    else if (mail->class != TH_MAIL_SYNC && mail != &slot->boxed)
-        th_run_mail_give(&slot->stock, &slot->reader);
+    slot->in_hand = mail->watch;
+    if (mail->class != TH_MAIL_SYNC)
+        give_back(slot, mail);
     th_run_count(&slot->went, 1);
     if (!is_wanted) {
         th_msg_drop(&msg);
@@ -396,31 +399,32 @@ static enum step hand_message(struct turn *turn, struct th_mail *mail)
     return hand(turn, &msg);
 }
 
-/* An answer that came by box: what else was decided about its call came later. */
+/* An answer that nobody has decided the call by: what else was decided about it came later. */
 static enum step hand_reply(struct turn *turn, struct th_mail *mail)
 {
     struct th_slot *slot = turn->slot;
-    struct th_watch *back = slot->in_hand;
-    struct th_watch *watch = th_run_watch_take_answered(slot, mail->msg.ref, back != NULL);
+    struct th_msg reply = mail->msg;
+    struct th_watch *back = mail->watch;
+    enum th_err why = mail->why;
+    struct th_watch *watch = th_run_watch_take_answered(slot, reply.ref, back != NULL);
     enum step step = STEP_DONE;
 
-    slot->in_hand = NULL;
+    give_back(slot, mail);
     if (watch && !is_unwanted(watch))
         th_run_count(&slot->handled, 1);
     else
         th_run_count_flushed(slot);
     if (watch) {
         th_msg_drop(&watch->answer);
-        watch->answer = mail->msg;
+        watch->answer = reply;
         watch->answer.ref = 0;
-        mail->msg.body = NULL;
-        step = hand_outcome(turn, watch, slot->boxed_why);
-        th_run_watch_release(watch);
+        step = hand_outcome(turn, watch, why);
+        th_run_watch_release_many(watch, back ? 2 : 1); /* the table's hold, and the reply's */
     } else {
-        th_msg_drop(&mail->msg);
+        th_msg_drop(&reply);
+        if (back)
+            th_run_watch_release(back);
     }
-    if (back)
-        th_run_watch_release(back);
     return step;
 }
 
@@ -474,6 +478,8 @@ static enum step hand_mail(struct turn *turn)
 static void fetch(struct th_slot *slot)
 {
     th_run_depth(slot); /* for its peak */
+    if (slot->own_peak > slot->depth_peak)
+        slot->depth_peak = slot->own_peak;
     th_run_mail_move(&slot->batch, &slot->own_mail);
     th_run_empty(slot, &slot->batch);
 }
@@ -544,8 +550,10 @@ static bool stays_busy(struct turn *turn)
     if (lingers)
         place->lingering = slot;
     own_pages = th_run_mail_trim(&slot->own_stock, &slot->own_reader, is_idle);
-    th_run_mail_pages_free(pages);
-    th_run_mail_pages_free(own_pages);
+    if (pages)
+        th_run_mail_pages_free(pages);
+    if (own_pages)
+        th_run_mail_pages_free(own_pages);
     th_run_place_move(place, slot, is_busy ? TH_RUN_NOT_DUE : th_sooner(due, TH_RUN_NOT_DUE));
     return is_busy;
 }
@@ -557,7 +565,8 @@ bool th_run_turn(struct th_slot *slot, unsigned callbacks)
     enum step step;
     bool has_done = false, is_busy;
 
-    read_us(slot);
+    if (th_run_is_traced(slot))
+        read_us(slot); /* exactly */
     turn.self = (struct th_self){.host = slot->host,
                                  .pid = slot->pid,
                                  .now = place->now,
@@ -567,9 +576,11 @@ bool th_run_turn(struct th_slot *slot, unsigned callbacks)
     atomic_store_explicit(&place->running, slot, memory_order_release);
     slot->is_queued_here = true;
     th_run_box_take(slot);
-    th_run_lock(&slot->lock);
-    fetch(slot);
-    th_run_unlock(&slot->lock);
+    if (!th_run_fetch_own(slot)) {
+        th_run_lock(&slot->lock);
+        fetch(slot);
+        th_run_unlock(&slot->lock);
+    }
     do {
         step = take_step(&turn);
         has_done = has_done || step != STEP_NOTHING_TO_DO;

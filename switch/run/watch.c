@@ -243,19 +243,38 @@ void th_let_go(struct th_host *host, th_pid pid, uint64_t ref)
         th_run_ready(owner);
 }
 
-/* The watch of a call that came by box and is answered by its callee at once; else NULL. */
-static struct th_watch *take_in_hand(struct th_host *host, struct th_from to)
+/* The server that runs here, if it has that call in hand; else NULL. */
+static struct th_slot *find_callee(const struct th_host *host, struct th_from to)
 {
     struct th_place *here = th_run_here();
     struct th_slot *slot = here && here->host == host ? atomic_load(&here->running) : NULL;
-    struct th_watch *watch = NULL;
+    const struct th_watch *watch = slot ? slot->in_hand : NULL;
 
-    if (slot && slot->in_hand && slot->boxed.class == TH_MAIL_MSG &&
-        slot->in_hand_from.pid == to.pid && slot->in_hand_from.ref == to.ref) {
-        watch = slot->in_hand;
-        slot->in_hand = NULL;
+    return watch && watch->owner == to.pid && watch->by_ref.key == to.ref ? slot : NULL;
+}
+
+/* Answers without a lock, if the caller lingers or lives on this thread. */
+static bool answer_unlocked(struct th_slot *owner, struct th_from to, enum th_err why,
+                            const struct th_msg *reply)
+{
+    struct th_slot *callee = find_callee(owner->host, to);
+
+    if (callee && th_run_deliver_reply(owner, callee->in_hand, why, reply)) {
+        callee->in_hand = NULL;
+        return true;
     }
-    return watch;
+    if (!th_run_box_claim(owner, to.pid))
+        return false;
+    owner->box.class = TH_MAIL_REPLY;
+    owner->box.watch = callee ? callee->in_hand : NULL;
+    if (callee)
+        callee->in_hand = NULL;
+    owner->box.why = why;
+    owner->box.msg = *reply;
+    owner->box.msg.ref = to.ref;
+    if (th_run_box_fill(owner, TH_BOX_REPLY))
+        th_run_ready(owner);
+    return true;
 }
 
 void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, struct th_msg reply)
@@ -264,17 +283,8 @@ void th_run_answer(struct th_host *host, struct th_from to, enum th_err why, str
     struct th_watch *watch = NULL;
     bool is_first = false;
 
-    if (owner && to.pid && th_run_box_claim(owner, to.pid)) {
-        owner->box.class = TH_MAIL_REPLY;
-        owner->box.watch = take_in_hand(host, to);
-        owner->box.why = why;
-        owner->box.msg = reply;
-        owner->box.msg.ref = to.ref;
-        if (th_run_box_fill(owner, TH_BOX_REPLY))
-            th_run_ready(owner);
+    if (owner && to.pid && answer_unlocked(owner, to, why, &reply))
         return;
-    }
-
     if (owner) {
         th_run_lock(&owner->lock);
         if (to.pid == 0 || (owner->is_alive && owner->pid == to.pid))

@@ -213,15 +213,19 @@ static void event_that_finds_no_memory_counts_as_missed(void **state)
     struct stage stage = stage_open(0);
     th_pid manager = spawn_manager(&stage);
     struct probe probe = {.init = subscribes, .on_msg = notes_kind, .other = manager};
-    stage_spawn(&stage, &probe);
+    th_pid pid = stage_spawn(&stage, &probe);
     th_host_sim_run(stage.host, 1);
 
-    assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
+    assert_int_equal(th_suspend(stage.host, pid, 1000), TH_OK);
+    for (unsigned i = 0; i < TH_MAIL_PAGE_FIRST + 1; i++) /* it has memory for all but one */
+        assert_int_equal(th_notify(stage.host, manager, make_event(1, 0, true)), TH_OK);
     th_mem_refuse(1);
     th_host_sim_run(stage.host, 1);
     th_mem_refuse(0);
+    assert_int_equal(th_resume(stage.host, pid), TH_OK);
+    th_host_sim_run(stage.host, 1);
 
-    assert_string_equal(probe.trace, "!");
+    assert_string_equal(probe.trace, "aaaa!");
     assert_int_equal(probe.missed, 1);
     assert_null((th_mem_refuse(1), th_event_new(1, 0, false, NULL, NULL)));
     th_mem_refuse(0);

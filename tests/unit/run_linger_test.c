@@ -3,6 +3,7 @@
  * one step after the other, so that each order in which place and sender can meet is played.
  */
 #include "switch/run/watch.h"
+#include "tests/unit/run_events.h"
 #include "tests/unit/run_hosts.h"
 
 struct meeting {
@@ -40,21 +41,31 @@ static enum th_err calls(struct probe *probe, const struct th_self *self, struct
     return probe_call(probe, self, 1);
 }
 
-/* Two servers at places of their own. on_msg: the callee's. */
-static void open_meeting(struct meeting *meeting,
-                         enum th_err (*on_msg)(struct probe *, const struct th_self *,
-                                               struct th_msg *))
+/* Two servers at places of their own. on_msg: the callee's; mailbox_max: likewise. */
+static void open_meeting_of(struct meeting *meeting, unsigned mailbox_max,
+                            enum th_err (*on_msg)(struct probe *, const struct th_self *,
+                                                  struct th_msg *))
 {
     *meeting = (struct meeting){.stage = stage_open(0),
                                 .asker = {.on_msg = calls, .patience_ms = 1000},
                                 .callee = {.on_msg = on_msg}};
     struct th_host *host = meeting->stage.host;
+    struct th_server_spec spec;
 
     assert_int_equal(th_host_sim_place(host, "elsewhere", &meeting->elsewhere), TH_OK);
-    meeting->callee_pid = probe_spawn(host, meeting->elsewhere, NULL, &meeting->callee);
+    spec = probe_spec(meeting->elsewhere, NULL, &meeting->callee);
+    spec.mailbox_max = mailbox_max;
+    assert_int_equal(th_spawn(host, &spec, &meeting->callee_pid), TH_OK);
     meeting->asker.other = meeting->callee_pid;
     meeting->asker_pid = probe_spawn(host, meeting->stage.place, NULL, &meeting->asker);
     th_host_sim_run(host, 1);
+}
+
+static void open_meeting(struct meeting *meeting,
+                         enum th_err (*on_msg)(struct probe *, const struct th_self *,
+                                               struct th_msg *))
+{
+    open_meeting_of(meeting, 0, on_msg);
 }
 
 static void close_meeting(struct meeting *meeting)
@@ -231,6 +242,165 @@ static void server_that_lingers_can_be_suspended_and_keeps_what_comes(void **sta
     th_host_sim_run(meeting.stage.host, 200);
 
     assert_string_equal(meeting.callee.trace, "a");
+    close_meeting(&meeting);
+}
+
+/* --- its alarm --- */
+
+static enum th_err notes_alarm(struct probe *probe, const struct th_self *self)
+{
+    (void)self;
+    probe_note(probe, '*');
+    return TH_OK;
+}
+
+/* The callee lingers, and has an alarm 50 ms from now. */
+static struct th_slot *linger_with_alarm(struct meeting *meeting)
+{
+    meeting->callee.on_alarm = notes_alarm;
+    meeting->callee.alarm_at = th_host_now(meeting->stage.host).mono + 50;
+    post(meeting, '0');
+    return let_linger(meeting, meeting->callee_pid);
+}
+
+/* A7 */
+static void alarm_that_falls_due_while_its_server_lingers_comes_once(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    open_meeting(&meeting, notes);
+    struct th_slot *slot = linger_with_alarm(&meeting);
+
+    th_host_sim_run(meeting.stage.host, 49);
+    assert_int_equal(slot->box.what, TH_BOX_EMPTY);
+    th_host_sim_run(meeting.stage.host, 1);
+    assert_int_equal(slot->box.what, TH_BOX_LOOK); /* its place is told by the box */
+    wake(&meeting, slot);
+
+    assert_string_equal(meeting.callee.trace, "0*");
+    th_host_sim_run(meeting.stage.host, 1000);
+    assert_string_equal(meeting.callee.trace, "0*");
+    close_meeting(&meeting);
+}
+
+/* A7 */
+static void alarm_and_mail_that_meet_at_a_server_that_lingers_both_come(void **state)
+{
+    (void)state;
+    for (unsigned is_mail_first = 0; is_mail_first < 2; is_mail_first++) {
+        struct meeting meeting;
+        open_meeting(&meeting, notes);
+        struct th_slot *slot = linger_with_alarm(&meeting);
+
+        if (is_mail_first)
+            post(&meeting, 'a');
+        th_host_sim_run(meeting.stage.host, 50);
+        if (!is_mail_first)
+            post(&meeting, 'a');
+        wake(&meeting, slot);
+
+        assert_string_equal(meeting.callee.trace, "0*a");
+        assert_int_equal(meeting.callee.alarms, 1);
+        close_meeting(&meeting);
+    }
+}
+
+/* A7 */
+static void alarm_of_a_server_that_has_stopped_lingering_needs_nobody_who_looks(void **state)
+{
+    (void)state;
+    for (unsigned is_late = 0; is_late < 2; is_late++) {
+        struct meeting meeting;
+        open_meeting(&meeting, notes);
+        struct th_slot *slot = linger_with_alarm(&meeting);
+
+        if (is_late)
+            th_host_sim_run(meeting.stage.host, 50);
+        if (th_run_linger_end(slot)) {
+            assert_int_equal(is_late, 1);
+            th_run_ready(slot);
+        }
+        th_host_sim_run(meeting.stage.host, 50);
+
+        assert_string_equal(meeting.callee.trace, "0*");
+        close_meeting(&meeting);
+    }
+}
+
+/* --- its limit --- */
+
+static enum th_err post_err(struct meeting *meeting, char letter)
+{
+    return th_post(meeting->stage.host, meeting->callee_pid, probe_number((uint64_t)letter));
+}
+
+/* C7: the letterbox is a part of the mailbox, so that the limit is the same. */
+static void what_is_in_the_box_counts_for_the_limit_of_the_mailbox(void **state)
+{
+    (void)state;
+    for (unsigned max = 1; max <= 3; max++) {
+        struct meeting meeting;
+        open_meeting_of(&meeting, max, notes);
+        struct th_slot *slot = let_linger(&meeting, meeting.callee_pid);
+
+        for (unsigned i = 0; i < max; i++)
+            assert_int_equal(post_err(&meeting, (char)('a' + i)), TH_OK);
+        assert_int_equal(post_err(&meeting, 'y'), TH_FULL);
+        assert_int_equal(post_err(&meeting, 'z'), TH_FULL);
+        assert_int_equal(stage_look(&meeting.stage, meeting.callee_pid).mailbox, max);
+        assert_int_equal(stage_look(&meeting.stage, meeting.callee_pid).refused, 2);
+        wake(&meeting, slot);
+
+        assert_int_equal(strlen(meeting.callee.trace), max);
+        assert_int_equal(stage_look(&meeting.stage, meeting.callee_pid).mailbox_peak, max);
+        assert_int_equal(post_err(&meeting, 'a'), TH_OK);
+        close_meeting(&meeting);
+    }
+}
+
+/* C7 */
+static void call_that_finds_box_and_mailbox_full_is_told_so(void **state)
+{
+    (void)state;
+    struct meeting meeting;
+    open_meeting_of(&meeting, 1, notes);
+    struct th_slot *slot = let_linger(&meeting, meeting.callee_pid);
+
+    post(&meeting, 'a');
+    assert_int_equal(th_post(meeting.stage.host, meeting.asker_pid, probe_number(0)), TH_OK);
+    th_host_sim_run(meeting.stage.host, 1);
+    assert_int_equal(meeting.asker.replies, 1);
+    assert_int_equal(meeting.asker.why, TH_FULL);
+    wake(&meeting, slot);
+
+    assert_string_equal(meeting.callee.trace, "a");
+    close_meeting(&meeting);
+}
+
+/* C7 B5: of an event that finds no room its owner is told, after what came before it. */
+static void events_that_find_box_and_mailbox_full_are_told_as_missed(void **state)
+{
+    (void)state;
+    struct meeting meeting = {.stage = stage_open(0),
+                              .callee = {.init = subscribes, .on_msg = notes_kind}};
+    struct th_host *host = meeting.stage.host;
+    th_pid manager = spawn_manager(&meeting.stage);
+    assert_int_equal(th_host_sim_place(host, "elsewhere", &meeting.elsewhere), TH_OK);
+    meeting.callee.other = manager;
+    struct th_server_spec spec = probe_spec(meeting.elsewhere, NULL, &meeting.callee);
+    spec.mailbox_max = 2;
+    assert_int_equal(th_spawn(host, &spec, &meeting.callee_pid), TH_OK);
+    th_host_sim_run(host, 1);
+    struct th_slot *slot = let_linger(&meeting, meeting.callee_pid);
+
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(th_notify(host, manager, make_event(1U << i, 0, true)), TH_OK);
+    th_host_sim_run(host, 1);
+    assert_int_equal(slot->box.what, TH_BOX_MAIL);
+    wake(&meeting, slot);
+
+    assert_string_equal(meeting.callee.trace, "ab!");
+    assert_int_equal(meeting.callee.missed, 3);
     close_meeting(&meeting);
 }
 
@@ -421,6 +591,12 @@ int main(void)
         cmocka_unit_test(server_that_lingers_is_stopped_before_what_is_in_its_box),
         cmocka_unit_test(stop_alone_ends_a_server_that_lingers),
         cmocka_unit_test(server_that_lingers_can_be_suspended_and_keeps_what_comes),
+        cmocka_unit_test(alarm_that_falls_due_while_its_server_lingers_comes_once),
+        cmocka_unit_test(alarm_and_mail_that_meet_at_a_server_that_lingers_both_come),
+        cmocka_unit_test(alarm_of_a_server_that_has_stopped_lingering_needs_nobody_who_looks),
+        cmocka_unit_test(what_is_in_the_box_counts_for_the_limit_of_the_mailbox),
+        cmocka_unit_test(call_that_finds_box_and_mailbox_full_is_told_so),
+        cmocka_unit_test(events_that_find_box_and_mailbox_full_are_told_as_missed),
         cmocka_unit_test(call_by_box_that_is_answered_at_once_leaves_nothing_behind),
         cmocka_unit_test(callee_that_keeps_a_call_by_box_and_ends_is_told_gone_once),
         cmocka_unit_test(callee_that_ends_with_a_call_in_its_box_is_told_gone_once),
