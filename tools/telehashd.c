@@ -13,7 +13,10 @@
 #include "tools/app/guard.h"
 #include "tools/app/load.h"
 #include "tools/app/logger.h"
+#include "tools/app/notify.h"
 #include "tools/app/portmap.h"
+#include "tools/app/process.h"
+#include "tools/app/pulse.h"
 #include "tools/app/settings.h"
 #include "tools/cli/cli.h"
 
@@ -60,6 +63,7 @@ struct daemon {
     char **argv;
     struct th_environment env;
     bool had_terminal;
+    struct th_notify notify;
     atomic_int ending;
     atomic_int failure; /* enum th_err; of the tree that gave up */
 };
@@ -423,13 +427,6 @@ static void reload(struct daemon *d)
                th_strerror(e));
 }
 
-static bool has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-
-    return fd >= 0 && close(fd) == 0;
-}
-
 static void on_end_is_late(int signal_number)
 {
     static const char line[] = "telehashd: a server does not end; leaving without it\n";
@@ -451,20 +448,25 @@ static void hurry(const sigset_t *ends)
     pthread_sigmask(SIG_UNBLOCK, ends, NULL);
 }
 
-/* Sleeps until a signal, or a part of ours, ends the run. SIGHUP reloads, but ends us when our terminal
- * has gone: nobody is left there who could. */
+/* Sleeps until a signal, or a part of ours, ends the run; meanwhile tells the service manager how we are.
+ * SIGHUP reloads, but ends us when our terminal has gone: nobody is left there who could. */
 static void wait_for_end(struct daemon *d, const sigset_t *ends)
 {
     int signal_number, expected = ENDING_NOT;
 
+    th_notify_ready(&d->notify);
     for (;;) {
-        signal_number = sigwaitinfo(ends, NULL);
-        if (signal_number == SIGHUP && !(d->had_terminal && !has_terminal()))
+        signal_number = th_pulse_wait(d->host, &d->notify, ends);
+        if (signal_number == SIGHUP && !(d->had_terminal && !th_process_has_terminal())) {
+            th_notify_reloading(&d->notify);
             reload(d);
-        else if (signal_number > 0)
+            th_notify_ready(&d->notify);
+        } else if (signal_number > 0) {
             break;
+        }
     }
     atomic_compare_exchange_strong(&d->ending, &expected, ENDING_ASKED);
+    th_notify_stopping(&d->notify);
     hurry(ends); /* before the log, whose reader may be the one that hangs */
     TH_LOG(&d->logger.log, INFO, "telehashd", "ending signal=%d", signal_number);
 }
@@ -496,6 +498,7 @@ static void clear(struct daemon *d)
     th_load_clear(&d->loaded);
     th_config_clear(&d->settings.applied);
     th_config_clear(&d->config);
+    th_notify_close(&d->notify);
     th_logger_flush(&d->logger); /* its lines stay, for a thread that was left behind */
 }
 
@@ -522,39 +525,20 @@ static int run(struct daemon *d, const sigset_t *ends)
     return code;
 }
 
-/* The signals that end us or reload, held back for the main thread alone: threads inherit this. What whoever
- * started us ignores (nohup, a shell's background) stays ignored. */
-static void hold_signals(sigset_t *ends)
+static void open_notify(struct daemon *d)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    const char *name = getenv("NOTIFY_SOCKET");
 
-    sigemptyset(ends);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-
-        if (numbers[i] == SIGTERM ||
-            (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN))
-            sigaddset(ends, numbers[i]);
-    }
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, ends, NULL);
-}
-
-/* A descriptor 0 to 2 that is closed would become the first file or socket that we open, and be
- * written to as if it were a terminal. */
-static bool open_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return false;
-    return true;
+    if (!th_notify_open(&d->notify, name, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"),
+                        getpid()))
+        TH_LOG(&d->logger.log, WARN, "telehashd", "not notified socket=%.100s: it cannot be used",
+               name);
 }
 
 int main(int argc, char *argv[])
 {
-    static struct daemon daemon = {.loaded.store = {.dir_fd = -1, .lock_fd = -1},
-                                   .socket = {.fd = -1}};
+    static struct daemon daemon = {
+        .notify.fd = -1, .loaded.store = {.dir_fd = -1, .lock_fd = -1}, .socket = {.fd = -1}};
     struct daemon *d = &daemon;
     char say[TH_SAY_MAX];
     sigset_t ends;
@@ -563,11 +547,11 @@ int main(int argc, char *argv[])
     if (code >= 0)
         return code;
     code = 0;
-    if (!open_standard_descriptors())
+    if (!th_process_open_descriptors())
         return 1;
     d->argc = argc;
     d->argv = argv;
-    d->had_terminal = has_terminal();
+    d->had_terminal = th_process_has_terminal();
     th_environment_read(&d->env);
     enum th_err e = th_config_read(&d->config, argc, argv, &d->env, say);
     if (e != TH_OK)
@@ -581,7 +565,8 @@ int main(int argc, char *argv[])
 
     switch (d->config.task) {
     case TH_TASK_RUN:
-        hold_signals(&ends);
+        th_process_hold_signals(&ends);
+        open_notify(d);
         code = run(d, &ends);
         break;
     case TH_TASK_INIT:

@@ -1,0 +1,140 @@
+"""A service manager is told how the daemon is (sd_notify): a socket of the test's listens as systemd would."""
+
+import os
+import signal
+import socket
+import time
+
+from mesh import BUILD, SLOW, Mesh, check, main, test, wait_for
+
+BEAT_S = 0.5  # so long the manager waits for a sign of life, in these tests
+
+
+class Manager:
+    """The socket of a service manager, and what came there: (when, {key: value})."""
+
+    def __init__(self, mesh, name=None):
+        self.name = name or os.path.join(mesh.folder, "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + self.name[1:] if self.name.startswith("@") else self.name)
+        self.socket.setblocking(False)
+        self.told = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def hear(self):
+        while True:
+            try:
+                text = self.socket.recv(4096).decode()
+            except BlockingIOError:
+                return self.told
+            self.told.append((time.monotonic(), dict(line.split("=", 1) for line in text.splitlines())))
+
+    def has(self, key, value="1"):
+        return any(message.get(key) == value for _, message in self.hear())
+
+    def last(self, key):
+        return next((message[key] for _, message in reversed(self.hear()) if key in message), None)
+
+    def count(self, key):
+        return sum(key in message for _, message in self.hear())
+
+    def wrapper(self, usec=int(BEAT_S * 1e6), pid="$$"):
+        """Starts a daemon as the manager does; $$ is the pid of the shell, which becomes the daemon."""
+        watch = "WATCHDOG_USEC=%d WATCHDOG_PID=%s " % (usec, pid) if usec else ""
+        return ["env", "NOTIFY_SOCKET=" + self.name, "sh", "-c", watch + 'exec "$@"', "sh"]
+
+
+@test
+def the_manager_is_told_ready_then_how_it_is_then_stopping():
+    with Mesh() as mesh, Manager(mesh) as manager:
+        seed = mesh.node("seed").start()
+        node = mesh.node("node", "--seeds", seed.export_seeds()).start(wrapper=manager.wrapper(usec=0))
+        wait_for("it says ready", lambda: manager.has("READY"), 10 * SLOW)
+        check(manager.hear()[0][1] == {"READY": "1"}, "%s" % manager.told[0][1])
+        status = wait_for("it says that it has joined", lambda: (manager.last("STATUS") or "").startswith("ready") and manager.last("STATUS"), 20 * SLOW)
+        check("1 link" in status, status)
+        check(node.call("health")["healthy"], "%s" % node.call("health"))
+        check(manager.count("WATCHDOG") == 0, "nobody waits for a sign of life")
+        told = manager.count("STATUS")
+        seed.stop()
+        wait_for("it says that the seed is gone", lambda: manager.last("STATUS") != status, 30 * SLOW)
+        check(manager.count("STATUS") <= told + 3, "told again and again: %s" % manager.told)
+        check(not manager.has("STOPPING"), "it stops")
+        code, _ = node.stop()
+        check(code == 0 and manager.hear()[-1][1] == {"STOPPING": "1"}, "%s" % manager.told)
+
+
+@test
+def a_node_that_is_ready_but_alone_gives_signs_of_life():
+    with Mesh() as mesh, Manager(mesh, "@telehash-test-%d" % os.getpid()) as manager:  # an abstract name
+        node = mesh.node("node").start(wrapper=manager.wrapper())
+        wait_for("ten signs", lambda: manager.count("WATCHDOG") >= 10, 20 * SLOW)
+        check(node.call("status")["state"] != "ready", "it is not alone")
+        beats = [when for when, message in manager.told if "WATCHDOG" in message]
+        check(beats[9] - beats[0] < 9 * BEAT_S * SLOW, "too late: %s" % beats)
+
+
+@test
+def a_server_that_hangs_ends_the_signs_of_life_and_they_come_again_with_it():
+    with Mesh() as mesh, Manager(mesh) as manager:
+        node = mesh.node("node").start(wrapper=manager.wrapper())
+        if node.rpc().answer("server.busy", {"server": "dialer", "for_ms": 1}).get("error", {}).get("code") == -32601:
+            print("        (this build lets no test make a server hang: left out)")
+            return
+        wait_for("a sign", lambda: manager.count("WATCHDOG") >= 2, 10 * SLOW)
+        busy_ms = int(4000 * SLOW)
+        begun = time.monotonic()
+        with node.rpc() as rpc:
+            rpc.answer("server.busy", {"server": "router", "for_ms": busy_ms})
+        # Not alive once it hangs longer than the limit of a second; looked at until shortly before the end.
+        wait_for("it hangs", lambda: time.monotonic() > begun + 1.2 * SLOW, 10 * SLOW)
+        manager.hear()
+        before = manager.count("WATCHDOG")
+        wait_for("it hangs on", lambda: time.monotonic() > begun + busy_ms / 1000 - 0.7 * SLOW, 10 * SLOW)
+        check(manager.count("WATCHDOG") <= before + 1, "%d signs while it hung" % (manager.count("WATCHDOG") - before))
+        check("router" in manager.last("STATUS"), manager.last("STATUS"))
+        wait_for("signs again", lambda: manager.count("WATCHDOG") >= before + 3, 10 * SLOW)
+        check(node.process.poll() is None, "it has ended")
+
+
+@test
+def signs_of_life_are_given_only_by_who_is_asked_for_them():
+    with Mesh() as mesh, Manager(mesh) as manager:
+        mesh.node("node").start(wrapper=manager.wrapper(pid="1"))
+        begun = time.monotonic()
+        wait_for("it says how it is", lambda: manager.count("STATUS") >= 1 and time.monotonic() > begun + 4 * BEAT_S, 10 * SLOW)
+        check(manager.count("WATCHDOG") == 0, "it is another that was asked")
+
+
+@test
+def a_reload_is_told_when_it_begins_and_when_it_is_over():
+    with Mesh() as mesh, Manager(mesh) as manager:
+        node = mesh.node("node").start(wrapper=manager.wrapper(usec=0))
+        wait_for("it says ready", lambda: manager.has("READY"), 10 * SLOW)
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        node.signal(signal.SIGHUP)
+        wait_for("ready again", lambda: manager.count("READY") == 2, 10 * SLOW)
+        after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        told = [message for _, message in manager.told if "READY" in message or "RELOADING" in message]
+        check(["RELOADING" in message for message in told] == [False, True, False], "%s" % told)
+        check(before <= int(told[1]["MONOTONIC_USEC"]) <= after, "%s" % told)
+
+
+@test
+def a_socket_that_cannot_be_used_is_said_and_stops_nothing():
+    with Mesh() as mesh:
+        for n, name in enumerate(("nowhere", "/" + "x" * 200, "@")):
+            node = mesh.node("node%d" % n).start(wrapper=["env", "NOTIFY_SOCKET=" + name])
+            check("not notified socket=" + name[:100] in node.log(), node.log())
+        node = mesh.node("gone").start(wrapper=["env", "NOTIFY_SOCKET=" + mesh.folder + "/nobody"])
+        check(node.stop()[0] == 0, "not ended well")
+
+
+if not os.path.exists(os.path.join(BUILD, "telehashd")):
+    raise SystemExit("telehashd is not built")
+main()
