@@ -89,6 +89,7 @@ static void begin_try(struct th_boot *boot, struct th_boot_source *source, struc
 
 static void reach(struct th_boot *boot, struct th_boot_source *source, struct th_now now)
 {
+    source->reached_at = now.mono;
     if (!source->is_line_up) {
         source->is_line_up = true;
         source->fails = 0;
@@ -376,6 +377,8 @@ static void note_line(struct th_boot *boot, struct th_now now, const struct th_s
 
 static void drop_line(struct th_boot *boot, struct th_boot_source *source, struct th_now now)
 {
+    if (source->is_line_up)
+        source->reached_at = now.mono;
     source->is_line_up = false;
     if (source->phase == TH_BOOT_LINKING)
         fail(boot, source, now);

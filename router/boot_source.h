@@ -48,6 +48,7 @@ struct th_boot_source {
     uint32_t attempt;
     th_ms at;           /* IDLE: not before; OPENING, LINKING: given up then */
     th_ms silent_since; /* the first of these fails */
+    th_ms reached_at;   /* when its line came up, or went, last; 0: never */
     uint64_t order;     /* of being met */
 };
 

@@ -7,6 +7,7 @@
 
 const struct th_msg_kind th_bootstrap_msg_seed = {"bootstrap.seed", th_mem_free};
 const struct th_msg_kind th_bootstrap_msg_forget = {"bootstrap.forget", th_mem_free};
+const struct th_msg_kind th_bootstrap_msg_sources = {"bootstrap.sources", th_mem_free};
 const struct th_msg_kind th_bootstrap_msg_status = {"bootstrap.status", th_mem_free};
 
 struct bootstrap {
@@ -310,6 +311,42 @@ static void answer_status(const struct bootstrap *b, const struct th_self *self,
              (struct th_msg){.kind = &th_bootstrap_msg_status, .body = status});
 }
 
+static struct th_source_look look_at(const struct th_boot_source *source, th_ms now)
+{
+    bool is_up = source->is_line_up, is_idle = source->phase == TH_BOOT_IDLE;
+
+    struct th_source_look look = {
+        .id = source->id,
+        .is_configured = source->kind == TH_BOOT_CONFIGURED,
+        .is_line_up = is_up,
+        .is_linked = source->phase == TH_BOOT_LINKED,
+        .was_reached = source->reached_at != 0,
+        .reached_ms = source->reached_at && !is_up ? now - source->reached_at : 0,
+        .fails = source->fails,
+        .next_ms = is_idle && !is_up && source->at > now ? source->at - now : 0,
+        .has_addr = source->path_count > 0,
+    };
+
+    if (look.has_addr)
+        look.addr = source->addr[0];
+    return look;
+}
+
+static void answer_sources(const struct bootstrap *b, const struct th_self *self,
+                           const struct th_msg *msg)
+{
+    const struct th_boot_sources *sources = &b->boot.sources;
+    struct th_bootstrap_sources *all =
+        th_mem_zalloc(1, sizeof *all + sources->count * sizeof all->source[0]);
+
+    if (all == NULL)
+        return;
+    for (unsigned i = 0; i < sources->count; i++)
+        all->source[all->count++] = look_at(&sources->source[i], self->now.mono);
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_bootstrap_msg_sources, .body = all});
+}
+
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
 {
     struct bootstrap *b = state;
@@ -323,6 +360,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         e = on_down(b, msg->body);
     else if (msg->kind == &th_bootstrap_msg_status)
         answer_status(b, self, msg);
+    else if (msg->kind == &th_bootstrap_msg_sources)
+        answer_sources(b, self, msg);
     else if (msg->kind == &th_bootstrap_msg_seed)
         e = th_boot_configure(&b->boot, self->now, msg->body);
     else if (msg->kind == &th_bootstrap_msg_forget)

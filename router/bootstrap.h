@@ -38,4 +38,21 @@ struct th_bootstrap_status {
     unsigned links;
 };
 
+/* Call, no body: the nodes that we may join from. Reply, same kind, body struct th_bootstrap_sources. */
+extern const struct th_msg_kind th_bootstrap_msg_sources;
+struct th_source_look {
+    struct th_hashname id;
+    bool is_configured; /* else remembered, or met */
+    bool is_line_up, is_linked, was_reached;
+    th_ms reached_ms; /* since it was; 0 while there is a line */
+    unsigned fails;   /* in a row */
+    th_ms next_ms;    /* until the next try; 0: now, or it is not waited for */
+    bool has_addr;
+    struct th_addr addr; /* the first */
+};
+struct th_bootstrap_sources {
+    unsigned count;
+    struct th_source_look source[];
+};
+
 #endif

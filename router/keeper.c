@@ -3,7 +3,11 @@
 #include "switch/base/mem.h"
 #include "switch/run/waiters.h"
 
+#include <stdio.h>
+#include <string.h>
+
 const struct th_msg_kind th_keeper_msg_save = {"keeper.save", th_mem_free};
+const struct th_msg_kind th_keeper_msg_status = {"keeper.status", th_mem_free};
 
 enum question { ASK_STATUS, ASK_LINES, ASK_TABLE, ASK_AGES, QUESTIONS };
 
@@ -30,8 +34,11 @@ struct keeper {
     enum th_err result; /* of this round: the first failure */
     struct question_asked question[QUESTIONS];
     unsigned failing; /* one bit for each file that could not be written; TH_KEEP_FILES: read */
-    bool has_ended;   /* a round that somebody waited for */
-    th_ms ended_at;   /* when */
+    char say[TH_KEEP_SAY_MAX]; /* of the latest failure */
+    bool has_saved;
+    th_ms saved_at; /* the end of the last round without a failure */
+    bool has_ended; /* a round that somebody waited for */
+    th_ms ended_at; /* when */
 
     struct th_waiters waiting; /* for the round that comes */
     bool is_ending;
@@ -53,6 +60,10 @@ static enum th_err begin_round(struct keeper *k, const struct th_self *self, boo
 static enum th_err end_round(struct keeper *k, const struct th_self *self)
 {
     k->phase = PHASE_IDLE;
+    if (k->result == TH_OK && !k->failing) {
+        k->has_saved = true;
+        k->saved_at = self->now.mono;
+    }
     if (k->is_again) {
         k->is_again = false;
         return begin_round(k, self, true);
@@ -79,6 +90,8 @@ static void note(struct keeper *k, const struct th_self *self, unsigned what, en
         TH_LOG(self->log, ERROR, "keeper", "not_saved %s", say);
     if (e == TH_OK && (k->failing & bit))
         TH_LOG(self->log, INFO, "keeper", "saved_again dir=%s", k->config->disk->where);
+    if (e != TH_OK)
+        snprintf(k->say, sizeof k->say, "%s", say);
     k->failing = e != TH_OK ? k->failing | bit : k->failing & ~bit;
     if (k->result == TH_OK)
         k->result = e;
@@ -246,10 +259,27 @@ static enum th_err hurry(struct keeper *k, const struct th_self *self)
 
 /* --- the server ----------------------------------------------------------------------------------- */
 
+static void answer_status(const struct keeper *k, const struct th_self *self,
+                          const struct th_msg *msg)
+{
+    struct th_keeper_status *status = th_mem_zalloc(1, sizeof *status);
+
+    if (status == NULL)
+        return; /* its time-out tells it */
+    status->has_saved = k->has_saved;
+    status->saved_ms = k->has_saved ? self->now.mono - k->saved_at : 0;
+    status->is_failing = k->failing != 0;
+    memcpy(status->say, k->say, sizeof status->say);
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_keeper_msg_status, .body = status});
+}
+
 static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg *msg)
 {
     struct keeper *k = state;
 
+    if (msg->kind == &th_keeper_msg_status)
+        answer_status(k, self, msg);
     if (msg->kind != &th_keeper_msg_save)
         return TH_OK;
     enum th_err err = th_waiters_add(&k->waiting, th_from_of(msg), TH_KEEPER_WAITERS_MAX);

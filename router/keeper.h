@@ -39,4 +39,13 @@ extern const struct th_server_ops th_keeper_ops;
  * th_keep_load and th_keep_step, TH_LIMIT. */
 extern const struct th_msg_kind th_keeper_msg_save;
 
+/* Call, no body. Reply, same kind, body struct th_keeper_status. */
+extern const struct th_msg_kind th_keeper_msg_status;
+struct th_keeper_status {
+    bool has_saved;
+    th_ms saved_ms;            /* since the last round in which nothing failed */
+    bool is_failing;           /* a file could not be written, or not read */
+    char say[TH_KEEP_SAY_MAX]; /* then: what was wrong with the latest */
+};
+
 #endif

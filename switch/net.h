@@ -69,6 +69,10 @@ struct th_net_ops {
      * net was made; false when it does not tell. NULL: cannot be had. */
     bool (*drops)(struct th_net *net, uint64_t *drops);
 
+    /* How many bytes may wait to be read, of the socket that was granted least; 0 when nobody tells.
+     * NULL: cannot be had. */
+    uint32_t (*rcvbuf)(struct th_net *net);
+
     /* Stops receiving; open may be called again. The owner frees the net itself. */
     void (*close)(struct th_net *net);
 };

@@ -411,6 +411,7 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
     status->mapped = sw->mapped;
     status->advertised.count = sw->config->board.advertised_count;
     memcpy(status->advertised.addr, sw->config->board.advertised, sizeof status->advertised.addr);
+    status->rcvbuf = net->ops->rcvbuf ? net->ops->rcvbuf(net) : 0;
     status->rx_packets = totals.rx_packets;
     status->tx_packets = totals.tx_packets;
     status->rx_bytes = totals.rx_bytes;

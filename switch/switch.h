@@ -129,6 +129,7 @@ struct th_switch_status {
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
     bool has_kernel_drops;
+    uint32_t rcvbuf;       /* bytes that may wait to be read; 0: nobody tells */
     uint64_t kernel_drops; /* datagrams for which the kernel had no room; of all sockets */
     int64_t clock_ms;      /* what peers' opens say is to be added to our clock; 0: nothing */
     int64_t at_highest;    /* of our opens; to be kept on disk */

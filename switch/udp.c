@@ -510,6 +510,24 @@ static bool udp_drops(struct th_net *net, uint64_t *drops)
     return true;
 }
 
+static uint32_t udp_rcvbuf(struct th_net *net)
+{
+    struct udp *udp = (struct udp *)net;
+    uint32_t least = 0;
+
+    for (unsigned i = 0; i < udp->sock_count; i++) {
+        int granted = 0;
+        socklen_t len = sizeof granted;
+
+        if (getsockopt(udp->sock[i].fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) != 0)
+            return 0;
+        granted /= 2; /* as in set_options */
+        if (i == 0 || (uint32_t)granted < least)
+            least = (uint32_t)granted;
+    }
+    return least;
+}
+
 static const struct th_net_ops udp_ops = {
     .open = udp_open,
     .send = udp_send,
@@ -517,6 +535,7 @@ static const struct th_net_ops udp_ops = {
     .flush = udp_flush,
     .addrs = udp_addrs,
     .drops = udp_drops,
+    .rcvbuf = udp_rcvbuf,
     .close = udp_close,
 };
 

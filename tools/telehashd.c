@@ -225,6 +225,7 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
         .logger = &d->logger,
         .tap = d->config.may_capture ? &d->tap : NULL,
         .started_at = th_host_now(d->host).mono,
+        .started_wall = th_host_now(d->host).wall,
         .stop = on_stop_asked,
         .data = d,
     };

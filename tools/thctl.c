@@ -7,6 +7,7 @@
 #include "tools/app/ctl_args.h"
 #include "tools/app/ctl_capture.h"
 #include "tools/app/ctl_client.h"
+#include "tools/app/ctl_doctor.h"
 #include "tools/app/ctl_complete.h"
 #include "tools/app/ctl_health.h"
 #include "tools/app/ctl_live.h"
@@ -34,6 +35,7 @@ struct thctl {
     const char **argument;
     struct th_style style;
     struct th_ctl ctl;
+    char why_not[TH_SAY_MAX]; /* it is not connected; "" it is */
 };
 
 /* The flags that go with it name it in their table (tools/app/ctl_args.c). */
@@ -160,6 +162,15 @@ static int run_reach(struct thctl *t, const struct command *command)
         th_show_reach(result, &t->style);
     json_decref(result);
     return 0;
+}
+
+/* It has something to say also when no daemon is there. */
+static int run_doctor(struct thctl *t, const struct command *command)
+{
+    struct th_ctl_run run = run_of(t);
+
+    (void)command;
+    return th_ctl_doctor(&run, t->why_not);
 }
 
 /* --- commands that reach out ---------------------------------------------------------------------- */
@@ -335,6 +346,7 @@ static const struct command commands[] = {
     {"status", "", "status", NULL, run_look},
     {"health", "", "health", NULL, run_health},
     {"reach", "", "reach", NULL, run_reach},
+    {"doctor", "", "doctor", NULL, run_doctor},
     {"peers", "", "peers", NULL, run_look},
     {"buckets", "", "buckets", NULL, run_look},
     {"lines", "", "lines", NULL, run_look},
@@ -524,18 +536,20 @@ static int check_arguments(struct thctl *t, const struct command *command)
     return 0;
 }
 
+/* Returns 0 or the exit code; why_not is filled then. */
 static int connect_daemon(struct thctl *t)
 {
     char paths[TH_SOCKET_CANDIDATES_MAX][TH_SOCKET_PATH_MAX];
-    char say[TH_SAY_MAX];
     struct th_environment env;
 
     th_environment_read(&env);
-    unsigned count = th_socket_candidates(paths, t->args.socket, &env, say);
+    unsigned count = th_socket_candidates(paths, t->args.socket, &env, t->why_not);
     if (paths[0][0] == '\0')
-        return complain(say, 2);
-    enum th_err e = th_ctl_connect(&t->ctl, paths, count, t->args.timeout_ms, say);
-    return e == TH_OK ? 0 : complain(say, 1);
+        return 2;
+    if (th_ctl_connect(&t->ctl, paths, count, t->args.timeout_ms, t->why_not) != TH_OK)
+        return 1;
+    t->why_not[0] = '\0';
+    return 0;
 }
 
 static int run(struct thctl *t)
@@ -564,8 +578,10 @@ static int run(struct thctl *t)
     }
     t->style = th_style_of(stdout, t->args.is_full);
     code = connect_daemon(t);
-    if (code == 0)
+    if (code == 0 || (code == 1 && command->run == run_doctor))
         code = command->run(t, command);
+    else
+        complain(t->why_not, code);
     th_ctl_close(&t->ctl);
     return code;
 }

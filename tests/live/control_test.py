@@ -53,6 +53,11 @@ def every_method_answers_in_its_shape():
             shape(health, alive=bool, healthy=bool, summary=TEXT, state=(TEXT, None), state_ms=(int, None))
             shape(health, links=(int, None), links_heard=(int, None), heard_ms_ago=(int, None))
             shape(health, recent_dials=(int, None), recent_dials_failed=(int, None), reasons=LIST)
+            doctor = rpc.call("doctor")
+            shape(doctor, version=TEXT, pid=int, owner=TEXT, group=TEXT, socket=TEXT, checks=LIST, checks_left_out=int)
+            for check_row in doctor["checks"]:
+                shape(check_row, check=TEXT, verdict=TEXT, text=TEXT, next=(TEXT, None))
+                check(check_row["verdict"] in ("ok", "warn", "bad", "unknown"), "%s" % check_row)
             reach = rpc.call("reach")
             shape(reach, families=LIST, port_map=dict, relayed_lines=int, bridged_lines=int, asked=int)
             for family in reach["families"]:

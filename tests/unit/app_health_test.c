@@ -155,8 +155,8 @@ static void each_state_but_ready_is_a_reason_of_its_own(void **state)
     assert_reason(judge(s), TH_HEALTH_JOINING, "bootstrap", "joining for 1 min: 1 of 2",
                   "thctl doctor");
     s->bootstrap.state = TH_NODE_ALONE;
-    assert_reason(judge(s), TH_HEALTH_SEEDS_SILENT, "bootstrap", "some answer, but none links",
-                  "thctl doctor");
+    assert_reason(judge(s), TH_HEALTH_SEEDS_SILENT, "bootstrap",
+                  "some have a line, but none answers", "thctl doctor");
     s->bootstrap.reached = 0;
     assert_reason(judge(s), TH_HEALTH_SEEDS_SILENT, "bootstrap", "2 nodes it may join from none",
                   "thctl doctor");

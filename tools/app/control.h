@@ -71,6 +71,7 @@ struct th_control_config {
     struct th_logger *logger; /* whose lines `log` shows; NULL: none */
     struct th_tap *tap;       /* of the node, for captures; NULL: they are not allowed */
     th_ms started_at;         /* mono, of the daemon */
+    th_epoch_ms started_wall; /* the same by the wall clock; 0: not known */
     th_ms gather_ms;          /* for the node's servers to answer; 0: TH_CONTROL_GATHER_MS */
     void (*stop)(void *data); /* `stop` was asked for; called on the server's place */
     void *data;

@@ -1,6 +1,8 @@
 #include "tools/app/control_job.h"
 
+#include "router/keeper.h"
 #include "tools/app/health.h"
+#include "tools/app/settings.h"
 
 #include "switch/base/mem.h"
 
@@ -194,6 +196,9 @@ static void run(struct th_control *c, const struct th_self *self, struct th_job 
     case TH_METHOD_REACH:
         th_reach_run(c, self, job);
         break;
+    case TH_METHOD_DOCTOR:
+        th_job_answer(c, self, job, th_doctor_look(c, self, job));
+        break;
     case TH_METHOD_PEERS:
         th_job_answer(c, self, job, th_look_peers(&look));
         break;
@@ -298,6 +303,9 @@ static const struct question {
     [TH_JOB_DIALER] = {TH_NEED_DIALER, TH_NODE_DIALER, &th_dialer_msg_status},
     [TH_JOB_CHANNELS] = {TH_NEED_CHANNELS, TH_NODE_SWITCH, &th_switch_msg_channels},
     [TH_JOB_PORT_MAP] = {TH_NEED_PORT_MAP, TH_PORTMAP_NAME, &th_portmap_msg_status},
+    [TH_JOB_SOURCES] = {TH_NEED_SOURCES, TH_NODE_BOOTSTRAP, &th_bootstrap_msg_sources},
+    [TH_JOB_KEEPER] = {TH_NEED_KEEPER, TH_NODE_KEEPER, &th_keeper_msg_status},
+    [TH_JOB_SETTINGS] = {TH_NEED_SETTINGS, TH_SETTINGS_NAME, &th_settings_msg_status},
 };
 
 /* What must be asked before. Who names a node needs the links to know whose hashname begins so: a

@@ -52,6 +52,9 @@ enum {
     TH_JOB_DIALER,
     TH_JOB_CHANNELS,
     TH_JOB_PORT_MAP,
+    TH_JOB_SOURCES,
+    TH_JOB_KEEPER,
+    TH_JOB_SETTINGS,
     TH_JOB_CALLS
 };
 
@@ -171,6 +174,10 @@ void th_server_restart(struct th_control *c, const struct th_self *self, struct 
 /* control_reach.c: the method `reach`; and its alarm. */
 void th_reach_run(struct th_control *c, const struct th_self *self, struct th_job *job);
 void th_reach_on_alarm(struct th_control *c, const struct th_self *self, struct th_job *job);
+
+/* control_doctor.c: what `doctor` answers. */
+json_t *th_doctor_look(const struct th_control *c, const struct th_self *self,
+                       const struct th_job *job);
 
 /* control_settings.c: the methods that the settings server answers. */
 void th_settings_method(struct th_control *c, const struct th_self *self, struct th_job *job);

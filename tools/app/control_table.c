@@ -26,6 +26,14 @@ const struct th_method th_methods[TH_METHODS] = {
      TH_ACCESS_PROBE,
      TH_NEED_STATUS | TH_NEED_LINES | TH_NEED_PORT_MAP | TH_NEED_NOT_ALL | TH_NEED_NO_WAITING,
      "whether others can reach this node, how that is known, and what to do"},
+    {TH_METHOD_DOCTOR, "doctor", "",
+     "{version, pid, owner, group, socket, checks: [{check, verdict, text, next}], "
+     "checks_left_out}",
+     TH_ACCESS_READ,
+     TH_NEED_STATUS | TH_NEED_LINES | TH_NEED_BOOTSTRAP | TH_NEED_TABLE | TH_NEED_DIALER |
+         TH_NEED_PORT_MAP | TH_NEED_SOURCES | TH_NEED_KEEPER | TH_NEED_SETTINGS | TH_NEED_NOT_ALL |
+         TH_NEED_NO_WAITING,
+     "looks for what is wrong: clock, ports, seeds, servers, disk, …, and what to do"},
     {TH_METHOD_PEERS, "peers", "",
      "[{hashname, line, link, direction, seed, bucket, csid, path, rtt_ms, first_seen_ms_ago, "
      "line_age_ms, last_rx_ms_ago, mtu, rx_bytes, tx_bytes, rx_packets, tx_packets}]",

@@ -21,21 +21,25 @@ enum { TH_PROBES_PER_S = 10 }; /* each is a few packets to others */
 /* What must be asked of the node's servers before a method can answer. */
 enum th_need {
     TH_NEED_NOTHING = 0,
-    TH_NEED_STATUS = 1 << 0,    /* of the switch */
-    TH_NEED_LINES = 1 << 1,     /* of the switch */
-    TH_NEED_BOOTSTRAP = 1 << 2, /* its state */
-    TH_NEED_TABLE = 1 << 3,     /* of the router */
-    TH_NEED_DIALER = 1 << 4,    /* its status */
-    TH_NEED_CHANNELS = 1 << 5,  /* of the switch */
-    TH_NEED_PORT_MAP = 1 << 6,  /* its status; may be missing: most run without */
-    TH_NEED_NOT_ALL = 1 << 7,   /* it answers with what is there: null for who does not answer */
-    TH_NEED_NO_WAITING = 1 << 8 /* who hangs or is suspended is not even asked */
+    TH_NEED_STATUS = 1 << 0,     /* of the switch */
+    TH_NEED_LINES = 1 << 1,      /* of the switch */
+    TH_NEED_BOOTSTRAP = 1 << 2,  /* its state */
+    TH_NEED_TABLE = 1 << 3,      /* of the router */
+    TH_NEED_DIALER = 1 << 4,     /* its status */
+    TH_NEED_CHANNELS = 1 << 5,   /* of the switch */
+    TH_NEED_PORT_MAP = 1 << 6,   /* its status; may be missing: most run without */
+    TH_NEED_SOURCES = 1 << 7,    /* of the bootstrap */
+    TH_NEED_KEEPER = 1 << 8,     /* its status */
+    TH_NEED_SETTINGS = 1 << 9,   /* their status */
+    TH_NEED_NOT_ALL = 1 << 10,   /* it answers with what is there: null for who does not answer */
+    TH_NEED_NO_WAITING = 1 << 11 /* who hangs or is suspended is not even asked */
 };
 
 enum th_method_id {
     TH_METHOD_STATUS,
     TH_METHOD_HEALTH,
     TH_METHOD_REACH,
+    TH_METHOD_DOCTOR,
     TH_METHOD_PEERS,
     TH_METHOD_BUCKETS,
     TH_METHOD_LINES,

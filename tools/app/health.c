@@ -180,7 +180,7 @@ static void judge_alone(struct th_health *h, const struct th_health_facts *facts
     r = add(h, TH_HEALTH_SEEDS_SILENT, TH_NODE_BOOTSTRAP);
     say(r, "it is alone: of the %u node%s it may join from %s", facts->sources,
         facts->sources == 1 ? "" : "s",
-        facts->reached ? "some answer, but none links to it" : "none answers");
+        facts->reached ? "some have a line, but none answers for a link" : "none answers");
     advise(r, "thctl doctor looks for the cause: network, firewall, clock, seeds");
 }
 

@@ -17,6 +17,7 @@ static void drop_answer(void *body)
 }
 
 const struct th_msg_kind th_settings_msg_ask = {"settings.ask", th_mem_free};
+const struct th_msg_kind th_settings_msg_status = {"settings.status", th_mem_free};
 const struct th_msg_kind th_settings_msg_answer = {"settings.answer", drop_answer};
 
 /* --- telling the bootstrap ------------------------------------------------------------------------ */
@@ -194,6 +195,31 @@ static void on_resolved(struct settings *s, const struct th_self *self,
     th_settings_tell(s, self, entry);
 }
 
+/* --- how it is ------------------------------------------------------------------------------------ */
+
+static void answer_status(const struct settings *s, const struct th_self *self,
+                          const struct th_msg *msg)
+{
+    struct th_settings_status *status = th_mem_zalloc(1, sizeof *status);
+    const struct th_seedbook *book = s->config->book;
+
+    if (status == NULL)
+        return; /* its time-out tells it */
+    th_disk_look_at(&status->disk, s->config->started_with->state_dir, self->now.wall);
+    status->rcvbuf = s->config->started_with->rcvbuf;
+    status->is_port_map = s->config->started_with->is_port_map;
+    for (unsigned i = 0; i < book->count; i++) {
+        status->names += book->seed[i].named.host_count > 0;
+        if (book->seed[i].fails == 0)
+            continue;
+        status->names_failing++;
+        snprintf(status->failing, sizeof status->failing, "%.60s",
+                 book->seed[i].named.host[0].name);
+    }
+    th_reply(self->host, th_from_of(msg),
+             (struct th_msg){.kind = &th_settings_msg_status, .body = status});
+}
+
 /* --- the server ----------------------------------------------------------------------------------- */
 
 static enum th_err init(void *state, const struct th_self *self, void *arg)
@@ -218,6 +244,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
 
     if (msg->kind == &th_settings_msg_ask) {
         th_settings_answer(s, self, msg);
+    } else if (msg->kind == &th_settings_msg_status) {
+        answer_status(s, self, msg);
     } else if (msg->kind == &th_resolved_msg) {
         on_resolved(s, self, msg->body);
     } else if (msg->kind == &th_down_msg) {

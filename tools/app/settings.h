@@ -14,6 +14,7 @@
 #define TH_APP_SETTINGS_H
 
 #include "switch/allowed.h"
+#include "tools/app/disk_look.h"
 #include "tools/app/logger.h"
 #include "tools/app/seedbook.h"
 
@@ -70,6 +71,17 @@ struct th_settings_answer {
     enum th_err err;       /* TH_INVALID: what was asked for is none; else why it was not done */
     char say[TH_SAY_MAX];  /* for whoever asked, when it failed */
     struct json_t *result; /* else; NULL without memory */
+};
+
+/* Call, no body: how the disk is, and the names of seeds. Reply, same kind, body struct
+ * th_settings_status. */
+extern const struct th_msg_kind th_settings_msg_status;
+struct th_settings_status {
+    struct th_disk_look disk;
+    unsigned names, names_failing; /* seeds that were given by name; those last looked up in vain */
+    char failing[64];              /* one of the names; "" none */
+    uint32_t rcvbuf;               /* that was asked for */
+    bool is_port_map;
 };
 
 #endif

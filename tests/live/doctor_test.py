@@ -1,0 +1,98 @@
+"""thctl doctor: nothing bad on a node that is well, what is wrong named with a next step, and something to
+say when no daemon answers."""
+
+import json
+import os
+import signal
+
+from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
+
+
+def doctor(node, code, *words):
+    result = thctl(node, "--json", *words, "doctor")
+    check(result.returncode == code, "exit %d: %s%s" % (result.returncode, result.stdout, result.stderr))
+    return json.loads(result.stdout)
+
+
+def of(verdict, answer):
+    return [(row["check"], row["text"]) for row in answer["checks"] if row["verdict"] == verdict]
+
+
+def show(node, *words):
+    print("        " + thctl(node, *words, "doctor").stdout.replace("\n", "\n        ").rstrip())
+
+
+@test
+def nothing_is_bad_on_a_node_that_is_well():
+    with Mesh() as mesh:
+        nodes = mesh.grow(2)
+        mesh.wait_ready(nodes, 10 * SLOW)
+        answer = doctor(nodes[1], 0)
+        daemon = answer["daemon"]
+        check(daemon["answers"] and daemon["pid"] == nodes[1].process.pid, "%s" % daemon)
+        check(daemon["version"] == nodes[1].call("status")["version"], "%s" % daemon)
+        check(not of("unknown", answer), "%s" % of("unknown", answer))
+        for name in ("clock", "ports", "buffers", "kernel", "seeds", "seed", "table", "servers", "disk", "saved",
+                     "socket", "version", "ntp", "traffic", "identity"):
+            check(name in {row["check"] for row in answer["checks"]}, "no %s" % name)
+        show(nodes[1])
+
+
+@test
+def seeds_that_are_gone_a_readable_key_and_a_suspended_server_are_named():
+    with Mesh() as mesh:
+        seed = mesh.node("seed").start()
+        seeds = seed.export_seeds()
+        seed.kill()
+        node = mesh.node("node", "--seeds", seeds).start()
+        os.chmod(os.path.join(node.state, "identity.json"), 0o644)
+        node.call("server.suspend", {"server": "dialer"})
+
+        def is_seed_bad():
+            return any(name == "seed" for name, _ in of("bad", doctor(node, 1)))
+
+        wait_for("the seed is missed", is_seed_bad, 30 * SLOW)
+        answer = doctor(node, 1)
+        names = {name for name, _ in of("bad", answer)}
+        check({"seeds", "seed", "table", "identity"} <= names, "bad: %s" % of("bad", answer))
+        check(("server", "dialer is suspended") in of("warn", answer), "%s" % of("warn", answer))
+        for row in answer["checks"]:
+            check(row["next"] or row["verdict"] in ("ok", "unknown"), "no next step: %s" % row)
+
+
+@test
+def without_a_daemon_it_looks_from_outside():
+    with Mesh() as mesh:
+        node = mesh.node("node").start()
+        missing = os.path.join(mesh.folder, "none.sock")
+        os.environ["STATE_DIRECTORY"] = node.state
+        try:
+            node.socket, was = missing, node.socket
+            answer = doctor(node, 1)
+            check(not answer["daemon"]["answers"] and answer["daemon"]["pid"] == node.process.pid, "%s" % answer["daemon"])
+            check("lock" in {name for name, _ in of("warn", answer)}, "%s" % of("warn", answer))
+            check(missing in of("bad", answer)[0][1], "the path that was tried is not told: %s" % of("bad", answer))
+            node.kill()
+            answer = doctor(node, 1)
+            check(answer["daemon"]["pid"] is None, "%s" % answer["daemon"])
+            check({"config", "disk"} <= {row["check"] for row in answer["checks"]}, "%s" % answer["checks"])
+            show(node)
+            node.socket = was
+        finally:
+            del os.environ["STATE_DIRECTORY"]
+
+
+@test
+def a_daemon_that_is_stopped_by_a_signal_is_told_so():
+    with Mesh() as mesh:
+        node = mesh.node("node").start()
+        node.signal(signal.SIGSTOP)
+        try:
+            answer = doctor(node, 1, "--timeout", "0.5")
+        finally:
+            node.signal(signal.SIGCONT)
+        check(("process", "telehashd (pid %d) is stopped by a signal" % node.process.pid) in of("bad", answer),
+              "%s" % of("bad", answer))
+
+
+main()
