@@ -11,6 +11,7 @@
 #include "tools/app/ctl_complete.h"
 #include "tools/app/ctl_health.h"
 #include "tools/app/ctl_live.h"
+#include "tools/app/ctl_picture.h"
 #include "tools/app/ctl_ping.h"
 #include "tools/app/ctl_pipe.h"
 #include "tools/app/ctl_reach.h"
@@ -97,9 +98,8 @@ static void (*show_of(const char *method))(const json_t *, const struct th_style
         const char *method;
         void (*show)(const json_t *, const struct th_style *);
     } shows[] = {
-        {"status", th_show_status},     {"peers", th_show_peers},     {"buckets", th_show_buckets},
-        {"lines", th_show_lines},       {"servers", th_show_servers}, {"drops", th_show_drops},
-        {"channels", th_show_channels},
+        {"status", th_show_status}, {"peers", th_show_peers},     {"channels", th_show_channels},
+        {"lines", th_show_lines},   {"servers", th_show_servers}, {"drops", th_show_drops},
     };
 
     for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
@@ -262,13 +262,19 @@ static int run_watch(struct thctl *t, const struct command *command)
     return stream(t, command, json_incref(t->args.filter));
 }
 
-static int run_capture(struct thctl *t, const struct command *command)
+/* What has a file of its own and asks for itself. */
+static int run_other(struct thctl *t, const struct command *command)
 {
     struct th_ctl_run run = run_of(t);
-    char say[TH_SAY_MAX];
-    int code = th_ctl_capture(&run, t->argument[0], say);
+    char say[TH_SAY_MAX] = "";
+    int code;
 
-    (void)command;
+    if (strcmp(command->name, "capture") == 0)
+        code = th_ctl_capture(&run, t->argument[0], say);
+    else if (strcmp(command->name, "graph") == 0)
+        code = th_ctl_graph(&run, t->argument_count ? t->argument[0] : NULL, say);
+    else
+        code = th_ctl_buckets(&run, say);
     return say[0] ? complain(say, code) : code;
 }
 
@@ -348,12 +354,15 @@ static const struct command commands[] = {
     {"reach", "", "reach", NULL, run_reach},
     {"doctor", "", "doctor", NULL, run_doctor},
     {"peers", "", "peers", NULL, run_look},
-    {"buckets", "", "buckets", NULL, run_look},
+    {"buckets", "", "buckets", NULL, run_other},
+    {"graph", "[HASHNAME]", NULL,
+     "our neighbourhood as a graph in DOT, and who told of whom when a hashname is sought",
+     run_other},
     {"lines", "", "lines", NULL, run_look},
     {"channels", "", "channels", NULL, run_look},
     {"drops", "", "drops", NULL, run_look},
     {"watch", "[FILTER...]", "watch.start", NULL, run_watch},
-    {"capture", "FILE [FILTER...]", "capture.start", NULL, run_capture},
+    {"capture", "FILE [FILTER...]", "capture.start", NULL, run_other},
     {"log", "", "log.start", "the log: what is in memory, or with -f what comes", run_log},
     {"seek", "HASHNAME", "seek", NULL, run_seek},
     {"connect", "HASHNAME", "connect", NULL, run_connect},
@@ -509,7 +518,7 @@ static int check_arguments(struct thctl *t, const struct command *command)
 {
     struct th_filter filter;
     char say[TH_SAY_MAX];
-    bool takes_hashname = strncmp(command->params, "HASHNAME", 8) == 0;
+    bool takes_hashname = t->argument_count && strstr(command->params, "HASHNAME");
     const struct th_cli_flag *stray = th_ctl_args_stray(&t->args, command->name);
     unsigned least, most;
 

@@ -1,6 +1,7 @@
 /* Numbers and texts of charts; whole pages are read by tests/live/report_test.py. */
 #include "tests/lib/test_cmocka.h"
 #include "tools/sim/svg.h"
+#include "tools/cli/xml.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void what_is_special_is_escaped_and_what_must_not_be_is_replaced(void **s
     size_t len;
     FILE *out = open_memstream(&text, &len);
 
-    th_svg_text(out, "a<b>&\"'\x01\n\x7f \xEF\xBF\xBF \xC3\xA9");
+    th_xml_text(out, "a<b>&\"'\x01\n\x7f \xEF\xBF\xBF \xC3\xA9");
     fclose(out);
 
     assert_string_equal(text, "a&lt;b&gt;&amp;&quot;&#39;    \xEF\xBF\xBD \xC3\xA9");

@@ -42,6 +42,8 @@ const struct th_cli_flag th_ctl_flags[] = {
      "give a number of bytes, 0 to 1260", false},
     {"--uri", NULL, "seeds export", "in one line, as telehashd --seed takes it", NULL, false},
     {"--qr", NULL, "seeds export", "also as a QR code", NULL, false},
+    {"--svg", NULL, "graph", "as a picture that needs nothing else", NULL, false},
+    {"--html", NULL, "graph", "as a page with that picture", NULL, false},
     {"--prometheus", NULL, "metrics", "in the older text format of Prometheus", NULL, false},
     {"--kind", "KIND", "watch, capture",
      "line_up line_down line_silent line_heard path_changed opened packet ended link_up link_down "
@@ -227,6 +229,8 @@ static bool *flag_of(struct th_ctl_args *args, const char *name)
                  {"--uri", &args->is_uri},
                  {"--prometheus", &args->is_prometheus},
                  {"--qr", &args->is_qr},
+                 {"--svg", &args->is_svg},
+                 {"--html", &args->is_html},
                  {"-f", &args->is_follow},
                  {"--force", &args->capture.is_forced},
                  {"--help", &args->is_help},

@@ -3,9 +3,10 @@
 #include "switch/base/mem.h"
 #include "switch/wire/hashname.h"
 
+#include <stdint.h>
 #include <string.h>
 
-enum { INDENT = 2, HOPS_SHOWN_MAX = 12 };
+enum { HOPS_SHOWN_MAX = 12 };
 
 static const char *hex_in(const json_t *row, const char *key)
 {
@@ -60,60 +61,162 @@ static const char *short_ms(char text[32], uint64_t ms)
     return ms > 0 ? th_text_ms(text, ms) : "< 1 ms";
 }
 
-/* has_path: in a column of its own. */
-static void add_step(struct th_table *table, const json_t *step, const char *target, int digits,
-                     bool has_path)
+/* --- the tree of who told of whom ----------------------------------------------------------------- */
+
+enum { PREFIX_MAX = 8 * HOPS_SHOWN_MAX };
+
+struct tree {
+    const json_t *result, *steps;
+    const struct th_style *style;
+    struct th_table table;
+    int digits;
+    bool is_again;    /* the paths after the first try */
+    uint64_t path;    /* of the rows that are drawn */
+    size_t target_at; /* the step whose node told of the target; SIZE_MAX: none */
+};
+
+static bool is_same(const char *a, const char *b)
 {
+    return a && b && strcmp(a, b) == 0;
+}
+
+static bool is_in_try(const struct tree *tree, size_t i)
+{
+    return number_in(json_array_get(tree->steps, i), "path") == tree->path;
+}
+
+/* The step that asked the node which told of this one; SIZE_MAX: we knew it. */
+static size_t parent_of(const struct tree *tree, size_t i)
+{
+    const char *via = hex_in(json_array_get(tree->steps, i), "via");
+
+    for (size_t k = 0; via && k < i; k++)
+        if (is_in_try(tree, k) && is_same(hex_in(json_array_get(tree->steps, k), "asked"), via))
+            return k;
+    return SIZE_MAX;
+}
+
+static void add_step(struct tree *tree, const json_t *step, const char *branch)
+{
+    struct th_table *table = &tree->table;
     bool is_answered = json_is_true(json_object_get(step, "answered"));
-    const char *asked = hex_in(step, "asked"), *via = hex_in(step, "via");
-    unsigned hop = (unsigned)number_in(step, "hop");
-    int indent = INDENT * (int)(hop < HOPS_SHOWN_MAX ? hop : HOPS_SHOWN_MAX);
+    const char *asked = hex_in(step, "asked");
+    uint64_t gave_up = number_in(step, "gave_up_ms");
     char text[32];
 
-    if (has_path)
-        th_table_cell(table, "%u", (unsigned)number_in(step, "path"));
-    th_table_cell(table, "%u", hop);
-    th_table_cell(table, "%*s%.*s", indent, "", digits, asked ? asked : "?");
-    th_table_cell(table, "%u", shared_bits(target, asked));
-    if (is_answered) {
+    if (tree->is_again)
+        th_table_cell(table, "%u", (unsigned)tree->path);
+    th_table_cell(table, "%s%.*s", branch, tree->digits, asked ? asked : "?");
+    th_table_cell(table, "%u", shared_bits(hex_in(tree->result, "target"), asked));
+    if (is_answered)
         th_table_cell(table, "%s", short_ms(text, number_in(step, "rtt_ms")));
-        th_table_cell(table, "%llu", (unsigned long long)number_in(step, "entries"));
-    } else {
-        uint64_t gave_up = number_in(step, "gave_up_ms");
-
-        if (gave_up > 0)
-            th_table_cell(table, "none in %s", th_text_ms(text, gave_up));
-        else
-            th_table_cell(table, "not needed");
-        th_table_cell(table, "-");
-    }
-    if (via)
-        th_table_cell(table, "%.*s", digits, via);
+    else if (gave_up > 0)
+        th_table_cell(table, "none in %s", th_text_ms(text, gave_up));
     else
-        th_table_cell(table, "(we know it)");
+        th_table_cell(table, "not needed");
+    if (is_answered)
+        th_table_cell(table, "%llu", (unsigned long long)number_in(step, "entries"));
+    else
+        th_table_cell(table, "-");
+}
+
+static void add_target(struct tree *tree, const char *branch)
+{
+    const char *target = hex_in(tree->result, "target");
+
+    if (tree->is_again)
+        th_table_cell(&tree->table, "%u", (unsigned)tree->path);
+    th_table_cell(&tree->table, "%s%.*s", branch, tree->digits, target ? target : "?");
+    th_table_cell(&tree->table, "all");
+    th_table_cell(&tree->table, "found");
+    th_table_cell(&tree->table, "-");
+}
+
+/* The next child of a step after this one; the target comes last. SIZE_MAX: there is none. */
+static size_t next_child(const struct tree *tree, size_t parent, size_t after)
+{
+    for (size_t i = after; i < json_array_size(tree->steps); i++)
+        if (is_in_try(tree, i) && parent_of(tree, i) == parent)
+            return i;
+    return SIZE_MAX;
+}
+
+static void add_children(struct tree *tree, size_t parent, const char *prefix, unsigned depth)
+{
+    const bool is_utf8 = tree->style->is_utf8;
+    bool has_target = parent != SIZE_MAX && parent == tree->target_at;
+    char branch[PREFIX_MAX], below[PREFIX_MAX];
+
+    for (size_t i = next_child(tree, parent, 0), next; i != SIZE_MAX; i = next) {
+        next = next_child(tree, parent, i + 1);
+        bool is_last = next == SIZE_MAX && !has_target;
+        const char *corner = is_utf8 ? (is_last ? "└─ " : "├─ ") : is_last ? "`- " : "|- ";
+        const char *line = is_last ? "   " : is_utf8 ? "│  " : "|  ";
+
+        snprintf(branch, sizeof branch, "%s%s", prefix, corner);
+        snprintf(below, sizeof below, "%s%s", prefix, depth < HOPS_SHOWN_MAX ? line : "");
+        add_step(tree, json_array_get(tree->steps, i), branch);
+        add_children(tree, i, below, depth + 1);
+    }
+    if (has_target) {
+        snprintf(branch, sizeof branch, "%s%s", prefix, is_utf8 ? "└─ " : "`- ");
+        add_target(tree, branch);
+    }
+}
+
+/* Where the node stands that told of the target: in the last try in which it was asked. */
+static size_t find_teller(const json_t *result, const json_t *steps)
+{
+    const char *told_by = hex_in(result, "told_by");
+    size_t i = json_is_true(json_object_get(result, "found")) ? json_array_size(steps) : 0;
+
+    while (i-- > 0)
+        if (is_same(hex_in(json_array_get(steps, i), "asked"), told_by))
+            return i;
+    return SIZE_MAX;
+}
+
+/* We, and how many we knew that were worth asking. */
+static void add_root(struct tree *tree)
+{
+    unsigned known = 0;
+
+    for (size_t i = next_child(tree, SIZE_MAX, 0); i != SIZE_MAX;
+         i = next_child(tree, SIZE_MAX, i + 1))
+        known++;
+    if (tree->is_again)
+        th_table_cell(&tree->table, "%u", (unsigned)tree->path);
+    th_table_cell(&tree->table, "we");
+    th_table_cell(&tree->table, "-");
+    th_table_cell(&tree->table, "-");
+    th_table_cell(&tree->table, "%u", known);
 }
 
 /* The steps of the first try, or those of the paths after it. */
 static void show_try(const json_t *result, const struct th_style *style, int digits, bool is_again)
 {
     const json_t *steps = json_object_get(result, "steps");
-    struct th_table table = {0};
+    uint64_t paths = is_again ? number_in(result, "paths") : 0;
+    struct tree tree = {.result = result,
+                        .steps = steps,
+                        .style = style,
+                        .digits = digits,
+                        .is_again = is_again,
+                        .target_at = find_teller(result, steps)};
 
     if (is_again)
-        th_table_column(&table, "PATH", true);
-    th_table_column(&table, "HOP", true);
-    th_table_column(&table, "ASKED", false);
-    th_table_column(&table, "BITS", true);
-    th_table_column(&table, "ANSWER", true);
-    th_table_column(&table, "TOLD OF", true);
-    th_table_column(&table, "WE HEARD OF IT FROM", false);
-    for (size_t i = 0; i < json_array_size(steps); i++) {
-        const json_t *step = json_array_get(steps, i);
-
-        if (is_again == (number_in(step, "path") > 0))
-            add_step(&table, step, hex_in(result, "target"), digits, is_again);
+        th_table_column(&tree.table, "PATH", true);
+    th_table_column(&tree.table, "WHO TOLD OF WHOM", false);
+    th_table_column(&tree.table, "BITS", true);
+    th_table_column(&tree.table, "ANSWER", true);
+    th_table_column(&tree.table, "TOLD OF", true);
+    for (tree.path = is_again; tree.path <= paths; tree.path++) {
+        if (next_child(&tree, SIZE_MAX, 0) == SIZE_MAX)
+            continue;
+        add_root(&tree);
+        add_children(&tree, SIZE_MAX, "", 0);
     }
-    th_table_print(&table, style);
+    th_table_print(&tree.table, style);
 }
 
 static void show_steps(const json_t *result, const struct th_style *style, int digits)

@@ -193,38 +193,6 @@ void th_show_peers(const json_t *result, const struct th_style *style)
     show_peer_counts(result, style);
 }
 
-void th_show_buckets(const json_t *result, const struct th_style *style)
-{
-    struct th_table table = {0};
-    char text[32];
-
-    if (json_array_size(result) == 0) {
-        show_none("no bucket is in use", style);
-        return;
-    }
-    th_table_column(&table, "BUCKET", true);
-    th_table_column(&table, "COVERS", false);
-    th_table_column(&table, "LINKS", true);
-    th_table_column(&table, "SPARES", true);
-    th_table_column(&table, "REFRESHED", true);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-        unsigned halvings =
-            256 - (unsigned)json_integer_value(json_object_get(row, "bucket")) % 257;
-
-        th_table_cell(&table, "%s", count_of(text, row, "bucket"));
-        if (halvings <= 10)
-            th_table_cell(&table, "1/%u of all", 1u << halvings);
-        else
-            th_table_cell(&table, "2^-%u of all", halvings);
-        th_table_cell(&table, "%s", count_of(text, row, "links"));
-        th_table_cell(&table, "%s", count_of(text, row, "spares"));
-        const char *ago = ms_of(text, row, "refreshed_ms_ago");
-        th_table_cell(&table, "%s%s", ago, ago == unknown ? "" : " ago");
-    }
-    th_table_print(&table, style);
-}
-
 void th_show_lines(const json_t *result, const struct th_style *style)
 {
     struct th_table table = {0};

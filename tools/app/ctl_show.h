@@ -14,7 +14,6 @@
 /* Each prints the result of the method of that name. A key that is missing prints as unknown. */
 void th_show_status(const json_t *result, const struct th_style *style);
 void th_show_peers(const json_t *result, const struct th_style *style);
-void th_show_buckets(const json_t *result, const struct th_style *style);
 void th_show_lines(const json_t *result, const struct th_style *style);
 void th_show_channels(const json_t *result, const struct th_style *style);
 void th_show_drops(const json_t *result, const struct th_style *style);

@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 struct th_style th_style_of(FILE *out, bool is_full)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool is_utf8 = setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     bool is_terminal = isatty(fileno(out)) == 1;
 
     return (struct th_style){
@@ -17,6 +20,7 @@ struct th_style th_style_of(FILE *out, bool is_full)
         .is_short = is_terminal && !is_full,
         .is_coloured = is_terminal && (no_colour == NULL || no_colour[0] == '\0') && term &&
                        strcmp(term, "dumb") != 0,
+        .is_utf8 = is_utf8,
     };
 }
 
@@ -76,19 +80,29 @@ void th_table_cell(struct th_table *table, const char *format, ...)
     va_end(args);
 }
 
+/* Columns that it takes: one for each character, and every one of ours is one wide. */
+static int width_of(const char *text)
+{
+    int width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
 static void print_row(const struct th_table *table, const struct th_style *style,
                       const int width[TH_TABLE_COLUMNS_MAX],
                       const char *(*text)(const void *, unsigned), const void *row)
 {
     for (unsigned i = 0; i < table->columns; i++) {
         bool is_last = i + 1 == table->columns;
+        const char *cell = text(row, i);
+        int gap = width[i] - width_of(cell);
 
         if (table->is_right[i])
-            fprintf(style->out, "%*s%s", width[i], text(row, i), is_last ? "" : "  ");
-        else if (is_last)
-            fputs(text(row, i), style->out);
+            fprintf(style->out, "%*s%s%s", gap, "", cell, is_last ? "" : "  ");
         else
-            fprintf(style->out, "%-*s  ", width[i], text(row, i));
+            fprintf(style->out, "%s%*s", cell, is_last ? 0 : gap + 2, "");
     }
 }
 
@@ -107,10 +121,10 @@ void th_table_print(struct th_table *table, const struct th_style *style)
     int width[TH_TABLE_COLUMNS_MAX];
 
     for (unsigned i = 0; i < table->columns; i++) {
-        width[i] = (int)strlen(table->head[i]);
+        width[i] = width_of(table->head[i]);
         for (unsigned at = i; at < table->cells; at += table->columns)
-            if ((int)strlen(table->cell[at]) > width[i])
-                width[i] = (int)strlen(table->cell[at]);
+            if (width_of(table->cell[at]) > width[i])
+                width[i] = width_of(table->cell[at]);
     }
     fputs(th_bold(style), style->out);
     print_row(table, style, width, head_text, table->head);

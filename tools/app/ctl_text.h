@@ -11,14 +11,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { TH_TABLE_COLUMNS_MAX = 16, TH_CELL_MAX = 96, TH_HEX_SHORT_MIN = 8 };
+enum { TH_TABLE_COLUMNS_MAX = 16, TH_CELL_MAX = 192, TH_HEX_SHORT_MIN = 8 };
 
 /* How to write. On a terminal hashnames are short (unless full) and colour is used (unless NO_COLOR
- * is set); elsewhere neither. */
+ * is set); elsewhere neither. Where the locale is one of UTF-8 pictures are drawn with its signs. */
 struct th_style {
     FILE *out;
     bool is_short;
     bool is_coloured;
+    bool is_utf8; /* lines and bars may be drawn; else with ASCII */
 };
 
 struct th_style th_style_of(FILE *out, bool is_full);

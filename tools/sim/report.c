@@ -1,4 +1,5 @@
 #include "tools/sim/report_inside.h"
+#include "tools/cli/xml.h"
 
 #include "switch/base/mem.h"
 
@@ -25,10 +26,10 @@ typedef void (*draw_fn)(const struct th_report *report, unsigned i, FILE *out);
 static void begin_figure(const struct th_report *report, unsigned i, const char *title, FILE *out)
 {
     fputs("<figure><figcaption><h3>", out);
-    th_svg_text(out, title);
+    th_xml_text(out, title);
     if (report->count > 1) {
         fprintf(out, " <span class=\"nth\">%u</span> ", i + 1);
-        th_svg_text(out, th_report_text(report->result[i], "scenario"));
+        th_xml_text(out, th_report_text(report->result[i], "scenario"));
     }
     fputs("</h3></figcaption>", out);
 }
@@ -169,7 +170,7 @@ void th_report_write(const struct th_report *report, FILE *out)
           out);
     for (unsigned i = 0; i < report->count; i++) {
         fputs(i ? ", " : "", out);
-        th_svg_text(out, th_report_text(report->result[i], "scenario"));
+        th_xml_text(out, th_report_text(report->result[i], "scenario"));
     }
     fprintf(out, " – thsim report</title>\n<style>\n%s</style>\n</head>\n<body>\n",
             th_report_style);

@@ -1,6 +1,7 @@
 /* What results say in numbers and words. */
 #include "tools/sim/report_inside.h"
 #include "tools/sim/scenario.h"
+#include "tools/cli/xml.h"
 
 #include <string.h>
 
@@ -11,13 +12,13 @@ enum { VALUE_MAX = 64 };
 static void put_head(const struct th_report *report, const char *first, FILE *out)
 {
     fputs("<table>\n<thead><tr><th scope=\"col\">", out);
-    th_svg_text(out, first);
+    th_xml_text(out, first);
     fputs("</th>", out);
     for (unsigned i = 0; i < report->count; i++) {
         fputs("<th scope=\"col\">", out);
         if (report->count > 1)
             fprintf(out, "<span class=\"nth\">%u</span> ", i + 1);
-        th_svg_text(out, th_report_text(report->result[i], "scenario"));
+        th_xml_text(out, th_report_text(report->result[i], "scenario"));
         fputs("</th>", out);
     }
     fputs("</tr></thead>\n<tbody>\n", out);
@@ -26,7 +27,7 @@ static void put_head(const struct th_report *report, const char *first, FILE *ou
 static void begin_row(const char *name, FILE *out)
 {
     fputs("<tr><th scope=\"row\">", out);
-    th_svg_text(out, name);
+    th_xml_text(out, name);
     fputs("</th>", out);
 }
 
@@ -54,7 +55,7 @@ static void put_number(FILE *out, double value, enum th_svg_unit unit)
     char text[TH_SVG_NUMBER_MAX];
 
     th_svg_number(text, value, unit);
-    th_svg_text(out, text);
+    th_xml_text(out, text);
 }
 
 /* --- what each run was --- */
@@ -71,11 +72,11 @@ static void put_cell(const json_t *result, const char *path, enum form form, FIL
     } else {
         switch (form) {
         case TEXT:
-            th_svg_text(out, json_string_value(value));
+            th_xml_text(out, json_string_value(value));
             break;
         case CODE:
             fputs("<code>", out);
-            th_svg_text(out, json_string_value(value));
+            th_xml_text(out, json_string_value(value));
             fputs("</code>", out);
             break;
         case WHOLE:
@@ -105,7 +106,7 @@ static void put_seed(const json_t *result, FILE *out)
     snprintf(text, sizeof text, "%.*s", seed ? (int)strcspn(seed + 1, "/") : 0,
              seed ? seed + 1 : "");
     fputs("<td>", out);
-    th_svg_text(out, text);
+    th_xml_text(out, text);
     fputs("</td>", out);
 }
 
@@ -127,7 +128,7 @@ static void put_about(const json_t *result, FILE *out)
     const struct th_scenario *scenario = th_scenario_find(th_report_text(result, "scenario"));
 
     fputs("<td>", out);
-    th_svg_text(out, scenario ? scenario->about : "–");
+    th_xml_text(out, scenario ? scenario->about : "–");
     fputs("</td>", out);
 }
 
@@ -188,7 +189,7 @@ static void put_figure(const json_t *figure, FILE *out)
             th_report_number(figure, "value"));
     if (!json_is_null(goal)) {
         fputs(" <small>(", out);
-        th_svg_text(out, th_report_text(figure, "goal_is"));
+        th_xml_text(out, th_report_text(figure, "goal_is"));
         fprintf(out, " %.6g: %s)</small>", json_number_value(goal),
                 is_reached ? "reached" : "<strong>missed</strong>");
     }
@@ -333,14 +334,14 @@ void th_report_failures(const struct th_report *report, FILE *out)
         if (json_array_size(failed) == 0)
             continue;
         fputs("<div class=\"failures\"><h3>Checks that failed in ", out);
-        th_svg_text(out, th_report_text(report->result[r], "replay"));
+        th_xml_text(out, th_report_text(report->result[r], "replay"));
         fputs("</h3>\n<ul>\n", out);
         for (size_t i = 0; i < json_array_size(failed); i++) {
             const json_t *failure = json_array_get(failed, i);
             fputs("<li><strong>", out);
-            th_svg_text(out, th_report_text(failure, "check"));
+            th_xml_text(out, th_report_text(failure, "check"));
             fputs("</strong>: ", out);
-            th_svg_text(out, th_report_text(failure, "what"));
+            th_xml_text(out, th_report_text(failure, "what"));
             fputs("</li>\n", out);
         }
         fputs("</ul></div>\n", out);

@@ -1,5 +1,7 @@
 #include "tools/sim/svg.h"
 
+#include "tools/cli/xml.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -19,34 +21,6 @@ enum {
 #define LETTER 7.0 /* how wide one is, on average */
 
 /* --- text --- */
-
-/* U+FFFE and U+FFFF are no characters of XML, even when they are good UTF-8. */
-static bool is_no_character(const char *at)
-{
-    return strncmp(at, "\xEF\xBF\xBE", 3) == 0 || strncmp(at, "\xEF\xBF\xBF", 3) == 0;
-}
-
-void th_svg_text(FILE *out, const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        if (*at == '&')
-            fputs("&amp;", out);
-        else if (*at == '<')
-            fputs("&lt;", out);
-        else if (*at == '>')
-            fputs("&gt;", out);
-        else if (*at == '"')
-            fputs("&quot;", out);
-        else if (*at == '\'')
-            fputs("&#39;", out);
-        else if ((unsigned char)*at < ' ' || *at == 0x7f)
-            fputc(' ', out);
-        else if (is_no_character(at))
-            fputs("\xEF\xBF\xBD", out), at += 2;
-        else
-            fputc(*at, out);
-    }
-}
 
 #define SPACE "\xC2\xA0" /* where no line is broken */
 
@@ -190,7 +164,7 @@ static void put_tick(struct th_svg *svg, bool is_x, double value)
         fprintf(svg->out, "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 6,
                 y + 4);
     }
-    th_svg_text(svg->out, text);
+    th_xml_text(svg->out, text);
     fputs("</text>\n", svg->out);
 }
 
@@ -233,13 +207,13 @@ static void put_labels(struct th_svg *svg)
 {
     if (svg->y.label) {
         fprintf(svg->out, "<text class=\"tick\" x=\"%d\" y=\"%d\">", LEFT - 6, ABOVE - 8);
-        th_svg_text(svg->out, svg->y.label);
+        th_xml_text(svg->out, svg->y.label);
         fputs("</text>\n", svg->out);
     }
     if (svg->x.label) {
         fprintf(svg->out, "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">",
                 WIDTH - RIGHT, svg->top + PLOT_HEIGHT + BELOW - 6);
-        th_svg_text(svg->out, svg->x.label);
+        th_xml_text(svg->out, svg->x.label);
         fputs("</text>\n", svg->out);
     }
 }
@@ -251,7 +225,7 @@ void th_svg_begin(struct th_svg *svg)
         svg->row_end[i] = 0;
     fprintf(svg->out, "<svg class=\"chart\" viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"",
             WIDTH, svg->top + PLOT_HEIGHT + BELOW);
-    th_svg_text(svg->out, svg->title);
+    th_xml_text(svg->out, svg->title);
     fputs("\">\n", svg->out);
     put_ticks(svg, false);
     put_ticks(svg, true);
@@ -265,7 +239,7 @@ static void put_tip(struct th_svg *svg, const char *tip)
     if (tip == NULL)
         return;
     fputs("<title>", svg->out);
-    th_svg_text(svg->out, tip);
+    th_xml_text(svg->out, tip);
     fputs("</title>", svg->out);
 }
 
@@ -338,7 +312,7 @@ static void put_words(struct th_svg *svg, double x, const char *words)
             continue;
         fprintf(svg->out, "<text class=\"mark-words\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">",
                 begin < x ? WIDTH : x, svg->top - 5 - row * ROW, begin < x ? "end" : "start");
-        th_svg_text(svg->out, words);
+        th_xml_text(svg->out, words);
         fputs("</text>\n", svg->out);
         svg->row_end[row] = begin + width + 2 * LETTER;
         return;

@@ -53,9 +53,6 @@ struct th_svg_point {
     double x, y; /* y NAN: the line has a gap here */
 };
 
-/* Writes text with what is special in XML escaped, and what must not stand in it replaced. */
-void th_svg_text(FILE *out, const char *text);
-
 /* Writes a number as the unit wants it, with three digits that count. */
 void th_svg_number(char text[TH_SVG_NUMBER_MAX], double value, enum th_svg_unit unit);
 
