@@ -289,7 +289,9 @@ static void on_news(struct th_reliable *r, struct th_now now, const struct news 
 {
     struct th_out *out = &r->out;
 
-    if (news->has_sample)
+    /* RFC 9002, 5.1: of the packet sent last. Of one before it the acknowledgement may have been lost, and
+     * this is the answer to a probe. */
+    if (news->has_sample && news->sampled_at >= news->sent_at)
         th_congestion_on_rtt(r->way, now.mono - news->sampled_at, now);
     if (news->is_from_late && now.mono - out->patience_at > r->way->srtt_us / 1000) {
         out->patience += out->patience < PATIENCE_MAX;

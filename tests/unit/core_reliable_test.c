@@ -252,6 +252,31 @@ static void type_goes_along_until_something_was_acknowledged(void **state)
 }
 
 /* protocol.md 5: the window of the C switch, and the specification's pause. */
+static void answer_to_a_probe_does_not_measure_what_was_sent_before_it(void **state)
+{
+    (void)state;
+    struct th_relpkt packet;
+    struct th_relpkt all = {.has_ack = true, .ack = 3, .has_max = true, .max = 64};
+    begin(false);
+    write_text(ours(), "first");
+    run(100);
+    uint32_t before = pair.end[0].way.srtt_us;
+
+    for (uint32_t seq = 1; seq <= 3; seq++) { /* these arrive, and their acknowledgements do not */
+        write_text(ours(), "more");
+        assert_true(next_packet(ours(), &packet));
+        assert_int_equal(packet.seq, seq);
+    }
+    pair.now.mono = th_reliable_deadline(ours(), pair.now);
+    th_reliable_tick(ours(), pair.now);
+    while (next_packet(ours(), &packet)) /* probes: the first and the last of them */
+        assert_int_not_equal(packet.seq, 2);
+    pair.now.mono += 20;
+    assert_int_equal(hand(ours(), all), TH_DROP_NONE);
+    assert_int_equal(pair.end[0].way.srtt_us, before);
+    pair_end(&pair);
+}
+
 static void foreign_peer_gets_32_packets_and_each_again_once_a_second(void **state)
 {
     (void)state;
@@ -526,6 +551,7 @@ int main(void)
         cmocka_unit_test(acknowledgement_of_what_was_never_sent_is_dropped),
         cmocka_unit_test(repeats_and_what_is_beyond_credit_or_end_are_dropped),
         cmocka_unit_test(type_goes_along_until_something_was_acknowledged),
+        cmocka_unit_test(answer_to_a_probe_does_not_measure_what_was_sent_before_it),
         cmocka_unit_test(foreign_peer_gets_32_packets_and_each_again_once_a_second),
         cmocka_unit_test(foreign_peer_is_told_what_was_read_and_what_is_missing),
         cmocka_unit_test(acknowledgement_comes_within_a_second),
