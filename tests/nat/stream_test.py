@@ -143,7 +143,7 @@ def few_bytes_and_many_arrive_at_every_loss():
         two = Two(mesh, {})
         for loss in (0, 1, 5, 10, 20):
             two.set(loss=loss, **UNTIDY)
-            for size in (1, 1000, 100000, LARGEST // (20 if loss == 20 else 1)):
+            for size in (1, 1000, 100000, LARGEST // (5 if loss == 20 else 1)):
                 took = two.send(size, 30 + size / 5e4)
                 if size > 100000:
                     tell("%d %% lost" % loss, size, took)
