@@ -54,7 +54,7 @@ static int connect_to(const char *path, unsigned timeout_ms)
     return -1;
 }
 
-enum { WHY_MAX = 160 };
+enum { WHY_MAX = 160, NAMES_MAX = 4096 };
 
 /* Whom to be for a socket that may not be opened. A folder that may not be entered is the same
  * obstacle one step earlier. */
@@ -71,8 +71,15 @@ static void say_who_may(char text[WHY_MAX], const char *path)
         is_known = stat(dirname(folder), &st) == 0;
         is_group = is_known && (st.st_mode & S_IXGRP) != 0;
     }
-    const struct group *group = is_group ? getgrgid(st.st_gid) : NULL;
-    const struct passwd *owner = is_known ? getpwuid(st.st_uid) : NULL;
+    struct group group_room, *group = NULL;
+    struct passwd owner_room, *owner = NULL;
+    char group_text[NAMES_MAX], owner_text[NAMES_MAX];
+
+    /* Those that any thread may call; without room there is no name. */
+    if (is_group)
+        (void)getgrgid_r(st.st_gid, &group_room, group_text, sizeof group_text, &group);
+    if (is_known)
+        (void)getpwuid_r(st.st_uid, &owner_room, owner_text, sizeof owner_text, &owner);
     const char *name = owner ? owner->pw_name : "its owner";
     char others[48] = "";
 
