@@ -9,12 +9,15 @@
 
 /* --- options ------------------------------------------------------------------------------------------- */
 
+/* Of programs that were built with an earlier version; members were only ever appended. */
+enum { OPTIONS_SIZE_FIRST = offsetof(struct th_node_options, load) };
+
 void th_node_options_init(struct th_node_options *options, size_t size)
 {
     if (options == NULL || size < sizeof options->size)
         return;
     memset(options, 0, size);
-    if (size < sizeof *options)
+    if (size < OPTIONS_SIZE_FIRST)
         return; /* size stays 0, which th_node_new refuses */
     options->size = size;
     options->is_seed = 1;
@@ -87,11 +90,7 @@ static enum th_err read_options(struct th_node *node, const struct th_node_optio
     }
     if (e != TH_OK)
         TH_LOG(&node->log, ERROR, "telehash", "seeds: %s", complaint);
-    if (e == TH_OK && o->identity)
-        node->identity = *o->identity;
-    else if (e == TH_OK)
-        e = th_node_make_identity(&node->identity);
-    return e;
+    return e == TH_OK ? th_node_recall(node, o) : e;
 }
 
 static void free_node(struct th_node *node)
@@ -103,6 +102,7 @@ static void free_node(struct th_node *node)
         node->listens = next;
     }
     th_seeds_clear(&node->seeds);
+    th_node_recall_clear(node);
     th_identity_clear(&node->identity);
     uv_sem_destroy(&node->ended);
     uv_mutex_destroy(&node->lock);
@@ -129,25 +129,27 @@ static struct th_node *allocate_node(void)
 
 enum th_err th_node_new(struct th_node **out, const struct th_node_options *options)
 {
+    struct th_node_options all = {0};
     struct th_node *node;
     enum th_err e;
 
-    if (out == NULL || options == NULL || options->size < sizeof *options)
+    if (out == NULL || options == NULL || options->size < OPTIONS_SIZE_FIRST)
         return TH_INVALID;
+    memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     node = allocate_node();
     if (node == NULL)
         return TH_NO_MEMORY;
-    if (options->log) {
-        int level = options->log_level < 0 ? 0 : options->log_level;
-        node->log_fn = options->log;
-        node->log_data = options->log_data;
+    if (all.log) {
+        int level = all.log_level < 0 ? 0 : all.log_level;
+        node->log_fn = all.log;
+        node->log_data = all.log_data;
         node->log.level = level > TH_LOG_DEBUG ? TH_LOG_DEBUG : (enum th_log_level)level;
         node->log.write = forward_log;
         node->log.data = node;
     }
     node->udp.log = &node->log;
-    node->is_seed = options->is_seed != 0;
-    e = read_options(node, options);
+    node->is_seed = all.is_seed != 0;
+    e = read_options(node, &all);
     if (e != TH_OK) {
         free_node(node);
         return e;
@@ -213,21 +215,32 @@ static enum th_err bind_sockets(struct th_node *node, uv_loop_t *loop)
     return TH_OK;
 }
 
+static int64_t at_floor(const struct th_node *node)
+{
+    return th_keep_floor(node->kept.kept.at, th_host_now(node->host).wall);
+}
+
 static enum th_err start_servers(struct th_node *node, const struct places *places)
 {
     struct th_node_config config = {.identity = &node->identity,
                                     .seeds = &node->seeds,
+                                    .remembered = &node->kept.kept.peers,
                                     .net = node->net,
                                     .log = &node->log,
                                     .k = node->k,
                                     .links_max = node->links_max,
                                     .is_seed = node->is_seed,
                                     .advertised_count = node->advertised.count,
+                                    .at_floor = at_floor(node),
+                                    .ages = node->kept.kept.age,
+                                    .ages_count = node->kept.kept.ages_count,
+                                    .disk = node->kept.is_on ? &node->kept.disk.disk : NULL,
                                     .switch_place = places->sw,
                                     .dialer_place = places->dialer,
                                     .router_place = places->router,
                                     .bootstrap_place = places->bootstrap,
-                                    .supervisor_place = places->agent};
+                                    .supervisor_place = places->agent,
+                                    .keeper_place = places->agent}; /* as all callbacks */
     enum th_err e = th_node_random(config.rng_seed, sizeof config.rng_seed);
 
     memcpy(config.advertised, node->advertised.addr, sizeof config.advertised);

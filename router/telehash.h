@@ -116,6 +116,43 @@ struct th_node;
  * any thread, at the same time on several. */
 typedef void (*th_node_log_fn)(void *data, int level, const char *topic, const char *text);
 
+/*
+ * What a node keeps between its runs: texts, of which each is replaced as a whole.
+ *
+ * Without load and save it has new keys every time, unless you give an identity, and knows nobody but the
+ * seeds. With them it finds back through the peers of its last run, even when no seed answers.
+ */
+enum th_kept_part {
+    TH_KEPT_IDENTITY, /* its keys, the secret one too; not asked for when options give an identity */
+    TH_KEPT_PEERS,    /* whom to try first, with addresses and public keys */
+    TH_KEPT_AGES,     /* since when which nodes are known; up to 110 kB */
+    TH_KEPT_CLOCK     /* what others know of our clock */
+};
+
+/*
+ * Gives what was saved last.
+ *
+ * text    to be filled; no closing 0 is needed.
+ * len     in: room in text; out: its size.
+ * Return: TH_OK; TH_NO_ENTRY (nothing was ever saved); TH_TOO_BIG (not enough room: len says how much is
+ *         needed, at most 1 MiB, and you are asked again); anything else: it cannot be read.
+ *
+ * Called in th_node_new, for each part, and once more as callbacks are before something is saved.
+ */
+typedef enum th_err (*th_node_load_fn)(void *data, enum th_kept_part part, char *text, size_t *len);
+
+/*
+ * Takes a text in the place of the one before. Whoever is interrupted must be left with one of both, whole.
+ *
+ * text    good until this returns.
+ * Return: TH_OK once load will give it; anything else: it is tried again, every 30 s, with what is true then.
+ *
+ * The identity is saved in th_node_new, the rest as callbacks are: soon after the node has peers, twice a
+ * minute if it has changed, and when the node is closed.
+ */
+typedef enum th_err (*th_node_save_fn)(void *data, enum th_kept_part part, const char *text,
+                                       size_t len);
+
 /* Fill with th_node_options_init, then set what you want. Everything is copied by th_node_new. */
 struct th_node_options {
     size_t size; /* filled by th_node_options_init; later versions append members */
@@ -132,6 +169,9 @@ struct th_node_options {
     int log_level;
     th_node_log_fn log; /* NULL: silent */
     void *log_data;
+    th_node_load_fn load; /* NULL: nothing is kept; else save is there too */
+    th_node_save_fn save;
+    void *keep_data; /* of both */
 };
 
 /* size: sizeof *options of your program. A NULL or a size that no version had does nothing. */
@@ -140,7 +180,10 @@ TH_API void th_node_options_init(struct th_node_options *options, size_t size);
 /*
  * Makes a node that does nothing yet.
  * Errors: TH_INVALID (options not initialized; an address that is none; too many; a number out of its
- *         range), TH_FORMAT (seeds), TH_NO_MEMORY, TH_IO (no randomness). What is wrong is said to options->log.
+ *         range; load without save), TH_FORMAT (seeds; what load gave: nothing is saved over it), TH_NEWER
+ *         (a later version saved that), TH_TOO_BIG (load has more than 1 MiB), TH_NO_MEMORY, TH_IO (no
+ *         randomness; load or save failed), TH_NO_PERMISSION, TH_NO_SPACE (as load or save said). What is
+ *         wrong is said to options->log.
  */
 TH_API enum th_err th_node_new(struct th_node **out, const struct th_node_options *options);
 

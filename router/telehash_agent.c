@@ -276,6 +276,24 @@ static enum th_err on_left(void *state, const struct th_self *self, void *ctx, e
     return TH_OK;
 }
 
+static enum th_err leave_links(const struct th_self *self)
+{
+    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_ROUTER),
+                   (struct th_msg){.kind = &th_router_msg_leave}, TH_LEAVE_MS, on_left, NULL, NULL);
+}
+
+static enum th_err on_saved(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                            struct th_msg *reply)
+{
+    (void)state;
+    (void)ctx;
+    (void)why; /* the keeper says it to the log */
+    (void)reply;
+
+    return leave_links(self);
+}
+
+/* What the next run should know is asked for while the links are there. */
 static enum th_err leave(struct agent *a, const struct th_self *self)
 {
     if (a->is_leaving)
@@ -283,8 +301,10 @@ static enum th_err leave(struct agent *a, const struct th_self *self)
     a->is_leaving = a->pulling.is_leaving = true;
     if (a->is_stopped)
         return TH_SHUTDOWN;
-    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_ROUTER),
-                   (struct th_msg){.kind = &th_router_msg_leave}, TH_LEAVE_MS, on_left, NULL, NULL);
+    if (!a->node->kept.is_on)
+        return leave_links(self);
+    return th_call(self, th_whereis(self->host, self->scope, TH_NODE_KEEPER),
+                   (struct th_msg){.kind = &th_keeper_msg_save}, TH_LEAVE_MS, on_saved, NULL, NULL);
 }
 
 static enum th_err on_stop(void *state, const struct th_self *self, enum th_err why)

@@ -40,6 +40,17 @@ struct th_connect {
     void *data;
 };
 
+/* The application's load and save, as a disk. */
+struct th_app_disk {
+    struct th_disk disk;
+    th_node_load_fn load;
+    th_node_save_fn save;
+    void *data;
+    char *beside; /* written, and not handed over yet; or NULL */
+    size_t beside_len;
+    bool is_broken; /* what load gave cannot be read */
+};
+
 struct th_node {
     struct th_identity identity;
     char hashname[TH_HASHNAME_SIZE];
@@ -51,6 +62,12 @@ struct th_node {
     struct th_log log;
     th_node_log_fn log_fn;
     void *log_data;
+
+    struct {
+        bool is_on; /* there are load and save */
+        struct th_app_disk disk;
+        struct th_kept kept; /* of earlier runs */
+    } kept;
 
     uv_loop_t *loop; /* the application's; NULL: own threads */
     struct th_host *host;
@@ -86,6 +103,13 @@ struct th_node {
 /* Randomness of the system. Errors: TH_IO. */
 TH_MUST enum th_err th_node_random(void *bytes, size_t len);
 TH_MUST enum th_err th_node_make_identity(struct th_identity *identity);
+
+/*
+ * Fills the node's identity, and all that load gives. What it cannot use is said to the log.
+ * Errors: as th_node_new. Thread: the caller's.
+ */
+TH_MUST enum th_err th_node_recall(struct th_node *node, const struct th_node_options *options);
+void th_node_recall_clear(struct th_node *node);
 
 /* Gives a text to a caller who may only have asked for its size, as telehash.h says. */
 enum th_err th_node_hand_out(const char *text, char *out, size_t *len);
