@@ -22,7 +22,7 @@ static th_ms silence(const struct th_exchange *ex, struct th_now now)
 static bool is_quiet(struct th_exchange *ex, struct th_now now)
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
-    th_ms quiet = used && used->is_proven ? now.mono - used->rx_at : silence(ex, now);
+    th_ms quiet = used && used->rx_at ? now.mono - used->rx_at : silence(ex, now);
 
     return quiet >= TH_LINE_QUIET_MS;
 }

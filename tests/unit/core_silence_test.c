@@ -143,6 +143,46 @@ static void one_slow_answer_makes_nobody_patient(void **state)
     wire_free(&w);
 }
 
+/* Both had fallen silent and asked to be introduced; what had come by a relay just before kept the one from
+ * asking where the other was now, until it was introduced once more a second later. */
+static void
+silent_line_asks_where_its_peer_is_said_to_be_though_something_came_by_another_way(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    uint32_t c = say(&w, 1, 2);
+    struct th_addr other = w.addr[2], now_at = w.addr[2];
+    other.port++;
+    now_at.port += 2;
+    w.is_apart[2][1] = true;
+    say_more(&w, 2, 1, c); /* is lost, and comes late from another address */
+    struct flight late = w.last[2];
+    w.is_apart[2][1] = false;
+    wire_pass(&w, 1000);
+    say_more(&w, 2, 1, c);
+    w.is_cut[2] = true;
+    wire_pass(&w, TH_LINE_QUIET_MS);
+    say_more(&w, 1, 2, c);
+    wire_pass(&w, TH_LINE_ANSWER_MS + 90);
+    wire_deliver(&w, 1, &other, late.bytes, late.len);
+    wire_pass(&w, TH_LINE_ASKED_MS - 90);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+
+    wire_pass(&w, 70);
+    w.is_cut[2] = false;
+    w.addr[2] = now_at;
+    w.has_nat[2] = false;
+    struct th_paths told = {.addr = {now_at}, .count = 1};
+    assert_int_equal(
+        th_switchboard_open(w.board[1], w.now, &w.identity[2].hashname, NULL, NULL, &told),
+        TH_AGAIN);
+    wire_settle(&w);
+
+    assert_false(wire_look(&w, 1, 2).is_silent);
+    wire_free(&w);
+}
+
 /* An application may send and never be answered; so does who introduces. */
 static void stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second(void **state)
 {
@@ -337,6 +377,8 @@ int main(void)
         cmocka_unit_test(stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second),
         cmocka_unit_test(slow_answer_by_another_way_makes_nobody_patient),
         cmocka_unit_test(one_slow_answer_makes_nobody_patient),
+        cmocka_unit_test(
+            silent_line_asks_where_its_peer_is_said_to_be_though_something_came_by_another_way),
         cmocka_unit_test(packet_that_ends_a_channel_or_introduces_waits_for_no_answer),
         cmocka_unit_test(silence_is_told_again_as_long_as_we_talk_and_ever_more_seldom),
         cmocka_unit_test(node_that_moved_is_let_in_again_by_a_new_introduction),
