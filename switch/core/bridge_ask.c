@@ -29,7 +29,8 @@ struct th_bytes th_board_add_bridges(const struct th_switchboard *board,
         return fields;
     for (unsigned i = th_board_gather_places(board, places); i-- > 0;)
         families |= th_bridge_family(places[i].family);
-    th_text_put(&text, "%.*s,", (int)fields.len, (const char *)fields.at);
+    if (fields.len > 0)
+        th_text_put(&text, "%.*s,", (int)fields.len, (const char *)fields.at);
     th_bridges_put(&text, families);
     return text.is_cut ? fields : th_text_bytes(&text);
 }

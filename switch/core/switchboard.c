@@ -406,14 +406,14 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
     if (channel == NULL)
         return TH_NOT_FOUND;
     struct th_chanpkt_out full = *packet;
-    if (channel->type == TH_CHANNEL_LINK && channel->tx_packets == 0)
+    bool is_last = packet->end || (packet->err && packet->err[0]);
+    if (channel->type == TH_CHANNEL_LINK && channel->tx_packets == 0 && !is_last)
         full.fields = th_board_add_bridges(board, ex, packet->fields, fields);
     enum th_err err = th_chanpkt_write(plain, th_board_packet_max(ex), &len, &full);
     if (err != TH_OK) {
         th_board_want_mtu(board, ex, now);
         return err;
     }
-    bool is_last = packet->end || (packet->err && packet->err[0]);
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, !is_last);
     th_channel_touch(channel, now);
     channel->tx_packets++;

@@ -46,6 +46,34 @@ static void meet(struct wire *w, bool knows_2)
     assert_int_equal(introduce(w, 1, 0, 2), TH_OK);
 }
 
+/* It said what it forwards there too, and what came out was no JSON: who was refused never heard it, asked
+ * again and again, and stayed alone. The third node behind one NAT is refused by every seed. */
+static void refusal_of_a_bridge_can_be_read(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    be_bridge(&w, 0);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true,\"see\":[]", &c),
+                     TH_OK);
+    wire_settle(&w);
+    w.seen_count = 0;
+
+    struct th_chanpkt_out refusal = {.c = c, .end = true, .err = "net"};
+    assert_int_equal(th_switchboard_send(w.board[0], w.now, &w.identity[1].hashname, &refusal),
+                     TH_OK);
+    wire_settle(&w);
+
+    const struct seen *heard = wire_packet(&w, 1, TH_CHANNEL_LINK);
+    assert_non_null(heard);
+    assert_string_equal(heard->action.packet.err, "net");
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_HEAD), 0);
+    wire_free(&w);
+}
+
 static bool is_bridged(const struct wire *w, int node, int of)
 {
     struct th_line_look look = wire_look(w, node, of);
@@ -274,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bridge_says_in_both_directions_of_a_link_what_it_forwards_to),
         cmocka_unit_test(node_that_is_no_bridge_says_nothing_of_it),
+        cmocka_unit_test(refusal_of_a_bridge_can_be_read),
         cmocka_unit_test(line_that_is_relayed_gets_a_bridge_from_another_node_that_knows_both),
         cmocka_unit_test(bridge_that_does_not_know_the_node_forwards_to_its_address),
         cmocka_unit_test(nobody_is_asked_for_a_line_that_is_direct),
