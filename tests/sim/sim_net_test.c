@@ -338,6 +338,88 @@ static void restricted_by_address_lets_in_another_port_and_by_port_does_not(void
     }
 }
 
+/* 0 has no NAT; 1 and 2 are in a home, and 3 in another. */
+static struct bench *begin_homes(enum th_nat_kind kind, bool hairpins)
+{
+    static const struct th_net_sim_options plain;
+    struct th_sim_port_options ports[PORTS] = {{0}};
+
+    for (unsigned i = 1; i < PORTS; i++)
+        ports[i].nat = kind;
+    ports[1].hairpins = hairpins;
+    ports[2].is_beside_previous = true;
+    return begin(&plain, ports);
+}
+
+static void those_of_a_home_have_one_public_address_and_get_what_is_theirs(void **state)
+{
+    (void)state;
+    for (unsigned kind = TH_NAT_FULL_CONE; kind < TH_NAT_KINDS; kind++) {
+        struct bench *bench = begin_homes((enum th_nat_kind)kind, false);
+        struct th_addr seen[PORTS];
+
+        for (unsigned i = 1; i < PORTS; i++) {
+            send(bench, i, 0, (uint8_t)i);
+            pass(bench, 1000);
+            seen[i] = bench->inbox[0].from;
+        }
+        for (unsigned i = 1; i < PORTS; i++)
+            send_to(bench, 0, &seen[i], (uint8_t)(10 + i));
+        pass(bench, 1000);
+
+        assert_memory_equal(seen[1].ip, seen[2].ip, sizeof seen[1].ip);
+        assert_memory_not_equal(seen[1].ip, seen[3].ip, sizeof seen[1].ip);
+        assert_int_not_equal(seen[1].port, seen[2].port);
+        for (unsigned i = 1; i < PORTS; i++) {
+            assert_int_equal(bench->inbox[i].count, 1);
+            assert_int_equal(bench->inbox[i].last, 10 + i);
+        }
+        end(bench);
+    }
+}
+
+static void those_of_a_home_meet_at_their_private_addresses_and_nobody_else_does(void **state)
+{
+    (void)state;
+    struct bench *bench = begin_homes(TH_NAT_SYMMETRIC, false);
+    struct th_addr second = bench->port[2]->addr;
+    assert_int_equal(th_addr_realm(&second), TH_REALM_PRIVATE);
+
+    send_to(bench, 1, &second, 7);
+    send_to(bench, 3, &second, 8);
+    send_to(bench, 0, &second, 9);
+    pass(bench, 1000);
+
+    assert_int_equal(bench->inbox[2].count, 1);
+    assert_int_equal(bench->inbox[2].last, 7);
+    assert_true(th_addr_is_equal(&bench->inbox[2].from, &bench->port[1]->addr));
+    send_to(bench, 2, &bench->port[1]->addr, 10);
+    pass(bench, 1000);
+    assert_int_equal(bench->inbox[1].last, 10);
+    assert_int_equal(bench->net.fates[TH_FATE_NOWHERE], 2);
+    end(bench);
+}
+
+static void those_of_a_home_meet_at_its_public_address_where_the_box_hairpins(void **state)
+{
+    (void)state;
+    for (unsigned hairpins = 0; hairpins < 2; hairpins++) {
+        struct bench *bench = begin_homes(TH_NAT_FULL_CONE, hairpins == 1);
+        send(bench, 2, 0, 1);
+        pass(bench, 1000);
+        struct th_addr outside = bench->inbox[0].from;
+
+        send_to(bench, 1, &outside, 7);
+        pass(bench, 1000);
+
+        assert_int_equal(bench->inbox[2].count, hairpins);
+        assert_int_equal(bench->net.fates[TH_FATE_NAT], 1 - hairpins);
+        if (hairpins)
+            assert_memory_equal(bench->inbox[2].from.ip, outside.ip, sizeof outside.ip);
+        end(bench);
+    }
+}
+
 static void nat_keeps_those_it_sent_to_last(void **state)
 {
     (void)state;
@@ -387,6 +469,9 @@ int main(void)
         cmocka_unit_test(bandwidth_delays_and_a_full_queue_drops),
         cmocka_unit_test(each_kind_of_nat_lets_in_whom_it_should),
         cmocka_unit_test(restricted_by_address_lets_in_another_port_and_by_port_does_not),
+        cmocka_unit_test(those_of_a_home_have_one_public_address_and_get_what_is_theirs),
+        cmocka_unit_test(those_of_a_home_meet_at_their_private_addresses_and_nobody_else_does),
+        cmocka_unit_test(those_of_a_home_meet_at_its_public_address_where_the_box_hairpins),
         cmocka_unit_test(nat_keeps_those_it_sent_to_last),
         cmocka_unit_test(node_that_moves_is_found_only_at_its_new_address),
     };

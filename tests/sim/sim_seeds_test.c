@@ -41,6 +41,15 @@ static void bridge_may_forward_what_the_network_broke(void **state)
     run("nat-kinds/10/204850452/corrupt=18,lookups=40,length=60000");
 }
 
+/* A bridge that had no room for a node said so in words that were no JSON: the third of three behind one NAT
+ * asked its seed again and again, and was alone for ever. */
+static void third_node_of_a_home_joins_through_a_seed_that_refuses_it(void **state)
+{
+    (void)state;
+
+    run("nat-homes/32/1/null=1,lookups=60,length=60000");
+}
+
 /* --- one of each ----------------------------------------------------------------------------------- */
 
 static void restarted_third_of_a_mesh_is_ready_again_in_two_minutes(void **state)
@@ -113,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_was_not_heard_is_found_again_when_it_is),
+        cmocka_unit_test(third_node_of_a_home_joins_through_a_seed_that_refuses_it),
         cmocka_unit_test(bridge_may_forward_what_the_network_broke),
         cmocka_unit_test(restarted_third_of_a_mesh_is_ready_again_in_two_minutes),
         cmocka_unit_test(nodes_that_come_and_go_are_found_while_they_are_there),

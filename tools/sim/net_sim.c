@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { QUEUE_MS_DEFAULT = 200, HOSTS_IN_NET = 254, NETS = 1 << 24, NET_STEP = 0x9e3779 };
+enum { HOME = 192 << 16 | 168 << 8 | 1, HOME_FIRST = 2 }; /* the private /24 behind every NAT box */
 
 static const uint8_t secret[TH_HASH_SECRET_BYTES] = "simulated net"; /* nobody attacks it */
 
@@ -14,7 +15,8 @@ static const uint8_t secret[TH_HASH_SECRET_BYTES] = "simulated net"; /* nobody a
 struct flight {
     struct th_wheel_node due;
     struct th_sim_port *from;
-    struct th_sim_port *again; /* who has taken it already and reads it later; else NULL */
+    struct th_sim_port *again;  /* who has taken it already and reads it later; else NULL */
+    struct th_sim_port *inside; /* who is to get it within a home; NULL: whoever has the address */
     struct th_addr to;
     struct th_datagrams *batch;
 };
@@ -98,6 +100,23 @@ static uint32_t take_ip(struct th_net_sim *net, bool is_near)
     return ip;
 }
 
+/* Gives it a place behind a NAT box where `before` others are, and ports outside that are not theirs, for
+ * as many peers as most have. */
+static void settle_inside(struct th_sim_port *port, unsigned before)
+{
+    enum { PORTS_EACH = 8192, PORTS = UINT16_MAX - 1024 };
+    struct th_rng *rng = &port->sim->rng;
+
+    TH_CHECK(HOME_FIRST + before <= HOSTS_IN_NET);
+    th_nat_clear(&port->nat);
+    th_ms timeout_ms = th_rng_between(rng, TH_NAT_MS_MIN, TH_NAT_MS_MAX);
+    uint64_t first = th_rng_between(rng, 1024, UINT16_MAX);
+    if (before > 0)
+        first = 1024 + (port->box->nat.next_port + before * PORTS_EACH) % PORTS;
+    th_nat_init(&port->nat, port->options.nat, timeout_ms, (uint16_t)first);
+    port->addr = addr_of((uint32_t)HOME << 8 | (HOME_FIRST + before), TH_SIM_PORT_NUMBER);
+}
+
 static enum th_err settle_at(struct th_sim_port *port, uint32_t ip)
 {
     struct th_net_sim *net = port->sim;
@@ -108,15 +127,36 @@ static enum th_err settle_at(struct th_sim_port *port, uint32_t ip)
     HASH_ADD_BYHASHVALUE(by_ip, net->ports, public_ip, sizeof ip, hash, p);
     if (port->by_ip.tbl == NULL)
         return TH_NO_MEMORY;
+    port->box = port;
     port->addr = addr_of(ip, TH_SIM_PORT_NUMBER);
-    if (port->options.nat != TH_NAT_NONE) {
-        th_nat_clear(&port->nat);
-        th_nat_init(&port->nat, port->options.nat,
-                    th_rng_between(&net->rng, TH_NAT_MS_MIN, TH_NAT_MS_MAX),
-                    (uint16_t)th_rng_between(&net->rng, 1024, UINT16_MAX));
-        port->addr = addr_of(192u << 24 | 168u << 16 | 1u << 8 | 2, TH_SIM_PORT_NUMBER);
-    }
+    if (port->options.nat != TH_NAT_NONE)
+        settle_inside(port, 0);
     return TH_OK;
+}
+
+/* In the home of another. */
+static void settle_beside(struct th_sim_port *port, struct th_sim_port *box)
+{
+    struct th_sim_port *last = box;
+    unsigned before = 1;
+
+    TH_CHECK(box->options.nat != TH_NAT_NONE && box->options.nat == port->options.nat);
+    for (; last->next; last = last->next)
+        before++;
+    last->next = port;
+    port->box = box;
+    port->public_ip = box->public_ip;
+    settle_inside(port, before);
+}
+
+/* Who of a home has a private address; NULL: none of the others. */
+static struct th_sim_port *find_beside(const struct th_sim_port *port, const struct th_addr *addr)
+{
+    struct th_sim_port *other = port->options.nat == TH_NAT_NONE ? NULL : port->box;
+
+    while (other && (other == port || memcmp(other->addr.ip, addr->ip, sizeof addr->ip) != 0))
+        other = other->next;
+    return other;
 }
 
 struct th_addr th_sim_port_addr(const struct th_sim_port *port)
@@ -200,6 +240,7 @@ static void damage(struct th_net_sim *net, struct th_datagrams *batch)
 struct departure {
     struct th_sim_port *from;
     const struct th_sim_port *receiver; /* NULL: nobody has the address */
+    struct th_sim_port *inside;         /* the receiver, in the same home; else NULL */
     struct th_addr seen;                /* as the receiver sees the sender */
     struct th_addr to;
     struct th_bytes bytes;
@@ -216,7 +257,9 @@ static void carry(struct th_net_sim *net, const struct departure *d)
     if (batch)
         damage(net, batch);
     if (batch == NULL ||
-        !put_on_its_way(net, (struct flight){.from = d->from, .to = d->to, .batch = batch}, at))
+        !put_on_its_way(
+            net, (struct flight){.from = d->from, .to = d->to, .inside = d->inside, .batch = batch},
+            at))
         tell(net, TH_FATE_NO_MEMORY, d->from, d->receiver, d->bytes);
 }
 
@@ -247,6 +290,14 @@ static bool is_lost(struct th_net_sim *net, const struct th_sim_port *from,
     return between == TH_SIM_PER_MILLE || happens(net, between) || happens(net, net->options.loss);
 }
 
+/* It goes to the public address of the home that it comes from, and the box is not so kind. */
+static bool is_turned_back(const struct departure *d)
+{
+    const struct th_sim_port *box = d->from->box;
+
+    return d->inside == NULL && d->receiver == box && box->next && !box->options.hairpins;
+}
+
 void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct th_bytes bytes)
 {
     struct th_net_sim *net = port->sim;
@@ -257,16 +308,21 @@ void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct
                           .bytes = bytes};
     enum th_fate fate;
 
+    d.inside = find_beside(port, to);
+    if (d.inside)
+        d.receiver = d.inside;
     port->tx_packets++;
     port->tx_bytes += bytes.len;
     tell(net, TH_FATE_SENT, port, d.receiver, bytes);
     d.left_us = leave_us(port, bytes.len);
-    if (port->options.nat != TH_NAT_NONE)
+    if (port->options.nat != TH_NAT_NONE && d.inside == NULL)
         d.seen = addr_of(port->public_ip, th_nat_out(&port->nat, net->now, to));
     if (d.left_us == UINT64_MAX) {
         tell(net, TH_FATE_QUEUE, port, d.receiver, bytes);
     } else if (is_lost(net, port, d.receiver, &fate)) {
         tell(net, fate, port, d.receiver, bytes);
+    } else if (is_turned_back(&d)) {
+        tell(net, TH_FATE_NAT, port, d.receiver, bytes);
     } else {
         carry(net, &d);
         if (happens(net, net->options.duplicate))
@@ -281,21 +337,36 @@ th_ms th_net_sim_next(const struct th_net_sim *net)
     return th_wheel_next(&net->flights);
 }
 
+/* Who behind a NAT box gets what came to a port of it; NULL: nobody. */
+static struct th_sim_port *let_in(struct th_net_sim *net, struct th_sim_port *box,
+                                  const struct th_addr *from, uint16_t number)
+{
+    struct th_sim_port *port = box;
+
+    while (port && !th_nat_lets_in(&port->nat, net->now, from, number))
+        port = port->next;
+    return port;
+}
+
 /* Who gets it, and what becomes of it. */
 static struct th_sim_port *receive(struct th_net_sim *net, const struct flight *flight,
                                    enum th_fate *fate)
 {
-    struct th_sim_port *port = find_port(net, ip_of(&flight->to));
-    const struct th_addr *from = &flight->batch->datagram[0].from;
+    struct th_sim_port *box = flight->inside ? NULL : find_port(net, ip_of(&flight->to));
+    struct th_sim_port *port = flight->inside ? flight->inside : box;
+    bool has_nat = box && box->options.nat != TH_NAT_NONE;
 
+    if (has_nat)
+        port = let_in(net, box, &flight->batch->datagram[0].from, flight->to.port);
     *fate = TH_FATE_ARRIVED;
+    if (has_nat && port == NULL) {
+        *fate = TH_FATE_NAT;
+        return box;
+    }
     if (port == NULL)
         *fate = TH_FATE_NOWHERE;
-    else if (port->options.nat == TH_NAT_NONE && flight->to.port != TH_SIM_PORT_NUMBER)
+    else if (!has_nat && flight->to.port != TH_SIM_PORT_NUMBER)
         *fate = TH_FATE_CLOSED;
-    else if (port->options.nat != TH_NAT_NONE &&
-             !th_nat_lets_in(&port->nat, net->now, from, flight->to.port))
-        *fate = TH_FATE_NAT;
     else if (port->receiver == 0 && port->on_raw == NULL)
         *fate = TH_FATE_CLOSED;
     return port;
@@ -422,17 +493,22 @@ enum th_err th_net_sim_add(struct th_net_sim *net, const struct th_sim_port_opti
     port->sim = net;
     port->index = net->count;
     port->options = *options;
-    if (settle_at(port, take_ip(net, options->is_near_previous)) != TH_OK) {
+    if (options->is_beside_previous) {
+        TH_CHECK(net->last_added != NULL);
+        settle_beside(port, net->last_added->box);
+    } else if (settle_at(port, take_ip(net, options->is_near_previous)) != TH_OK) {
         th_mem_free(port);
         return TH_NO_MEMORY;
     }
     net->count++;
+    net->last_added = port;
     *out = port;
     return TH_OK;
 }
 
 enum th_err th_net_sim_move(struct th_sim_port *port)
 {
+    TH_CHECK(port->box == port && port->next == NULL);
     HASH_DELETE(by_ip, port->sim->ports, port);
     return settle_at(port, take_ip(port->sim, false));
 }
@@ -442,6 +518,16 @@ void th_net_sim_part(struct th_net_sim *net, unsigned a, unsigned b, unsigned pe
     TH_CHECK(a < TH_SIM_GROUPS_MAX && b < TH_SIM_GROUPS_MAX && per_mille <= TH_SIM_PER_MILLE);
     net->loss_between[a][b] = (uint16_t)per_mille;
     net->loss_between[b][a] = (uint16_t)per_mille;
+}
+
+static void free_home(struct th_sim_port *port)
+{
+    while (port) {
+        struct th_sim_port *next = port->next;
+        th_nat_clear(&port->nat);
+        th_mem_free(port);
+        port = next;
+    }
 }
 
 void th_net_sim_clear(struct th_net_sim *net)
@@ -457,8 +543,7 @@ void th_net_sim_clear(struct th_net_sim *net)
     th_wheel_clear(&net->flights);
     HASH_ITER (by_ip, net->ports, port, next) {
         HASH_DELETE(by_ip, net->ports, port);
-        th_nat_clear(&port->nat);
-        th_mem_free(port);
+        free_home(port);
     }
     th_rng_clear(&net->rng);
 }

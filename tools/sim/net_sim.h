@@ -6,6 +6,8 @@
  * datagram takes half the round trip of its pair (latency.h), and jitter; on its way it may be lost,
  * sent twice, overtaken, or damaged; a port may have a bandwidth and a queue, and sit behind a NAT;
  * between groups of ports there may be a partition, in one direction or both.
+ * Several ports may share a NAT box, as in a home: they reach each other at their private addresses, and at
+ * the public one of the box if that is so kind (hairpin, RFC 4787, REQ-9).
  *
  * A machine: the world says what time it is, and takes what arrives.
  *
@@ -62,10 +64,12 @@ struct th_net_sim_options {
 
 struct th_sim_port_options {
     enum th_nat_kind nat;
-    uint8_t group;         /* for partitions; 0..TH_SIM_GROUPS_MAX-1 */
-    bool is_near_previous; /* in the /24 of the port added before, while that has room */
-    uint32_t bytes_per_s;  /* that it can send; 0: any */
-    uint32_t queue_bytes;  /* that may wait to be sent; 0: what goes out in 200 ms */
+    uint8_t group;           /* for partitions; 0..TH_SIM_GROUPS_MAX-1 */
+    bool is_near_previous;   /* in the /24 of the port added before, while that has room */
+    bool is_beside_previous; /* behind the NAT box of the port added before, and of its kind */
+    bool hairpins; /* its NAT box lets in what its own send to its public address; of the first */
+    uint32_t bytes_per_s; /* that it can send; 0: any */
+    uint32_t queue_bytes; /* that may wait to be sent; 0: what goes out in 200 ms */
 };
 
 struct th_sim_port;
@@ -83,6 +87,8 @@ struct th_sim_port {
     struct th_addr addr; /* as its own machine sees it: private behind a NAT */
     uint32_t public_ip;  /* host order */
     struct th_nat nat;
+    struct th_sim_port *box;  /* the first behind its NAT box; itself where it is alone */
+    struct th_sim_port *next; /* behind the same box */
     struct th_host *host;
     th_pid receiver; /* 0: it does not listen */
     th_sim_raw_fn on_raw;
@@ -108,7 +114,8 @@ struct th_net_sim {
     uint64_t pair_seed;
     struct th_rng rng;
     struct th_wheel flights;
-    struct th_sim_port *ports; /* by public address */
+    struct th_sim_port *ports; /* by public address; of those behind one NAT box the first */
+    struct th_sim_port *last_added;
     unsigned count;
     uint32_t last_net; /* steps through all /24 */
     uint32_t last_ip;
@@ -125,8 +132,8 @@ TH_MUST enum th_err th_net_sim_add(struct th_net_sim *net,
                                    const struct th_sim_port_options *options,
                                    struct th_sim_port **out);
 
-/* Gives a port another public address (and NAT mapping), as a network that is left for another. What
- * is on its way to the old one is lost. Errors: TH_NO_MEMORY. */
+/* Gives a port, which shares no NAT box, another public address (and NAT mapping), as a network that is
+ * left for another. What is on its way to the old one is lost. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_net_sim_move(struct th_sim_port *port);
 
 /* Sets the loss between two groups in both directions: 1000 parts them, 0 heals. */

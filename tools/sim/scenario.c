@@ -15,6 +15,7 @@
     X(slow) \
     X(nat) \
     X(nat_kinds) \
+    X(nat_homes) \
     X(disk) \
     X(unrest) \
     X(liars) \
