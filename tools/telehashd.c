@@ -17,7 +17,9 @@
 #include "tools/app/portmap.h"
 #include "tools/app/process.h"
 #include "tools/app/pulse.h"
+#include "tools/app/sandbox.h"
 #include "tools/app/settings.h"
+#include "tools/app/welcome.h"
 #include "tools/cli/cli.h"
 
 #include <errno.h>
@@ -281,21 +283,41 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
                     &guard);
 }
 
+static enum th_err become(struct daemon *d, const struct th_user *user, char say[TH_SAY_MAX])
+{
+    enum th_err e = th_process_become(user, say);
+
+    if (e == TH_OK) {
+        th_control_set_owner(&d->socket, user->name);
+        TH_LOG(&d->logger.log, INFO, "telehashd", "root's rights given up user=%s", user->name);
+    }
+    return e;
+}
+
 /* Everything that can be refused is asked for before anything runs; and what was named on the
  * command line before anything is made, so that a typing error leaves no trace. */
 static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 {
     struct th_place *places[PLACES];
 
-    enum th_err e = th_load_named(&d->loaded, &d->config, &d->logger.log, say);
+    struct th_user user;
+    bool is_other = false;
+
+    enum th_err e =
+        d->config.user ? th_process_find_user(&user, &is_other, d->config.user, say) : TH_OK;
+    if (e == TH_OK)
+        e = th_load_named(&d->loaded, &d->config, &d->logger.log, say);
     if (e == TH_OK)
         e = th_store_open(&d->loaded.store, d->config.state_dir, say);
     if (e == TH_OK)
         e = th_control_bind(&d->socket, d->config.socket, say);
     if (e == TH_OK)
         e = th_load_state(&d->loaded, &d->config, &d->logger.log, say);
+    if (e == TH_OK && is_other)
+        e = th_process_give(&user, d->loaded.store.dir_fd, d->socket.path, say);
     if (e != TH_OK)
         return e;
+    th_sandbox_enter(d->loaded.store.dir_fd, d->socket.path, &d->logger.log);
 
     snprintf(say, TH_SAY_MAX, "the threads cannot be started; see ulimit -u and -n");
     e = th_host_uv_new(&d->host);
@@ -305,6 +327,8 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
         return e;
     th_host_set_watchdog(d->host, 1000, &d->logger.log);
     e = open_net(d, places[PLACE_SWITCH], say);
+    if (e == TH_OK && is_other)
+        e = become(d, &user, say);
     if (e != TH_OK)
         return e;
 
@@ -319,36 +343,12 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
 
 /* --- what the operator sees ----------------------------------------------------------------------- */
 
-static void print_entry(const struct th_loaded *loaded, const struct th_paths *paths)
-{
-    char *text = NULL;
-
-    if (th_addresses_entry(&text, &loaded->identity, paths, loaded->hosts, loaded->host_count) ==
-        TH_OK)
-        fputs(text, stdout);
-    th_mem_free(text);
-}
-
 static void print_welcome(const struct daemon *d)
 {
-    char hex[TH_HASHNAME_HEX + 1], text[TH_ADDR_TEXT_MAX];
     struct th_addr bound[TH_NET_ADDRS_MAX];
     unsigned count = d->net->ops->addrs(d->net, bound, TH_NET_ADDRS_MAX);
-    struct th_paths useful;
 
-    th_hashname_write(hex, &d->loaded.identity.hashname);
-    th_addresses_choose(&useful, &d->loaded.advertised, bound, count, NULL, 0);
-    printf("telehashd %s\nhashname  %s\n", TH_VERSION, hex);
-    for (unsigned i = 0; i < count; i++) {
-        th_addr_write(text, &bound[i]);
-        printf("%-9s %s\n", i == 0 ? "address" : "", text);
-    }
-    printf("state     %s\ncontrol   %s\n\n", d->config.state_dir, d->config.socket);
-    printf("Others join from this entry; put it into a file and start them with --seeds FILE:\n");
-    print_entry(&d->loaded, &useful);
-    printf("\nNow try:  thctl %s%s%sstatus\n", d->config.is_socket_given ? "--socket " : "",
-           d->config.is_socket_given ? d->config.socket : "", d->config.is_socket_given ? " " : "");
-    fflush(stdout);
+    th_welcome_print(&d->loaded, &d->config, bound, count);
 }
 
 /* --init and --print-hashname. A daemon may be running on the same state: nothing is locked unless
@@ -379,7 +379,7 @@ static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
         unsigned count = th_addresses_would_listen(addrs, TH_NET_ADDRS_MAX, d->config.listen,
                                                    d->config.listen_count);
         th_addresses_choose(&paths, &d->loaded.advertised, addrs, count, NULL, 0);
-        print_entry(&d->loaded, &paths);
+        th_welcome_print_entry(&d->loaded, &paths);
     }
     if (fflush(stdout) == 0)
         return 0;

@@ -1,11 +1,12 @@
 """A service manager is told how the daemon is (sd_notify): a socket of the test's listens as systemd would."""
 
 import os
+import pwd
 import signal
 import socket
 import time
 
-from mesh import BUILD, SLOW, Mesh, check, main, test, wait_for
+from mesh import BUILD, SLOW, TELEHASHD, THCTL, Mesh, check, main, run, test, wait_for
 
 BEAT_S = 0.5  # so long the manager waits for a sign of life, in these tests
 
@@ -132,6 +133,86 @@ def a_socket_that_cannot_be_used_is_said_and_stops_nothing():
             node = mesh.node("node%d" % n).start(wrapper=["env", "NOTIFY_SOCKET=" + name])
             check("not notified socket=" + name[:100] in node.log(), node.log())
         node = mesh.node("gone").start(wrapper=["env", "NOTIFY_SOCKET=" + mesh.folder + "/nobody"])
+        check(node.stop()[0] == 0, "not ended well")
+
+
+def is_root():
+    if os.getuid() == 0:
+        return True
+    print("        (needs root: left out)")
+    return False
+
+
+def process_status(node):
+    with open("/proc/%d/status" % node.process.pid) as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+@test
+def root_becomes_another_user_for_good_and_gives_it_the_state():
+    if not is_root():
+        return
+    nobody = pwd.getpwnam("nobody")
+    with Mesh() as mesh:
+        os.chmod(mesh.folder, 0o711)
+        run_folder = os.path.join(mesh.folder, "telehash")
+        os.mkdir(run_folder, 0o755)
+        node = mesh.node("node", "--user", "nobody", "--listen", "127.0.0.1:0")
+        node.socket = os.path.join(run_folder, "telehashd.sock")
+        outside = os.path.join(mesh.folder, "outside")
+        with open(outside, "w"):
+            pass
+        os.mkdir(node.state, 0o700)
+        os.link(outside, os.path.join(node.state, "linked"))  # a file of somebody else's with a name here
+        os.symlink(outside, os.path.join(node.state, "pointer"))
+        node.start()
+        status = process_status(node)
+        check(status["Uid"].split() == [str(nobody.pw_uid)] * 4, status["Uid"])
+        check(status["Gid"].split() == [str(nobody.pw_gid)] * 4, status["Gid"])
+        check(set(status["Groups"].split()) == {str(group) for group in os.getgrouplist("nobody", nobody.pw_gid)}, status["Groups"])
+        check(all(int(status[key], 16) == 0 for key in ("CapEff", "CapPrm", "CapInh", "CapAmb")), "%s" % status)
+        for thread in os.listdir("/proc/%d/task" % node.process.pid):
+            with open("/proc/%d/task/%s/status" % (node.process.pid, thread)) as file:
+                check("Uid:\t%d\t%d" % (nobody.pw_uid, nobody.pw_uid) in file.read(), "a thread is still root's")
+        for path in ("", "identity.json", "lock"):
+            check(os.stat(os.path.join(node.state, path)).st_uid == nobody.pw_uid, "%s is root's" % path)
+        check(os.stat(outside).st_uid == 0, "a file of somebody else's was given away")
+        check("root's rights given up user=nobody" in node.log(), node.log())
+
+        # Its user owns it: it may change, others may not; root may.
+        reload = [THCTL, "--socket", node.socket, "reload"]
+        check(run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] + reload).returncode == 0, "its user may not")
+        refused = run(["setpriv", "--reuid", "1", "--regid", "nogroup", "--clear-groups"] + reload)
+        check(refused.returncode == 1 and "nobody" in refused.stderr, "%s" % refused)
+        check(run(reload).returncode == 0, "root may not")
+
+        hashname = node.hashname
+        check(node.stop()[0] == 0, "not ended well")
+        check(os.listdir(run_folder) == [], "left: %s" % os.listdir(run_folder))
+        node.start()  # with what is the user's now
+        check(node.hashname == hashname, "another identity")
+
+
+@test
+def a_user_that_cannot_be_had_is_refused_and_leaves_no_trace():
+    if not is_root():
+        return
+    with Mesh() as mesh:
+        os.chmod(mesh.folder, 0o777)
+        others = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+        for wrapper, user, word in (([], "no-such-user", "no such user"), ([], "root", "gives up"), (others, "daemon", "only root"), ([], "", "no name")):
+            state = os.path.join(mesh.folder, "state")
+            done = run(wrapper + [TELEHASHD, "--state-dir", state, "--socket", state + ".sock", "--listen", "127.0.0.1:0", "--user", user])
+            check(done.returncode == 2 and len(done.stderr.splitlines()) == 1, "%s" % done)
+            check("--user" in done.stderr and word in done.stderr, done.stderr)
+            check(not os.path.exists(state), "it left a trace")
+        open_to_all = os.path.join(mesh.folder, "open")
+        os.mkdir(open_to_all)
+        os.chmod(open_to_all, 0o777)
+        done = run([TELEHASHD, "--state-dir", open_to_all, "--socket", mesh.folder + "/s", "--listen", "127.0.0.1:0", "--user", "nobody"])
+        check(done.returncode == 2 and "everybody may write" in done.stderr, "%s" % done)
+        # Who is that user already needs no root.
+        node = mesh.node("self", "--user", "nobody").start(wrapper=others)
         check(node.stop()[0] == 0, "not ended well")
 
 

@@ -94,6 +94,7 @@ struct th_config {
     unsigned allow_count;                   /* 0: everybody */
     const char *allow[TH_ALLOW_SAID_MAX];   /* hashnames and names of files (allow.h), borrowed */
     const char *identity; /* a key outside the state directory, borrowed; NULL: none */
+    const char *user;     /* to become when root started us, borrowed; NULL: nobody */
     bool is_lan;          /* look for nodes on our networks */
     bool is_port_map;     /* ask the network's router to let others in */
     bool is_one_loop;

@@ -175,6 +175,16 @@ static enum th_err read_identity(struct th_config *c, const char *text, char why
     return TH_OK;
 }
 
+static enum th_err read_user(struct th_config *c, const char *text, char why[TH_SAY_MAX])
+{
+    if (text[0] == '\0')
+        return refuse(why, "is no name of a user");
+    if (c->user)
+        return refuse(why, "a process has one user");
+    c->user = text;
+    return TH_OK;
+}
+
 static enum th_err read_init(struct th_config *c, const char *text, char why[TH_SAY_MAX])
 {
     (void)text, (void)why;
@@ -323,6 +333,8 @@ const struct th_config_key th_config_keys[] = {
      "forward lines of nodes that cannot meet: all or a hashname; repeatable", read_bridge},
     {"bridge-rate", "BYTES", TH_KEY_NUMBER, "1048576", false,
      "at most so many a second in all (1048576)", read_bridge_rate},
+    {"user", "NAME", TH_KEY_TEXT, "null", false,
+     "whom root becomes once the sockets are bound; its rights are given up", read_user},
     {"rcvbuf", "BYTES", TH_KEY_NUMBER, "4194304", false,
      "receive buffer asked of the system for each socket (4194304)", read_rcvbuf},
     {"log-level", "LEVEL", TH_KEY_TEXT, "\"info\"", true, "error, warn, info (default) or debug",

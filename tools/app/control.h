@@ -57,6 +57,9 @@ struct th_control_socket {
 TH_MUST enum th_err th_control_bind(struct th_control_socket *out, const char *path,
                                     char say[TH_SAY_MAX]);
 
+/* Its user is another now: whose rights a change needs. name: borrowed until return. */
+void th_control_set_owner(struct th_control_socket *socket, const char *name);
+
 /* Closes it and removes its file, if that is still ours. */
 void th_control_unbind(struct th_control_socket *socket);
 

@@ -176,6 +176,11 @@ enum th_err th_control_bind(struct th_control_socket *out, const char *path, cha
     return e;
 }
 
+void th_control_set_owner(struct th_control_socket *socket, const char *name)
+{
+    snprintf(socket->owner, sizeof socket->owner, "%s", name);
+}
+
 void th_control_unbind(struct th_control_socket *socket)
 {
     struct stat st;

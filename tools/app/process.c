@@ -1,10 +1,13 @@
 #include "tools/app/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- descriptors and signals ---------------------------------------------------------------------- */
@@ -39,4 +42,112 @@ void th_process_hold_signals(sigset_t *ends)
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, ends, NULL);
+}
+
+/* --- whose it is ---------------------------------------------------------------------------------- */
+
+enum th_err th_process_find_user(struct th_user *out, bool *is_needed, const char *name,
+                                 char say[TH_SAY_MAX])
+{
+    const struct passwd *found = getpwnam(name);
+
+    if (found == NULL)
+        snprintf(say, TH_SAY_MAX, "--user %.60s: there is no such user; useradd --system makes one",
+                 name);
+    else if (found->pw_uid == 0)
+        snprintf(say, TH_SAY_MAX, "--user %.60s: is root, whose rights are what it gives up", name);
+    else if (geteuid() != 0 && geteuid() != found->pw_uid)
+        snprintf(say, TH_SAY_MAX, "--user %.60s: only root may become another user", name);
+    else if (strlen(name) >= sizeof out->name)
+        snprintf(say, TH_SAY_MAX, "--user %.60s…: the name is too long", name);
+    else {
+        *out = (struct th_user){.uid = found->pw_uid, .gid = found->pw_gid};
+        snprintf(out->name, sizeof out->name, "%s", name);
+        *is_needed = geteuid() == 0;
+        return TH_OK;
+    }
+    return TH_INVALID;
+}
+
+/* Files only, and of root: what others made is theirs. */
+static bool give_file(const struct th_user *user, int dir_fd, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid != 0 ||
+        (!S_ISSOCK(st.st_mode) && !(S_ISREG(st.st_mode) && st.st_nlink == 1)))
+        return true;
+    return fchownat(dir_fd, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool give_files(const struct th_user *user, int dir_fd)
+{
+    DIR *dir = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    bool is_given = dir != NULL;
+
+    for (struct dirent *entry; is_given && (entry = readdir(dir)) != NULL;)
+        is_given = give_file(user, dir_fd, entry->d_name);
+    if (dir)
+        closedir(dir);
+    return is_given;
+}
+
+/* The folder that is for us alone; its user removes the socket at the end. */
+static bool give_socket(const struct th_user *user, const char *socket)
+{
+    char folder[TH_SOCKET_PATH_MAX];
+    struct stat st;
+
+    if (!give_file(user, AT_FDCWD, socket))
+        return false;
+    snprintf(folder, sizeof folder, "%s", socket);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL || slash == folder)
+        return true;
+    *slash = '\0';
+    const char *name = strrchr(folder, '/');
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_ours = fd >= 0 && name && strcmp(name, "/telehash") == 0 && fstat(fd, &st) == 0 &&
+                   st.st_uid == 0 && (st.st_mode & 022) == 0;
+    bool is_given = !is_ours || fchown(fd, user->uid, (gid_t)-1) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is_given;
+}
+
+enum th_err th_process_give(const struct th_user *user, int state_fd, const char *socket,
+                            char say[TH_SAY_MAX])
+{
+    struct stat st;
+
+    if (fstat(state_fd, &st) == 0 && (st.st_mode & 0002) != 0) {
+        snprintf(say, TH_SAY_MAX,
+                 "--user %.60s: everybody may write to the state directory; give one of its own "
+                 "with --state-dir DIR",
+                 user->name);
+        return TH_INVALID;
+    }
+    if (give_files(user, state_fd) &&
+        (st.st_uid != 0 || fchown(state_fd, user->uid, user->gid) == 0) &&
+        give_socket(user, socket))
+        return TH_OK;
+    snprintf(say, TH_SAY_MAX, "--user %.60s: the state cannot be given to it: %s", user->name,
+             strerror(errno));
+    return TH_IO;
+}
+
+enum th_err th_process_become(const struct th_user *user, char say[TH_SAY_MAX])
+{
+    if (initgroups(user->name, user->gid) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
+        setresuid(user->uid, user->uid, user->uid) != 0) {
+        snprintf(say, TH_SAY_MAX, "--user %.60s: cannot become it: %s", user->name,
+                 strerror(errno));
+        return TH_NO_PERMISSION;
+    }
+    if (setuid(0) == 0 || seteuid(0) == 0) {
+        snprintf(say, TH_SAY_MAX, "--user %.60s: root's rights could be had back", user->name);
+        return TH_NO_PERMISSION;
+    }
+    return TH_OK;
 }

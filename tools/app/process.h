@@ -29,19 +29,22 @@ struct th_user {
     gid_t gid;
 };
 
-/* Errors: TH_INVALID (there is no such user, or it is root), TH_IO. say is filled then. */
-TH_MUST enum th_err th_process_find_user(struct th_user *out, const char *name,
+/*
+ * Finds a user by its name. Who is not root can only be itself.
+ * is_needed  filled with whether we have to become it.
+ * Errors: TH_INVALID (there is no such user; it is root; we may not become it). say is filled then.
+ */
+TH_MUST enum th_err th_process_find_user(struct th_user *out, bool *is_needed, const char *name,
                                          char say[TH_SAY_MAX]);
 
 /*
- * Gives a folder, what is in it and a file to a user: what root made at the start is the user's to write.
- * Links are not followed, and a file with several names is left as it is: it may be another's.
- * Errors: TH_IO; say is filled then.
+ * Gives what root made at the start to the user: the state directory with its files, the control socket,
+ * and the socket's folder when that is called telehash and nobody else may write there. Links are not
+ * followed, folders not entered; what is not root's, or has several names, is left as it is.
+ * Errors: TH_INVALID (a directory that everybody may write to), TH_IO; say is filled then.
  */
-TH_MUST enum th_err th_process_give(const struct th_user *user, int dir_fd, const char *folder,
+TH_MUST enum th_err th_process_give(const struct th_user *user, int state_fd, const char *socket,
                                     char say[TH_SAY_MAX]);
-TH_MUST enum th_err th_process_give_socket(const struct th_user *user, const char *path,
-                                           char say[TH_SAY_MAX]);
 
 /*
  * Becomes that user, with the groups that it is in, for good. We are root.
