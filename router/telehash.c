@@ -33,8 +33,9 @@ static void forward_log(void *data, enum th_log_level level, const char *topic, 
 static bool read_addrs(const struct th_node *node, struct th_addr *out, unsigned max,
                        const char *const *texts, size_t count, const char *what)
 {
-    if (count > max) {
-        TH_LOG(&node->log, ERROR, "telehash", "%s: more than %u addresses", what, max);
+    if (count > max || (count > 0 && texts == NULL)) {
+        TH_LOG(&node->log, ERROR, "telehash",
+               "%s: more than %u addresses, or none where some should be", what, max);
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -161,7 +162,7 @@ enum th_err th_node_new(struct th_node **out, const struct th_node_options *opti
 
 const char *th_node_hashname(const struct th_node *node)
 {
-    return node->hashname;
+    return node ? node->hashname : NULL;
 }
 
 /* --- starting ------------------------------------------------------------------------------------------ */
@@ -366,9 +367,15 @@ enum th_err th_node_seeds_entry(struct th_node *node, char *json, size_t *len)
 {
     struct th_seed seed;
     char *text = NULL;
+    bool is_running;
     enum th_err e;
 
-    if (node == NULL || len == NULL || node->net == NULL)
+    if (node == NULL || len == NULL)
+        return TH_INVALID;
+    uv_mutex_lock(&node->lock);
+    is_running = node->phase == TH_NODE_RUNNING;
+    uv_mutex_unlock(&node->lock);
+    if (!is_running)
         return TH_INVALID;
     seed = (struct th_seed){.id = node->identity.hashname,
                             .parts = node->identity.parts,

@@ -102,6 +102,7 @@ TH_API enum th_err th_identity_import(struct th_identity **out, const char *json
  */
 TH_API enum th_err th_identity_export(const struct th_identity *identity, char *json, size_t *len);
 
+/* hashname: filled; "" for a NULL identity. */
 TH_API void th_identity_hashname(const struct th_identity *identity,
                                  char hashname[TH_HASHNAME_SIZE]);
 
@@ -187,7 +188,7 @@ TH_API void th_node_options_init(struct th_node_options *options, size_t size);
  */
 TH_API enum th_err th_node_new(struct th_node **out, const struct th_node_options *options);
 
-/* 64 hex digits; good until the node is closed. */
+/* 64 hex digits; good until the node is closed. NULL for NULL. */
 TH_API const char *th_node_hashname(const struct th_node *node);
 
 enum th_node_event_kind {
@@ -234,7 +235,7 @@ TH_API enum th_err th_node_start(struct th_node *node, uv_loop_t *loop, th_node_
  * Writes how others can join through this node, as a seeds file with one entry.
  * json    filled, with a closing 0; NULL only asks for the size.
  * len     in: room in json; out: bytes needed, the closing 0 included.
- * Errors: TH_TOO_BIG (len says how much is needed), TH_INVALID (not started), TH_NO_MEMORY.
+ * Errors: TH_TOO_BIG (len says how much is needed), TH_INVALID (not started; closed), TH_NO_MEMORY.
  */
 TH_API enum th_err th_node_seeds_entry(struct th_node *node, char *json, size_t *len);
 

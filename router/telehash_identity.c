@@ -89,7 +89,12 @@ enum th_err th_identity_export(const struct th_identity *identity, char *json, s
 
 void th_identity_hashname(const struct th_identity *identity, char hashname[TH_HASHNAME_SIZE])
 {
-    th_hashname_write(hashname, &identity->hashname);
+    if (hashname == NULL)
+        return;
+    if (identity)
+        th_hashname_write(hashname, &identity->hashname);
+    else
+        hashname[0] = '\0';
 }
 
 void th_identity_free(struct th_identity *identity)
