@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
-from mesh import BUILD, Mesh, SLOW, check, main, run, test, thctl, wait_for
+from mesh import Mesh, SLOW, check, main, run, sanitizer, test, thctl, wait_for
 from web import WEB, Web, need_web
 
 need_web()
@@ -80,7 +81,12 @@ def metrics_are_read_without_a_warning_in_both_formats():
         promtool("check", "metrics", text=thctl(nodes[1], "metrics", "--prometheus").stdout)
 
 
-@test
+def test_once(function):
+    """For what is the same under the sanitizers, and long there."""
+    return function if sanitizer() else test(function)
+
+
+@test_once
 def example_rules_and_dashboard_fit_the_metrics():
     folder = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "metrics")
     promtool("check", "rules", os.path.join(folder, "telehash.rules.yml"))
@@ -92,7 +98,14 @@ def example_rules_and_dashboard_fit_the_metrics():
         dashboard = json.load(file)
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     check(len(asked) >= 8, "%s" % asked)
-    for text in asked + re.findall(r"expr: (.*)", rules):
+    # What Grafana fills in, filled in, each as a rule that promtool reads.
+    filled = [re.sub(r"\$__\w+", "5m", text).replace("$instance", ".*") for text in asked]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        named = [{"record": "panel_%d" % i, "expr": text} for i, text in enumerate(filled)]
+        json.dump({"groups": [{"name": "panels", "rules": named}]}, file)
+        file.flush()
+        promtool("check", "rules", file.name)
+    for text in asked + [rules]:
         for name in re.findall(r"telehash_(\w+)", text):
             check(name in NAMES + ["dials_running", "uptime_seconds"], "%s is no metric of ours" % name)
 
@@ -130,7 +143,8 @@ def healthz_follows_the_node_and_a_daemon_that_hangs_or_ends():
             web.wait_health(200, 20 * SLOW)
             check(web.stop() == 0, "it ended badly")
             said = web.process.stderr.read().splitlines()
-            check(len(said) == 4 and "answers again" in said[1] and "answers again" in said[3], "%s" % said)
+            check(len(said) >= 4 and len(said) % 2 == 0, "%s" % said)
+            check(["answers again" in line for line in said] == [False, True] * (len(said) // 2), "%s" % said)
 
 
 @test
@@ -282,11 +296,16 @@ def lookups_are_bounded_below_what_the_daemon_allows():
     with Mesh() as mesh:
         nodes = three(mesh)
         with Web(nodes[1].socket) as web:
-            codes = [web.seek(nodes[2].hashname)[0] for _ in range(12)]
-            check(set(codes) <= {200, 429} and 5 <= codes.count(200) < 12, "%s" % codes)
+            answers = []
+            crowd = [threading.Thread(target=lambda: answers.extend(web.seek(nodes[2].hashname) for _ in range(6))) for _ in range(8)]
+            for thread in crowd:
+                thread.start()
+            for thread in crowd:
+                thread.join()
+            codes = [status for status, _, _ in answers]
+            check(len(codes) == 48 and set(codes) == {200, 429} and codes.count(200) >= 5, "%s" % codes)
+            check(all(headers["Retry-After"] == "1" for status, headers, _ in answers if status == 429), "no Retry-After")
             check(nodes[1].call("seek", {"hashname": nodes[2].hashname})["found"], "none is left for thctl")
-            status, headers, _ = next(answer for answer in iter(lambda: web.seek(nodes[2].hashname), None) if answer[0] == 429)
-            check(headers["Retry-After"] == "1", "%s" % headers)
 
 
 @test
@@ -298,7 +317,7 @@ def connections_are_bounded_and_places_come_back():
             crowd = [web.connect() for _ in range(80)]
             served = 0
             for stream in crowd:
-                stream.settimeout(1)
+                stream.settimeout(10 * SLOW)
                 try:
                     stream.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     served += stream.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 503")
@@ -307,7 +326,7 @@ def connections_are_bounded_and_places_come_back():
             check(40 <= served <= 48, "%d of 80 served" % served)  # of one address
             with open("/proc/%d/status" % web.process.pid) as file:
                 threads = int(re.search(r"Threads:\s+(\d+)", file.read()).group(1))
-            check(threads <= 64 + 4, "%d threads" % threads)
+            check(threads <= 64 + 6, "%d threads" % threads)
             for stream in crowd:
                 stream.close()
 
@@ -353,7 +372,7 @@ def a_unix_socket_is_private_to_its_group_and_a_stale_one_replaced():
         check(third.returncode == 2 and "no socket" in third.stderr, "%s" % third)
 
 
-@test
+@test_once
 def wrong_flags_are_one_line_and_a_port_in_use_is_another_code():
     rows = [
         (["--lissten", "127.0.0.1:0"], "--lissten: unknown flag"),
