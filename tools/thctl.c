@@ -17,6 +17,7 @@
 #include "tools/app/ctl_reach.h"
 #include "tools/app/ctl_seeds.h"
 #include "tools/app/ctl_show.h"
+#include "tools/app/ctl_top.h"
 #include "tools/app/openmetrics.h"
 
 #include "switch/wire/hashname.h"
@@ -171,6 +172,16 @@ static int run_doctor(struct thctl *t, const struct command *command)
 
     (void)command;
     return th_ctl_doctor(&run, t->why_not);
+}
+
+static int run_top(struct thctl *t, const struct command *command)
+{
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX] = "";
+    int code = th_ctl_top(&run, t->argument_count > 0 ? t->argument[0] : NULL, say);
+
+    (void)command;
+    return code ? complain(say, code) : 0;
 }
 
 /* --- commands that reach out ---------------------------------------------------------------------- */
@@ -353,6 +364,8 @@ static const struct command commands[] = {
     {"health", "", "health", NULL, run_health},
     {"reach", "", "reach", NULL, run_reach},
     {"doctor", "", "doctor", NULL, run_doctor},
+    {"top", "[VIEW]", NULL, "peers, traffic, servers or drops, live; keys sort, filter and switch",
+     run_top},
     {"peers", "", "peers", NULL, run_look},
     {"buckets", "", "buckets", NULL, run_other},
     {"graph", "[HASHNAME]", NULL,
@@ -392,6 +405,7 @@ static const struct th_cli_choice choices[] = {
     {"LEVEL", "error warn info debug"},
     {"KIND", "line_up line_down line_silent line_heard path_changed opened packet ended link_up "
              "link_down dialed state server_up server_down"},
+    {"VIEW", "peers traffic servers drops"},
     {"TYPE", "seek link path peer connect bridge other"},
 };
 

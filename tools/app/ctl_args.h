@@ -19,7 +19,7 @@ enum { TH_CTL_WORDS_MAX = 8 };
 struct th_ctl_args {
     const char *socket; /* NULL: looked for */
     bool is_json, is_full, is_all, is_help, is_version;
-    bool is_uri, is_qr, is_prometheus, is_follow, is_svg, is_html;
+    bool is_uri, is_qr, is_prometheus, is_follow, is_svg, is_html, is_plain;
     unsigned timeout_ms;
     unsigned word_count;
     const char *word[TH_CTL_WORDS_MAX]; /* the command and what it is about; borrowed from argv */
