@@ -4,8 +4,9 @@ say when no daemon answers."""
 import json
 import os
 import signal
+import time
 
-from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
+from mesh import Mesh, SLOW, check, main, skip, test, thctl, wait_for
 
 
 def doctor(node, code, *words):
@@ -93,6 +94,50 @@ def a_daemon_that_is_stopped_by_a_signal_is_told_so():
             node.signal(signal.SIGCONT)
         check(("process", "telehashd (pid %d) is stopped by a signal" % node.process.pid) in of("bad", answer),
               "%s" % of("bad", answer))
+
+
+def staged(node, *words):
+    """What is printed here stands in the README, "What is wrong with my node?"."""
+    result = thctl(node, *words)
+    print("        $ thctl %s\n        %s" % (" ".join(words), result.stdout.rstrip().replace("\n", "\n        ")))
+    return result
+
+
+@test
+def a_clock_that_is_two_hours_behind_is_found_with_thctl_alone():
+    with Mesh() as mesh:
+        nodes = mesh.grow(3)
+        mesh.wait_ready(nodes, 10 * SLOW)
+        node = mesh.node("behind", "--seeds", nodes[0].export_seeds())
+        os.environ["TH_TEST_CLOCK_S"] = "-7200"
+        try:
+            node.start()
+        finally:
+            del os.environ["TH_TEST_CLOCK_S"]
+        wait_for("it has met three", lambda: len(node.call("peers")) >= 3, 20 * SLOW)
+        answer = json.loads(thctl(node, "--json", "doctor").stdout)
+        if node.call("status")["hashname"] and not of("bad", answer):
+            skip("this build has no test hooks (TH_TEST_HOOKS)")
+        check(("clock", "it is 2 h 0 min behind the clocks of at least three peers") in of("bad", answer)
+              or ("clock", "it is 1 h 59 min behind the clocks of at least three peers") in of("bad", answer),
+              "%s" % of("bad", answer))
+        staged(node, "doctor")
+
+
+@test
+def a_server_that_hangs_is_found_with_thctl_alone():
+    with Mesh() as mesh:
+        seed, node = mesh.grow(1)
+        mesh.wait_ready([seed, node], 10 * SLOW)
+        asked = node.rpc().answer("server.busy", {"server": "router", "for_ms": int(4000 * SLOW)})
+        if asked.get("error", {}).get("code") == -32601:
+            skip("this build has no test hooks (TH_TEST_HOOKS)")
+        time.sleep(1.1)  # the watchdog's limit is 1 s
+        answer = doctor(node, 1)
+        check(any(name == "server" and text.startswith("router hangs: in one callback (test.busy)")
+                  for name, text in of("bad", answer)), "%s" % of("bad", answer))
+        check(staged(node, "health").returncode == 1, "health says that it is well")
+        staged(node, "servers")
 
 
 main()

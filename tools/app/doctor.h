@@ -23,8 +23,9 @@ enum {
     TH_DOCTOR_ROOM_WARN = 64 << 20,
     TH_DOCTOR_SAVED_MS = 3 * TH_KEEPER_EVERY_MS,
     TH_DOCTOR_SLOW_US = 1000000, /* a callback */
-    TH_DOCTOR_SENT_MIN = 10,     /* datagrams without any answer prove nothing below this */
-    TH_DOCTOR_SEEDS_MAX = 8      /* seeds that have a line of their own */
+    TH_DOCTOR_SENT_MIN =
+        6, /* two tries of a seed; fewer datagrams without an answer prove nothing */
+    TH_DOCTOR_SEEDS_MAX = 8 /* seeds that have a line of their own */
 };
 
 /* Everything is borrowed; NULL: nobody answered. */
