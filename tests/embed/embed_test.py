@@ -1,12 +1,14 @@
 """What a program needs to have a node in it: the installed library, its header, and pkg-config.
 
-tests/embed/example.c and echo.c are built as a user would build them, against a copy of the library that was
+The programs in tests/embed are built as a user would build them, against a copy of the library that was
 installed for the test, and run.
 """
 
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from mesh import BUILD, SLOW, check, main, run, sanitizer, skip, test, wait_for 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "example.c")
 ECHO = os.path.join(HERE, "echo.c")
+FORWARD = os.path.join(HERE, "forward.c")
 README = os.path.join(HERE, "..", "..", "README.md")
 HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
@@ -190,6 +193,111 @@ def lines_sent_over_a_stream_come_back():
             check(first.end() == 0, "the first ended badly: %s" % first.lines)
 
 
+class EchoServer:
+    """A TCP server of this machine that sends back what comes, and its end."""
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+    def serve(self):
+        while True:
+            try:
+                taken = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.echo, args=(taken,)).start()
+
+    @staticmethod
+    def echo(taken):
+        with taken:
+            while True:
+                data = taken.recv(65536)
+                if not data:
+                    taken.shutdown(socket.SHUT_WR)
+                    return
+                taken.sendall(data)
+
+
+def ask_tcp(port, data):
+    """What a server sends back to one connection, to its end."""
+    got = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=60 * SLOW) as connection:
+
+        def write():
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it was ended
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        while True:
+            more = connection.recv(65536)
+            if not more:
+                break
+            got += more
+        writer.join()
+    return bytes(got)
+
+
+def end_forward(program):
+    program.process.send_signal(signal.SIGTERM)
+    code = program.process.wait(10 * SLOW)
+    check(code == 0, "it ended with %d: %s" % (code, program.lines))
+
+
+@test
+def a_server_is_reached_through_two_nodes_as_if_it_were_here():
+    with Installed() as installed, EchoServer() as server:
+        program = installed.build_example(FORWARD)
+        with Example(installed, program, str(server.port)) as far:
+            hashname, entry = far.wait_line("hashname "), far.wait_entry()
+            with Example(installed, program, "0", entry, hashname) as near:
+                port = int(near.wait_line("listening on port "))
+                for size in (1, 1000, 3000000):
+                    data = os.urandom(size)
+                    check(ask_tcp(port, data) == data, "other bytes came back of %d" % size)
+                data, said = os.urandom(300000), []
+                threads = [threading.Thread(target=lambda: said.append(ask_tcp(port, data))) for _ in range(8)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                check(said == [data] * 8, "of 8 at once: %s" % [len(got) for got in said])
+                end_forward(near)
+            end_forward(far)
+
+
+@test
+def a_server_that_is_not_there_ends_the_connection():
+    with Installed() as installed:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        program = installed.build_example(FORWARD)
+        with Example(installed, program, str(port)) as far:
+            hashname, entry = far.wait_line("hashname "), far.wait_entry()
+            with Example(installed, program, "0", entry, hashname) as near:
+                try:
+                    got = ask_tcp(int(near.wait_line("listening on port ")), b"hello")
+                except ConnectionError:
+                    got = b""
+                check(got == b"", "%r came" % got)
+                near.wait_line("forward: the stream failed: the server cannot be reached")
+                far.wait_line("forward: the server cannot be reached")
+                end_forward(near)
+            end_forward(far)
+
+
 @test
 def what_cannot_be_started_is_said():
     with Installed() as installed:
@@ -204,7 +312,7 @@ def the_example_is_cplusplus_too():
         print("        (there is no C++ compiler: left out)")
         return
     with Installed() as installed:
-        for source in (EXAMPLE, ECHO):
+        for source in (EXAMPLE, ECHO, FORWARD):
             must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", source, *installed.flags("--cflags")])
 
 

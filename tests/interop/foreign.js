@@ -65,9 +65,9 @@ function serveEcho(node) {
   });
 }
 
-// Sends what comes on a reliable `_echo` channel back, and its end.
-function serveStream(node) {
-  node.listen("_echo", (err, packet, channel, done) => {
+// Sends what comes on a reliable channel of a type back, and its end.
+function serveStream(node, type) {
+  node.listen(type, (err, packet, channel, done) => {
     if (err && err !== true) return;
     say({ event: "stream", from: packet.from.hashname, end: err === true });
     if (packet.body && packet.body.length) channel.send({ js: {}, body: packet.body });
@@ -138,9 +138,9 @@ const commands = {
   },
 };
 
-// {hashname, packets, size}: sends so many packets over a reliable `_echo` channel, in one go, and its end.
+// {hashname, type, packets, size}: sends so many packets over a reliable channel, in one go, and its end.
 // {error, bytes, same}: what came back
-commands.stream = (node, { hashname, packets, size }, answer) => {
+commands.stream = (node, { hashname, type, packets, size }, answer) => {
   const sent = [];
   const got = [];
   const next = () => {
@@ -149,7 +149,7 @@ commands.stream = (node, { hashname, packets, size }, answer) => {
     return body;
   };
   const first = { js: {}, body: next() };
-  const channel = node.whois(hashname).start("_echo", first, (err, packet, chan, done) => {
+  const channel = node.whois(hashname).start(type, first, (err, packet, chan, done) => {
     if (packet.body && packet.body.length) got.push(packet.body);
     done(true);
     if (!err) return;
@@ -232,7 +232,8 @@ cs3a.install(node);
 watchLines(node);
 watchChannels(node);
 serveEcho(node);
-serveStream(node);
+serveStream(node, "_echo");
+serveStream(node, "_sock");
 node.seed = !process.argv.includes("--noseed");
 node.make((err) => {
   if (err) throw new Error(err);

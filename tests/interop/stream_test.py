@@ -38,24 +38,24 @@ def echo(process):
 def foreign_node_echoes_a_stream_of_ours():
     with MixedMesh() as mesh:
         seed, node = linked(mesh)
-        for size in (1, 1000, 100000):
+        for size, kind in ((1, "_echo"), (1000, "_echo"), (100000, "_echo"), (1, "_sock"), (100000, "_sock")):
             data = os.urandom(size)
-            with pipe(node, seed.hashname, "_echo") as process:
+            with pipe(node, seed.hashname, kind) as process:
                 out, err = process.communicate(data, timeout=PIPE_S * SLOW)
             check(out == data, "%d of %d bytes came back: %s" % (len(out), size, err.decode()))
             check(process.returncode == 0, "it ended with %d: %s" % (process.returncode, err.decode()))
 
 
-def echo_foreign(packets, size):
+def echo_foreign(packets, size, kind="_echo"):
     with MixedMesh() as mesh:
         seed, node = linked(mesh)
-        process = pipe(node, "listen", "_echo")
+        process = pipe(node, "listen", kind)
         try:
             thread = threading.Thread(target=echo, args=(process,), daemon=True)
             thread.start()
             # Who opens one sooner than ours listens is refused: it says so, and begins again.
             while True:
-                answer = seed.call("stream", hashname=node.hashname, packets=packets, size=size)
+                answer = seed.call("stream", hashname=node.hashname, type=kind, packets=packets, size=size)
                 if answer["error"] != "unknown type":
                     break
             thread.join(PIPE_S * SLOW)
@@ -70,6 +70,12 @@ def echo_foreign(packets, size):
 @test
 def ours_echoes_a_stream_of_a_foreign_node():
     echo_foreign(packets=40, size=900)
+
+
+@test
+def ours_takes_the_sockets_of_a_foreign_node():
+    """What tests/embed/forward.c connects to a server. The foreign node puts a `_` before a type that has none."""
+    echo_foreign(packets=40, size=900, kind="_sock")
 
 
 @test
