@@ -198,7 +198,7 @@ class Lab(Mesh):
         self.plugs = []
         self.links = []
         ip("link set lo up\nlink add br0 type bridge\naddr add 198.18.0.1/15 dev br0\nlink set br0 up")
-        ip("addr add 2001:db8::1/64 dev br0 nodad")
+        ip("addr add 2001:db8::1/32 dev br0 nodad")
 
     def __exit__(self, *why):
         super().__exit__(*why)
@@ -235,7 +235,7 @@ class Lab(Mesh):
             if "4" in families:
                 ip("addr add %s/15 dev out" % host.address, name)
             if "6" in families:
-                ip("addr add 2001:db8::%x:1/64 dev out nodad" % host.number, name)
+                ip("addr add 2001:db8:%x::1/32 dev out nodad" % host.number, name)
             return host
         host.box = name + "-box"
         self._plug(host, host.box, faults)
