@@ -10,6 +10,7 @@
 #include "tools/app/ctl_doctor.h"
 #include "tools/app/ctl_complete.h"
 #include "tools/app/ctl_health.h"
+#include "tools/app/ctl_help.h"
 #include "tools/app/ctl_live.h"
 #include "tools/app/ctl_picture.h"
 #include "tools/app/ctl_ping.h"
@@ -336,25 +337,11 @@ static int run_settings(struct thctl *t, const struct command *command)
 
 static int run_steer(struct thctl *t, const struct command *command)
 {
-    static const struct {
-        const char *method;
-        void (*show)(const json_t *, const struct th_style *);
-    } shows[] = {{"server.suspend", th_show_suspend},
-                 {"server.resume", th_show_resume},
-                 {"server.restart", th_show_restart}};
-    json_t *params = json_pack("{s:s}", "server", t->argument[0]), *result;
+    struct th_ctl_run run = run_of(t);
+    char say[TH_SAY_MAX];
+    int code = th_ctl_steer(&run, command->method, t->argument[0], say);
 
-    if (t->args.for_ms)
-        json_object_set_new(params, "for_ms", json_integer(t->args.for_ms));
-    int code = call(t, command->method, params, t->args.timeout_ms, &result);
-    if (code)
-        return code;
-    if (!print_json(t, result))
-        for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
-            if (strcmp(shows[i].method, command->method) == 0)
-                shows[i].show(result, &t->style);
-    json_decref(result);
-    return 0;
+    return code ? complain(say, code) : 0;
 }
 
 /* --- the table of commands, and help -------------------------------------------------------------- */
@@ -396,7 +383,7 @@ static const struct command commands[] = {
     {"seeds remove", "SEED", "seeds.remove", NULL, run_settings},
     {"reload", "", "reload", NULL, run_settings},
     {"stop", "", "stop", NULL, run_stop},
-    {"help", "", NULL, "print this", NULL},
+    {"help", "[COMMAND...]", NULL, "print this, or more of one command", NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -429,31 +416,31 @@ static struct th_cli_program table_of(struct th_cli_command *words)
                                    .fill = th_ctl_fill};
 }
 
-static void print_help(FILE *out)
+/* All of it, or what the words after "help", or before --help, name. Returns the exit code. */
+static int help(const struct thctl *t)
 {
     struct th_cli_command words[COMMANDS];
     struct th_cli_program table = table_of(words);
+    unsigned skip = t->args.word_count > 0 && strcmp(t->args.word[0], "help") == 0;
+    char say[TH_SAY_MAX];
 
-    fputs("Usage: thctl [--socket PATH] [--json] [--full] [--timeout S] COMMAND\n"
-          "Looks at a running telehashd and steers it.\n\n",
-          out);
-    th_cli_print_commands(out, &table);
-    fputc('\n', out);
-    th_cli_print_flags(out, &table, false);
-    fputs("\nFILTER of watch and capture, each repeatable but --peer; shown is what fits all:\n",
-          out);
-    th_cli_print_flags(out, &table, true);
-    fputs("\n"
-          "SERVER is a name that thctl servers shows. SEED is how the hashname of a seed begins.\n"
-          "NAME of a pipe: up to 30 letters, digits and signs, the same at both ends.\n"
-          "HASHNAME is 64 hex digits, or the first few of a peer's. Without --socket:\n"
-          "$TELEHASH_SOCKET, else $XDG_RUNTIME_DIR/telehash/telehashd.sock, then\n"
-          "/run/telehash/telehashd.sock.\n"
-          "\n"
-          "Exit: 0; 1 the daemon does not answer or refuses, not found, not reached, no answer to "
-          "a\n"
-          "ping, not healthy; 2 a command that is none.\n",
-          out);
+    if (t->args.is_help && t->args.word_count == 1)
+        skip = 0; /* help --help */
+    if (t->args.word_count == skip)
+        th_ctl_help(stdout, &table);
+    else if (!th_ctl_help_of(stdout, &table, t->args.word_count - skip, t->args.word + skip, say))
+        return complain(say, 2);
+    return 0;
+}
+
+static int refuse_command(const struct thctl *t)
+{
+    struct th_cli_command words[COMMANDS];
+    struct th_cli_program table = table_of(words);
+    char say[TH_SAY_MAX];
+
+    th_ctl_say_unknown(&table, t->args.word_count, t->args.word, say);
+    return complain(say, 2);
 }
 
 /* --- the command line ----------------------------------------------------------------------------- */
@@ -577,28 +564,27 @@ static int connect_daemon(struct thctl *t)
 
 static int run(struct thctl *t)
 {
-    if (t->args.is_help) {
-        print_help(stdout);
-        return 0;
-    }
+    if (t->args.is_help)
+        return help(t);
     if (t->args.is_version) {
         th_cli_print_version(stdout, "thctl");
         return 0;
     }
     if (t->args.word_count == 0) {
-        print_help(stderr);
+        struct th_cli_command words[COMMANDS];
+        struct th_cli_program table = table_of(words);
+
+        th_ctl_help(stderr, &table);
         return 2;
     }
     const struct command *command = take_command(t);
     if (command == NULL)
-        return refuse("unknown command", t->args.word[0]);
+        return refuse_command(t);
     int code = check_arguments(t, command);
     if (code)
         return code;
-    if (command->run == NULL) {
-        print_help(stdout);
-        return 0;
-    }
+    if (command->run == NULL)
+        return help(t);
     t->style = th_style_of(stdout, t->args.is_full);
     code = connect_daemon(t);
     if (code == 0 || (code == 1 && command->run == run_doctor))

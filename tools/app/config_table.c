@@ -1,6 +1,7 @@
 #include "tools/app/config_table.h"
 
 #include "tools/app/gateway.h"
+#include "tools/cli/cli.h"
 
 #include "router/router.h"
 #include "switch/wire/seed_uri.h"
@@ -388,42 +389,17 @@ const struct th_config_key *th_config_find(const char *name, size_t len, bool is
     return NULL;
 }
 
-/* How many letters must be added, removed or exchanged to make one of the other (Levenshtein). */
-static unsigned distance(const char *a, size_t a_len, const char *b)
-{
-    unsigned row[TH_KEY_NAME_MAX + 1];
-    size_t b_len = strlen(b);
-
-    for (unsigned k = 0; k <= b_len; k++)
-        row[k] = k;
-    for (size_t i = 0; i < a_len; i++) {
-        unsigned corner = row[0];
-
-        row[0] = (unsigned)i + 1;
-        for (size_t k = 0; k < b_len; k++) {
-            unsigned exchanged = corner + (a[i] != b[k]);
-            unsigned least = row[k] < row[k + 1] ? row[k] + 1 : row[k + 1] + 1;
-
-            corner = row[k + 1];
-            row[k + 1] = exchanged < least ? exchanged : least;
-        }
-    }
-    return row[b_len];
-}
-
 const struct th_config_key *th_config_nearest(const char *name, size_t len, bool is_in_file)
 {
     const struct th_config_key *nearest = NULL;
     char known[TH_KEY_NAME_MAX];
-    unsigned least = len < 5 ? 2 : 3; /* more is another word */
+    unsigned least = th_cli_near_max(len);
 
-    if (len < 3 || len >= TH_KEY_NAME_MAX)
-        return NULL;
     for (unsigned i = 0; i < th_config_key_count; i++) {
         if (is_in_file && th_config_keys[i].kind == TH_KEY_TASK)
             continue;
         name_of(known, &th_config_keys[i], is_in_file);
-        unsigned far = distance(name, len, known);
+        unsigned far = th_cli_distance(name, len, known);
         if (far < least) {
             least = far;
             nearest = &th_config_keys[i];

@@ -253,6 +253,18 @@ static bool refuse(char say[TH_SAY_MAX], const char *what, const char *text)
     return false;
 }
 
+static bool refuse_unknown(char say[TH_SAY_MAX], const char *option, const char *name)
+{
+    const char *nearest = th_cli_nearest_flag(th_ctl_flags, th_ctl_flag_count, name);
+
+    if (nearest == NULL || strcmp(nearest, name) == 0)
+        return refuse(say, "unknown option", option);
+    snprintf(say, TH_SAY_MAX,
+             "unknown option %.200s; did you mean %s? thctl help lists the commands", option,
+             nearest);
+    return false;
+}
+
 /* Reads the option at argv[*at]; moves on when its value is the next word. */
 static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], int *at,
                         char say[TH_SAY_MAX])
@@ -265,7 +277,7 @@ static bool read_option(struct th_ctl_args *args, int argc, char *const argv[], 
     const struct th_cli_flag *known =
         th_cli_flag_find(th_ctl_flags, th_ctl_flag_count, strcmp(a, "-h") == 0 ? "--help" : name);
     if (known == NULL || (known->value == NULL && sign))
-        return refuse(say, "unknown option", a);
+        return refuse_unknown(say, a, name);
     args->said |= UINT64_C(1) << (known - th_ctl_flags);
     if (known->value == NULL) {
         *flag_of(args, known->name) = true;

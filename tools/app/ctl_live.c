@@ -172,7 +172,7 @@ void th_show_log(const json_t *line, const struct th_style *style)
     fputc('\n', style->out);
 }
 
-void th_show_suspend(const json_t *result, const struct th_style *style)
+static void show_suspend(const json_t *result, const struct th_style *style)
 {
     char text[32];
 
@@ -181,7 +181,7 @@ void th_show_suspend(const json_t *result, const struct th_style *style)
             text_of(result, "server"));
 }
 
-void th_show_resume(const json_t *result, const struct th_style *style)
+static void show_resume(const json_t *result, const struct th_style *style)
 {
     bool was_suspended = json_is_true(json_object_get(result, "was_suspended"));
 
@@ -189,11 +189,35 @@ void th_show_resume(const json_t *result, const struct th_style *style)
             was_suspended ? "goes on" : "was not suspended");
 }
 
-void th_show_restart(const json_t *result, const struct th_style *style)
+static void show_restart(const json_t *result, const struct th_style *style)
 {
     fprintf(style->out, "%s was restarted in %lld ms, its restart number %lld\n",
             text_of(result, "server"), (long long)number_of(result, "took_ms"),
             (long long)number_of(result, "restarts"));
+}
+
+int th_ctl_steer(const struct th_ctl_run *run, const char *method, const char *server,
+                 char say[TH_SAY_MAX])
+{
+    static const struct {
+        const char *method;
+        void (*show)(const json_t *, const struct th_style *);
+    } shows[] = {{"server.suspend", show_suspend},
+                 {"server.resume", show_resume},
+                 {"server.restart", show_restart}};
+    json_t *params = json_pack("{s:s}", "server", server), *result;
+
+    if (run->args->for_ms)
+        json_object_set_new(params, "for_ms", json_integer(run->args->for_ms));
+    int code = th_ctl_ask(run, method, params, run->args->timeout_ms, &result, say);
+    if (code)
+        return code;
+    if (!th_ctl_print_json(run, result))
+        for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
+            if (strcmp(shows[i].method, method) == 0)
+                shows[i].show(result, run->style);
+    json_decref(result);
+    return 0;
 }
 
 /* --- streams -------------------------------------------------------------------------------------- */

@@ -32,10 +32,11 @@ typedef bool (*th_ctl_take_fn)(void *data, json_t *params);
 int th_ctl_follow(const struct th_ctl_run *run, th_ctl_take_fn take, void *data,
                   char say[TH_SAY_MAX]);
 
-/* Prints what server.suspend, server.resume and server.restart answered. */
-void th_show_suspend(const json_t *result, const struct th_style *style);
-void th_show_resume(const json_t *result, const struct th_style *style);
-void th_show_restart(const json_t *result, const struct th_style *style);
+/* Suspends, resumes or restarts a server, and prints what came of it.
+ * method  server.suspend, server.resume or server.restart.
+ * say     filled when the exit code is not 0. */
+int th_ctl_steer(const struct th_ctl_run *run, const char *method, const char *server,
+                 char say[TH_SAY_MAX]);
 
 /* One event, or entry of a trace, as a line. */
 void th_show_event(const json_t *event, const struct th_style *style);

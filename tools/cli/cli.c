@@ -128,23 +128,56 @@ static void write_flag(char text[64], const struct th_cli_flag *flag)
              flag->value ? flag->value : "");
 }
 
+enum { USAGE_MAX = 512 };
+
+static void write_usage(char usage[USAGE_MAX], const struct th_cli_program *program,
+                        const struct th_cli_command *command)
+{
+    size_t len = (size_t)snprintf(usage, USAGE_MAX, "%s%s%s", command->name,
+                                  command->params[0] ? " " : "", command->params);
+    char text[64];
+
+    for (unsigned k = 0; k < program->flag_count && len < USAGE_MAX; k++) {
+        const struct th_cli_flag *flag = &program->flags[k];
+
+        if (!flag->commands || flag->is_filter || !th_cli_goes_with(flag, command->name))
+            continue;
+        write_flag(text, flag);
+        len += (size_t)snprintf(usage + len, USAGE_MAX - len, " [%s]", text);
+    }
+}
+
 void th_cli_print_commands(FILE *out, const struct th_cli_program *program)
 {
     for (unsigned i = 0; i < program->command_count; i++) {
-        const struct th_cli_command *command = &program->commands[i];
-        char usage[512], text[64];
-        size_t len = (size_t)snprintf(usage, sizeof usage, "%s%s%s", command->name,
-                                      command->params[0] ? " " : "", command->params);
+        char usage[USAGE_MAX];
 
-        for (unsigned k = 0; k < program->flag_count && len < sizeof usage; k++) {
-            const struct th_cli_flag *flag = &program->flags[k];
+        write_usage(usage, program, &program->commands[i]);
+        print_entry(out, usage, COMMAND_COLUMNS, program->commands[i].help);
+    }
+}
 
-            if (!flag->commands || flag->is_filter || !th_cli_goes_with(flag, command->name))
-                continue;
-            write_flag(text, flag);
-            len += (size_t)snprintf(usage + len, sizeof usage - len, " [%s]", text);
-        }
-        print_entry(out, usage, COMMAND_COLUMNS, command->help);
+void th_cli_print_command(FILE *out, const struct th_cli_program *program,
+                          const struct th_cli_command *command)
+{
+    char usage[USAGE_MAX], name[64];
+    bool has_flags = false;
+
+    write_usage(usage, program, command);
+    fprintf(out, "%s ", program->name);
+    print_wrapped(out, 8, (unsigned)strlen(program->name) + 1, usage);
+    fputs("    ", out);
+    print_wrapped(out, 4, 4, command->help);
+    for (unsigned i = 0; i < program->flag_count; i++) {
+        const struct th_cli_flag *flag = &program->flags[i];
+
+        if (!flag->commands || !th_cli_goes_with(flag, command->name))
+            continue;
+        if (!has_flags)
+            fputc('\n', out);
+        has_flags = true;
+        write_flag(name, flag);
+        print_entry(out, name, NAME_COLUMNS, flag->help);
     }
 }
 

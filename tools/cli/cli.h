@@ -11,6 +11,7 @@
 #define TH_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* The word that follows a flag or a command is called by what it is, in capitals, and completed by that
@@ -77,6 +78,20 @@ void th_cli_params_count(const char *params, unsigned *least, unsigned *most);
 /* The word of params that word number AT stands for, without brackets and dots; false: none does. */
 enum { TH_CLI_NAME_MAX = 32 };
 bool th_cli_param_at(char name[TH_CLI_NAME_MAX], const char *params, unsigned at);
+
+/* How many letters must be added, removed or exchanged to make one of the other (Levenshtein), and fewer
+ * than how many are a slip and no other word. */
+enum { TH_CLI_FAR = 1000 };
+unsigned th_cli_distance(const char *a, size_t a_len, const char *b);
+unsigned th_cli_near_max(size_t len);
+
+/* The command or flag that somebody may have meant; NULL when none is near. */
+const char *th_cli_nearest_command(const struct th_cli_program *program, const char *words);
+const char *th_cli_nearest_flag(const struct th_cli_flag *flags, unsigned count, const char *name);
+
+/* What help says of one command: its usage, what it does, its flags. */
+void th_cli_print_command(FILE *out, const struct th_cli_program *program,
+                          const struct th_cli_command *command);
 
 /* What help says, each line at most 100 columns: the commands with what may follow them, and the flags. */
 void th_cli_print_commands(FILE *out, const struct th_cli_program *program);
