@@ -26,7 +26,7 @@ WORDS = (
     ("reload now", "too many words after reload"),
     ("seeds import", "unknown command seeds", "thctl help"),
     ("status more", "too many words after status"),
-    ("help more", "too many words after help"),
+    ("help more", "unknown command more", "thctl help"),
     ("a b c d e f g h i j k l m n o p q r s t u v w x y z", "too many words"),
     ("--what status", "--what"),
     ("--json=yes status", "--json=yes"),
