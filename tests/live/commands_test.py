@@ -201,11 +201,14 @@ def piped(stage, is_json, case):
     is_sender = case["words"][0] == "pipe" and case["words"][1] != "listen"
     sender, listener = (stage.node, stage.other) if is_sender else (stage.other, stage.node)
     ends = [THCTL, "--socket", listener.socket, "pipe", "listen", "golden"]
+
+    def send():  # refused as long as nobody listens
+        return thctl(sender, "pipe", listener.hashname, "golden", input="bytes\n")
+
     with subprocess.Popen(ends, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as process:
         process.stdin.close()
         try:
-            sent = None
-            wait_for("the pipe is taken", lambda: thctl(sender, "pipe", listener.hashname, "golden", input="bytes\n").returncode == 0, 10 * SLOW)
+            wait_for("the pipe is taken", lambda: send().returncode == 0 or process.poll() is not None, 40 * SLOW)
             sent = process.stdout.read()
             check(process.wait(10 * SLOW) == 0, "the listener failed")
         finally:
