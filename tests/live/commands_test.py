@@ -257,7 +257,7 @@ CASES = {
     "pipe listen": {"words": ["pipe", "listen", "golden"], "how": piped},
     "servers": {"sort": True, "mask": [(r"^(\S+)  \S+  (\*|\S+)  \*  .*", r"\1")]},
     "metrics": {"keep": r"^# (TYPE|EOF|UNIT)"},
-    "top": {"words": ["top", "servers", "-n", "1"], "keep": "^SERVER"},
+    "top": {"words": ["top", "servers", "-n", "1"], "keep": "^SERVER|  STATE$", "sort": True, "mask": [(r"^([a-z-]+)  (?:idle|running)  .*", r"\1  STATE")]},
     "trace": {"words": ["trace", "switch", "--for", "400ms"], "how": stirred, "keep": "^WHEN", "mask": [(r"^WHEN  (in|out) .*", r"WHEN  \1"), (r"^WHEN  \w+  .*", "WHEN  WAY")], "sort": True},
     "suspend": {"words": ["suspend", "router", "--for", "5s"]},
     "resume": {"words": ["resume", "router"], "before": [["suspend", "router", "--for", "5s"]]},
