@@ -22,6 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "example.c")
 ECHO = os.path.join(HERE, "echo.c")
 FORWARD = os.path.join(HERE, "forward.c")
+CHAT = os.path.join(HERE, "chat.c")
+SEND = os.path.join(HERE, "send.c")
 README = os.path.join(HERE, "..", "..", "README.md")
 HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
@@ -121,6 +123,10 @@ class Example:
         """How others join through it: the lines of one JSON object."""
         self.wait_line("}")
         return "\n".join(self.lines[self.lines.index("{") : self.lines.index("}") + 1])
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
 
     def end(self):
         self.process.stdin.close()
@@ -299,6 +305,64 @@ def a_server_that_is_not_there_ends_the_connection():
 
 
 @test
+def two_chat_and_both_end_when_one_leaves():
+    with Installed() as installed:
+        program = installed.build_example(CHAT)
+        with Example(installed, program) as first:
+            hashname, entry = first.wait_line("hashname "), first.wait_entry()
+            with Example(installed, program, entry, hashname) as second:
+                second.say("is anybody there?")
+                first.wait_line("is anybody there?")
+                first.say("yes, %s" % ("indeed " * 2000))
+                second.wait_line("yes, indeed ")
+                second.say("good bye")
+                check(second.end() == 0, "the second ended badly: %s" % second.lines)
+            first.wait_line("good bye")
+            first.wait_line("* the other has left")
+            check(first.process.wait(10 * SLOW) == 0, "the first ended badly: %s" % first.lines)
+
+
+@test
+def a_chat_with_nobody_says_so():
+    with Installed() as installed:
+        program = installed.build_example(CHAT)
+        with Example(installed, program) as first:
+            first.wait_line("hashname ")
+            with Example(installed, program, first.wait_entry(), "0" * 64) as second:
+                second.wait_line("chat: ")
+                check(second.process.wait(10 * SLOW) == 1, "%s" % second.lines)
+            check(first.end() == 0, "a chat that nobody came to: %s" % first.lines)
+
+
+@test
+def a_file_is_sent_whole_with_a_bar_and_never_written_over():
+    with Installed() as installed:
+        program = installed.build_example(SEND)
+        environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
+        folder = os.path.join(installed.folder, "taken")
+        os.mkdir(folder)
+        with Example(installed, program, folder) as taker:
+            hashname, entry = taker.wait_line("hashname "), taker.wait_entry()
+            for name, size in (("empty", 0), ("one", 1), ("large", 5000000)):
+                path, content = os.path.join(installed.folder, name), os.urandom(size)
+                with open(path, "wb") as out:
+                    out.write(content)
+                result = run([program, entry, hashname, path], env=environment, timeout=60 * SLOW)
+                check(result.returncode == 0, "%s: %s" % (name, result.stderr))
+                check(size == 0 or "100 %%  %d of %d bytes" % (size, size) in result.stderr, "%r" % result.stderr)
+                taker.wait_line("took %s, %d bytes" % (name, size))
+                with open(os.path.join(folder, name), "rb") as taken:
+                    check(taken.read() == content, "%s is another one" % name)
+                bars = re.findall(r"\[(#*) *\] +(\d+) %", result.stderr)
+                check(all(len(bar) == int(percent) * 40 // 100 for bar, percent in bars), "%s" % bars)
+                check(size < 5000000 or len(bars) > 50, "the bar moved %d times" % len(bars))
+            result = run([program, entry, hashname, path], env=environment, timeout=60 * SLOW)
+            check(result.returncode == 1 and "there is a file of that name" in result.stderr, "%s" % result)
+            check(sorted(os.listdir(folder)) == ["empty", "large", "one"], "%s" % os.listdir(folder))
+            check(taker.end() == 0, "%s" % taker.lines)
+
+
+@test
 def what_cannot_be_started_is_said():
     with Installed() as installed:
         environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
@@ -312,7 +376,7 @@ def the_example_is_cplusplus_too():
         print("        (there is no C++ compiler: left out)")
         return
     with Installed() as installed:
-        for source in (EXAMPLE, ECHO, FORWARD):
+        for source in (EXAMPLE, ECHO, FORWARD, CHAT, SEND):
             must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", source, *installed.flags("--cflags")])
 
 
