@@ -559,6 +559,7 @@ int main(int argc, char *argv[])
         return complain(say, th_exit_code(e));
     if (sodium_init() < 0)
         return complain("libsodium cannot start: the system gives no randomness", 1);
+    th_process_guard_secrets(&d->loaded.identity, sizeof d->loaded.identity);
     th_allowed_init(&d->loaded.allowed, NULL);
     th_tap_init(&d->tap, th_wall_us);
     th_logger_init(&d->logger, STDERR_FILENO, getenv("JOURNAL_STREAM"));
@@ -568,6 +569,7 @@ int main(int argc, char *argv[])
     case TH_TASK_RUN:
         th_process_hold_signals(&ends);
         open_notify(d);
+        th_process_write_no_core();
         code = run(d, &ends);
         break;
     case TH_TASK_INIT:

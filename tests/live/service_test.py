@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import signal
 import socket
 import time
@@ -214,6 +215,44 @@ def a_user_that_cannot_be_had_is_refused_and_leaves_no_trace():
         # Who is that user already needs no root.
         node = mesh.node("self", "--user", "nobody").start(wrapper=others)
         check(node.stop()[0] == 0, "not ended well")
+
+
+def mappings(node):
+    """Of each mapping of its memory: (KiB that are locked, flags)."""
+    found, locked, name = [], 0, ""
+    with open("/proc/%d/smaps" % node.process.pid) as file:
+        for line in file:
+            if re.match("[0-9a-f]+-", line):
+                name = line.split()[-1]
+            elif line.startswith("Locked:"):
+                locked = int(line.split()[1])
+            elif line.startswith("VmFlags:") and not name.startswith("[v"):  # the kernel's own
+                found.append((locked, line.split()[1:]))
+    return found
+
+
+@test
+def keys_are_locked_and_in_no_core_dump():
+    with Mesh() as mesh:
+        node = mesh.node("node").start()
+        guarded = [locked for locked, flags in mappings(node) if "dd" in flags and "lo" in flags]
+        check(guarded and max(guarded) >= 4, "no memory is locked and kept from dumps: %s" % guarded)
+        with open("/proc/%d/limits" % node.process.pid) as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        check(core.split()[4] == "0", core)
+        check(run(["prlimit", "--core=1000000", "--pid", str(node.process.pid)]).returncode == 0 or core.split()[5] == "0", "cannot be raised to find a bug")
+
+
+@test
+def without_memory_to_lock_it_starts_and_keys_are_in_no_core_dump_all_the_same():
+    if not is_root():
+        return
+    with Mesh() as mesh:
+        os.chmod(mesh.folder, 0o777)
+        poor = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "prlimit", "--memlock=0"]
+        node = mesh.node("poor").start(wrapper=poor)
+        flags = [flags for _, flags in mappings(node)]
+        check(any("dd" in each for each in flags) and not any("lo" in each for each in flags), "%s" % flags)
 
 
 if not os.path.exists(os.path.join(BUILD, "telehashd")):

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +45,28 @@ void th_process_hold_signals(sigset_t *ends)
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, ends, NULL);
+}
+
+/* --- secrets -------------------------------------------------------------------------------------- */
+
+void th_process_guard_secrets(void *secrets, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)secrets / page * page;
+    size_t len = ((uintptr_t)secrets + size - first + page - 1) / page * page;
+
+    /* Whole pages, for the kernel knows no less: sodium_mlock leaves others in dumps. */
+    (void)!madvise((void *)first, len, MADV_DONTDUMP);
+    (void)!mlock((void *)first, len);
+}
+
+void th_process_write_no_core(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0; /* the other limit stays, so that an operator can raise it again */
+        setrlimit(RLIMIT_CORE, &limit);
+    }
 }
 
 /* --- whose it is ---------------------------------------------------------------------------------- */

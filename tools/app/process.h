@@ -22,6 +22,14 @@ bool th_process_has_terminal(void);
  * whoever started us ignores (nohup, a shell's background) stays ignored. ends: filled with them. */
 void th_process_hold_signals(sigset_t *ends);
 
+/* Long-lived secrets stay out of core dumps and, as far as the limit of locked memory goes, out of swap.
+ * Nothing fails without: who has no such limit left starts all the same. Keys of lines are not locked: a
+ * system call for each would be paid on a packet's way. */
+void th_process_guard_secrets(void *secrets, size_t size);
+
+/* No core is written, for there are keys of lines in it; prlimit --core allows it again, to find a bug. */
+void th_process_write_no_core(void);
+
 /* Somebody whose rights the daemon is to have. */
 struct th_user {
     char name[64];
