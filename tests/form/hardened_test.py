@@ -34,7 +34,14 @@ def build_in(folder):
         ["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DTH_BUILD_TESTS=OFF"],
         check=True, stdout=subprocess.DEVNULL,
     )
-    subprocess.run(["cmake", "--build", folder, "-j2"], check=True, stdout=subprocess.DEVNULL)
+    targets = ["telehashd", "thctl", "telehash_shared"]
+    done = subprocess.run(
+        ["cmake", "--build", folder, "-j2", "--target", *targets],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    if done.returncode:
+        print(done.stdout[-4000:])
+        sys.exit(1)
 
 
 def faults(path):
