@@ -129,6 +129,50 @@ static void room_of_a_wide_answer_is_given_back_once_it_is_sent(void **state)
     free(wide);
 }
 
+/* Such a one was let go after 8 MiB: what had been sent counted as waiting. */
+static void reader_that_is_always_a_little_behind_is_kept(void **state)
+{
+    (void)state;
+    struct th_conn conn = {0};
+    static char answer[64 * 1024];
+    size_t sent = 0;
+
+    for (unsigned i = 0; sent < 3 * (size_t)TH_CONN_OUTPUT_MAX; i++) {
+        memset(answer, 'a' + (int)(i % 26), sizeof answer);
+        assert_int_equal(th_conn_put_bytes(&conn, answer, sizeof answer), TH_OK);
+        if (i == 0)
+            continue;
+        struct th_bytes output = th_conn_output(&conn);
+        assert_int_equal(output.len, 2 * sizeof answer);
+        assert_int_equal(output.at[0], 'a' + (int)((i - 1) % 26));
+        assert_int_equal(output.at[output.len - 1], 'a' + (int)(i % 26));
+        th_conn_sent(&conn, sizeof answer);
+        sent += sizeof answer;
+    }
+    assert_true(conn.out_room <= 8 * sizeof answer); /* of what waits, not of all that was sent */
+    th_conn_clear(&conn);
+}
+
+static void what_waits_counts_and_not_what_was_sent(void **state)
+{
+    (void)state;
+    struct th_conn conn = {0};
+    size_t len = TH_CONN_OUTPUT_MAX / 2;
+    char *answer = malloc(len);
+
+    assert_non_null(answer);
+    memset(answer, 'x', len);
+    assert_int_equal(th_conn_put_bytes(&conn, answer, len), TH_OK);
+    assert_int_equal(th_conn_put_bytes(&conn, answer, len), TH_OK);
+    th_conn_sent(&conn, len);
+    assert_int_equal(th_conn_put_bytes(&conn, answer, len), TH_OK);
+    assert_int_equal(th_conn_output(&conn).len, TH_CONN_OUTPUT_MAX);
+    assert_int_equal(th_conn_put_bytes(&conn, "y", 1), TH_FULL);
+    assert_int_equal(th_conn_output(&conn).len, TH_CONN_OUTPUT_MAX);
+    th_conn_clear(&conn);
+    free(answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +180,8 @@ int main(void)
         cmocka_unit_test(a_line_over_the_limit_is_refused),
         cmocka_unit_test(answers_wait_in_order_until_they_are_sent),
         cmocka_unit_test(more_answers_than_the_limit_are_refused),
+        cmocka_unit_test(reader_that_is_always_a_little_behind_is_kept),
+        cmocka_unit_test(what_waits_counts_and_not_what_was_sent),
         cmocka_unit_test(room_of_a_wide_answer_is_given_back_once_it_is_sent),
     };
 

@@ -65,13 +65,22 @@ bool th_conn_next(struct th_conn *conn, const char **line, size_t *len)
     return false;
 }
 
-/* Room for so many bytes more. */
+/* Room for so many bytes more. The limit is of what waits: who is always a little behind never takes
+ * all of it. What waits is moved up when at least as much was sent, so no byte is moved often. */
 static enum th_err make_out_room(struct th_conn *conn, size_t len)
 {
-    if (conn->out_at == conn->out_len)
-        conn->out_at = conn->out_len = 0;
-    if (conn->out_len + len > TH_CONN_OUTPUT_MAX)
+    size_t waiting = conn->out_len - conn->out_at;
+
+    if (len > TH_CONN_OUTPUT_MAX || waiting > TH_CONN_OUTPUT_MAX - len)
         return TH_FULL;
+    bool is_over = conn->out_len + len > TH_CONN_OUTPUT_MAX;
+    if (waiting == 0 || is_over ||
+        (conn->out_len + len > conn->out_room && conn->out_at >= waiting)) {
+        if (waiting > 0)
+            memmove(conn->out, conn->out + conn->out_at, waiting);
+        conn->out_at = 0;
+        conn->out_len = waiting;
+    }
     return make_room(&conn->out, &conn->out_room, conn->out_len + len);
 }
 

@@ -41,7 +41,8 @@ TH_MUST enum th_err th_conn_on_bytes(struct th_conn *conn, const char *bytes, si
  */
 bool th_conn_next(struct th_conn *conn, const char **line, size_t *len);
 
-/* Appends an answer and a newline. Errors: TH_FULL (over TH_CONN_OUTPUT_MAX), TH_NO_MEMORY. */
+/* Appends an answer and a newline. Errors: TH_FULL (more than TH_CONN_OUTPUT_MAX would wait),
+ * TH_NO_MEMORY. */
 TH_MUST enum th_err th_conn_put(struct th_conn *conn, const char *text, size_t len);
 
 /* Appends bytes as they are. Errors: the same. */
