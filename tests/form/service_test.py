@@ -28,6 +28,8 @@ MUST = {
         "RestartPreventExitStatus": "2",
         "DynamicUser": "yes",
         "SupplementaryGroups": "telehash",
+        "RuntimeDirectory": "telehash-web",
+        "RuntimeDirectoryMode": "0750",
     },
 }
 
