@@ -22,6 +22,7 @@ PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MIRROR = os.environ.get("TH_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 DAEMON = 64321  # a user that is nobody's, as DynamicUser has it
 STATE = "var/lib/telehash"
+UNITS = ("telehash-web.service", "telehashd.service")
 
 
 def why_not():
@@ -55,7 +56,14 @@ def packages():
     folder = os.environ.get("TH_DEB")
     if folder is None:
         folder = os.path.join(FOLDER, "deb")
-        run(os.path.join(PROJECT, "tools", "deb"), "--out", folder)
+        os.mkdir(folder)
+        others = [os.path.join(folder, "other_1" + end) for end in (".deb", ".dsc", ".changes", ".buildinfo", ".tar.xz")]
+        for other in others:
+            open(other, "w").close()
+        run(os.path.join(PROJECT, "tools", "deb"), "--out", "deb", cwd=FOLDER)
+        lost = [other for other in others if not os.path.exists(other)]
+        check(lost == [], "tools/deb removed what is not its own: %s" % lost)
+        os.remove(others[0])
     return [name for name in sorted(glob.glob(os.path.join(folder, "*.deb"))) if "-dbgsym" not in name]
 
 
@@ -123,6 +131,13 @@ class Root:
     def has(self, package):
         return self.inside("dpkg-query", "-W", "-f", "${db:Status-Status}", package).stdout == "installed"
 
+    def starts(self, unit):
+        """Whether the first installation of the unit's package starts it, where there is a systemd."""
+        with open(os.path.join(self.path, "var/lib/dpkg/info", unit.replace(".service", ".postinst"))) as file:
+            text = file.read()
+        check(unit in text, "the package of %s does not know it:\n%s" % (unit, text))
+        return re.search(r"_dh_action=start\b|deb-systemd-invoke start\b", text) is not None
+
     def unit(self, name):
         """What a line of the unit says."""
         with open(os.path.join(self.path, "lib/systemd/system/telehashd.service")) as file:
@@ -171,6 +186,13 @@ def goes_through_its_life(root):
     for line in root.install(first_ones):
         print("        " + line)
     check(root.must("getent", "group", "telehash").startswith("telehash:"), "no group telehash")
+    wants = "etc/systemd/system/multi-user.target.wants"
+    enabled = [name for name in UNITS if os.path.lexists(os.path.join(root.path, wants, name))]
+    check(enabled == ["telehashd.service"], "enabled by the installation: %s" % enabled)
+    started = [name for name in UNITS if root.starts(name)]
+    check(started == ["telehashd.service"], "started by the installation: %s" % started)
+    depends = root.must("dpkg-query", "-W", "-f", "${Depends}", "thctl")
+    check("libncursesw6" in depends, "thctl top is without its screen; thctl depends on %s" % depends)
     root.must("useradd", "--create-home", "--groups", "telehash", "alice")
     root.must("useradd", "--create-home", "bob")
     say("installed; " + root.must("thctl", "--version").splitlines()[0])
