@@ -73,7 +73,10 @@ class Transfer:
     def _connect(self, node, hashname, name):
         """A pipe that has brought the first byte; None when nobody listens yet."""
         pipe = self._start(node, hashname, name)
-        pipe.stdin.write(b"1")
+        try:
+            pipe.stdin.write(b"1")
+        except BrokenPipeError:
+            pass  # it was refused already
         wait_for("the first byte comes", lambda: self.arrived > 0 or pipe.poll() is not None, 60 * SLOW)
         if self.arrived > 0:
             self.sent.update(b"1")
@@ -240,9 +243,19 @@ def rate_of(flow, seconds):
     return (flow.arrived - before) / (time.monotonic() - begun)
 
 
+def is_idle():
+    """Whether this machine has the time to compare with the kernel's TCP; said when not."""
+    load = os.getloadavg()[0]
+    if load > 2:
+        print("        left out: the load of this machine is %.1f" % load)
+    return load <= 2
+
+
 @test
 def loss_of_1_percent_and_40_ms_are_no_slower_than_with_tcp():
     """Medians of three, in turns."""
+    if not is_idle():
+        return
     with Lab() as mesh:
         two = Two(mesh, {})
         two.set(loss=1, delay_ms=20)  # each way
@@ -259,6 +272,8 @@ def loss_of_1_percent_and_40_ms_are_no_slower_than_with_tcp():
 
 @test
 def stream_and_tcp_share_a_full_cable():
+    if not is_idle():
+        return
     with Lab() as mesh:
         two = Two(mesh, {})
         two.set(delay_ms=20, rate_kbit=16000, queue_bytes=80000)  # what is on the way at once
