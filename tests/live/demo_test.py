@@ -81,7 +81,7 @@ def it_looks_for_a_node_that_is_not_among_the_shown_peers_by_asking_others():
 
         check(peers and sought not in peers, "it is among the peers:\n%s" % shown)
         check(found and int(found.group(1)) > 0 and int(found.group(2)) > 0, "nobody was asked:\n%s" % shown)
-        answers = re.findall(r"^ +\d+  ([0-9a-f]{64}) +\d+ +(?:< )?\d+ m?s ", seek, re.M)
+        answers = re.findall(r"^\W*([0-9a-f]{64}) +\d+ +(?:< )?\d+ m?s ", seek, re.M)
         check(found.group(3) in answers, "who told of it has not answered:\n%s" % shown)
         check("a line to it is up" in seek, shown)
         check("answer from %s" % sought in part(shown, "thctl ping"), shown)
