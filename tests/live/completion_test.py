@@ -6,10 +6,11 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 
-from mesh import BUILD, THCTL, Failure, Mesh, check, main, test
+from mesh import BUILD, SLOW, Failure, Mesh, check, main, test
 
 PATH = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"], "HOME": "/nonexistent", "TELEHASH_SOCKET": ""}
 NO_DAEMON = "/nonexistent/telehashd.sock"
@@ -69,9 +70,9 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def wait_for(self, *words):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * SLOW
         while not all(word in self.text for word in words):
-            if time.monotonic() > deadline or not select.select([self.fd], [], [], 30)[0]:
+            if time.monotonic() > deadline or not select.select([self.fd], [], [], 30 * SLOW)[0]:
                 raise Failure("zsh did not say %s but: %r" % (words, self.text))
             self.text += os.read(self.fd, 65536).decode(errors="replace")
         self.text = ""
@@ -111,7 +112,7 @@ def live_peers_servers_and_seeds_are_offered():
     with Mesh() as mesh:
         seed = mesh.node("seed").start()
         node = mesh.node("node", "--seeds", seed.export_seeds()).start()
-        mesh.wait_ready([node], 20)
+        mesh.wait_ready([node], 20 * SLOW)
         at = ("--socket", node.socket)
         check(said("thctl", *at, "ping", "") == [seed.hashname], "no live peer")
         check(said("thctl", *at, "ping", seed.hashname[:3]) == [seed.hashname], "no live peer by its beginning")
@@ -163,4 +164,11 @@ def fish_offers_what_the_programs_say():
     check("/etc/" in fish("telehashd --state-dir /et", "telehashd"), fish("telehashd --state-dir /et", "telehashd"))
 
 
+# A shell whose program is not there offers nothing, which would read as a fault of the completion.
+NEEDED = [os.path.join(BUILD, name) for name in ("thctl", "telehashd", "thsim", "thbench")]
+NEEDED += [script(program, shell) for program in ("thctl", "telehashd") for shell in ("bash", "zsh", "fish")]
+NEEDED += [script(program, "bash") for program in ("thsim", "thbench")]
+missing = [path for path in NEEDED if not os.path.exists(path)]
+if missing:
+    sys.exit("not built: %s; cmake --build %s --target programs makes all" % (", ".join(missing), BUILD))
 main()
