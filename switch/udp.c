@@ -140,13 +140,14 @@ static int bind_one(struct udp *udp, const struct th_addr *addr)
     return 0;
 }
 
-static void complain(char complaint[TH_UDP_COMPLAINT_MAX], const struct th_addr *addr, int code)
+static void complain(char complaint[TH_UDP_COMPLAINT_MAX], const struct th_addr *addr,
+                     const char *why)
 {
     char text[TH_ADDR_TEXT_MAX];
 
     th_addr_write(text, addr);
     snprintf(complaint, TH_UDP_COMPLAINT_MAX,
-             "cannot listen on %s: %s; choose another address with --listen", text, strerror(code));
+             "cannot listen on %s: %s; choose another address with --listen", text, why);
 }
 
 /* Says once why an address is not listened on; it is tried again. */
@@ -560,16 +561,21 @@ enum th_err th_udp_new(struct th_net **out, uv_loop_t *loop, const struct th_udp
 
         if (code == 0 || (is_missing && (udp->sock_count > 0 || i + 1 < config->listen_count)))
             continue;
-        if (code == EADDRNOTAVAIL && config->is_patient) {
+        bool is_in_vain = code == EADDRNOTAVAIL && config->is_patient && config->loses_root &&
+                          config->listen[i].port != 0 && config->listen[i].port < IPPORT_RESERVED;
+        if (code == EADDRNOTAVAIL && config->is_patient && !is_in_vain) {
             struct absent *absent = &udp->absent[udp->absent_count++];
 
             absent->addr = config->listen[i];
             tell_absent(udp, absent, code);
             continue;
         }
-        complain(complaint, &config->listen[i], code);
+        complain(complaint, &config->listen[i],
+                 is_in_vain ? "this machine does not have it yet, and without root's rights a port "
+                              "below 1024 is refused later"
+                            : strerror(code));
         th_udp_free(&udp->net);
-        return err_of(code);
+        return is_in_vain ? TH_NO_PERMISSION : err_of(code);
     }
     *out = &udp->net;
     return TH_OK;

@@ -19,7 +19,7 @@ enum {
     TH_UDP_RCVBUF_DEFAULT = 4 << 20,
     TH_UDP_LOOK_MS = 5000,  /* between two looks at the interfaces, for those that come or go */
     TH_UDP_AWAIT_MS = 1000, /* the same while an address that we are to listen on is not there */
-    TH_UDP_COMPLAINT_MAX = 160
+    TH_UDP_COMPLAINT_MAX = 240
 };
 
 struct th_udp_config {
@@ -27,8 +27,9 @@ struct th_udp_config {
     struct th_addr listen[TH_UDP_LISTEN_MAX]; /* port 0: one that the system chooses */
     unsigned missing_ok; /* bit i: leave listen[i] out when this machine lacks its family */
     bool is_patient;     /* an address that is not there yet is bound when it appears */
-    bool is_lan;         /* nodes of the same networks are asked for, and may ask (core/lan.h) */
-    int rcvbuf;          /* bytes asked of the kernel; 0: TH_UDP_RCVBUF_DEFAULT */
+    bool loses_root; /* by then ports below 1024 are refused, so that those are not waited for */
+    bool is_lan;     /* nodes of the same networks are asked for, and may ask (core/lan.h) */
+    int rcvbuf;      /* bytes asked of the kernel; 0: TH_UDP_RCVBUF_DEFAULT */
     const struct th_log *log;
 };
 
@@ -37,7 +38,7 @@ struct th_udp_config {
  * until then.
  *
  * complaint  filled on failure: which address, why, what to do.
- * Errors: TH_IN_USE, TH_NO_PERMISSION, TH_NOT_FOUND (the address is not on this machine, unless it is
+ * Errors: TH_IN_USE, TH_NO_PERMISSION (now, or when the address appears), TH_NOT_FOUND (the address is not on this machine, unless it is
  *         waited for; its family is not), TH_IO, TH_NO_MEMORY.
  * Thread: any.
  */

@@ -146,10 +146,12 @@ static enum th_err make_places(struct daemon *d, struct th_place *places[PLACES]
     return TH_OK;
 }
 
-static enum th_err open_net(struct daemon *d, struct th_place *place, char say[TH_SAY_MAX])
+static enum th_err open_net(struct daemon *d, struct th_place *place, bool loses_root,
+                            char say[TH_SAY_MAX])
 {
     struct th_udp_config config = {.listen_count = d->config.listen_count,
                                    .is_patient = true,
+                                   .loses_root = loses_root,
                                    .is_lan = d->config.is_lan,
                                    .rcvbuf = (int)d->config.rcvbuf,
                                    .log = &d->logger.log};
@@ -326,7 +328,7 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
     if (e != TH_OK)
         return e;
     th_host_set_watchdog(d->host, 1000, &d->logger.log);
-    e = open_net(d, places[PLACE_SWITCH], say);
+    e = open_net(d, places[PLACE_SWITCH], is_other, say);
     if (e == TH_OK && is_other)
         e = become(d, &user, say);
     if (e != TH_OK)

@@ -212,6 +212,9 @@ def a_user_that_cannot_be_had_is_refused_and_leaves_no_trace():
         os.chmod(open_to_all, 0o777)
         done = run([TELEHASHD, "--state-dir", open_to_all, "--socket", mesh.folder + "/s", "--listen", "127.0.0.1:0", "--user", "nobody"])
         check(done.returncode == 2 and "everybody may write" in done.stderr, "%s" % done)
+        # A documentation address, which no machine has: its low port could not be had when it appears.
+        done = run([TELEHASHD, "--state-dir", state, "--socket", state + ".sock", "--listen", "192.0.2.77:100", "--user", "nobody"])
+        check(done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "192.0.2.77:100" in done.stderr, done)
         # Who is that user already needs no root.
         node = mesh.node("self", "--user", "nobody").start(wrapper=others)
         check(node.stop()[0] == 0, "not ended well")

@@ -277,6 +277,35 @@ static void datagrams_that_the_kernel_had_no_room_for_are_counted(void **state)
     th_udp_free(net);
 }
 
+/* Of a documentation net (RFC 5737), which no machine has. */
+static enum th_err listen_where_nothing_is(uint16_t port, bool loses_root, char *complaint)
+{
+    struct th_udp_config config = {.listen_count = 1, .is_patient = true, .loses_root = loses_root};
+    struct th_net *net = NULL;
+    uv_loop_t loop;
+
+    assert_true(th_addr_read(&config.listen[0], "192.0.2.77:1", 12));
+    config.listen[0].port = port;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    enum th_err e = th_udp_new(&net, &loop, &config, complaint);
+    th_udp_free(e == TH_OK ? net : NULL);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    return e;
+}
+
+static void an_address_is_not_waited_for_whose_port_will_be_refused(void **state)
+{
+    (void)state;
+    char complaint[TH_UDP_COMPLAINT_MAX] = "";
+
+    assert_int_equal(listen_where_nothing_is(1023, false, complaint), TH_OK);
+    assert_int_equal(listen_where_nothing_is(1024, true, complaint), TH_OK);
+    assert_int_equal(listen_where_nothing_is(0, true, complaint), TH_OK);
+    assert_string_equal(complaint, "");
+    assert_int_equal(listen_where_nothing_is(1023, true, complaint), TH_NO_PERMISSION);
+    assert_non_null(strstr(complaint, "192.0.2.77:1023: this machine does not have it yet"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +315,7 @@ int main(void)
         cmocka_unit_test(address_of_another_machine_is_told),
         cmocka_unit_test(datagram_to_nobody_is_lost_and_the_next_arrives),
         cmocka_unit_test(datagrams_that_the_kernel_had_no_room_for_are_counted),
+        cmocka_unit_test(an_address_is_not_waited_for_whose_port_will_be_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
