@@ -9,7 +9,7 @@ import os
 import subprocess
 import time
 
-from mesh import SLOW, Mesh, Rpc, check, main, skip, test, wait_for
+from mesh import SLOW, Mesh, Rpc, check, main, skip, test, thctl, wait_for
 from rows import put
 
 OFFLINE_S = float(os.environ.get("TH_OFFLINE_S", "20"))
@@ -117,6 +117,8 @@ def an_address_that_is_not_there_yet_is_listened_on_when_it_appears():
         seed = mesh.node("seed", "--listen", "192.0.2.1:4242", "--advertise", "192.0.2.1:4242")
         seed.start(wrapper=inside("a"))
         check(seed.call("status")["listen"] == [], "%s" % seed.call("status")["listen"])
+        said = thctl(seed, "doctor").stdout
+        check("it does not listen on 192.0.2.1:4242 yet" in said, said)
         node = mesh.node("node", "--listen", "192.0.2.2:0", "--seeds", seed.export_seeds())
         node.start(wrapper=inside("b"))
         begun = time.monotonic()
@@ -145,9 +147,12 @@ def a_name_to_advertise_that_cannot_be_found_yet_stops_no_start():
         status = seed.call("status")
         check(status["advertised"] == ["192.0.2.9:1"], status)
         wait_for("it is said", lambda: "node.example" in seed.log(), 30 * SLOW)
+        said = thctl(seed, "doctor").stdout
+        check("1 name of --advertise has no address, such as node.example" in said, said)
 
         put(names, "127.0.0.1 localhost\n192.0.2.1 node.example\n")
         wait_for("it is found", lambda: "192.0.2.1:4242" in seed.call("status")["advertised"], 60 * SLOW)
+        check("name of --advertise" not in thctl(seed, "doctor").stdout, thctl(seed, "doctor").stdout)
         check(seed.call("status")["addresses"] == ["192.0.2.9:1", "192.0.2.1:4242"], seed.call("status"))
         entry = seed.call("seeds.export")[seed.hashname]
         check("192.0.2.1" in [path["ip"] for path in entry["paths"]], entry)

@@ -337,6 +337,32 @@ static void findings_beyond_the_room_are_counted(void **state)
     assert_string_equal(s->findings.finding[TH_FINDINGS_MAX - 1].next, "next of 39");
 }
 
+static void a_name_of_ours_without_an_address_is_told(void **state)
+{
+    struct scene *s = *state;
+
+    s->settings.own_missing = 1;
+    strcpy(s->settings.own, "node.example.org");
+    assert_only(s, "dns", TH_VERDICT_WARN,
+                "1 name of --advertise has no address, such as node.example.org");
+}
+
+static void an_address_that_is_waited_for_is_told(void **state)
+{
+    struct scene *s = *state;
+
+    s->settings.listen_count = 3;
+    s->settings.listen[0] = (struct th_addr){.port = 42424, .family = TH_FAMILY_IPV6}; /* [::] */
+    s->settings.listen[1] = s->status.listen[0];
+    s->settings.listen[1].port = 0;
+    s->settings.listen[2] = s->status.listen[0];
+    judge(s);
+    for (unsigned i = 0; i < s->findings.count; i++)
+        assert_int_equal(s->findings.finding[i].verdict, TH_VERDICT_OK);
+    s->settings.listen[2].ip[3] = 3;
+    assert_only(s, "ports", TH_VERDICT_WARN, "it does not listen on 192.168.1.3:42424 yet");
+}
+
 int main(void)
 {
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, make_scene, free_scene)
@@ -352,6 +378,8 @@ int main(void)
         IN_SCENE(a_disk_that_cannot_be_written_is_told),
         IN_SCENE(modes_that_let_others_in_are_told),
         IN_SCENE(what_nobody_answers_is_unknown_and_never_good),
+        IN_SCENE(a_name_of_ours_without_an_address_is_told),
+        IN_SCENE(an_address_that_is_waited_for_is_told),
         IN_SCENE(findings_beyond_the_room_are_counted),
     };
 

@@ -103,6 +103,39 @@ static void check_traffic(struct th_findings *f, const struct th_switch_status *
     }
 }
 
+static bool listens_on(const struct th_switch_status *status, const struct th_addr *wanted)
+{
+    struct th_addr bound = *wanted;
+
+    for (unsigned i = 0; i < status->listen_count; i++) {
+        bound.port = wanted->port ? wanted->port : status->listen[i].port;
+        if (th_addr_is_equal(&bound, &status->listen[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Addresses that it was told to listen on and that this machine does not have. */
+static void check_absent(struct th_findings *f, const struct th_doctor_facts *facts)
+{
+    static const uint8_t everywhere[sizeof facts->settings->listen[0].ip];
+    const struct th_switch_status *status = facts->look.status;
+    char text[TH_ADDR_TEXT_MAX];
+
+    if (facts->settings == NULL || status->listen_count >= TH_NET_ADDRS_MAX)
+        return; /* some may not be in the list */
+    for (unsigned i = 0; i < facts->settings->listen_count; i++) {
+        const struct th_addr *wanted = &facts->settings->listen[i];
+
+        if (memcmp(wanted->ip, everywhere, sizeof everywhere) == 0 || listens_on(status, wanted))
+            continue;
+        th_addr_write(text, wanted);
+        th_find(f, "ports", TH_VERDICT_WARN,
+                "it does not listen on %s yet: it waits for the address", text);
+        th_advise(f, "ip addr lists what this machine has; the log says why it cannot be bound");
+    }
+}
+
 static void check_ports(struct th_findings *f, const struct th_doctor_facts *facts)
 {
     const struct th_switch_status *status = facts->look.status;
@@ -112,6 +145,7 @@ static void check_ports(struct th_findings *f, const struct th_doctor_facts *fac
         th_find(f, "ports", TH_VERDICT_UNKNOWN, "the switch does not answer");
         return;
     }
+    check_absent(f, facts);
     if (status->listen_count == 0) {
         th_find(f, "ports", TH_VERDICT_BAD, "it listens nowhere");
         th_advise(f, "--listen ADDR:PORT with an address of this machine; ip addr lists them");
@@ -224,6 +258,13 @@ static void list_seeds(struct th_findings *f, const struct th_bootstrap_sources 
 
 static void check_names(struct th_findings *f, const struct th_settings_status *settings)
 {
+    if (settings && settings->own_missing > 0) {
+        th_find(f, "dns", TH_VERDICT_WARN,
+                "%u name%s of --advertise %s no address, such as %s: others are not told of it",
+                settings->own_missing, s_of(settings->own_missing),
+                settings->own_missing == 1 ? "has" : "have", settings->own);
+        th_advise(f, "getent hosts %s; see /etc/resolv.conf", settings->own);
+    }
     if (settings == NULL || settings->names == 0)
         return;
     if (settings->names_failing == 0) {

@@ -55,6 +55,7 @@ static void *look_up(void *arg)
 
     if (resolved) {
         resolved->id = lookup->id;
+        resolved->host = lookup->host[0];
         for (unsigned i = 0; i < lookup->host_count; i++)
             th_addresses_look_up(&resolved->paths, &lookup->host[i]);
         tell(lookup->resolver, resolved);

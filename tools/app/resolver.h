@@ -18,7 +18,8 @@
 extern const struct th_msg_kind th_resolved_msg;
 struct th_resolved {
     struct th_hashname id;
-    struct th_paths paths; /* none: no name has an address now */
+    struct th_seed_host host; /* the first that was asked for */
+    struct th_paths paths;    /* none: no name has an address now */
 };
 
 struct th_resolver;

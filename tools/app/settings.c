@@ -172,7 +172,7 @@ static void on_resolved(struct settings *s, const struct th_self *self,
 
     s->is_resolving = false;
     if (th_hashname_is_equal(&resolved->id, s->config->self))
-        th_settings_name_found(s, self, &resolved->paths);
+        th_settings_name_found(s, self, resolved);
     if (entry == NULL)
         return; /* removed meanwhile */
     th_hashname_write(hex, &resolved->id);
@@ -208,6 +208,9 @@ static void answer_status(const struct settings *s, const struct th_self *self,
     th_disk_look_at(&status->disk, s->config->started_with->state_dir, self->now.wall);
     status->rcvbuf = s->config->started_with->rcvbuf;
     status->is_port_map = s->config->started_with->is_port_map;
+    status->listen_count = s->config->started_with->listen_count;
+    memcpy(status->listen, s->config->started_with->listen, sizeof status->listen);
+    th_settings_names_status(s, status);
     for (unsigned i = 0; i < book->count; i++) {
         status->names += book->seed[i].named.host_count > 0;
         if (book->seed[i].fails == 0)

@@ -73,14 +73,18 @@ struct th_settings_answer {
     struct json_t *result; /* else; NULL without memory */
 };
 
-/* Call, no body: how the disk is, and the names of seeds. Reply, same kind, body struct
+/* Call, no body: how the disk is, the names of seeds and of ours. Reply, same kind, body struct
  * th_settings_status. */
 extern const struct th_msg_kind th_settings_msg_status;
 struct th_settings_status {
     struct th_disk_look disk;
     unsigned names, names_failing; /* seeds that were given by name; those last looked up in vain */
     char failing[64];              /* one of the names; "" none */
-    uint32_t rcvbuf;               /* that was asked for */
+    unsigned own_missing;          /* names of --advertise that have had no address so far */
+    char own[64];                  /* one of them; "" none */
+    unsigned listen_count;         /* where it was told to listen; 0: where it does by itself */
+    struct th_addr listen[TH_LISTEN_MAX];
+    uint32_t rcvbuf; /* that was asked for */
     bool is_port_map;
 };
 

@@ -40,7 +40,9 @@ void th_settings_tell_all(struct settings *s, const struct th_self *self);
 void th_settings_names_init(struct settings *s, const struct th_self *self);
 void th_settings_look_up_name(struct settings *s, const struct th_self *self);
 void th_settings_name_found(struct settings *s, const struct th_self *self,
-                            const struct th_paths *paths);
+                            const struct th_resolved *resolved);
+/* Fills in which of them have none yet. */
+void th_settings_names_status(const struct settings *s, struct th_settings_status *status);
 void th_settings_tell_names(struct settings *s, const struct th_self *self);
 th_ms th_settings_pause_after(unsigned fails); /* of look-ups in a row */
 

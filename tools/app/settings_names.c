@@ -7,6 +7,7 @@
 #include "router/node.h"
 #include "switch/base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The next one that is missing, after the one that was looked up last. */
@@ -44,25 +45,60 @@ void th_settings_look_up_name(struct settings *s, const struct th_self *self)
     s->resolving_until = s->name_at;
 }
 
-void th_settings_name_found(struct settings *s, const struct th_self *self,
-                            const struct th_paths *paths)
+/* Which name an answer is about; missing_count: none. An answer may come so late that another was asked for
+ * meanwhile. */
+static unsigned find_name(const struct th_settings_config *config, const struct th_seed_host *host)
 {
-    const struct th_seed_host *host = &s->config->missing[s->name];
-    struct th_paths *found = &s->config->found;
+    unsigned k = 0;
 
+    while (k < config->missing_count && (config->missing[k].port != host->port ||
+                                         strcmp(config->missing[k].name, host->name) != 0))
+        k++;
+    return k;
+}
+
+static bool has_addr(const struct th_paths *paths, const struct th_addr *addr)
+{
+    for (unsigned i = 0; i < paths->count; i++)
+        if (th_addr_is_equal(&paths->addr[i], addr))
+            return true;
+    return false;
+}
+
+void th_settings_name_found(struct settings *s, const struct th_self *self,
+                            const struct th_resolved *resolved)
+{
+    const struct th_paths *paths = &resolved->paths;
+    struct th_paths *found = &s->config->found;
+    unsigned k = find_name(s->config, &resolved->host);
+
+    if (k == s->config->missing_count || s->config->is_found[k])
+        return; /* its second answer */
     if (paths->count == 0) {
         s->name_fails++;
     } else {
         s->name_fails = 0;
-        s->config->is_found[s->name] = true;
+        s->config->is_found[k] = true;
         for (unsigned i = 0; i < paths->count && found->count < TH_PATHS_MAX; i++)
-            found->addr[found->count++] = paths->addr[i];
+            if (!has_addr(s->config->advertised, &paths->addr[i]) &&
+                !has_addr(found, &paths->addr[i]))
+                found->addr[found->count++] = paths->addr[i];
         s->advertise_at = self->now.mono;
         TH_LOG(self->log, INFO, "settings", "found name=%s:%u addresses=%u: advertised from now on",
-               host->name, host->port, paths->count);
+               resolved->host.name, resolved->host.port, paths->count);
     }
     s->name_at =
         choose_next(s) ? self->now.mono + th_settings_pause_after(s->name_fails) : TH_NEVER;
+}
+
+void th_settings_names_status(const struct settings *s, struct th_settings_status *status)
+{
+    for (unsigned i = 0; i < s->config->missing_count; i++) {
+        if (s->config->is_found[i])
+            continue;
+        status->own_missing++;
+        snprintf(status->own, sizeof status->own, "%.60s", s->config->missing[i].name);
+    }
 }
 
 void th_settings_tell_names(struct settings *s, const struct th_self *self)
