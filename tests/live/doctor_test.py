@@ -92,6 +92,28 @@ def without_a_daemon_it_looks_from_outside():
 
 
 @test
+def a_folder_whose_name_is_no_utf8_is_named_as_well_as_json_can():
+    with Mesh() as mesh:
+        node = mesh.node("node").start()
+        node.kill()
+        folder = os.path.join(os.fsencode(mesh.folder), b"d\xe9")
+        os.mkdir(folder, 0o700)
+        with open(os.path.join(folder, b"identity.json"), "w") as file:
+            file.write("{}")
+        os.chmod(os.path.join(folder, b"identity.json"), 0o644)
+        os.environb[b"STATE_DIRECTORY"] = folder
+        try:
+            answer = doctor(node, 1)
+            node.socket = os.fsdecode(os.fsencode(mesh.folder) + b"/n\xe9")
+            elsewhere = doctor(node, 1)
+        finally:
+            del os.environb[b"STATE_DIRECTORY"]
+        named = [row["check"] for row in answer["checks"] if "/d?" in row["text"] + (row["next"] or "")]
+        check("disk" in named and "identity" in named, "%s" % answer["checks"])
+        check(any(name == "daemon" and "/n? " in text for name, text in of("bad", elsewhere)), "%s" % elsewhere["checks"])
+
+
+@test
 def a_daemon_that_is_stopped_by_a_signal_is_told_so():
     with Mesh() as mesh:
         node = mesh.node("node").start()

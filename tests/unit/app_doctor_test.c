@@ -363,6 +363,35 @@ static void an_address_that_is_waited_for_is_told(void **state)
     assert_only(s, "ports", TH_VERDICT_WARN, "it does not listen on 192.168.1.3:42424 yet");
 }
 
+static void assert_row(const json_t *row, const char *key, const char *wanted)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+
+    assert_non_null(text);
+    assert_string_equal(text, wanted);
+}
+
+/* A row about a folder with such a name was not there, and the exit code said that all is well. */
+static void finding_about_a_name_that_is_no_utf8_is_a_row_too(void **state)
+{
+    struct scene *s = *state;
+    char name[TH_FINDING_TEXT_MAX - 1] = "";
+
+    th_find(&s->findings, "disk", TH_VERDICT_BAD, "/d\xe9 is \u20ac");
+    th_advise(&s->findings, "ls /d\xe9");
+    memset(name, 'x', sizeof name - 1);
+    th_find(&s->findings, "disk", TH_VERDICT_WARN, "%s\u00fc",
+            name); /* there is room for half of it */
+    json_t *rows = th_findings_json(&s->findings);
+
+    assert_int_equal(json_array_size(rows), 2);
+    assert_row(json_array_get(rows, 0), "verdict", "bad");
+    assert_row(json_array_get(rows, 0), "text", "/d? is \u20ac");
+    assert_row(json_array_get(rows, 0), "next", "ls /d?");
+    assert_row(json_array_get(rows, 1), "text", name);
+    json_decref(rows);
+}
+
 int main(void)
 {
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, make_scene, free_scene)
@@ -381,6 +410,7 @@ int main(void)
         IN_SCENE(a_name_of_ours_without_an_address_is_told),
         IN_SCENE(an_address_that_is_waited_for_is_told),
         IN_SCENE(findings_beyond_the_room_are_counted),
+        IN_SCENE(finding_about_a_name_that_is_no_utf8_is_a_row_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "switch/base/mem.h"
 #include "tools/app/doctor.h"
+#include "tools/app/utf8.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,9 +31,13 @@ static unsigned socket_mode(const struct th_control_socket *sock)
 
 static json_t *result_of(const struct th_control_socket *sock, const struct th_findings *findings)
 {
+    char path[TH_SOCKET_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s", sock->path);
+    th_utf8_mend(path, false);
     return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:i}", "version", TH_VERSION, "pid",
                      (json_int_t)getpid(), "owner", sock->owner, "group", sock->group, "socket",
-                     sock->path, "checks", th_findings_json(findings), "checks_left_out",
+                     path, "checks", th_findings_json(findings), "checks_left_out",
                      (int)findings->left_out);
 }
 

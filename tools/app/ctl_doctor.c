@@ -2,6 +2,7 @@
 
 #include "switch/base/mem.h"
 #include "tools/app/doctor.h"
+#include "tools/app/utf8.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -241,13 +242,16 @@ static json_t *merge(const struct th_findings *f, const struct patient *patient,
                      const struct th_ctl *ctl)
 {
     json_t *checks = th_findings_json(f);
+    char path[TH_SOCKET_PATH_MAX];
     const char *version = json_string_value(json_object_get(patient->result, "version"));
     json_int_t left_out = json_integer_value(json_object_get(patient->result, "checks_left_out"));
 
+    snprintf(path, sizeof path, "%s", ctl->path);
+    th_utf8_mend(path, false);
     json_array_extend(checks, json_object_get(patient->result, "checks"));
     return json_pack("{s:{s:b, s:o, s:s?, s:s?}, s:o, s:I}", "daemon", "answers", patient->answers,
                      "pid", patient->pid ? json_integer(patient->pid) : json_null(), "version",
-                     version, "socket", ctl->fd >= 0 ? ctl->path : NULL, "checks", checks,
+                     version, "socket", ctl->fd >= 0 ? path : NULL, "checks", checks,
                      "checks_left_out", left_out + (json_int_t)f->left_out);
 }
 
@@ -306,8 +310,9 @@ int th_ctl_doctor(const struct th_ctl_run *run, const char *why_not)
     unsigned bad = count_of(json_object_get(all, "checks"), "bad");
     if (all && !th_ctl_print_json(run, all))
         show(all, run->style);
+    int code = all == NULL || bad > 0 ? 1 : 0;
     json_decref(all);
     json_decref(patient.result);
     th_mem_free(f);
-    return bad > 0 ? 1 : 0;
+    return code;
 }

@@ -1,7 +1,20 @@
 #include "tools/app/findings.h"
 
+#include "tools/app/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+
+/* Of the names of files and the like that come into it, not each is UTF-8. */
+static void write_text(char text[TH_FINDING_TEXT_MAX], const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void write_text(char text[TH_FINDING_TEXT_MAX], const char *format, va_list args)
+{
+    int wanted = vsnprintf(text, TH_FINDING_TEXT_MAX, format, args);
+
+    th_utf8_mend(text, wanted >= TH_FINDING_TEXT_MAX);
+}
 
 void th_find(struct th_findings *findings, const char *check, enum th_verdict verdict,
              const char *format, ...)
@@ -15,7 +28,7 @@ void th_find(struct th_findings *findings, const char *check, enum th_verdict ve
     struct th_finding *finding = &findings->finding[findings->count++];
     *finding = (struct th_finding){.check = check, .verdict = verdict};
     va_start(args, format);
-    vsnprintf(finding->text, sizeof finding->text, format, args);
+    write_text(finding->text, format, args);
     va_end(args);
 }
 
@@ -28,7 +41,7 @@ void th_advise(struct th_findings *findings, const char *format, ...)
     TH_CHECK(findings->count > 0);
     struct th_finding *finding = &findings->finding[findings->count - 1];
     va_start(args, format);
-    vsnprintf(finding->next, sizeof finding->next, format, args);
+    write_text(finding->next, format, args);
     va_end(args);
 }
 
