@@ -219,14 +219,22 @@ def file_that_is_there_is_kept_without_force():
         with open(path) as file:
             check(file.read() == "precious", "it was written over")
 
-        forced = thctl(node, "--json", "capture", path, "--force", "--for", "100ms")
+        # Whoever has the old file open, or gave it another name, sees nothing of the new one.
+        os.link(path, os.path.join(mesh.folder, "also"))
+        with open(path) as old:
+            forced = thctl(node, "--json", "capture", path, "--force", "--for", "100ms")
+            check(old.read() == "precious", "the packets went into the file that was there")
         check(forced.returncode == 0 and json.loads(forced.stdout)["file"] == path, forced)
         check(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "others may read it")
+        check(os.stat(path).st_nlink == 1, "it is still the old file")
         check(read(path).packets == [], "packets of nobody")
+        forced = thctl(node, "capture", "/dev/null", "--force", "--for", "100ms")
+        check(forced.returncode == 0 and stat.S_ISCHR(os.stat("/dev/null").st_mode), forced)
 
         link = os.path.join(mesh.folder, "link")
         os.symlink(path, link)
         check(thctl(node, "capture", link, "--force", "--for", "100ms").returncode == 2, "it followed a link")
+        check(os.path.islink(link), "the link is gone")
         missing = thctl(node, "capture", os.path.join(mesh.folder, "no", "a"), "--for", "100ms")
         check(missing.returncode == 2 and "No such file" in missing.stderr, missing)
 

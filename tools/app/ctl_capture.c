@@ -2,11 +2,13 @@
 
 #include "tools/app/ctl_live.h"
 #include "tools/app/pcapng.h"
+#include "tools/app/utf8.h"
 
 #include "switch/wire/packet.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,24 +27,49 @@ struct capture {
 
 /* --- the file ------------------------------------------------------------------------------------- */
 
-/* What is in it was encrypted for a reason: nobody else reads it. */
+/* A device or a pipe, which is no file even if somebody puts one in its place meanwhile. */
+static int open_other(const char *name)
+{
+    struct stat about;
+    int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return -1;
+    int failed = fstat(fd, &about) < 0 ? errno : S_ISREG(about.st_mode) ? EEXIST : 0;
+    if (failed == 0)
+        return fd;
+    close(fd);
+    errno = failed;
+    return -1;
+}
+
+/* What is in it was encrypted for a reason: nobody else reads it. So a file is always a new one; an
+ * old one may be somebody else's, or somebody else may have it open. */
+static int open_new(const char *name, bool is_forced)
+{
+    struct stat about;
+
+    if (is_forced && lstat(name, &about) == 0) {
+        if (!S_ISREG(about.st_mode))
+            return open_other(name);
+        if (unlink(name) < 0 && errno != ENOENT)
+            return -1;
+    }
+    return open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_CREAT | O_EXCL, 0600);
+}
+
 static FILE *create(const char *name, bool is_forced, char say[TH_SAY_MAX])
 {
-    int fresh = is_forced ? O_TRUNC : O_EXCL;
-    struct stat about;
-    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | fresh, 0600);
+    int fd = open_new(name, is_forced);
+    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    int failed = errno;
 
-    if (fd >= 0 && (fstat(fd, &about) < 0 || (S_ISREG(about.st_mode) && fchmod(fd, 0600) < 0))) {
-        int failed = errno;
-
-        close(fd);
-        errno = failed;
-        fd = -1;
-    }
+    if (file)
+        return file;
     if (fd >= 0)
-        return fdopen(fd, "wb");
-    snprintf(say, TH_SAY_MAX, "%.300s: %s%s", name, strerror(errno),
-             errno == EEXIST ? "; --force writes over it" : "");
+        close(fd);
+    snprintf(say, TH_SAY_MAX, "%.300s: %s%s", name, strerror(failed),
+             failed == EEXIST && !is_forced ? "; --force writes over it" : "");
     return NULL;
 }
 
@@ -86,19 +113,23 @@ void th_capture_comment(char text[TH_CAPTURE_COMMENT_MAX], const json_t *packet)
         th_text_put(&out, " end");
 }
 
-/* What is readable of the packet itself, which Wireshark shows as bytes: " head={…}", cut. */
-static void add_head(char text[TH_CAPTURE_COMMENT_MAX], const json_t *row, struct th_bytes bytes)
+void th_capture_add_head(char text[TH_CAPTURE_COMMENT_MAX], const json_t *row,
+                         struct th_bytes bytes)
 {
     size_t len = strlen(text), room = TH_CAPTURE_COMMENT_MAX - len;
+    bool is_cut = false;
     size_t head = bytes.len > 2 ? (size_t)bytes.at[0] << 8 | bytes.at[1] : 0;
     bool is_json =
         json_is_integer(json_object_get(row, "c")) || strcmp(text_of(row, "kind"), "open") == 0;
 
     if (!is_json || head == 0)
         return;
-    if (head > bytes.len - 2)
+    if (head > bytes.len - 2) {
         head = bytes.len - 2; /* the packet was cut */
-    snprintf(text + len, room, " head=%.*s", (int)head, (const char *)bytes.at + 2);
+        is_cut = true;
+    }
+    int wanted = snprintf(text + len, room, " head=%.*s", (int)head, (const char *)bytes.at + 2);
+    th_utf8_mend(text + len, is_cut || (size_t)wanted >= room);
 }
 
 /* What the daemon said in base64; 0 when it is none. */
@@ -144,7 +175,7 @@ static void write_packet(struct capture *c, const json_t *row)
                  c->is_lost_unknown ? " (some were lost before this one)"
                                     : " (%llu were lost before this one)",
                  (unsigned long long)c->lost);
-    add_head(comment, row, packet.bytes);
+    th_capture_add_head(comment, row, packet.bytes);
     th_pcapng_packet(&c->out, &packet);
     c->lost = 0;
     c->is_lost_unknown = false;
@@ -225,8 +256,13 @@ static int begin(struct capture *c, const struct th_ctl_run *run, const char *na
 static void tell(const struct capture *c, const struct th_ctl_run *run, const char *name)
 {
     unsigned long long packets = c->out.packets, bytes = c->out.bytes, lost = c->out.lost;
-    json_t *result = json_pack("{s:s, s:I, s:I, s:I}", "file", name, "packets", (json_int_t)packets,
-                               "bytes", (json_int_t)bytes, "lost", (json_int_t)lost);
+    char shown[PATH_MAX]; /* no longer one is opened */
+
+    snprintf(shown, sizeof shown, "%s", name);
+    th_utf8_mend(shown, false);
+    json_t *result =
+        json_pack("{s:s, s:I, s:I, s:I}", "file", shown, "packets", (json_int_t)packets, "bytes",
+                  (json_int_t)bytes, "lost", (json_int_t)lost);
 
     if (c->file != stdout && !th_ctl_print_json(run, result))
         fprintf(run->style->out, "%s: %llu packets, %llu bytes, %llu lost\n", name, packets, bytes,

@@ -7,6 +7,7 @@
 #ifndef TH_APP_CTL_CAPTURE_H
 #define TH_APP_CTL_CAPTURE_H
 
+#include "switch/base/bytes.h"
 #include "tools/app/ctl_run.h"
 
 /*
@@ -19,5 +20,10 @@ int th_ctl_capture(const struct th_ctl_run *run, const char *name, char say[TH_S
 /* What the comment of a packet says; for tests. packet: of capture.event. */
 enum { TH_CAPTURE_COMMENT_MAX = 800 };
 void th_capture_comment(char text[TH_CAPTURE_COMMENT_MAX], const json_t *packet);
+
+/* Adds what is readable of the packet itself, which Wireshark shows as bytes: " head={…}", cut to the
+ * room that is left, between characters. bytes: of the packet. For tests. */
+void th_capture_add_head(char text[TH_CAPTURE_COMMENT_MAX], const json_t *packet,
+                         struct th_bytes bytes);
 
 #endif
