@@ -309,6 +309,8 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
         d->config.user ? th_process_find_user(&user, &is_other, d->config.user, say) : TH_OK;
     if (e == TH_OK)
         e = th_load_named(&d->loaded, &d->config, &d->logger.log, say);
+    if (e == TH_OK && is_other)
+        e = th_process_may_give(&user, d->config.state_dir, d->config.socket, say);
     if (e == TH_OK)
         e = th_store_open(&d->loaded.store, d->config.state_dir, say);
     if (e == TH_OK)
@@ -316,7 +318,8 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
     if (e == TH_OK)
         e = th_load_state(&d->loaded, &d->config, &d->logger.log, say);
     if (e == TH_OK && is_other)
-        e = th_process_give(&user, d->loaded.store.dir_fd, d->socket.path, say);
+        e = th_process_give(&user, d->loaded.store.dir_fd, d->socket.path, d->socket.is_for_group,
+                            say);
     if (e != TH_OK)
         return e;
     th_sandbox_enter(d->loaded.store.dir_fd, d->socket.path, &d->logger.log);

@@ -43,6 +43,7 @@ struct th_control_socket {
     char path[TH_SOCKET_PATH_MAX];
     char owner[TH_CONTROL_GROUP_MAX]; /* who may change things, besides root; a name or a number */
     char group[TH_CONTROL_GROUP_MAX]; /* who may connect besides the owner */
+    bool is_for_group;                /* it was given the group telehash */
     dev_t device;
     ino_t inode;
 };
@@ -57,7 +58,8 @@ struct th_control_socket {
 TH_MUST enum th_err th_control_bind(struct th_control_socket *out, const char *path,
                                     char say[TH_SAY_MAX]);
 
-/* Its user is another now: whose rights a change needs. name: borrowed until return. */
+/* Its user is another now: whose rights a change needs; its group is looked at anew. name: borrowed
+ * until return. */
 void th_control_set_owner(struct th_control_socket *socket, const char *name);
 
 /* Closes it and removes its file, if that is still ours. */

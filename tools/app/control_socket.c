@@ -77,20 +77,27 @@ static enum th_err clear_path(const char *path, char say[TH_SAY_MAX])
     return TH_OK;
 }
 
-/* As root the group telehash may connect, where there is one. Notes who may. */
-static void set_group(struct th_control_socket *out)
+/* Notes which group may connect. */
+static void note_group(struct th_control_socket *out)
 {
-    const struct group *group = geteuid() == 0 ? getgrnam("telehash") : NULL;
     struct stat st = {.st_gid = getegid()};
 
-    if (group && chown(out->path, (uid_t)-1, group->gr_gid) != 0)
-        group = NULL;
-    if (group == NULL && stat(out->path, &st) == 0)
-        group = getgrgid(st.st_gid);
+    if (stat(out->path, &st) != 0)
+        st.st_gid = getegid(); /* what a new file has */
+    const struct group *group = getgrgid(st.st_gid);
     if (group)
         snprintf(out->group, sizeof out->group, "%s", group->gr_name);
     else
         snprintf(out->group, sizeof out->group, "%u", (unsigned)st.st_gid);
+}
+
+/* As root the group telehash may connect, where there is one. */
+static void set_group(struct th_control_socket *out)
+{
+    const struct group *group = geteuid() == 0 ? getgrnam("telehash") : NULL;
+
+    out->is_for_group = group && chown(out->path, (uid_t)-1, group->gr_gid) == 0;
+    note_group(out);
 }
 
 /* Whose rights a change needs. */
@@ -179,6 +186,8 @@ enum th_err th_control_bind(struct th_control_socket *out, const char *path, cha
 void th_control_set_owner(struct th_control_socket *socket, const char *name)
 {
     snprintf(socket->owner, sizeof socket->owner, "%s", name);
+    if (!socket->is_for_group)
+        note_group(socket);
 }
 
 void th_control_unbind(struct th_control_socket *socket)

@@ -30,6 +30,15 @@ struct th_disk_look {
 /* dir: a state directory. wall: now. */
 void th_disk_look_at(struct th_disk_look *out, const char *dir, th_epoch_ms wall);
 
+/* Whether a name is that of a file that a daemon writes to its state directory, with what a replacement
+ * (.new) and a broken one that is kept aside (.broken-N) are called. */
+bool th_disk_look_is_ours(const char *name);
+
+/* Whether a line of /proc/locks is the whole lock (flock) of that file; pid is filled then. The device is
+ * that of the file system. */
+bool th_disk_look_is_lock(const char *line, unsigned major, unsigned minor, uint64_t inode,
+                          long *pid);
+
 /* Adds who holds its lock. For who is no daemon: it reads all locks of the machine. */
 void th_disk_look_at_lock(struct th_disk_look *out);
 

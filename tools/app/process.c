@@ -1,5 +1,7 @@
 #include "tools/app/process.h"
 
+#include "tools/app/disk_look.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,36 +96,129 @@ enum th_err th_process_find_user(struct th_user *out, bool *is_needed, const cha
     return TH_INVALID;
 }
 
-/* Files only, and of root: what others made is theirs. */
-static bool give_file(const struct th_user *user, int dir_fd, const char *name)
+/* Files only, and of root: what others made is theirs. Looked at and given by one descriptor, so that
+ * nothing takes its place between. gid: -1 leaves the group. */
+static bool give_file(const struct th_user *user, gid_t gid, int dir_fd, const char *name)
 {
     struct stat st;
+    int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid != 0 ||
-        (!S_ISSOCK(st.st_mode) && !(S_ISREG(st.st_mode) && st.st_nlink == 1)))
-        return true;
-    return fchownat(dir_fd, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) == 0;
+    if (fd < 0)
+        return errno == ENOENT;
+    bool is_given = fstat(fd, &st) == 0;
+    if (is_given && st.st_uid == 0 &&
+        (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink == 1)))
+        is_given = fchownat(fd, "", user->uid, gid, AT_EMPTY_PATH) == 0;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return is_given;
+}
+
+static DIR *list(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (dir == NULL && fd >= 0)
+        close(fd);
+    return dir;
 }
 
 static bool give_files(const struct th_user *user, int dir_fd)
 {
-    DIR *dir = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    DIR *dir = list(dir_fd);
     bool is_given = dir != NULL;
 
     for (struct dirent *entry; is_given && (entry = readdir(dir)) != NULL;)
-        is_given = give_file(user, dir_fd, entry->d_name);
+        if (th_disk_look_is_ours(entry->d_name))
+            is_given = give_file(user, user->gid, dir_fd, entry->d_name);
     if (dir)
         closedir(dir);
     return is_given;
 }
 
+/* Whether a state directory may hold it: what a daemon writes, its socket when that is named to be
+ * there, and what each new file system has. */
+static bool may_hold(int dir_fd, const char *name, const char *socket)
+{
+    const char *slash = strrchr(socket, '/');
+    struct stat st;
+
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
+        th_disk_look_is_ours(name))
+        return true;
+    return strcmp(name, slash ? slash + 1 : socket) == 0 &&
+           fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A directory of root's is given away whole, so it must be one that is for a daemon alone. */
+static enum th_err look_for_others(const struct th_user *user, int dir_fd, const char *socket,
+                                   char say[TH_SAY_MAX])
+{
+    DIR *dir = list(dir_fd);
+    enum th_err e = dir ? TH_OK : TH_IO;
+
+    if (dir == NULL)
+        snprintf(say, TH_SAY_MAX, "--user %.60s: the state directory cannot be read: %s",
+                 user->name, strerror(errno));
+    for (struct dirent *entry; e == TH_OK && (entry = readdir(dir)) != NULL;)
+        if (!may_hold(dir_fd, entry->d_name, socket)) {
+            snprintf(
+                say, TH_SAY_MAX,
+                "--user %.60s: the state directory holds \"%.80s\", which is not the daemon's; "
+                "give one of its own with --state-dir DIR",
+                user->name, entry->d_name);
+            e = TH_INVALID;
+        }
+    if (dir)
+        closedir(dir);
+    return e;
+}
+
+static enum th_err check_dir(const struct th_user *user, int dir_fd, const char *socket,
+                             struct stat *st, char say[TH_SAY_MAX])
+{
+    if (fstat(dir_fd, st) != 0) {
+        snprintf(say, TH_SAY_MAX, "--user %.60s: the state directory cannot be looked at: %s",
+                 user->name, strerror(errno));
+        return TH_IO;
+    }
+    if ((st->st_mode & 0002) != 0)
+        snprintf(say, TH_SAY_MAX,
+                 "--user %.60s: everybody may write to the state directory; give one of its own "
+                 "with --state-dir DIR",
+                 user->name);
+    else if (st->st_uid != 0 && st->st_uid != user->uid)
+        snprintf(say, TH_SAY_MAX,
+                 "--user %.60s: the state directory is another user's (%u); give one of its own "
+                 "with --state-dir DIR",
+                 user->name, (unsigned)st->st_uid);
+    else
+        return st->st_uid == 0 ? look_for_others(user, dir_fd, socket, say) : TH_OK;
+    return TH_INVALID;
+}
+
+enum th_err th_process_may_give(const struct th_user *user, const char *state_dir,
+                                const char *socket, char say[TH_SAY_MAX])
+{
+    struct stat st;
+    int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return TH_OK; /* it is made, or whoever opens it says what is wrong */
+    enum th_err e = check_dir(user, fd, socket, &st, say);
+    close(fd);
+    return e;
+}
+
 /* The folder that is for us alone; its user removes the socket at the end. */
-static bool give_socket(const struct th_user *user, const char *socket)
+static bool give_socket(const struct th_user *user, const char *socket, bool keeps_group)
 {
     char folder[TH_SOCKET_PATH_MAX];
     struct stat st;
 
-    if (!give_file(user, AT_FDCWD, socket))
+    if (!give_file(user, keeps_group ? (gid_t)-1 : user->gid, AT_FDCWD, socket))
         return false;
     snprintf(folder, sizeof folder, "%s", socket);
     char *slash = strrchr(folder, '/');
@@ -142,20 +237,16 @@ static bool give_socket(const struct th_user *user, const char *socket)
 }
 
 enum th_err th_process_give(const struct th_user *user, int state_fd, const char *socket,
-                            char say[TH_SAY_MAX])
+                            bool keeps_group, char say[TH_SAY_MAX])
 {
     struct stat st;
+    enum th_err e = check_dir(user, state_fd, socket, &st, say);
 
-    if (fstat(state_fd, &st) == 0 && (st.st_mode & 0002) != 0) {
-        snprintf(say, TH_SAY_MAX,
-                 "--user %.60s: everybody may write to the state directory; give one of its own "
-                 "with --state-dir DIR",
-                 user->name);
-        return TH_INVALID;
-    }
+    if (e != TH_OK)
+        return e;
     if (give_files(user, state_fd) &&
         (st.st_uid != 0 || fchown(state_fd, user->uid, user->gid) == 0) &&
-        give_socket(user, socket))
+        give_socket(user, socket, keeps_group))
         return TH_OK;
     snprintf(say, TH_SAY_MAX, "--user %.60s: the state cannot be given to it: %s", user->name,
              strerror(errno));

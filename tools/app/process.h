@@ -46,13 +46,24 @@ TH_MUST enum th_err th_process_find_user(struct th_user *out, bool *is_needed, c
                                          char say[TH_SAY_MAX]);
 
 /*
- * Gives what root made at the start to the user: the state directory with its files, the control socket,
- * and the socket's folder when that is called telehash and nobody else may write there. Links are not
- * followed, folders not entered; what is not root's, or has several names, is left as it is.
- * Errors: TH_INVALID (a directory that everybody may write to), TH_IO; say is filled then.
+ * Whether a state directory may be given to the user; asked before anything is made there. One that is
+ * missing may. One of root's may hold nothing but what a daemon writes (th_disk_look_is_ours), the control
+ * socket and lost+found: --state-dir /etc must give nothing away.
+ * Errors: TH_INVALID (everybody may write to it, it is a third user's, it holds something else), TH_IO;
+ *         say is filled then.
+ */
+TH_MUST enum th_err th_process_may_give(const struct th_user *user, const char *state_dir,
+                                        const char *socket, char say[TH_SAY_MAX]);
+
+/*
+ * Gives what root made at the start to the user: the state directory with the daemon's files, the control
+ * socket, and the socket's folder when that is called telehash and nobody else may write there. Links are
+ * not followed; what is not root's, or has several names, is left as it is.
+ * keeps_group  the socket's group stays: it is the one that may connect.
+ * Errors: those of th_process_may_give, which is asked again; nothing was given then.
  */
 TH_MUST enum th_err th_process_give(const struct th_user *user, int state_fd, const char *socket,
-                                    char say[TH_SAY_MAX]);
+                                    bool keeps_group, char say[TH_SAY_MAX]);
 
 /*
  * Becomes that user, with the groups that it is in, for good. We are root.
