@@ -148,16 +148,59 @@ static void nothing_else_is_written_removed_or_run(void **state)
     assert_true(confined(do_harm) <= 0);
 }
 
-static int open_terminal(const struct place *p)
+static int open_devices(const struct place *p)
 {
     (void)p;
-    return open("/dev/null", O_RDWR) < 0;
+    if (open("/dev/null", O_RDWR) < 0)
+        return 1;
+    if (open("/dev/tty", O_RDWR | O_NOCTTY) < 0 &&
+        errno == EACCES) /* ENXIO: there is no terminal */
+        return 2;
+    /* Of all others one that everybody has, and memory that others share. */
+    if (open("/dev/zero", O_WRONLY) >= 0 || errno != EACCES)
+        return 3;
+    if (open("/dev/shm/th-sandbox-test", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+        return 4;
+    return 0;
 }
 
-static void devices_can_be_written_to(void **state)
+static void of_the_devices_only_null_and_the_terminal_are_written_to(void **state)
 {
     (void)state;
-    assert_true(confined(open_terminal) <= 0);
+    assert_true(confined(open_devices) <= 0);
+}
+
+/* A terminal of its own stands in for standard input. */
+static int open_terminals(const struct place *p)
+{
+    (void)p;
+    char name[64];
+
+    if (ttyname_r(STDIN_FILENO, name, sizeof name) != 0 || open(name, O_RDWR | O_NOCTTY) < 0)
+        return 1;
+    int other = posix_openpt(O_RDWR | O_NOCTTY); /* /dev/ptmx is one that it may not write to */
+    return other >= 0 || errno != EACCES ? 2 : 0;
+}
+
+static void the_terminal_that_it_was_started_on_is_written_to_and_no_other(void **state)
+{
+    char name[64];
+
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY), before = dup(STDIN_FILENO);
+    assert_true(master >= 0 && before >= 0);
+    assert_int_equal(grantpt(master) | unlockpt(master), 0);
+    assert_int_equal(ptsname_r(master, name, sizeof name), 0);
+    int terminal = open(name, O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    assert_int_equal(dup2(terminal, STDIN_FILENO), STDIN_FILENO);
+
+    int result = confined(open_terminals);
+    dup2(before, STDIN_FILENO);
+    close(before);
+    close(terminal);
+    close(master);
+    assert_true(result <= 0);
 }
 
 int main(void)
@@ -165,7 +208,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_is_replaced_the_socket_removed_and_everything_read),
         cmocka_unit_test(nothing_else_is_written_removed_or_run),
-        cmocka_unit_test(devices_can_be_written_to),
+        cmocka_unit_test(of_the_devices_only_null_and_the_terminal_are_written_to),
+        cmocka_unit_test(the_terminal_that_it_was_started_on_is_written_to_and_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,27 @@ static int open_folder_of(const char *socket)
     return open_folder(folder);
 }
 
+/* What a daemon may write to besides: what swallows all, and the terminal that it was started on. Those that
+ * are not there need no rule. */
+static bool allow_devices(int rules)
+{
+    static const char *const names[] = {"/dev/null", "/dev/tty"};
+    bool is_allowed = true;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int fd = open(names[i], O_PATH | O_CLOEXEC);
+
+        if (fd < 0)
+            continue;
+        is_allowed &= allow(rules, fd, LANDLOCK_ACCESS_FS_WRITE_FILE);
+        close(fd);
+    }
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (isatty(fd))
+            is_allowed &= allow(rules, fd, LANDLOCK_ACCESS_FS_WRITE_FILE);
+    return is_allowed;
+}
+
 /* Returns what could not be done; NULL: all was. */
 static const char *enter(int state_fd, const char *socket)
 {
@@ -59,15 +80,14 @@ static const char *enter(int state_fd, const char *socket)
     if (version < 1)
         return "the kernel has no landlock";
     int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
-    int run = open_folder_of(socket), devices = open_folder("/dev");
+    int run = open_folder_of(socket);
     const char *failed = NULL;
 
     if (rules < 0 ||
         !allow(rules, state_fd,
                LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
                    LANDLOCK_ACCESS_FS_REMOVE_FILE | truncate) ||
-        !allow(rules, run, LANDLOCK_ACCESS_FS_REMOVE_FILE) ||
-        !allow(rules, devices, LANDLOCK_ACCESS_FS_WRITE_FILE)) /* a terminal */
+        !allow(rules, run, LANDLOCK_ACCESS_FS_REMOVE_FILE) || !allow_devices(rules))
         failed = "a rule";
     else if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         failed = "no_new_privs";
@@ -78,8 +98,6 @@ static const char *enter(int state_fd, const char *socket)
         close(rules);
     if (run >= 0)
         close(run);
-    if (devices >= 0)
-        close(devices);
     errno = why;
     return failed;
 }

@@ -1,9 +1,10 @@
 /*
  * sandbox.h - what the daemon gives up of the file system, by Landlock, where the kernel has it.
  *
- * From then on nothing is written but in the state directory, nothing removed but there and in the
- * folder of the control socket, and no program is started, also by whoever takes over the process. It may
- * read what its user may: a reload may name other files. Files that are open stay so.
+ * From then on nothing is written but in the state directory, to /dev/null and to the terminal that it was
+ * started on, nothing removed but in that directory and in the folder of the control socket, and no program
+ * is started, also by whoever takes over the process. It may read what its user may: a reload may name
+ * other files. Files that are open stay so.
  *
  * Floor:  7 (app).
  * Thread: the main one, before there are others: they inherit it.
