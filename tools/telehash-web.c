@@ -204,7 +204,10 @@ static int listen_unix(struct web *web, char say[TH_SAY_MAX])
         return th_exit_code(e);
     }
     web->listen_fd = dup(web->local.fd); /* libmicrohttpd closes what it is given */
-    return web->listen_fd >= 0 ? 0 : 1;
+    if (web->listen_fd >= 0)
+        return 0;
+    snprintf(say, TH_SAY_MAX, "cannot listen on %.120s: %s", web->listen, strerror(errno));
+    return 1;
 }
 
 static void say_where(const struct web *web)

@@ -67,6 +67,14 @@ static bool set_slot(struct th_web_daemon *daemon, struct slot *slot, int fd)
     return is_wanted;
 }
 
+/* Whether a failure is none of the daemon's: we lack something or end, or a lookup took too long. */
+static bool is_not_its_fault(enum th_err e, const struct th_ctl *ctl, const char *method)
+{
+    if (e == TH_TIMED_OUT)
+        return ctl->fd >= 0 && strcmp(method, "seek") == 0;
+    return e == TH_LIMIT || e == TH_NO_MEMORY || e == TH_SHUTDOWN;
+}
+
 /* Once for each time that it goes down, and comes back. */
 static void tell_change(struct th_web_daemon *daemon, enum th_err e, const char *say)
 {
@@ -103,9 +111,18 @@ enum th_err th_web_daemon_ask(struct th_web_daemon *daemon, const char *method, 
         e = th_ctl_call(&ctl, method, params, timeout_ms, result, NULL, say);
     }
     (void)set_slot(daemon, slot, -1);
+    if (!is_not_its_fault(e, &ctl, method))
+        tell_change(daemon, e, say);
     th_ctl_close(&ctl);
-    tell_change(daemon, e, say);
     return e;
+}
+
+bool th_web_daemon_is_down(struct th_web_daemon *daemon)
+{
+    pthread_mutex_lock(&daemon->lock);
+    bool is_down = daemon->is_down;
+    pthread_mutex_unlock(&daemon->lock);
+    return is_down;
 }
 
 struct th_web_answer *th_web_daemon_fetch(void *data, enum th_web_what what)

@@ -17,6 +17,7 @@
 #include "switch/base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum {
     TH_WEB_ASKS_MAX = 16, /* at once: TH_WEB_WHATS and TH_WEB_SEEKING_MAX are fewer */
@@ -34,7 +35,8 @@ TH_MUST enum th_err th_web_daemon_new(struct th_web_daemon **out,
                                       unsigned count);
 
 /*
- * Asks. Says on stderr when the daemon stops answering, and when it answers again.
+ * Asks. Says on stderr when the daemon stops answering, and when it answers again. A lookup that takes
+ * too long is not that, nor is what we lack ourselves.
  *
  * params  given; NULL for none.
  * result  filled on TH_OK; the caller's.
@@ -47,6 +49,9 @@ TH_MUST enum th_err th_web_daemon_ask(struct th_web_daemon *daemon, const char *
 
 /* The same as an answer, for the cache's fetch. daemon: a struct th_web_daemon. */
 struct th_web_answer *th_web_daemon_fetch(void *daemon, enum th_web_what what);
+
+/* Whether it was said that the daemon does not answer, and since then nothing else. */
+bool th_web_daemon_is_down(struct th_web_daemon *daemon);
 
 /* Ends what is asked now, and lets nobody ask any more. */
 void th_web_daemon_cancel(struct th_web_daemon *daemon);
