@@ -75,7 +75,7 @@ struct th_held {
 /* A changed open, not yet believed. */
 struct th_pending {
     struct th_half half;
-    th_ms since; /* when the old line was first asked for it, or for one that it follows */
+    th_ms since; /* when the first of the challenges went out: for it, or for one that it follows */
     struct th_addr from;
     struct th_channels channels;              /* only `path` lives here */
     unsigned challenges;                      /* sent on the old line */

@@ -291,6 +291,22 @@ static void challenge(struct th_switchboard *board, struct th_exchange *ex, stru
     pending->challenge_at = pause == TH_NEVER ? TH_NEVER : now.mono + pause;
 }
 
+/* What was heard after the challenges may come from one that was away while they went out: its silence
+ * since then answers nothing. */
+static bool is_to_be_asked_again(const struct th_line *line)
+{
+    return line->current.rx_at > line->pending->since;
+}
+
+static void ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_pending *pending = ex->line->pending;
+
+    pending->since = now.mono;
+    pending->challenges = 0;
+    challenge(board, ex, now);
+}
+
 /* The line lives and the open is another one: believe it only after a challenge. */
 static void suspect(struct th_switchboard *board, struct th_exchange *ex,
                     const struct th_open *open, struct th_exchange_path *path, struct th_now now)
@@ -315,7 +331,8 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
 }
 
 /* One that was killed again before its new half spoke comes with the next one. Each has the time to speak
- * that the old line has to answer; a further one need not wait for the old line again. */
+ * that the old line has to answer; a further one need not wait for the old line again, unless that spoke
+ * or was asked too long ago: else newer and newer opens would wait for the peer to be idle. */
 static bool has_had_its_time(const struct th_line *line, struct th_now now)
 {
     const struct th_half *half = &line->pending->half;
@@ -341,6 +358,8 @@ static void follow(struct th_switchboard *board, struct th_exchange *ex, const s
     if (path)
         send_open(board, ex, path, now);
     ex->line->answered_at = now.mono;
+    if (is_to_be_asked_again(ex->line) || now.mono >= pending->since + TH_PENDING_MS)
+        ask_again(board, ex, now);
     th_board_probe_pending(board, ex, now);
 }
 
@@ -496,7 +515,10 @@ static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, s
     /* silence where nobody was asked says nothing */
     if (pending->half.is_confirmed && th_line_was_challenged(ex->line) &&
         now.mono >= th_line_silent_at(ex->line)) {
-        take_over(board, ex, now);
+        if (is_to_be_asked_again(ex->line))
+            ask_again(board, ex, now);
+        else
+            take_over(board, ex, now);
         return;
     }
     if (now.mono >= pending->half.since + TH_PENDING_MS) {

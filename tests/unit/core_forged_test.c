@@ -29,8 +29,17 @@ static void forged_open_leaves_a_living_line_alone(void **state)
     wire_free(&w);
 }
 
-/* The forger's open to node 0 in the name of node 1, and a packet on the line that it offers. */
-static void forge_and_speak(struct wire *w)
+/* The forger's open to node 0 in the name of node 1. */
+static void forge(struct wire *w, struct other_half *forged, uint8_t n)
+{
+    make_half(forged, w, 1, 0, w->now.wall + 1000, n);
+    th_switchboard_on_datagram(w->board[0], w->now, &elsewhere,
+                               (struct th_bytes){forged->bytes, forged->len});
+    wire_collect(w, 0);
+}
+
+/* The same, and a packet on the line that it offers. */
+static void forge_and_speak(struct wire *w, uint8_t n)
 {
     struct other_half forged;
     struct th_line_keys keys;
@@ -40,10 +49,7 @@ static void forge_and_speak(struct wire *w)
     uint8_t datagram[TH_DATAGRAM_SAFE_MAX];
     size_t len;
 
-    make_half(&forged, w, 1, 0, w->now.wall + 1000, 0x66);
-    th_switchboard_on_datagram(w->board[0], w->now, &elsewhere,
-                               (struct th_bytes){forged.bytes, forged.len});
-    wire_collect(w, 0);
+    forge(w, &forged, n);
     struct flight *sent = &w->flight[0]; /* the answer to the forger comes first */
     assert_int_equal(
         th_open_read(&answer, &w->identity[1], (struct th_bytes){sent->bytes, sent->len}),
@@ -75,7 +81,7 @@ static void line_full_of_channels_is_still_challenged(void **state)
     join(&w);
     fill_with_channels(&w, TH_CHANNEL_LINK, "\"seed\":true");
 
-    forge_and_speak(&w);
+    forge_and_speak(&w, 0x66);
     wire_pass(&w, TH_PENDING_MS + 1000);
 
     assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 0);
@@ -93,7 +99,7 @@ static void half_takes_nothing_over_when_the_old_line_could_not_be_challenged(vo
     w.is_cut[1] = true;
     fill_with_channels(&w, TH_CHANNEL_PATH, "\"paths\":[]");
 
-    forge_and_speak(&w);
+    forge_and_speak(&w, 0x66);
     wire_pass(&w, TH_PENDING_MS + 1000);
 
     assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 0);
@@ -236,6 +242,74 @@ static void peer_that_restarts_again_takes_over_from_a_half_that_never_spoke(voi
     wire_free(&w);
 }
 
+/* The peer is away while it is challenged, and comes back. Newer opens that each follow the one before
+ * it are to get nothing by that. */
+static void assert_forger_who_goes_on_gets_nothing(bool peer_talks)
+{
+    struct wire w;
+    struct other_half forged;
+    uint32_t c;
+    wire_init(&w, 2);
+    join(&w);
+    wire_pass(&w, 5000);
+    w.is_cut[1] = true;
+    forge(&w, &forged, 0x60);
+    wire_pass(&w, 2600);
+    w.is_cut[1] = false;
+
+    for (uint8_t i = 1; i < 10; i++) {
+        wire_pass(&w, 2000);
+        if (peer_talks)
+            assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"aa\"", &c), TH_OK);
+        wire_pass(&w, 4000);
+        if (i < 9)
+            forge(&w, &forged, (uint8_t)(0x60 + i));
+    }
+    forge_and_speak(&w, 0x70);
+    wire_pass(&w, TH_PENDING_MS);
+
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 0);
+    assert_true(wire_drops(&w, 0, TH_DROP_OPEN_FORGED) >= 2);
+    struct th_addr addr = wire_look(&w, 0, 1).addr;
+    assert_true(th_addr_is_equal(&addr, &w.addr[1]));
+    wire_free(&w);
+}
+
+static void line_that_spoke_after_its_challenges_is_asked_again(void **state)
+{
+    (void)state;
+    assert_forger_who_goes_on_gets_nothing(true);
+}
+
+static void challenges_are_not_good_for_every_open_that_follows(void **state)
+{
+    (void)state;
+    assert_forger_who_goes_on_gets_nothing(false);
+}
+
+/* Without a further open: what spoke after the last challenge is asked again before it is taken. */
+static void silence_after_a_sign_of_life_is_no_answer(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    join(&w);
+    wire_pass(&w, 5000);
+    w.is_cut[1] = true;
+    forge_and_speak(&w, 0x66);
+    wire_pass(&w, 2600);
+    w.is_cut[1] = false;
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"aa\"", &c), TH_OK);
+    wire_settle(&w);
+
+    wire_pass(&w, TH_PENDING_MS + 1000);
+
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 0);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_FORGED), 1);
+    wire_free(&w);
+}
+
 /* Who did not speak may only be followed by a newer one: an old open that is sent again is none. */
 static void open_that_is_not_newer_does_not_follow_a_half_that_never_spoke(void **state)
 {
@@ -316,6 +390,9 @@ int main(void)
         cmocka_unit_test(silence_alone_does_not_let_a_changed_open_take_over),
         cmocka_unit_test(restarted_peer_takes_over_after_the_old_line_was_silent),
         cmocka_unit_test(peer_that_restarts_again_takes_over_from_a_half_that_never_spoke),
+        cmocka_unit_test(line_that_spoke_after_its_challenges_is_asked_again),
+        cmocka_unit_test(challenges_are_not_good_for_every_open_that_follows),
+        cmocka_unit_test(silence_after_a_sign_of_life_is_no_answer),
         cmocka_unit_test(open_that_is_not_newer_does_not_follow_a_half_that_never_spoke),
         cmocka_unit_test(only_so_many_packets_are_kept_for_a_pending_line),
         cmocka_unit_test(same_line_id_with_a_new_line_key_is_dropped),
