@@ -40,17 +40,21 @@ static unsigned kind_of(const struct th_exchange_path *path)
     return path->is_bridge ? 1 : 2;
 }
 
-/* True when a goes before b. Relays first: each introduction makes another, and any is as good. Then
- * where only opens came from: whoever replays or forges opens from many addresses may push out such
- * alone. */
+/* The lower the sooner it goes. First where only opens came from: whoever replays or forges opens from
+ * many addresses pushes out such alone. Then relays: each introduction makes another, and any is as
+ * good. */
+static unsigned worth_of(const struct th_exchange_path *path)
+{
+    if (!is_theirs(path))
+        return path->is_named ? 2 : 0;
+    return path->addr.family == TH_FAMILY_RELAY ? 1 : 3;
+}
+
+/* True when a goes before b. */
 static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b)
 {
-    bool is_relay = a->addr.family == TH_FAMILY_RELAY;
-
-    if (is_relay != (b->addr.family == TH_FAMILY_RELAY))
-        return is_relay;
-    if (is_theirs(a) != is_theirs(b))
-        return is_theirs(b);
+    if (worth_of(a) != worth_of(b))
+        return worth_of(a) < worth_of(b);
     return a->noted_at < b->noted_at;
 }
 

@@ -268,8 +268,10 @@ static struct th_exchange_path *named(struct th_switchboard *board, struct th_ex
 {
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, addr);
 
-    if (path)
+    if (path) {
+        path->noted_at = now.mono; /* the peer is still there: it does not go as the oldest */
         return path;
+    }
     if (!can_be_there(ex, addr))
         return NULL;
     if (!may_name(ex, now)) {

@@ -1,4 +1,4 @@
-#include "switch/core/paths.h"
+#include "switch/core/board.h"
 #include "tests/lib/introduce.h"
 #include "tests/lib/raw_peer.h"
 
@@ -201,6 +201,27 @@ static void relays_that_are_not_in_use_go_before_addresses(void **state)
     th_exchange_paths_clear(&paths);
 }
 
+/* One open of the peer's, sent again from made-up addresses, pushed out the relay to it. */
+static void relay_stays_before_addresses_that_only_opens_came_from(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr used = addr_of(1), r = relay(), named = addr_of(2);
+    th_exchange_paths_init(&paths);
+    th_exchange_paths_on_proof(&paths, &used, at(1000));
+    th_exchange_paths_add(&paths, &r, at(1000))->is_told = true;
+    th_exchange_paths_add(&paths, &named, at(1000))->is_named = true;
+
+    for (unsigned n = 10; n < 30; n++) {
+        struct th_addr junk = addr_of(n);
+        assert_non_null(th_exchange_paths_add(&paths, &junk, at(2000 + n)));
+    }
+
+    assert_non_null(th_exchange_paths_find(&paths, &r));
+    assert_non_null(th_exchange_paths_find(&paths, &named));
+    th_exchange_paths_clear(&paths);
+}
+
 /* The newest may be where the peer has moved to; nothing has come from there yet. */
 static void address_that_was_told_last_stays_before_those_that_were_heard_long_ago(void **state)
 {
@@ -263,6 +284,30 @@ static void path_is_answered_where_it_says_for_four_new_addresses_a_minute(void 
     wire_pass(&w, 15000);
     raw_path(&raw, &w, 4, 7, 2);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_PATH_LIMIT), 3);
+    wire_free(&w);
+}
+
+/* It went as the oldest, though the peer said with each request that it is there. */
+static void address_that_is_named_again_is_as_good_as_new(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    struct th_addr first = addr_of(1), second = addr_of(2);
+    wire_init(&w, 2);
+    raw_join(&raw, &w, 1, 0);
+    raw_path(&raw, &w, 0, 1, 1);
+    wire_pass(&w, 1000);
+    raw_path(&raw, &w, 1, 2, 1);
+    wire_pass(&w, 1000);
+    raw_path(&raw, &w, 2, 1, 1);
+
+    struct th_exchange *ex = th_board_find(w.board[0], &w.identity[1].hashname);
+    const struct th_exchange_path *again = th_exchange_paths_find(&ex->paths, &first);
+    const struct th_exchange_path *once = th_exchange_paths_find(&ex->paths, &second);
+    assert_non_null(again);
+    assert_non_null(once);
+    assert_true(again->noted_at == once->noted_at + 1000);
     wire_free(&w);
 }
 
@@ -392,7 +437,9 @@ int main(void)
         cmocka_unit_test(address_that_was_only_heard_is_open_once_it_is_told_or_answered),
         cmocka_unit_test(places_are_limited_whatever_was_taken_out),
         cmocka_unit_test(relays_that_are_not_in_use_go_before_addresses),
+        cmocka_unit_test(relay_stays_before_addresses_that_only_opens_came_from),
         cmocka_unit_test(address_that_was_told_last_stays_before_those_that_were_heard_long_ago),
+        cmocka_unit_test(address_that_is_named_again_is_as_good_as_new),
         cmocka_unit_test(public_addresses_are_answered_before_private_ones),
         cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
         cmocka_unit_test(nobody_is_sent_to_loopback_or_nowhere),
