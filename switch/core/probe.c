@@ -365,7 +365,8 @@ static void search_anew(struct th_switchboard *board, struct th_now now)
     }
 }
 
-/* Who is seen at another IP has moved; or it has two, and the other is seen again soon. */
+/* Who is seen at another IP has moved; or it has two, and the other is seen again soon. What others said
+ * of the public one before, beside what they say now, would look like a NAT that shows each another. */
 static void forget_where_we_were(struct th_switchboard *board, struct th_now now,
                                  const struct th_addr *seen)
 {
@@ -379,8 +380,11 @@ static void forget_where_we_were(struct th_switchboard *board, struct th_now now
         if (!is_elsewhere)
             board->observed[kept++] = *was;
     }
-    if (kept < board->observed_count)
+    if (kept < board->observed_count) {
         search_anew(board, now);
+        if (th_addr_realm(seen) == TH_REALM_PUBLIC)
+            th_outside_on_moved(&board->outside);
+    }
     board->observed_count = kept;
 }
 
@@ -392,10 +396,10 @@ static void note_observed(struct th_switchboard *board, const struct th_exchange
 
     if (th_addr_realm(seen) == TH_REALM_NONE)
         return;
+    forget_where_we_were(board, now, seen);
     if (ex->paths.used >= 0)
         th_outside_on_seen(&board->outside, &ex->id, &ex->paths.path[ex->paths.used].addr, seen,
                            now.mono);
-    forget_where_we_were(board, now, seen);
     while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
         i++;
     if (i == TH_OBSERVED_MAX)

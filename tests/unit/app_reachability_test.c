@@ -118,6 +118,31 @@ static void another_port_for_each_is_a_symmetric_nat(void **state)
     assert_has(s->verdict.text, "relay or a bridge");
 }
 
+/* The router was restarted since, or the node has moved. */
+static void what_was_seen_minutes_before_the_newest_makes_no_nat_symmetric(void **state)
+{
+    struct scene *s = *state;
+
+    add_witness(s, 1, ipv4(8, 8, 4, 4, 42424));
+    add_witness(s, 2, ipv4(8, 8, 4, 4, 5001));
+    s->witness[1].when = 100 + 3 * 60 * 1000;
+    assert_verdict(judge(s), TH_REACHABILITY_NAT, TH_NAT_UNKNOWN, TH_ANSWER_UNKNOWN);
+    assert_int_equal(s->verdict.is_preserved, TH_ANSWER_YES);
+    s->witness[1].when = 100 + 60 * 1000;
+    assert_verdict(judge(s), TH_REACHABILITY_NAT, TH_NAT_SYMMETRIC, TH_ANSWER_NO);
+}
+
+/* Nobody is asked without need: where nothing changes, they told at different times. */
+static void what_was_seen_long_ago_still_agrees(void **state)
+{
+    struct scene *s = *state;
+
+    add_witness(s, 1, ipv4(8, 8, 4, 4, 5000));
+    add_witness(s, 2, ipv4(8, 8, 4, 4, 5000));
+    s->witness[1].when = 60 * 60 * 1000;
+    assert_verdict(judge(s), TH_REACHABILITY_NAT, TH_NAT_CONE, TH_ANSWER_UNKNOWN);
+}
+
 static void a_stranger_that_came_in_shows_a_nat_that_is_open(void **state)
 {
     struct scene *s = *state;
@@ -232,6 +257,8 @@ int main(void)
         IN_SCENE(two_witnesses_at_one_ip_are_as_one),
         IN_SCENE(the_same_port_for_everybody_is_a_cone),
         IN_SCENE(another_port_for_each_is_a_symmetric_nat),
+        IN_SCENE(what_was_seen_minutes_before_the_newest_makes_no_nat_symmetric),
+        IN_SCENE(what_was_seen_long_ago_still_agrees),
         IN_SCENE(a_stranger_that_came_in_shows_a_nat_that_is_open),
         IN_SCENE(an_address_of_ones_own_that_others_see_is_public),
         IN_SCENE(a_mapped_port_is_judged_by_what_others_see),

@@ -157,6 +157,32 @@ static void board_that_is_dialled_has_met_a_stranger_and_tells_where_it_was_seen
     wire_free(&w);
 }
 
+/* Its new IP beside what others saw at the old one looked like a NAT that shows each another address. */
+static void what_was_seen_before_an_unnoticed_move_is_forgotten(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_outside_look look;
+
+    wire_init(&w, 3);
+    for (int i = 0; i < 3; i++)
+        w.addr[i].ip[0] = 8;
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    wire_settle(&w);
+    th_switchboard_outside(w.board[0], w.now, &look);
+    assert_int_equal(look.witness_count, 1);
+
+    w.addr[0].ip[3] = 77;
+    assert_int_equal(wire_open(&w, 0, 2), TH_AGAIN);
+    wire_settle(&w);
+
+    th_switchboard_outside(w.board[0], w.now, &look);
+    assert_int_equal(look.witness_count, 1);
+    assert_true(th_hashname_is_equal(&look.witness[0].id, &w.identity[2].hashname));
+    assert_true(th_addr_is_equal(&look.witness[0].seen, &w.addr[0]));
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +194,7 @@ int main(void)
         cmocka_unit_test(witnesses_are_the_newest_and_each_node_once),
         cmocka_unit_test(what_was_seen_elsewhere_is_forgotten),
         cmocka_unit_test(board_that_is_dialled_has_met_a_stranger_and_tells_where_it_was_seen),
+        cmocka_unit_test(what_was_seen_before_an_unnoticed_move_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,8 @@ void th_reachability_look(struct th_reachability_facts *facts, const struct th_l
 
 /* --- evidence ------------------------------------------------------------------------------------- */
 
+enum { OUTDATED_MS = 120000 };
+
 /* What the witnesses and our own addresses of one family come to. */
 struct evidence {
     unsigned own;                 /* addresses that are listened on */
@@ -101,6 +103,13 @@ static void compare(struct evidence *e, const struct th_reachability_facts *fact
     e->is_mapped_seen = e->is_mapped_seen || is_same_ip(&facts->mapped, seen);
 }
 
+/* It told of another address so long before the newest that the router may have been restarted since.
+ * Who told of the same one then is as good as new: nobody is asked without need. */
+static bool is_outdated(const struct th_witness *w, const struct th_witness *newest)
+{
+    return w->when > newest->when + OUTDATED_MS && !th_addr_is_equal(&w->seen, &newest->seen);
+}
+
 static struct evidence gather(const struct th_reachability_facts *facts,
                               enum th_outside_family family)
 {
@@ -113,9 +122,11 @@ static struct evidence gather(const struct th_reachability_facts *facts,
 
         if (!is_of(&w->seen, family) || th_addr_realm(&w->seen) != TH_REALM_PUBLIC)
             continue;
+        first = first ? first : w;
+        if (is_outdated(w, first))
+            continue;
         e.seen++;
         compare(&e, facts, &w->seen);
-        first = first ? first : w;
         e.address = e.address ? e.address : &w->seen;
         if (is_same_ip(&first->at, &w->at))
             continue;
