@@ -9,7 +9,11 @@
 #include "tools/sim/latency.h"
 #include "tools/sim/net_sim.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Ports without nodes, and what each got. */
 enum { PORTS = 4, SENT = 10000 };
@@ -420,6 +424,80 @@ static void those_of_a_home_meet_at_its_public_address_where_the_box_hairpins(vo
     }
 }
 
+/* Counts how often each port of a sender is seen. */
+static void count_port(void *data, struct th_sim_port *port, const struct th_addr *from,
+                       struct th_bytes bytes)
+{
+    (void)port;
+    (void)bytes;
+    ((uint8_t *)data)[from->port]++;
+}
+
+/* Once each had a range of 8192 ports, of which but seven fit. */
+static void those_of_a_large_home_never_have_a_port_of_another(void **state)
+{
+    (void)state;
+    enum { HOME = 12, OTHERS = 3000 };
+    static uint8_t times[UINT16_MAX + 1];
+    struct th_net_sim net;
+    struct th_sim_port *home[HOME], *other[OTHERS];
+    uint8_t byte = 1;
+    struct th_sim_arrival arrival;
+    th_net_sim_init(&net, &(struct th_net_sim_options){0}, 7);
+    memset(times, 0, sizeof times);
+    for (unsigned i = 0; i < OTHERS; i++) {
+        assert_int_equal(th_net_sim_add(&net, &(struct th_sim_port_options){0}, &other[i]), TH_OK);
+        th_sim_port_set_raw(other[i], count_port, times);
+    }
+    for (unsigned i = 0; i < HOME; i++) {
+        struct th_sim_port_options options = {.nat = TH_NAT_SYMMETRIC, .is_beside_previous = i > 0};
+        assert_int_equal(th_net_sim_add(&net, &options, &home[i]), TH_OK);
+    }
+
+    for (unsigned i = 0; i < OTHERS + HOME - 1; i++) {
+        struct th_addr to = th_sim_port_addr(other[i % OTHERS]);
+        th_sim_port_send(home[i < OTHERS ? 0 : i - OTHERS + 1], &to, (struct th_bytes){&byte, 1});
+    }
+    net.now = 60000;
+    assert_false(th_net_sim_take(&net, &arrival));
+
+    unsigned ports = 0;
+    for (unsigned i = 0; i <= UINT16_MAX; i++) {
+        assert_true(times[i] <= 1);
+        ports += times[i];
+    }
+    assert_int_equal(ports, OTHERS + HOME - 1);
+    th_net_sim_clear(&net);
+}
+
+/* Else the loss between groups would be that of the box for what comes in, and its own for what leaves. */
+static void those_of_a_home_must_be_of_one_group(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct th_net_sim net;
+        struct th_sim_port *port;
+        struct th_sim_port_options options = {.nat = TH_NAT_SYMMETRIC};
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(1);
+        th_net_sim_init(&net, &(struct th_net_sim_options){0}, 7);
+        if (th_net_sim_add(&net, &options, &port) != TH_OK)
+            _exit(1);
+        options.is_beside_previous = true;
+        options.group = 1;
+        (void)!th_net_sim_add(&net, &options, &port);
+        _exit(0);
+    }
+
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void nat_keeps_those_it_sent_to_last(void **state)
 {
     (void)state;
@@ -472,6 +550,8 @@ int main(void)
         cmocka_unit_test(those_of_a_home_have_one_public_address_and_get_what_is_theirs),
         cmocka_unit_test(those_of_a_home_meet_at_their_private_addresses_and_nobody_else_does),
         cmocka_unit_test(those_of_a_home_meet_at_its_public_address_where_the_box_hairpins),
+        cmocka_unit_test(those_of_a_large_home_never_have_a_port_of_another),
+        cmocka_unit_test(those_of_a_home_must_be_of_one_group),
         cmocka_unit_test(nat_keeps_those_it_sent_to_last),
         cmocka_unit_test(node_that_moves_is_found_only_at_its_new_address),
     };

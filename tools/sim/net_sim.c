@@ -100,19 +100,15 @@ static uint32_t take_ip(struct th_net_sim *net, bool is_near)
     return ip;
 }
 
-/* Gives it a place behind a NAT box where `before` others are, and ports outside that are not theirs, for
- * as many peers as most have. */
+/* Gives it a place behind a NAT box where `before` others are. */
 static void settle_inside(struct th_sim_port *port, unsigned before)
 {
-    enum { PORTS_EACH = 8192, PORTS = UINT16_MAX - 1024 };
     struct th_rng *rng = &port->sim->rng;
 
     TH_CHECK(HOME_FIRST + before <= HOSTS_IN_NET);
     th_nat_clear(&port->nat);
     th_ms timeout_ms = th_rng_between(rng, TH_NAT_MS_MIN, TH_NAT_MS_MAX);
     uint64_t first = th_rng_between(rng, 1024, UINT16_MAX);
-    if (before > 0)
-        first = 1024 + (port->box->nat.next_port + before * PORTS_EACH) % PORTS;
     th_nat_init(&port->nat, port->options.nat, timeout_ms, (uint16_t)first);
     port->addr = addr_of((uint32_t)HOME << 8 | (HOME_FIRST + before), TH_SIM_PORT_NUMBER);
 }
@@ -141,12 +137,24 @@ static void settle_beside(struct th_sim_port *port, struct th_sim_port *box)
     unsigned before = 1;
 
     TH_CHECK(box->options.nat != TH_NAT_NONE && box->options.nat == port->options.nat);
+    TH_CHECK(box->options.group == port->options.group); /* it stands for all of them */
     for (; last->next; last = last->next)
         before++;
     last->next = port;
     port->box = box;
     port->public_ip = box->public_ip;
     settle_inside(port, before);
+}
+
+/* The port that it is seen at outside: the box deals them out, so that no two have the same. */
+static uint16_t port_outside(struct th_sim_port *port, const struct th_addr *to)
+{
+    uint16_t *next_port = &port->box->nat.next_port;
+
+    port->nat.next_port = *next_port;
+    uint16_t number = th_nat_out(&port->nat, port->sim->now, to);
+    *next_port = port->nat.next_port;
+    return number;
 }
 
 /* Who of a home has a private address; NULL: none of the others. */
@@ -316,7 +324,7 @@ void th_sim_port_send(struct th_sim_port *port, const struct th_addr *to, struct
     tell(net, TH_FATE_SENT, port, d.receiver, bytes);
     d.left_us = leave_us(port, bytes.len);
     if (port->options.nat != TH_NAT_NONE && d.inside == NULL)
-        d.seen = addr_of(port->public_ip, th_nat_out(&port->nat, net->now, to));
+        d.seen = addr_of(port->public_ip, port_outside(port, to));
     if (d.left_us == UINT64_MAX) {
         tell(net, TH_FATE_QUEUE, port, d.receiver, bytes);
     } else if (is_lost(net, port, d.receiver, &fate)) {

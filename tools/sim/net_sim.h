@@ -66,7 +66,7 @@ struct th_sim_port_options {
     enum th_nat_kind nat;
     uint8_t group;           /* for partitions; 0..TH_SIM_GROUPS_MAX-1 */
     bool is_near_previous;   /* in the /24 of the port added before, while that has room */
-    bool is_beside_previous; /* behind the NAT box of the port added before, and of its kind */
+    bool is_beside_previous; /* behind the NAT box of the port added before; like it, group too */
     bool hairpins; /* its NAT box lets in what its own send to its public address; of the first */
     uint32_t bytes_per_s; /* that it can send; 0: any */
     uint32_t queue_bytes; /* that may wait to be sent; 0: what goes out in 200 ms */
