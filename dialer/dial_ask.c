@@ -57,6 +57,17 @@ static uint64_t tag_of(const struct th_ask *ask)
 static enum th_err on_reply(void *state, const struct th_self *self, void *ctx, enum th_err why,
                             struct th_msg *reply);
 
+/* A seek was refused, or could not be sent. Another that left since may still be answered. */
+static void end_seek(struct th_dialing *dial, const struct th_self *self,
+                     const struct th_hashname *node, uint32_t serial)
+{
+    for (const struct th_ask *ask = dial->asks; ask; ask = ask->next)
+        if (ask->kind == TH_ASK_SEEK && ask->serial > serial &&
+            th_hashname_is_equal(&ask->node, node))
+            return;
+    th_dialing_on_unanswered(dial, self, node);
+}
+
 /* What was asked cannot be. said: the word of who was asked, or "". */
 static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
                         const struct th_self *self, enum th_err err, const char *said)
@@ -70,7 +81,7 @@ static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
         th_dialing_on_opened(dial, dialer, self, &was.node, err);
         break;
     case TH_ASK_SEEK:
-        th_dialing_on_unanswered(dial, self, &was.node);
+        end_seek(dial, self, &was.node, was.serial);
         break;
     case TH_ASK_OPEN_VIA:
     case TH_ASK_PEER:
@@ -243,13 +254,14 @@ static void on_seek_packet(struct th_ask *ask, struct th_dialer *dialer, const s
 {
     struct th_dialing *dial = ask->dial;
     struct th_hashname node = ask->node;
+    uint32_t serial = ask->serial;
     struct th_see see;
 
     ask_drop(ask, self);
     enum th_drop drop = th_see_read(&see, packet->head);
     th_drop_count(&dialer->status.drops, drop);
     if (packet->err[0] != 0 || drop != TH_DROP_NONE)
-        th_dialing_on_unanswered(dial, self, &node);
+        end_seek(dial, self, &node, serial);
     else
         th_dialing_on_see(dial, self, &node, &see);
 }

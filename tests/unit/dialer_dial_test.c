@@ -234,6 +234,49 @@ static void end_of_a_seek_that_was_not_answered_is_no_refusal(void **state)
     bench_close(b);
 }
 
+/* What became of the first seek says nothing of the second, which is under way. */
+static void late_refusal_of_the_first_seek_does_not_end_the_second(void **state)
+{
+    (void)state;
+    for (unsigned is_end = 0; is_end < 2; is_end++) {
+        struct bench *b = bench_open(0);
+        bench_link_up(b, 100);
+        unsigned dial = bench_find(b, 0);
+        struct bench_request first = *bench_asked(b, ASKED_SEEK, 100);
+        bench_run(b, 1000);
+        assert_int_equal(bench_times(b, ASKED_SEEK, 100), 2);
+
+        if (is_end)
+            bench_ended(b, &first, TH_GONE);
+        else
+            bench_packet(b, &first, "{}", "no", true);
+        bench_run(b, 0);
+        bench_not_told(b, dial);
+        bench_answer(b, bench_asked(b, ASKED_SEEK, 100), (int[]){-1});
+        bench_run(b, 0);
+
+        assert_int_equal(bench_told(b, dial, TH_OK)->closest_count, 1);
+        bench_close(b);
+    }
+}
+
+/* The first was lost: no more is to be waited for. */
+static void refusal_of_the_second_seek_is_final(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 100);
+    unsigned dial = bench_find(b, 0);
+    bench_run(b, 1000);
+    assert_int_equal(bench_times(b, ASKED_SEEK, 100), 2);
+
+    bench_packet(b, bench_asked(b, ASKED_SEEK, 100), "{}", "no", true);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_told(b, dial, TH_OK)->closest_count, 0);
+    bench_close(b);
+}
+
 /* --- reach --- */
 
 static void target_with_a_line_is_reached_without_asking_anybody(void **state)
@@ -617,6 +660,8 @@ int main(void)
         cmocka_unit_test(answers_that_cannot_be_read_are_counted),
         cmocka_unit_test(time_out_of_a_request_is_a_step_without_an_answer),
         cmocka_unit_test(end_of_a_seek_that_was_not_answered_is_no_refusal),
+        cmocka_unit_test(late_refusal_of_the_first_seek_does_not_end_the_second),
+        cmocka_unit_test(refusal_of_the_second_seek_is_final),
         cmocka_unit_test(target_with_a_line_is_reached_without_asking_anybody),
         cmocka_unit_test(target_that_is_found_is_introduced_and_reached),
         cmocka_unit_test(time_of_finding_is_told_beside_that_of_reaching),
