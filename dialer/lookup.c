@@ -211,16 +211,22 @@ const struct th_lookup_node *th_lookup_find(const struct th_lookup *lookup,
     return find(lookup, id);
 }
 
-static bool is_out(const struct th_lookup_node *node)
-{
-    return node->state == TH_LOOKUP_LINELESS || node->state == TH_LOOKUP_SILENT ||
-           node->state == TH_LOOKUP_FAILED;
-}
-
 static bool is_in_flight(const struct th_lookup_node *node)
 {
     return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_READY ||
            node->state == TH_LOOKUP_SENT;
+}
+
+static bool is_asked_again(const struct th_lookup_node *node)
+{
+    return is_in_flight(node) && node->asks > 1;
+}
+
+/* Who is asked again stays out until it answers: nothing waits for it but the end. */
+static bool is_out(const struct th_lookup_node *node)
+{
+    return node->state == TH_LOOKUP_LINELESS || node->state == TH_LOOKUP_SILENT ||
+           node->state == TH_LOOKUP_FAILED || is_asked_again(node);
 }
 
 unsigned th_lookup_closest(const struct th_lookup *lookup, const struct th_lookup_node **nodes,
@@ -316,21 +322,31 @@ static unsigned learn_all(struct th_lookup *lookup, const struct th_hashname *vi
     return usable;
 }
 
+/* A seek to it has left, and no answer has come. */
+static bool has_been_sent(const struct th_lookup_node *node)
+{
+    if (node->state == TH_LOOKUP_SENT || node->state == TH_LOOKUP_SILENT)
+        return true;
+    return node->asks > 1 && (is_in_flight(node) || node->state == TH_LOOKUP_LINELESS);
+}
+
 void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const struct th_hashname *id,
                          const struct th_see *see)
 {
     struct th_lookup_node *node = find(lookup, id);
 
     advance(lookup, now);
-    if (node == NULL || (node->state != TH_LOOKUP_SENT && node->state != TH_LOOKUP_SILENT))
+    if (node == NULL || !has_been_sent(node))
         return;
 
     /* Learning moves the nodes: what is needed of this one is taken first. */
     struct th_lookup_node answerer = *node;
     struct th_hashname nearest = lookup->node[0].id;
+    if (node->state == TH_LOOKUP_CONNECTING)
+        node->is_given_up = true; /* its line is not needed any more */
     node->state = TH_LOOKUP_ANSWERED;
-    if (answerer.asks ==
-        1) /* else it may answer any of them (P. Karn's rule, RFC 6298, section 3) */
+    /* Else it may answer any of them (P. Karn's rule, RFC 6298, section 3). */
+    if (answerer.asks == 1)
         th_lookup_rtt_add(lookup->config.rtt, lookup->now - answerer.since);
     unsigned usable = learn_all(lookup, &answerer.id, answerer.hop, see);
     end_step(lookup, &answerer, true, usable);
@@ -433,14 +449,19 @@ static struct th_lookup_node *choose(const struct th_lookup *lookup, bool *is_co
     return chosen;
 }
 
-/* The node to ask again: of those that did not answer the one that was asked least often, the nearest of
- * these. NULL when there is none. */
+/* The node to ask again: of the `width` nearest that have answered or may yet, of those that did not the
+ * one that was asked least often, the nearest of these. NULL when there is none. */
 static struct th_lookup_node *choose_again(const struct th_lookup *lookup)
 {
     struct th_lookup_node *chosen = NULL;
+    unsigned looked_at = 0;
 
-    for (unsigned i = 0; i < lookup->count; i++) {
+    for (unsigned i = 0; i < lookup->count && looked_at < lookup->config.width; i++) {
         struct th_lookup_node *node = &lookup->node[i];
+
+        if (node->state == TH_LOOKUP_LINELESS || node->state == TH_LOOKUP_FAILED)
+            continue;
+        looked_at++;
         if (node->state == TH_LOOKUP_SILENT && node->asks < TH_LOOKUP_ASKS_MAX &&
             (chosen == NULL || node->asks < chosen->asks))
             chosen = node;
@@ -448,13 +469,16 @@ static struct th_lookup_node *choose_again(const struct th_lookup *lookup)
     return chosen;
 }
 
-static unsigned count_in_flight(const struct th_lookup *lookup)
+/* again: how many of them are asked again. */
+static unsigned count_in_flight(const struct th_lookup *lookup, unsigned *again)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < lookup->count; i++)
-        if (is_in_flight(&lookup->node[i]))
-            count++;
+    *again = 0;
+    for (unsigned i = 0; i < lookup->count; i++) {
+        count += is_in_flight(&lookup->node[i]);
+        *again += is_asked_again(&lookup->node[i]);
+    }
     return count;
 }
 
@@ -474,15 +498,17 @@ static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *act
 {
     bool is_complete;
     struct th_lookup_node *node = choose(lookup, &is_complete);
-    unsigned in_flight = count_in_flight(lookup);
+    unsigned again, in_flight = count_in_flight(lookup, &again);
+    unsigned first = in_flight - again; /* who is likely dead takes no place of one that is new */
+    unsigned taken = node ? first : in_flight;
 
-    if (node == NULL)
+    if (node == NULL && first == 0)
         node = choose_again(lookup);
     if (lookup->asked == lookup->config.asked_max)
         node = NULL;
     if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && in_flight == 0))
         return finish(lookup, action);
-    if (node == NULL || in_flight >= lookup->config.alpha)
+    if (node == NULL || taken >= lookup->config.alpha)
         return false;
 
     node->state = TH_LOOKUP_CONNECTING;

@@ -10,8 +10,9 @@
  * It asks the nearest nodes that it knows, TH_LOOKUP_ALPHA at once. To ask is to have a line first
  * (CONNECT, answered by on_line_up) and then to send the seek (SEEK, answered by on_answer). A node
  * that takes too long for either frees its place for the next, no more: a line or an answer that
- * comes late still counts. When nobody else is left to ask, those whose answer took too long are asked
- * again, and waited for twice as long each time: a packet may have been lost.
+ * comes late still counts. When nobody else is left to ask or to wait for, those of the `width` nearest
+ * whose answer took too long are asked again, and waited for twice as long each time: a packet may have
+ * been lost. They take no place of a node that is learnt meanwhile, and do not hold up the end.
  *
  * It ends at the match, if that is what is wanted; or when the `width` nearest that have not timed out
  * have answered (as in section 2.3 of the Kademlia paper, k); or after TH_LOOKUP_IDLE_MAX answers in

@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "9701d179b2323f6aba696e59949df77264577767db6739b8c0a0dd369527366b");
+                        "44d232a6685b66466818449c2cba2325f1f05e54e1250434c7e9a1707dfeed21");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
