@@ -1,5 +1,7 @@
 #include "tools/app/health.h"
 
+#include "tools/app/settings.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +114,26 @@ static void a_callback_at_the_limit_is_a_hanging_server_and_no_shorter_one(void 
     assert_false(h->is_alive);
     assert_reason(h, TH_HEALTH_HANGING, "router", "one callback (router.seek) for 1 s",
                   "thctl servers");
+}
+
+/* To be started anew would make the disk no faster. */
+static void a_server_that_waits_for_the_disk_is_alive_and_not_healthy(void **state)
+{
+    static const char *const names[] = {TH_NODE_KEEPER, TH_SETTINGS_NAME};
+    struct scene *s = *state;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(s->row[1].name, sizeof s->row[1].name, "%s", names[i]);
+        s->row[1].state = TH_SERVER_RUNNING;
+        s->row[1].doing = "keeper.save";
+        s->row[1].doing_us = 60 * 1000 * 1000;
+        const struct th_health *h = judge(s);
+        assert_true(h->is_alive);
+        assert_reason(h, TH_HEALTH_HANGING, names[i], "one callback (keeper.save) for 1 m", "disk");
+    }
+    s->row[0].doing = "switch.tick";
+    s->row[0].doing_us = LIMIT_MS * 1000;
+    assert_false(judge(s)->is_alive);
 }
 
 static void a_suspended_server_is_alive_and_not_healthy(void **state)
@@ -245,6 +267,7 @@ int main(void)
         IN_SCENE(a_node_with_links_that_are_heard_is_healthy),
         IN_SCENE(alive_is_judged_without_asking_any_server),
         IN_SCENE(a_callback_at_the_limit_is_a_hanging_server_and_no_shorter_one),
+        IN_SCENE(a_server_that_waits_for_the_disk_is_alive_and_not_healthy),
         IN_SCENE(a_suspended_server_is_alive_and_not_healthy),
         IN_SCENE(a_server_that_is_restarted_is_named),
         IN_SCENE(a_server_that_does_not_answer_is_named),

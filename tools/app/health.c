@@ -1,6 +1,7 @@
 #include "tools/app/health.h"
 
 #include "tools/app/ctl_text.h"
+#include "tools/app/settings.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -110,14 +111,27 @@ __attribute__((format(printf, 2, 3))) static void advise(struct th_health_reason
     va_end(args);
 }
 
+/* These read and write files. While the disk hangs they hang, and a daemon that is started anew would with
+ * them, so they are no reason to end it. */
+static bool may_wait_for_disk(const char *server)
+{
+    return strcmp(server, TH_NODE_KEEPER) == 0 || strcmp(server, TH_SETTINGS_NAME) == 0;
+}
+
 static void judge_hanging(struct th_health *h, const struct th_health_server *server)
 {
     char span[32];
     struct th_health_reason *r = add(h, TH_HEALTH_HANGING, server->name);
 
-    h->is_alive = false;
     say(r, "the %s has been in one callback (%s) for %s", server->name, server->doing,
         th_text_ms(span, server->doing_ms));
+    if (may_wait_for_disk(server->name)) {
+        advise(
+            r,
+            "it may wait for the disk of the state directory, or for a name: thctl doctor, dmesg");
+        return;
+    }
+    h->is_alive = false;
     advise(r,
            "thctl servers shows what it does, the log has named it; it cannot be ended alone: if "
            "it stays so, restart telehashd");

@@ -1,9 +1,10 @@
 /*
  * health.h - is this node alive, is it healthy, and if not, why and what to do.
  *
- * Two answers, never mixed. Alive: every server's loop has come round within the watchdog's limit; this
- * alone feeds a service manager's watchdog. Healthy: there are links, their nodes were heard of late,
- * what was dialled was reached. A node without network, or alone, is alive.
+ * Two answers, never mixed. Alive: every server's loop has come round within the watchdog's limit, but for
+ * those that may wait for the disk (keeper, settings): a daemon that is started anew would wait again. This
+ * alone feeds a service manager's watchdog. Healthy: none hangs at all, there are links, their nodes were
+ * heard of late, what was dialled was reached. A node without network, or alone, is alive.
  *
  * Pure: what was seen goes in, a verdict comes out. Alive is judged by what the host publishes of its
  * servers, so no server is asked for it (th_host_look).
