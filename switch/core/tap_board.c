@@ -23,7 +23,7 @@ static void tell_channel(struct th_tapped *packet, struct th_exchange *ex,
         type = th_reliable_type(channel->reliable);
     else if (channel && channel->type != TH_CHANNEL_OTHER)
         type = th_channel_type_name(channel->type);
-    strncpy(packet->type, type, sizeof packet->type - 1);
+    memcpy(packet->type, type, strnlen(type, sizeof packet->type - 1));
 }
 
 void th_board_tap_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
