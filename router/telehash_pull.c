@@ -187,6 +187,16 @@ static void read_more(struct th_stream *stream, const struct th_self *self)
         ask(stream, self, stream->node->pulling->sw, &th_switch_msg_read, body, TH_NEVER, on_data);
 }
 
+/* How the other side ended it, and with what words, is told to who reads, which may be a moment later.
+ * Under the lock. */
+static void on_write_result(struct th_stream *stream, enum th_err err)
+{
+    bool is_read_soon = stream->is_reading && (err == TH_GONE || err == TH_REFUSED);
+
+    if (err != TH_OK && !is_read_soon)
+        fail(stream, err);
+}
+
 static enum th_err on_written(void *state, const struct th_self *self, void *ctx, enum th_err why,
                               struct th_msg *reply)
 {
@@ -196,12 +206,12 @@ static enum th_err on_written(void *state, const struct th_self *self, void *ctx
     lock(stream);
     stream->calls--;
     stream->is_writing = false;
-    if (why == TH_OK)
-        why = ((const struct th_switch_result *)reply->body)->err;
-    else if (why == TH_FULL)
-        stream->wants_reset = true; /* the bytes went with the question */
-    if (why != TH_OK)
+    if (why == TH_OK) {
+        on_write_result(stream, ((const struct th_switch_result *)reply->body)->err);
+    } else {
+        stream->wants_reset |= why == TH_FULL; /* the bytes went with the question */
         on_no_answer(stream, why);
+    }
     th_node_stream_touch(stream);
     unlock(stream);
     th_pulling_look(stream->node->pulling, self);

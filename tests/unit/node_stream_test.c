@@ -288,6 +288,30 @@ static void reset_is_read_on_the_other_side_with_its_words(void **state)
     end(&t);
 }
 
+static void who_is_writing_hears_the_words_of_a_reset(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 50 };
+    static struct two t;
+    uint8_t bytes[CHUNK] = {0};
+    size_t taken;
+    begin(&t);
+    t.app[0].stalls = 1;
+    t.app[1].to_send = UINT64_MAX;
+    for (unsigned i = 1; i <= ROUNDS; i++) { /* in some a write is told before the reset was read */
+        struct th_stream *stream = open_to_first(&t, "_echo");
+        while (th_stream_write(stream, bytes, sizeof bytes, &taken) == TH_OK)
+            continue; /* now on_writable comes, and writes on */
+        assert_true(test_wait_for(&t.app[0].bell, &t.app[0].accepted, i));
+        th_stream_reset(t.app[0].stream, "enough");
+        th_stream_close(t.app[0].stream);
+        assert_true(test_wait_for(&t.app[1].bell, &t.app[1].closed, i));
+        assert_string_equal(t.app[1].words, "enough");
+        assert_true(test_wait_for(&t.app[0].bell, &t.app[0].closed, i));
+    }
+    end(&t);
+}
+
 static void node_that_is_closed_closes_its_streams(void **state)
 {
     (void)state;
@@ -558,6 +582,7 @@ int main(void)
         cmocka_unit_test(every_byte_of_megabytes_comes_back_in_order),
         cmocka_unit_test(type_that_nobody_takes_and_stream_that_is_refused_say_so),
         cmocka_unit_test(reset_is_read_on_the_other_side_with_its_words),
+        cmocka_unit_test(who_is_writing_hears_the_words_of_a_reset),
         cmocka_unit_test(node_that_is_closed_closes_its_streams),
         cmocka_unit_test(stalled_reader_stops_the_writer),
         cmocka_unit_test(streams_of_two_nodes_run_on_the_loop_of_the_application),
