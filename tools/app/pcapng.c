@@ -49,7 +49,7 @@ struct block {
 /* What finds no room is left out; callers keep within the limits. */
 static void put(struct block *b, const void *bytes, size_t len)
 {
-    if (len > sizeof b->bytes - b->len)
+    if (len == 0 || len > sizeof b->bytes - b->len) /* of nothing there may be no address */
         return;
     memcpy(b->bytes + b->len, bytes, len);
     b->len += len;
