@@ -27,9 +27,9 @@ try:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError:
-    skip("selenium is not there (tools/setup all installs it)")
+    skip("selenium is not there (tools/setup long installs it)")
 if not shutil.which("chromium") or not shutil.which("chromedriver"):
-    skip("chromium and its driver are not there (tools/setup all installs them)")
+    skip("chromium and its driver are not there (tools/setup long installs them)")
 
 
 
