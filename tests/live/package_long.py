@@ -3,7 +3,8 @@ user of the group, upgraded, removed and purged. The node stays the one it is un
 
 Needs root, debootstrap, what tools/deb needs, and a mirror of Debian; skipped, with the reason, without
 them. The packages are built first, which takes minutes; TH_DEB=DIR names a folder with packages that are
-built already, TH_DEB_ROOT=DIR a clean root (debootstrap --variant=minbase bookworm).
+built already, TH_DEB_ROOT=DIR a clean root (debootstrap --variant=minbase bookworm). The mirror is the one
+that this machine's apt has bookworm from, or what TH_DEBIAN_MIRROR says.
 """
 
 import glob
@@ -19,25 +20,33 @@ import time
 from mesh import check, skip, wait_for
 
 PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-MIRROR = os.environ.get("TH_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 DAEMON = 64321  # a user that is nobody's, as DynamicUser has it
 STATE = "var/lib/telehash"
 UNITS = ("telehash-web.service", "telehashd.service")
 
 
+def mirror():
+    """Where Debian is fetched from; None when this machine fetches it from nowhere."""
+    asked = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Codename: bookworm", "Created-By: Packages"],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return os.environ.get("TH_DEBIAN_MIRROR") or next(iter(asked.stdout.split()), None)
+
+
 def why_not():
     if os.geteuid() != 0:
         return "the packages are installed into a root of their own, which only root may make"
-    for tool in ("debootstrap", "dpkg-buildpackage", "dh", "scdoc", "unshare", "chroot"):
+    for tool in ("apt-get", "debootstrap", "dpkg-buildpackage", "dh", "scdoc", "unshare", "chroot"):
         if not shutil.which(tool):
             return "there is no %s (tools/setup package installs it)" % tool
     if "TH_DEB_ROOT" not in os.environ:
+        if mirror() is None:
+            return "apt has no mirror of Debian 12 here; TH_DEBIAN_MIRROR names one"
         try:
             import urllib.request
 
-            urllib.request.urlopen(MIRROR + "/dists/bookworm/Release", timeout=20).close()
+            urllib.request.urlopen(mirror().rstrip("/") + "/dists/bookworm/Release", timeout=20).close()
         except OSError as failed:
-            return "no mirror of Debian is reached at %s: %s" % (MIRROR, failed)
+            return "no mirror of Debian is reached at %s: %s" % (mirror(), failed)
     return None
 
 
@@ -97,7 +106,7 @@ class Root:
         if "TH_DEB_ROOT" in os.environ:
             run("cp", "-a", os.environ["TH_DEB_ROOT"], self.path)
         else:
-            run("debootstrap", "--variant=minbase", "bookworm", self.path, MIRROR)
+            run("debootstrap", "--variant=minbase", "bookworm", self.path, mirror())
         shutil.copy("/etc/resolv.conf", os.path.join(self.path, "etc"))
         # As in an image for containers: nothing is started by an installation.
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
