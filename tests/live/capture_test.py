@@ -318,10 +318,13 @@ def reader_that_is_slow_loses_packets_and_is_told_how_many_and_holds_up_nobody()
                 [THCTL, "--socket", seed.socket, "pipe", "listen", "flood"], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
             )
             try:
-                source = run(
-                    ["sh", "-c", 'head -c 20000000 /dev/zero | "$0" --socket "$1" pipe "$2" flood']
-                    + [THCTL, node.socket, seed.hashname]
-                )
+                flood = ["sh", "-c", 'head -c 20000000 /dev/zero | "$0" --socket "$1" pipe "$2" flood']
+
+                def is_taken():  # not while the one who listens has not said so yet
+                    source = run(flood + [THCTL, node.socket, seed.hashname])
+                    return None if "unknown type" in source.stderr else source
+
+                source = wait_for("flood listens", is_taken, 20 * SLOW)
                 check(source.returncode == 0, source)
                 check(sink.wait(20 * SLOW) == 0, "the other end")
             finally:
