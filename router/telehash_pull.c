@@ -32,8 +32,7 @@ static void fail(struct th_stream *stream, enum th_err why)
     th_node_stream_touch(stream);
 }
 
-/* Something could not be asked now. */
-static void try_again(struct th_pulling *p, const struct th_self *self)
+void th_pulling_try_again(struct th_pulling *p, const struct th_self *self)
 {
     p->again_at = th_sooner(p->again_at, self->now.mono + AGAIN_MS);
 }
@@ -48,7 +47,7 @@ static bool ask(struct th_stream *stream, const struct th_self *self, th_pid to,
     if (is_asked)
         stream->calls++; /* the agent's alone */
     else
-        try_again(stream->node->pulling, self);
+        th_pulling_try_again(stream->node->pulling, self);
     return is_asked;
 }
 
@@ -158,7 +157,7 @@ static enum th_err on_data(void *state, const struct th_self *self, void *ctx, e
     stream->calls--;
     stream->is_reading = false;
     if (why == TH_FULL) {
-        try_again(stream->node->pulling, self);
+        th_pulling_try_again(stream->node->pulling, self);
     } else if (data == NULL) {
         on_no_answer(stream, why);
     } else if (data->err == TH_OK) {
@@ -246,7 +245,7 @@ static enum th_err on_finished(void *state, const struct th_self *self, void *ct
     if (why == TH_FULL) { /* asked again */
         stream->is_finished = false;
         stream->is_end_told = false;
-        try_again(stream->node->pulling, self);
+        th_pulling_try_again(stream->node->pulling, self);
     }
     th_node_stream_touch(stream);
     unlock(stream);
@@ -341,7 +340,7 @@ static void look_at(struct th_pulling *p, const struct th_self *self, struct th_
     if (p->sw)
         go_on(stream, self);
     else if (!p->has_stopped)
-        try_again(p, self);
+        th_pulling_try_again(p, self);
     bool is_done = is_over(stream);
     enum th_err why = stream->why;
     unlock(stream);
@@ -349,141 +348,6 @@ static void look_at(struct th_pulling *p, const struct th_self *self, struct th_
         close_stream(stream, why);
     else
         tell(stream);
-}
-
-/* --- listening --- */
-
-static enum th_err on_listened(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                               struct th_msg *reply)
-{
-    struct th_pulling *p = ctx;
-    (void)state, (void)reply;
-
-    /* A refusal cannot be: names are checked before, and no other server listens. */
-    if (why == TH_FULL) {
-        p->wants_listen = true;
-        try_again(p, self);
-    }
-    th_pulling_look(p, self);
-    return TH_OK;
-}
-
-static bool tell_listen(struct th_pulling *p, const struct th_self *self, const char *type,
-                        bool is_off)
-{
-    struct th_pull_listen *body = th_mem_zalloc(1, sizeof *body);
-
-    if (body == NULL)
-        return false;
-    strcpy(body->type, type);
-    body->is_over = is_off;
-    return th_call(self, p->sw, (struct th_msg){.kind = &th_switch_msg_listen, .body = body},
-                   TH_NEVER, on_listened, p, NULL) == TH_OK;
-}
-
-/* Tells the switch of all types; it minds none that it knows. */
-static void tell_listens(struct th_pulling *p, const struct th_self *self)
-{
-    struct th_node *node = p->node;
-    bool is_told = true;
-
-    uv_mutex_lock(&node->lock);
-    node->has_new_listen = false;
-    for (struct th_listen **at = &node->listens; *at;) {
-        struct th_listen *listen = *at;
-        is_told &= tell_listen(p, self, listen->type, listen->on_incoming == NULL);
-        if (listen->on_incoming) {
-            at = &listen->next;
-            continue;
-        }
-        *at = listen->next;
-        node->listen_count--;
-        th_mem_free(listen);
-    }
-    uv_mutex_unlock(&node->lock);
-    p->wants_listen = !is_told;
-    if (!is_told)
-        try_again(p, self);
-}
-
-static enum th_err on_nothing(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                              struct th_msg *reply)
-{
-    (void)state, (void)self, (void)ctx, (void)why, (void)reply;
-    return TH_OK;
-}
-
-static void refuse(struct th_pulling *p, const struct th_self *self, th_stream_number number)
-{
-    struct th_pull_finish *body = th_mem_zalloc(1, sizeof *body);
-
-    if (body == NULL)
-        return; /* it goes with its silence */
-    body->stream = number;
-    body->how = TH_FINISH_RESET;
-    strcpy(body->err, "refused");
-    if (th_call(self, p->sw, (struct th_msg){.kind = &th_switch_msg_finish, .body = body}, TH_NEVER,
-                on_nothing, NULL, NULL) != TH_OK)
-        return;
-}
-
-static void offer(struct th_pulling *p, const struct th_self *self,
-                  const struct th_pull_accepted *accepted)
-{
-    char hashname[TH_HASHNAME_SIZE];
-    struct th_incoming_inside inside = {
-        .incoming = {.hashname = hashname,
-                     .type = accepted->type,
-                     .first = accepted->bytes,
-                     .first_len = accepted->len},
-        .node = p->node,
-        .accepted = accepted,
-    };
-    struct th_node *node = p->node;
-    th_accept_fn on_incoming = NULL;
-    void *data = NULL;
-
-    th_hashname_write(hashname, &accepted->from);
-    uv_mutex_lock(&node->lock);
-    for (const struct th_listen *at = node->listens; at; at = at->next)
-        if (strcmp(at->type, accepted->type) == 0) {
-            on_incoming = at->on_incoming;
-            data = at->data;
-        }
-    uv_mutex_unlock(&node->lock);
-    if (on_incoming)
-        on_incoming(node, &inside.incoming, data);
-    if (inside.stream == NULL)
-        refuse(p, self, accepted->stream);
-}
-
-static enum th_err on_accepted(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                               struct th_msg *reply)
-{
-    struct th_pulling *p = ctx;
-    const struct th_pull_accepted *accepted = why == TH_OK ? reply->body : NULL;
-    (void)state;
-
-    p->is_accepting = false;
-    if (why == TH_FULL)
-        try_again(p, self);
-    if (accepted && accepted->err == TH_OK && !p->has_stopped)
-        offer(p, self, accepted);
-    th_pulling_look(p, self);
-    return TH_OK;
-}
-
-static void accept_next(struct th_pulling *p, const struct th_self *self)
-{
-    uv_mutex_lock(&p->node->lock);
-    bool is_needed = p->node->listen_count > 0 && !p->is_accepting;
-    uv_mutex_unlock(&p->node->lock);
-    if (!is_needed)
-        return;
-    p->is_accepting = th_call(self, p->sw, (struct th_msg){.kind = &th_switch_msg_accept}, TH_NEVER,
-                              on_accepted, p, NULL) == TH_OK;
-    if (!p->is_accepting)
-        try_again(p, self);
 }
 
 /* --- the whole --- */
@@ -527,11 +391,9 @@ void th_pulling_look(struct th_pulling *p, const struct th_self *self)
     if (!is_needed)
         return;
     if (find_switch(p, self)) {
-        if (p->wants_listen)
-            tell_listens(p, self);
-        accept_next(p, self);
+        th_pulling_accept(p, self);
     } else if (!p->has_stopped) {
-        try_again(p, self);
+        th_pulling_try_again(p, self);
     }
     while ((stream = next_dirty(node)) != NULL)
         look_at(p, self, stream);
@@ -574,7 +436,7 @@ bool th_pulling_on_down(struct th_pulling *p, const struct th_self *self,
         fail(stream, p->is_leaving ? TH_SHUTDOWN : TH_GONE);
     }
     uv_mutex_unlock(&p->node->lock);
-    try_again(p, self);
+    th_pulling_try_again(p, self);
     return true;
 }
 

@@ -3,6 +3,7 @@
  *
  *     telehash_stream.c   the public functions; any thread
  *     telehash_pull.c     the agent's side: asks the switch, calls back
+ *     telehash_listen.c   and of listening: offers what others open
  *
  * A stream has a buffer each way, so that the application never waits for the switch: what is written is
  * gathered in the body of the next write, what is read comes from the answer to the last read.
@@ -95,6 +96,11 @@ bool th_pulling_on_down(struct th_pulling *pulling, const struct th_self *self,
                         const struct th_down *down);
 void th_pulling_on_alarm(struct th_pulling *pulling, const struct th_self *self);
 th_ms th_pulling_deadline(const struct th_pulling *pulling);
+/* Something could not be asked now: th_pulling_look is called again after a moment. */
+void th_pulling_try_again(struct th_pulling *pulling, const struct th_self *self);
+/* Tells the switch which types are accepted, if it does not know, and asks it for the next stream. Its
+ * pid is known. */
+void th_pulling_accept(struct th_pulling *pulling, const struct th_self *self);
 /* The node's servers have stopped for good: every stream fails and is closed. */
 void th_pulling_stop(struct th_pulling *pulling, const struct th_self *self);
 /* The agent ends: every stream is told so and gone. No call is under way any more. */
