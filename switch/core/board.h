@@ -2,6 +2,7 @@
  * board.h - the inside of a switchboard, shared by the files of core that work on it.
  *
  * switchboard.c  the table of exchanges, the public functions, time
+ * look.c         what owners may see of it
  * handshake.c    opens: sending, answering, judging, replacing a line
  * traffic.c      line packets and channels
  * tap_board.c    what of both somebody sees who captures packets
@@ -115,6 +116,8 @@ void th_board_send(struct th_switchboard *board, struct th_now now, const struct
 /* Queues an action about a line: up, down or its path. */
 void th_board_tell_line(struct th_switchboard *board, struct th_exchange *ex,
                         enum th_action_kind kind, enum th_err why, struct th_now now);
+
+/* look.c */
 
 /* Fills what owners may see of an exchange. */
 void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex, struct th_now now,
@@ -292,9 +295,6 @@ void th_board_want_mtu(struct th_switchboard *board, struct th_exchange *ex, str
 
 /* A datagram larger than TH_DATAGRAM_SAFE_MAX went to the path in use. */
 void th_board_note_large(struct th_exchange *ex, struct th_now now);
-
-/* Large packets were lost and small ones were not, says who notices: the size is proven anew. */
-void th_board_doubt_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* A packet came on a `path` channel of ours, perhaps the answer to a probe. */
 void th_board_on_mtu_answer(struct th_switchboard *board, struct th_exchange *ex, uint32_t channel,

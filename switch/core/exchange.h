@@ -228,6 +228,12 @@ static inline bool th_exchange_is_up(const struct th_exchange *ex)
     return ex && ex->line && ex->line->is_up;
 }
 
+/* There is no line, and none is wanted. */
+static inline bool th_exchange_is_idle(const struct th_exchange *ex)
+{
+    return ex->line == NULL || (!ex->line->is_up && !ex->line->is_opening);
+}
+
 /* Takes a peer's open as a half of a line: its keys are made. Errors: TH_INVALID; half is then
  * untouched. */
 TH_MUST enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
