@@ -181,19 +181,6 @@ th_pid th_node_tree_supervisor(const struct th_node_tree *tree)
     return tree->pid;
 }
 
-enum th_err th_node_tree_on_allowed(const struct th_node_tree *tree, struct th_host *host)
-{
-    static const char *const names[] = {TH_NODE_SWITCH, TH_NODE_DIALER};
-    uint32_t scope = tree->child[SWITCH].spec.scope;
-    enum th_err err = TH_OK;
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (th_post(host, th_whereis(host, scope, names[i]),
-                    (struct th_msg){.kind = &th_allowed_msg}) == TH_FULL)
-            err = TH_FULL; /* who is not there takes it when it begins */
-    return err;
-}
-
 void th_node_tree_free(struct th_node_tree *tree)
 {
     if (tree)

@@ -64,13 +64,6 @@ TH_MUST enum th_err th_node_tree_start(struct th_node_tree **tree, struct th_hos
 
 th_pid th_node_tree_supervisor(const struct th_node_tree *tree);
 
-/*
- * Tells the servers that go by the config's `allowed` that its list is another one.
- * Errors: TH_FULL: one of them has no room for that, and goes by the old one until it is told again.
- * Thread: any.
- */
-TH_MUST enum th_err th_node_tree_on_allowed(const struct th_node_tree *tree, struct th_host *host);
-
 /* After the supervisor has ended. */
 void th_node_tree_free(struct th_node_tree *tree);
 

@@ -55,18 +55,6 @@ enum th_err th_remember(struct th_seeds *peers, const struct th_switch_lines *li
     return TH_OK;
 }
 
-enum th_err th_remember_copy(struct th_seeds *out, const struct th_seeds *from)
-{
-    if (from->count == 0)
-        return TH_OK;
-    out->seed = th_mem_zalloc(from->count, sizeof *out->seed);
-    if (out->seed == NULL)
-        return TH_NO_MEMORY;
-    memcpy(out->seed, from->seed, from->count * sizeof *out->seed);
-    out->count = out->room = from->count;
-    return TH_OK;
-}
-
 void th_forget(struct th_seeds *seeds, const struct th_hashname *id)
 {
     unsigned kept = 0;

@@ -22,9 +22,6 @@ enum { TH_REMEMBERED_MAX = 64 }; /* enough to find the way back; each is a dial 
 TH_MUST enum th_err th_remember(struct th_seeds *peers, const struct th_switch_lines *lines,
                                 const struct th_router_table *table);
 
-/* Copies a list into one that is empty. Errors: TH_NO_MEMORY. */
-TH_MUST enum th_err th_remember_copy(struct th_seeds *out, const struct th_seeds *from);
-
 /* Takes a node off a list, if it is there: our own entry is in the seeds file that everybody got, and
  * nobody joins from itself. */
 void th_forget(struct th_seeds *seeds, const struct th_hashname *id);

@@ -97,16 +97,6 @@ void th_board_note_large(struct th_exchange *ex, struct th_now now)
         th_pmtu_on_large(pmtu, now);
 }
 
-void th_board_doubt_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
-{
-    struct th_pmtu *pmtu = search_of(ex, now);
-
-    if (pmtu == NULL)
-        return;
-    th_pmtu_doubt(pmtu, now);
-    th_board_reset_alarm(board, ex);
-}
-
 void th_switchboard_on_too_big(struct th_switchboard *board, struct th_now now,
                                const struct th_addr *to, size_t len)
 {

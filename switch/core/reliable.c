@@ -75,11 +75,6 @@ void th_reliable_reset(struct th_reliable *r, struct th_now now, const char *err
     r->is_reset = r->wants_err = true;
 }
 
-void th_reliable_fail(struct th_reliable *r, enum th_err why)
-{
-    die(r, why, 0);
-}
-
 static void discard(struct th_reliable *r, struct th_now now)
 {
     uint8_t waste[1024];

@@ -114,9 +114,6 @@ void th_reliable_end(struct th_reliable *r);
 /* Closes it at once and tells the other side so, as well as that can be. err: UTF-8, cut to fit. */
 void th_reliable_reset(struct th_reliable *r, struct th_now now, const char *err);
 
-/* Something of the world ended it (the line was replaced): nothing is sent any more. */
-void th_reliable_fail(struct th_reliable *r, enum th_err why);
-
 /* The application wants nothing more of it: what was written is still sent, then our end. What arrives is
  * thrown away; once the other side has all of ours, it is answered by an err. */
 void th_reliable_release(struct th_reliable *r, struct th_now now);

@@ -319,11 +319,6 @@ void th_liar_befriend(struct th_liar *liar, const struct th_world_node *node)
     set_alarm(liar);
 }
 
-const struct th_hashname *th_liar_name(const struct th_liar *liar)
-{
-    return &liar->id.hashname;
-}
-
 void th_liars_init(struct th_liars *liars, struct th_world *world)
 {
     *liars = (struct th_liars){.world = world};

@@ -45,8 +45,6 @@ struct th_liar *th_liars_add(struct th_liars *liars, enum th_lie lie,
 /* Opens a line to a node, links to it, and does so again whenever it has none, for ever. */
 void th_liar_befriend(struct th_liar *liar, const struct th_world_node *node);
 
-const struct th_hashname *th_liar_name(const struct th_liar *liar);
-
 void th_liars_clear(struct th_liars *liars);
 
 #endif

@@ -130,18 +130,6 @@ void th_world_run(struct th_world *world, th_ms until)
         continue;
 }
 
-bool th_world_run_until(struct th_world *world, th_ms until,
-                        bool (*is_over)(const struct th_world *world, const void *arg),
-                        const void *arg)
-{
-    while (!is_over(world, arg)) {
-        if (world->now >= until)
-            return false;
-        th_world_run(world, th_sooner(until, world->now + 1000));
-    }
-    return true;
-}
-
 /* Only printed; the hash is the same whether anybody reads along or not. */
 static void print_log(void *data, enum th_log_level level, const char *topic, const char *text)
 {

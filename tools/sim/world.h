@@ -173,11 +173,6 @@ bool th_world_step(struct th_world *world, th_ms until);
 
 void th_world_run(struct th_world *world, th_ms until);
 
-/* Runs until is_over, asked once each virtual second; false when the time came first. */
-bool th_world_run_until(struct th_world *world, th_ms until,
-                        bool (*is_over)(const struct th_world *world, const void *arg),
-                        const void *arg);
-
 /* Has fn called at that time (not earlier than now). data borrowed. */
 void th_world_at(struct th_world *world, th_ms at, th_world_fn fn, void *data, uint64_t number);
 
