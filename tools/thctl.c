@@ -64,23 +64,17 @@ static struct th_ctl_run run_of(struct thctl *t)
     return (struct th_ctl_run){.ctl = &t->ctl, .args = &t->args, .style = &t->style};
 }
 
-/* Returns 0 and the result, else the exit code; what was wrong has been said then. */
-static int call(struct thctl *t, const char *method, json_t *params, unsigned timeout_ms,
+/*
+ * Returns 0 and the result, else the exit code; what was wrong has been said then.
+ * more_ms  beside --timeout, for what takes as long as the network does; 0 for what the daemon knows.
+ */
+static int call(struct thctl *t, const char *method, json_t *params, unsigned more_ms,
                 json_t **result)
 {
     struct th_ctl_run run = run_of(t);
     char say[TH_SAY_MAX];
-    int code = th_ctl_ask(&run, method, params, timeout_ms, result, say);
-
-    return code ? complain(say, code) : 0;
-}
-
-static int call_long(struct thctl *t, const char *method, json_t *params, unsigned more_ms,
-                     json_t **result)
-{
-    struct th_ctl_run run = run_of(t);
-    char say[TH_SAY_MAX];
-    int code = th_ctl_ask_long(&run, method, params, more_ms, result, say);
+    int code = more_ms ? th_ctl_ask_long(&run, method, params, more_ms, result, say)
+                       : th_ctl_ask(&run, method, params, t->args.timeout_ms, result, say);
 
     return code ? complain(say, code) : 0;
 }
@@ -92,76 +86,85 @@ static bool print_json(struct thctl *t, const json_t *result)
     return th_ctl_print_json(&run, result);
 }
 
-/* --- commands that look --------------------------------------------------------------------------- */
+/* --- commands that ask one method and show its answer --------------------------------------------- */
 
-static void (*show_of(const char *method))(const json_t *, const struct th_style *)
+static bool is_healthy(const json_t *result)
 {
-    static const struct {
-        const char *method;
-        void (*show)(const json_t *, const struct th_style *);
-    } shows[] = {
-        {"status", th_show_status}, {"peers", th_show_peers},     {"channels", th_show_channels},
-        {"lines", th_show_lines},   {"servers", th_show_servers}, {"drops", th_show_drops},
-    };
-
-    for (size_t i = 0; i < sizeof shows / sizeof shows[0]; i++)
-        if (strcmp(shows[i].method, method) == 0)
-            return shows[i].show;
-    return NULL;
+    return json_is_true(json_object_get(result, "healthy"));
 }
 
-static int run_look(struct thctl *t, const struct command *command)
+static bool is_found(const json_t *result)
 {
-    json_t *result;
-    json_t *params = t->args.is_all ? json_pack("{s:b}", "all", 1) : NULL;
-    int code = call(t, command->method, params, t->args.timeout_ms, &result);
+    return json_is_true(json_object_get(result, "found"));
+}
 
+static bool is_reached(const json_t *result)
+{
+    const char *word = json_string_value(json_object_get(result, "result"));
+
+    return word && strcmp(word, "reached") == 0;
+}
+
+static const struct show {
+    const char *method;
+    void (*show)(const json_t *result, const struct th_style *style);
+    unsigned more_ms;                      /* as `call` has it */
+    bool (*is_good)(const json_t *result); /* else exit 1; NULL: any answer is */
+} shows[] = {
+    {"status", th_show_status, 0, NULL},
+    {"health", th_show_health, 0, is_healthy},
+    {"reach", th_show_reach, ASK_MS, NULL}, /* the peers have a second for their answers */
+    {"peers", th_show_peers, 0, NULL},
+    {"lines", th_show_lines, 0, NULL},
+    {"channels", th_show_channels, 0, NULL},
+    {"drops", th_show_drops, 0, NULL},
+    {"servers", th_show_servers, 0, NULL},
+    {"seek", th_show_seek, REACH_MS, is_found},
+    {"connect", th_show_connect, REACH_MS, is_reached},
+};
+
+static const struct show *show_of(const char *method)
+{
+    size_t i = 0;
+
+    while (strcmp(shows[i].method, method) != 0) {
+        i++;
+        TH_CHECK(i < sizeof shows / sizeof shows[0]);
+    }
+    return &shows[i];
+}
+
+static int run_shown(struct thctl *t, const struct command *command)
+{
+    const struct show *row = show_of(command->method);
+    json_t *params = NULL, *result;
+
+    if (t->argument_count > 0)
+        params = json_pack("{s:s}", "hashname", t->argument[0]);
+    else if (t->args.is_all)
+        params = json_pack("{s:b}", "all", 1);
+    int code = call(t, command->method, params, row->more_ms, &result);
     if (code)
         return code;
     if (!print_json(t, result))
-        show_of(command->method)(result, &t->style);
-    json_decref(result);
-    return 0;
-}
-
-static int run_health(struct thctl *t, const struct command *command)
-{
-    json_t *result;
-    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
-
-    if (code)
-        return code;
-    if (!print_json(t, result))
-        th_show_health(result, &t->style);
-    code = json_is_true(json_object_get(result, "healthy")) ? 0 : 1;
+        row->show(result, &t->style);
+    code = row->is_good == NULL || row->is_good(result) ? 0 : 1;
     json_decref(result);
     return code;
 }
 
+/* --- commands that look, and more than that ------------------------------------------------------- */
+
 static int run_metrics(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
+    int code = call(t, command->method, NULL, 0, &result);
 
     if (code)
         return code;
     if (!print_json(t, result))
         th_metrics_write(stdout, result,
                          t->args.is_prometheus ? TH_METRICS_TEXT : TH_METRICS_OPENMETRICS);
-    json_decref(result);
-    return 0;
-}
-
-/* The peers that are asked have a second for their answers. */
-static int run_reach(struct thctl *t, const struct command *command)
-{
-    json_t *result;
-    int code = call_long(t, command->method, NULL, ASK_MS, &result);
-
-    if (code)
-        return code;
-    if (!print_json(t, result))
-        th_show_reach(result, &t->style);
     json_decref(result);
     return 0;
 }
@@ -185,39 +188,6 @@ static int run_top(struct thctl *t, const struct command *command)
     return code ? complain(say, code) : 0;
 }
 
-/* --- commands that reach out ---------------------------------------------------------------------- */
-
-static int run_seek(struct thctl *t, const struct command *command)
-{
-    json_t *result;
-    int code = call_long(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                         REACH_MS, &result);
-
-    if (code)
-        return code;
-    if (!print_json(t, result))
-        th_show_seek(result, &t->style);
-    code = json_is_true(json_object_get(result, "found")) ? 0 : 1;
-    json_decref(result);
-    return code;
-}
-
-static int run_connect(struct thctl *t, const struct command *command)
-{
-    json_t *result;
-    int code = call_long(t, command->method, json_pack("{s:s}", "hashname", t->argument[0]),
-                         REACH_MS, &result);
-
-    if (code)
-        return code;
-    if (!print_json(t, result))
-        th_show_connect(result, &t->style);
-    const char *word = json_string_value(json_object_get(result, "result"));
-    code = word && strcmp(word, "reached") == 0 ? 0 : 1;
-    json_decref(result);
-    return code;
-}
-
 static int run_ping(struct thctl *t, const struct command *command)
 {
     struct th_ctl_run run = run_of(t);
@@ -230,7 +200,7 @@ static int run_ping(struct thctl *t, const struct command *command)
 static int run_stop(struct thctl *t, const struct command *command)
 {
     json_t *result;
-    int code = call(t, command->method, NULL, t->args.timeout_ms, &result);
+    int code = call(t, command->method, NULL, 0, &result);
 
     if (code)
         return code;
@@ -303,7 +273,7 @@ static int run_log(struct thctl *t, const struct command *command)
 
     if (t->args.is_follow)
         return stream(t, command, json_incref(t->args.log));
-    int code = call(t, "log", json_incref(t->args.log), t->args.timeout_ms, &result);
+    int code = call(t, "log", json_incref(t->args.log), 0, &result);
     if (code)
         return code;
     json_int_t last = json_integer_value(json_object_get(t->args.log, "last"));
@@ -347,31 +317,31 @@ static int run_steer(struct thctl *t, const struct command *command)
 /* --- the table of commands, and help -------------------------------------------------------------- */
 
 static const struct command commands[] = {
-    {"status", "", "status", NULL, run_look},
-    {"health", "", "health", NULL, run_health},
-    {"reach", "", "reach", NULL, run_reach},
+    {"status", "", "status", NULL, run_shown},
+    {"health", "", "health", NULL, run_shown},
+    {"reach", "", "reach", NULL, run_shown},
     {"doctor", "", "doctor", NULL, run_doctor},
     {"top", "[VIEW]", NULL, "peers, traffic, servers or drops, live; keys sort, filter and switch",
      run_top},
-    {"peers", "", "peers", NULL, run_look},
+    {"peers", "", "peers", NULL, run_shown},
     {"buckets", "", "buckets", NULL, run_other},
     {"graph", "[HASHNAME]", NULL,
      "our neighbourhood as a graph in DOT, and who told of whom when a hashname is sought",
      run_other},
-    {"lines", "", "lines", NULL, run_look},
-    {"channels", "", "channels", NULL, run_look},
-    {"drops", "", "drops", NULL, run_look},
+    {"lines", "", "lines", NULL, run_shown},
+    {"channels", "", "channels", NULL, run_shown},
+    {"drops", "", "drops", NULL, run_shown},
     {"watch", "[FILTER...]", "watch.start", NULL, run_watch},
     {"capture", "FILE [FILTER...]", "capture.start", NULL, run_other},
     {"log", "", "log.start", "the log: what is in memory, or with -f what comes", run_log},
-    {"seek", "HASHNAME", "seek", NULL, run_seek},
-    {"connect", "HASHNAME", "connect", NULL, run_connect},
+    {"seek", "HASHNAME", "seek", NULL, run_shown},
+    {"connect", "HASHNAME", "connect", NULL, run_shown},
     {"ping", "HASHNAME", "ping", NULL, run_ping},
     {"pipe listen", "NAME", "pipe.listen",
      "join standard input and output with the first that opens a pipe of that name to us",
      run_pipe},
     {"pipe", "HASHNAME NAME", "pipe.open", NULL, run_pipe},
-    {"servers", "", "servers", NULL, run_look},
+    {"servers", "", "servers", NULL, run_shown},
     {"metrics", "", "metrics", NULL, run_metrics},
     {"trace", "SERVER", "server.trace", NULL, run_trace},
     {"suspend", "SERVER", "server.suspend", NULL, run_steer},
