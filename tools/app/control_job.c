@@ -68,7 +68,7 @@ void th_job_fail(struct th_control *c, const struct th_self *self, struct th_job
     finish(c, self, job, text);
 }
 
-/* --- methods that only look ----------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------- */
 
 static const void *body_of(const struct th_job *job, unsigned which)
 {
@@ -110,55 +110,71 @@ static void look_at_servers(const struct th_self *self, struct th_health_facts *
     th_mem_free(rows);
 }
 
-static json_t *look_servers(const struct th_self *self)
+static void answer_servers(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
     unsigned count;
     struct th_server_look *rows = th_server_rows(self->host, &count);
-    json_t *list = rows ? th_look_servers(rows, count) : NULL;
 
+    th_job_answer(c, self, job, rows ? th_look_servers(rows, count) : NULL);
     th_mem_free(rows);
-    return list;
 }
 
-static json_t *look_health(const struct th_self *self, const struct th_look *look)
+static void answer_health(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
+    struct th_look look = th_job_look(c, self, job);
     struct th_health *health = th_mem_zalloc(1, sizeof *health);
     struct th_health_facts *facts = th_mem_zalloc(1, sizeof *facts);
     json_t *result = NULL;
 
     if (health && facts) {
         look_at_servers(self, facts);
-        th_health_look_at_node(facts, look);
+        th_health_look_at_node(facts, &look);
         th_health_judge(health, facts);
         result = th_health_json(health, facts);
     }
     th_mem_free(health);
     th_mem_free(facts);
-    return result;
+    th_job_answer(c, self, job, result);
 }
 
 /* Who opened a channel is shown by name. */
-static json_t *look_channels(const struct th_self *self, const struct th_look *look)
+static void answer_channels(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
+    struct th_look look = th_job_look(c, self, job);
     unsigned count;
     struct th_server_look *rows = th_server_rows(self->host, &count);
-    json_t *list = th_look_channels(look, rows, count);
 
+    th_job_answer(c, self, job, th_look_channels(&look, rows, count));
     th_mem_free(rows);
-    return list;
 }
 
-static json_t *look_metrics(const struct th_self *self, const struct th_look *look)
+static void answer_metrics(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
+    struct th_look look = th_job_look(c, self, job);
     unsigned count;
     struct th_server_look *rows = th_server_rows(self->host, &count);
-    json_t *metrics = th_look_metrics(look, rows, count);
 
+    th_job_answer(c, self, job, th_look_metrics(&look, rows, count));
     th_mem_free(rows);
-    return metrics;
 }
 
-static json_t *list_methods(void)
+static void answer_drops(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    struct th_look look = th_job_look(c, self, job);
+    const json_t *all = json_object_get(job->request.params, "all");
+
+    if (all && !json_is_boolean(all))
+        th_job_fail(c, self, job, TH_RPC_PARAMS, "`all` is true or false", NULL);
+    else
+        th_job_answer(c, self, job, th_look_drops(&look, json_is_true(all)));
+}
+
+static void answer_doctor(struct th_control *c, const struct th_self *self, struct th_job *job)
+{
+    th_job_answer(c, self, job, th_doctor_look(c, self, job));
+}
+
+static void answer_methods(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
     json_t *list = json_array();
 
@@ -167,126 +183,70 @@ static json_t *list_methods(void)
             list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", th_methods[i].name, "params",
                             th_methods[i].params, "result", th_methods[i].result, "access",
                             th_access_name(th_methods[i].access), "help", th_methods[i].help));
-    return list;
+    th_job_answer(c, self, job, list);
 }
 
-static void drops(struct th_control *c, const struct th_self *self, struct th_job *job,
-                  const struct th_look *look)
+static void stop(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
-    const json_t *all = json_object_get(job->request.params, "all");
-
-    if (all && !json_is_boolean(all))
-        th_job_fail(c, self, job, TH_RPC_PARAMS, "`all` is true or false", NULL);
-    else
-        th_job_answer(c, self, job, th_look_drops(look, json_is_true(all)));
+    th_job_answer(c, self, job, json_pack("{s:b}", "stopping", 1));
+    TH_LOG(self->log, INFO, "control", "stopping asked_by=client");
+    c->config->stop(c->config->data);
 }
 
-/* Everything that the method needs is there (or, for those that do without, will not come). */
+/* How a method is answered, once everything that it needs is there (or, for those that do without, will
+ * not come): by what the node's servers said, or by a function that answers, now or later. */
+static const struct {
+    json_t *(*look)(const struct th_look *look);
+    void (*run)(struct th_control *c, const struct th_self *self, struct th_job *job);
+} answers[TH_METHODS] = {
+    [TH_METHOD_STATUS] = {.look = th_look_status},
+    [TH_METHOD_HEALTH] = {.run = answer_health},
+    [TH_METHOD_REACH] = {.run = th_reach_run},
+    [TH_METHOD_DOCTOR] = {.run = answer_doctor},
+    [TH_METHOD_PEERS] = {.look = th_look_peers},
+    [TH_METHOD_BUCKETS] = {.look = th_look_buckets},
+    [TH_METHOD_LINES] = {.look = th_look_lines},
+    [TH_METHOD_CHANNELS] = {.run = answer_channels},
+    [TH_METHOD_DROPS] = {.run = answer_drops},
+    [TH_METHOD_SERVERS] = {.run = answer_servers},
+    [TH_METHOD_METRICS] = {.run = answer_metrics},
+    [TH_METHOD_SEEK] = {.run = th_probe_seek},
+    [TH_METHOD_CONNECT] = {.run = th_probe_connect},
+    [TH_METHOD_PING] = {.run = th_probe_ping},
+    [TH_METHOD_PIPE_OPEN] = {.run = th_pipe_open},
+    [TH_METHOD_PIPE_LISTEN] = {.run = th_pipe_listen},
+    [TH_METHOD_WATCH_START] = {.run = th_stream_watch},
+    [TH_METHOD_WATCH_STOP] = {.run = th_stream_stop},
+    [TH_METHOD_LOG] = {.run = th_stream_log_look},
+    [TH_METHOD_LOG_START] = {.run = th_stream_log},
+    [TH_METHOD_CAPTURE_START] = {.run = th_stream_capture},
+    [TH_METHOD_SERVER_TRACE] = {.run = th_stream_trace},
+    [TH_METHOD_SERVER_SUSPEND] = {.run = th_server_suspend},
+    [TH_METHOD_SERVER_RESUME] = {.run = th_server_resume},
+    [TH_METHOD_SERVER_RESTART] = {.run = th_server_restart},
+#ifdef TH_TEST_HOOKS
+    [TH_METHOD_SERVER_BUSY] = {.run = th_server_busy},
+#endif
+    [TH_METHOD_SEEDS_EXPORT] = {.look = th_look_seeds},
+    [TH_METHOD_SEEDS_LIST] = {.run = th_settings_method},
+    [TH_METHOD_SEEDS_ADD] = {.run = th_settings_method},
+    [TH_METHOD_SEEDS_REMOVE] = {.run = th_settings_method},
+    [TH_METHOD_RELOAD] = {.run = th_settings_method},
+    [TH_METHOD_METHODS] = {.run = answer_methods},
+    [TH_METHOD_STOP] = {.run = stop},
+};
+
 static void run(struct th_control *c, const struct th_self *self, struct th_job *job)
 {
-    struct th_look look = th_job_look(c, self, job);
+    enum th_method_id id = job->method->id;
 
-    switch (job->method->id) {
-    case TH_METHOD_STATUS:
-        th_job_answer(c, self, job, th_look_status(&look));
-        break;
-    case TH_METHOD_HEALTH:
-        th_job_answer(c, self, job, look_health(self, &look));
-        break;
-    case TH_METHOD_REACH:
-        th_reach_run(c, self, job);
-        break;
-    case TH_METHOD_DOCTOR:
-        th_job_answer(c, self, job, th_doctor_look(c, self, job));
-        break;
-    case TH_METHOD_PEERS:
-        th_job_answer(c, self, job, th_look_peers(&look));
-        break;
-    case TH_METHOD_BUCKETS:
-        th_job_answer(c, self, job, th_look_buckets(&look));
-        break;
-    case TH_METHOD_LINES:
-        th_job_answer(c, self, job, th_look_lines(&look));
-        break;
-    case TH_METHOD_CHANNELS:
-        th_job_answer(c, self, job, look_channels(self, &look));
-        break;
-    case TH_METHOD_DROPS:
-        drops(c, self, job, &look);
-        break;
-    case TH_METHOD_SERVERS:
-        th_job_answer(c, self, job, look_servers(self));
-        break;
-    case TH_METHOD_METRICS:
-        th_job_answer(c, self, job, look_metrics(self, &look));
-        break;
-    case TH_METHOD_SEEK:
-        th_probe_seek(c, self, job);
-        break;
-    case TH_METHOD_CONNECT:
-        th_probe_connect(c, self, job);
-        break;
-    case TH_METHOD_PING:
-        th_probe_ping(c, self, job);
-        break;
-    case TH_METHOD_PIPE_OPEN:
-        th_pipe_open(c, self, job);
-        break;
-    case TH_METHOD_PIPE_LISTEN:
-        th_pipe_listen(c, self, job);
-        break;
-    case TH_METHOD_WATCH_START:
-        th_stream_watch(c, self, job);
-        break;
-    case TH_METHOD_WATCH_STOP:
-        th_stream_stop(c, self, job);
-        break;
-    case TH_METHOD_LOG:
-        th_stream_log_look(c, self, job);
-        break;
-    case TH_METHOD_LOG_START:
-        th_stream_log(c, self, job);
-        break;
-    case TH_METHOD_CAPTURE_START:
-        th_stream_capture(c, self, job);
-        break;
-    case TH_METHOD_SERVER_TRACE:
-        th_stream_trace(c, self, job);
-        break;
-    case TH_METHOD_SERVER_SUSPEND:
-        th_server_suspend(c, self, job);
-        break;
-    case TH_METHOD_SERVER_RESUME:
-        th_server_resume(c, self, job);
-        break;
-    case TH_METHOD_SERVER_RESTART:
-        th_server_restart(c, self, job);
-        break;
-#ifdef TH_TEST_HOOKS
-    case TH_METHOD_SERVER_BUSY:
-        th_server_busy(c, self, job);
-        break;
-#endif
-    case TH_METHOD_SEEDS_EXPORT:
-        th_job_answer(c, self, job, th_look_seeds(&look));
-        break;
-    case TH_METHOD_SEEDS_LIST:
-    case TH_METHOD_SEEDS_ADD:
-    case TH_METHOD_SEEDS_REMOVE:
-    case TH_METHOD_RELOAD:
-        th_settings_method(c, self, job);
-        break;
-    case TH_METHOD_METHODS:
-        th_job_answer(c, self, job, list_methods());
-        break;
-    case TH_METHOD_STOP:
-        th_job_answer(c, self, job, json_pack("{s:b}", "stopping", 1));
-        TH_LOG(self->log, INFO, "control", "stopping asked_by=client");
-        c->config->stop(c->config->data);
-        break;
-    case TH_METHODS:
-        break;
+    TH_CHECK(answers[id].look || answers[id].run);
+    if (answers[id].run) {
+        answers[id].run(c, self, job);
+        return;
     }
+    struct th_look look = th_job_look(c, self, job);
+    th_job_answer(c, self, job, answers[id].look(&look));
 }
 
 /* --- asking the node's servers -------------------------------------------------------------------- */
