@@ -7,7 +7,6 @@
 #include "switch/base/mem.h"
 #include "switch/run/host_uv.h"
 #include "switch/udp.h"
-#include "tools/app/addresses.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
 #include "tools/app/guard.h"
@@ -19,10 +18,10 @@
 #include "tools/app/pulse.h"
 #include "tools/app/sandbox.h"
 #include "tools/app/settings.h"
+#include "tools/app/task.h"
 #include "tools/app/welcome.h"
 #include "tools/cli/cli.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -214,11 +213,9 @@ static enum th_err start_node(struct daemon *d, struct th_place *places[PLACES])
     return e;
 }
 
-static enum th_err start_control(struct daemon *d, struct th_place *place,
-                                 struct th_place *disk_place)
+/* What the servers beside the node are told; they keep a pointer to it. */
+static void set_up_control(struct daemon *d, struct th_place *place)
 {
-    th_pid guard;
-
     d->control = (struct th_control_config){
         .socket = &d->socket,
         .place = place,
@@ -248,6 +245,14 @@ static enum th_err start_control(struct daemon *d, struct th_place *place,
         .argv = d->argv,
         .env = &d->env,
     };
+}
+
+static enum th_err start_control(struct daemon *d, struct th_place *place,
+                                 struct th_place *disk_place)
+{
+    th_pid guard;
+
+    set_up_control(d, place);
     d->children[0] = (struct th_child){.spec = {.ops = &th_settings_ops,
                                                 .arg = &d->settings,
                                                 .name = TH_SETTINGS_NAME,
@@ -346,61 +351,12 @@ static enum th_err start(struct daemon *d, char say[TH_SAY_MAX])
     return e;
 }
 
-/* --- what the operator sees ----------------------------------------------------------------------- */
-
 static void print_welcome(const struct daemon *d)
 {
     struct th_addr bound[TH_NET_ADDRS_MAX];
     unsigned count = d->net->ops->addrs(d->net, bound, TH_NET_ADDRS_MAX);
 
     th_welcome_print(&d->loaded, &d->config, bound, count);
-}
-
-/* --init and --print-hashname. A daemon may be running on the same state: nothing is locked unless
- * there is something to make. */
-static int make_identity(struct daemon *d, char say[TH_SAY_MAX])
-{
-    struct th_addr addrs[TH_NET_ADDRS_MAX];
-    struct th_paths paths = {0};
-    char hex[TH_HASHNAME_HEX + 1];
-
-    enum th_err e = th_load_advertised(&d->loaded, &d->config, say);
-    if (e == TH_OK)
-        e = d->config.identity
-                ? th_store_read_identity(&d->loaded.identity, d->config.identity, say)
-                : th_store_peek_identity(&d->loaded.identity, d->config.state_dir, say);
-    if (e == TH_NO_ENTRY && d->config.identity == NULL) {
-        e = th_store_open(&d->loaded.store, d->config.state_dir, say);
-        if (e == TH_OK)
-            e = th_load_own_identity(&d->loaded, say);
-    }
-    if (e != TH_OK)
-        return complain(say, th_exit_code(e));
-
-    if (d->config.task == TH_TASK_PRINT_HASHNAME) {
-        th_hashname_write(hex, &d->loaded.identity.hashname);
-        puts(hex);
-    } else {
-        unsigned count = th_addresses_would_listen(addrs, TH_NET_ADDRS_MAX, d->config.listen,
-                                                   d->config.listen_count);
-        th_addresses_choose(&paths, &d->loaded.advertised, addrs, count, NULL, 0);
-        th_welcome_print_entry(&d->loaded, &paths);
-    }
-    if (fflush(stdout) == 0)
-        return 0;
-    snprintf(say, TH_SAY_MAX, "cannot write to stdout: %s", strerror(errno));
-    return complain(say, 1);
-}
-
-/* --check-config: the files that it names are read too; names of hosts are not looked up. */
-static int check_config(struct daemon *d, char say[TH_SAY_MAX])
-{
-    enum th_err e = th_load_files(&d->loaded, &d->config, say);
-
-    if (e != TH_OK)
-        return complain(say, th_exit_code(e));
-    printf("%s: good\n", d->config.file);
-    return 0;
 }
 
 /* --- while it runs, and the end ------------------------------------------------------------------- */
@@ -531,6 +487,15 @@ static int run(struct daemon *d, const sigset_t *ends)
     return code;
 }
 
+/* What one look at the files answers. */
+static int do_without_node(struct daemon *d, char say[TH_SAY_MAX])
+{
+    enum th_err e = d->config.task == TH_TASK_CHECK ? th_task_check(&d->loaded, &d->config, say)
+                                                    : th_task_identity(&d->loaded, &d->config, say);
+
+    return e == TH_OK ? 0 : complain(say, th_exit_code(e));
+}
+
 static void open_notify(struct daemon *d)
 {
     const char *name = getenv("NOTIFY_SOCKET");
@@ -580,7 +545,7 @@ int main(int argc, char *argv[])
     case TH_TASK_INIT:
     case TH_TASK_PRINT_HASHNAME:
     case TH_TASK_CHECK:
-        code = d->config.task == TH_TASK_CHECK ? check_config(d, say) : make_identity(d, say);
+        code = do_without_node(d, say);
         clear(d);
         break;
     case TH_TASK_PRINT_CONFIG:
