@@ -1,3 +1,4 @@
+#include "router/telehash_chan.h"
 #include "router/telehash_stream.h"
 
 #include "switch/base/mem.h"
@@ -102,6 +103,7 @@ static void free_node(struct th_node *node)
         th_mem_free(node->listens);
         node->listens = next;
     }
+    th_node_chans_clear(node);
     th_seeds_clear(&node->seeds);
     th_node_recall_clear(node);
     th_identity_clear(&node->identity);

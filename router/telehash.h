@@ -369,6 +369,129 @@ TH_API const char *th_stream_err(const struct th_stream *stream);
 /* The hashname of the other side; good until on_close. NULL for NULL. */
 TH_API const char *th_stream_peer(const struct th_stream *stream);
 
+/* --- channels --- */
+
+/*
+ * A channel carries packets both ways between two nodes, over the encrypted line between them; it survives
+ * a change of address of either. Each packet arrives whole and once, or not at all, and one that was sent
+ * later may come before it: for what is of no use when it is late, such as positions in a game, voice, or
+ * the reading of a sensor. What has to arrive belongs into a stream. A channel has no congestion control:
+ * how much is sent is the application's business. It has a type, as a stream has; the two are apart, so
+ * that a node may take both of one type.
+ *
+ * A packet is a JSON object and a body of bytes, of which either may be left out: the same channels that
+ * other implementations call unreliable, with the object under "_".
+ *
+ * It ends when a side says so (is_end, th_chan_close), when nothing was sent or came for 10 s, or the other
+ * node is silent for so long (TH_TIMED_OUT: whoever wants it to stay sends something), or with the line
+ * (TH_TIMED_OUT, TH_CANCELLED). Whatever happens, it is yours until you call th_chan_close and on_close has told; only when the node is closed or
+ * stops, on_close comes without.
+ */
+struct th_chan;
+
+enum {
+    TH_CHAN_PACKET_MAX = 1000, /* bytes of JSON and body together: so many pass on every path */
+    TH_CHAN_WAITING_MAX = 64   /* packets of a channel that wait to be sent, and to be told of */
+};
+
+/* Zero what you leave out. What a callback gets is good until it returns. */
+struct th_chan_packet {
+    const char
+        *json; /* an object, "{…}"; NULL: none. Received: what the other side put there, with no 0
+                         behind it */
+    size_t json_len;
+    const void *body; /* NULL: none */
+    size_t body_len;
+    int is_end; /* the last: nothing is sent or comes after it */
+    uint32_t
+        dropped; /* received: so many came before it, and went because on_packet took too long; sent:
+                         not looked at */
+};
+
+/* NULL for those that you do not want. Called as all callbacks are, never from inside a function. */
+struct th_chan_cb {
+    void (*on_packet)(struct th_chan *chan, const struct th_chan_packet *packet, void *data);
+    /* Nothing comes any more, once; not after an end of ours. why: TH_OK (the other side's end), TH_GONE
+     * (the other side closed it with words: th_chan_err; its node was closed: "gone"), TH_REFUSED (the same, and nothing came before),
+     * TH_TIMED_OUT (silence), TH_CANCELLED (the other node has begun anew), TH_NOT_FOUND, TH_NO_PATH,
+     * TH_LIMIT. */
+    void (*on_end)(struct th_chan *chan, enum th_err why, void *data);
+    /* The last of its callbacks; the channel is gone when it returns. why: as of on_end, TH_OK also when
+     * we ended it; TH_SHUTDOWN (the node is closed or has stopped). */
+    void (*on_close)(struct th_chan *chan, enum th_err why, void *data);
+};
+
+/* Somebody opens a channel to us. Good until the callback returns. */
+struct th_chan_incoming {
+    const char *hashname; /* who */
+    const char *type;
+    const struct th_chan_packet *first;
+};
+
+/* Call th_chan_accept from inside to take it; else it is refused. */
+typedef void (*th_chan_accept_fn)(struct th_node *node, const struct th_chan_incoming *incoming,
+                                  void *data);
+
+/*
+ * Takes channels of a type from now on. One node opens at most 128 with us, and those of all nodes begin
+ * only while there are fewer than 768 of 1024. Who asks for another type hears nothing, as the
+ * specification wants it.
+ *
+ * on_incoming  NULL: takes none any more. Those that are open go on.
+ * Errors:      TH_INVALID (no such type, or the node is closed), TH_LIMIT (64 types), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_chan_listen(struct th_node *node, const char *type,
+                                  th_chan_accept_fn on_incoming, void *data);
+
+/*
+ * Takes the channel that on_incoming tells of. Its first packet comes to on_packet like all others.
+ *
+ * incoming  as it was given to on_incoming, on the same thread, once.
+ * cb        copied.
+ * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_LIMIT (1024 channels),
+ *           TH_NO_MEMORY.
+ */
+TH_API enum th_err th_chan_accept(const struct th_chan_incoming *incoming,
+                                  const struct th_chan_cb *cb, void *data, struct th_chan **out);
+
+/*
+ * Opens a channel; the node is found and reached first if need be, and what is sent meanwhile waits. That
+ * it could not be reached is told by on_end.
+ *
+ * hashname  64 hex digits.
+ * first     the packet that opens it; NULL: an empty one. The other side sees it before it takes the channel.
+ *           When it is lost, the channel never was: send it again for as long as nothing comes.
+ * cb        copied.
+ * Errors:   TH_INVALID (no hashname, or the node's own; no type; as th_chan_send; not started; closed),
+ *           TH_TOO_BIG, TH_LIMIT (1024 channels), TH_NO_MEMORY.
+ */
+TH_API enum th_err th_chan_open(struct th_node *node, const char *hashname, const char *type,
+                                const struct th_chan_packet *first, const struct th_chan_cb *cb,
+                                void *data, struct th_chan **out);
+
+/*
+ * Sends a packet. That it was taken does not say that it arrives.
+ *
+ * packet  copied.
+ * Errors: TH_AGAIN (64 wait: it was not taken), TH_TOO_BIG (over TH_CHAN_PACKET_MAX), TH_INVALID (NULL; the
+ *         JSON is no object in UTF-8; after is_end or th_chan_close), TH_EOF (the other side's end came),
+ *         TH_NO_MEMORY, and how the channel has ended otherwise.
+ */
+TH_API enum th_err th_chan_send(struct th_chan *chan, const struct th_chan_packet *packet);
+
+/* Lets go of it: what was sent still leaves, then our end, or err for the other side (up to 63 bytes of
+ * UTF-8; NULL: just the end). What comes is thrown away. on_close follows, once. */
+TH_API void th_chan_close(struct th_chan *chan, const char *err);
+
+/* How many packets came and went because on_packet took too long, so far. 0 for NULL. */
+TH_API uint64_t th_chan_dropped(const struct th_chan *chan);
+
+/* With what words the other side closed it; "" when it did not. Good until on_close. */
+TH_API const char *th_chan_err(const struct th_chan *chan);
+
+/* The hashname of the other side; good until on_close. NULL for NULL. */
+TH_API const char *th_chan_peer(const struct th_chan *chan);
+
 typedef void (*th_close_fn)(void *data);
 
 /*

@@ -2,6 +2,7 @@
  * The agent: a server that stands for the application among the node's servers. It turns events and
  * the results of dials into callbacks, and ends the node's servers in order.
  */
+#include "router/telehash_chan.h"
 #include "router/telehash_stream.h"
 
 #include "switch/base/mem.h"
@@ -35,6 +36,7 @@ struct agent {
     struct link *links;
     unsigned link_count, link_room;
     struct th_pulling pulling; /* streams */
+    struct th_taking taking;   /* channels */
 };
 
 /* --- events ------------------------------------------------------------------------------------------ */
@@ -299,6 +301,7 @@ static enum th_err leave(struct agent *a, const struct th_self *self)
     if (a->is_leaving)
         return TH_OK;
     a->is_leaving = a->pulling.is_leaving = true;
+    th_taking_leave(&a->taking, self);
     if (a->is_stopped)
         return TH_SHUTDOWN;
     if (!a->node->kept.is_on)
@@ -330,6 +333,7 @@ static enum th_err on_supervisor_down(struct agent *a, const struct th_self *sel
     a->is_stopped = true;
     a->listen_at = TH_NEVER;
     th_pulling_stop(&a->pulling, self);
+    th_taking_stop(&a->taking, self);
     tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
     dispatch(a, self);
     return TH_OK;
@@ -351,6 +355,7 @@ static enum th_err on_ready(void *state, const struct th_self *self, void *ctx, 
     e = listen_to_events(a, self);
     dispatch(a, self);
     th_pulling_look(&a->pulling, self);
+    th_taking_look(&a->taking, self);
     return e;
 }
 
@@ -363,6 +368,7 @@ static void be_over(struct agent *a, enum th_err why)
     node->is_over = true;
     uv_mutex_unlock(&node->lock);
     th_pulling_end(&a->pulling);
+    th_taking_end(&a->taking);
     if (!a->is_stopped)
         tell(a, &(struct th_node_event){.kind = TH_EVENT_STOPPED, .why = why});
     finish_all(node);
@@ -380,6 +386,7 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     a->node = arg;
     a->listen_at = TH_NEVER;
     th_pulling_init(&a->pulling, a->node);
+    th_taking_init(&a->taking, a->node);
     supervisor = th_node_tree_supervisor(a->node->tree);
     enum th_err e = th_monitor(self, supervisor, &a->supervisor_ref);
     if (e == TH_OK)
@@ -404,13 +411,16 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         if (down->ref == a->supervisor_ref)
             return on_supervisor_down(a, self, down->why);
         th_pulling_on_down(&a->pulling, self, down);
+        th_taking_on_down(&a->taking, self, down);
         if (down->pid == a->events && !a->is_leaving && !a->is_stopped)
             a->listen_at = self->now.mono + LISTEN_AGAIN_MS;
     }
     /* Looked at after every message, so that a wake-up that found no room is not missed. */
     dispatch(a, self);
-    if (a->is_ready && !a->is_leaving)
+    if (a->is_ready && !a->is_leaving) {
         th_pulling_look(&a->pulling, self);
+        th_taking_look(&a->taking, self);
+    }
     return e == TH_OK && is_closing(a->node) ? leave(a, self) : e;
 }
 
@@ -418,8 +428,10 @@ static enum th_err on_alarm(void *state, const struct th_self *self)
 {
     struct agent *a = state;
 
-    if (a->is_ready && !a->is_leaving)
+    if (a->is_ready && !a->is_leaving) {
         th_pulling_on_alarm(&a->pulling, self);
+        th_taking_on_alarm(&a->taking, self);
+    }
     if (a->listen_at <= self->now.mono)
         return listen_to_events(a, self);
     return th_picture_on_alarm(&a->picture, self);
@@ -431,7 +443,9 @@ static th_ms deadline(const void *state)
 
     th_ms at = th_sooner(a->listen_at, th_picture_deadline(&a->picture));
 
-    return a->is_ready && !a->is_leaving ? th_sooner(at, th_pulling_deadline(&a->pulling)) : at;
+    if (!a->is_ready || a->is_leaving)
+        return at;
+    return th_sooner(at, th_sooner(th_pulling_deadline(&a->pulling), a->taking.again_at));
 }
 
 static void terminate(void *state, const struct th_self *self, enum th_err why)

@@ -21,6 +21,8 @@ enum {
 
 struct th_listen;
 struct th_pulling;
+struct th_taking;
+struct th_chan_listen;
 
 enum th_node_phase {
     TH_NODE_NEW,
@@ -91,7 +93,14 @@ struct th_node {
     unsigned listen_count, stream_count; /* under lock */
     bool has_new_listen;                 /* under lock */
     struct th_pulling *pulling;          /* the agent's */
-    bool is_woken; /* under lock: the agent was woken and has not looked yet */
+    struct {
+        struct th_chan_listen *listens;
+        struct th_chan *first, *dirty; /* newest first; what the agent has to look at */
+        unsigned listen_count, count;
+        bool has_new_listen;
+    } chans;                  /* under lock */
+    struct th_taking *taking; /* the agent's */
+    bool is_woken;            /* under lock: the agent was woken and has not looked yet */
 
     th_close_fn on_closed;
     void *close_data;
@@ -117,6 +126,10 @@ enum th_err th_node_hand_out(const char *text, char *out, size_t *len);
 /* Makes the agent look at the list of requests and the phase. Errors: those of th_post: TH_FULL (it is
  * about to look anyhow), TH_GONE (it has answered all), TH_NO_MEMORY. Thread: any. */
 enum th_err th_node_agent_wake(struct th_node *node);
+
+/* Wakes the agent once, until it has looked; one with a full mailbox is awake anyhow. Errors: TH_NO_MEMORY.
+ * Thread: any. */
+enum th_err th_node_wake(struct th_node *node);
 
 /* Starts the agent; the tree is there. Errors: those of th_spawn. */
 TH_MUST enum th_err th_node_agent_spawn(struct th_node *node, struct th_place *place);

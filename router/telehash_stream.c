@@ -17,8 +17,7 @@ void th_node_stream_touch(struct th_stream *stream)
     stream->node->dirty = stream;
 }
 
-/* Wakes the agent once, until it has looked. An agent with a full mailbox is awake anyhow. */
-static enum th_err wake(struct th_node *node)
+enum th_err th_node_wake(struct th_node *node)
 {
     bool is_needed;
 
@@ -139,7 +138,7 @@ enum th_err th_node_listen(struct th_node *node, const char *type, th_accept_fn 
     uv_mutex_unlock(&node->lock);
     if (!is_used)
         th_mem_free(fresh);
-    return err == TH_OK ? wake(node) : err;
+    return err == TH_OK ? th_node_wake(node) : err;
 }
 
 enum th_err th_stream_accept(const struct th_incoming *incoming, const struct th_stream_cb *cb,
@@ -185,7 +184,7 @@ enum th_err th_stream_open(struct th_node *node, const char *hashname, const cha
         return TH_INVALID;
     enum th_err err = th_node_stream_make(node, &peer, type, cb, data, out);
     if (err == TH_OK)
-        wake(node); /* without memory for it, the next message wakes the agent */
+        th_node_wake(node); /* without memory for it, the next message wakes the agent */
     return err;
 }
 
@@ -230,7 +229,7 @@ enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t 
     bool is_first = err == TH_OK && !stream->is_writing;
     uv_mutex_unlock(&node->lock);
     if (is_first)
-        wake(node);
+        th_node_wake(node);
     return err;
 }
 
@@ -261,7 +260,7 @@ enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, s
     }
     uv_mutex_unlock(&node->lock);
     if (is_empty)
-        wake(node);
+        th_node_wake(node);
     return err;
 }
 
@@ -276,7 +275,7 @@ void th_stream_shutdown(struct th_stream *stream)
     stream->wants_end = true;
     th_node_stream_touch(stream);
     uv_mutex_unlock(&node->lock);
-    wake(node);
+    th_node_wake(node);
 }
 
 void th_stream_reset(struct th_stream *stream, const char *err)
@@ -297,7 +296,7 @@ void th_stream_reset(struct th_stream *stream, const char *err)
         th_node_stream_touch(stream);
     }
     uv_mutex_unlock(&node->lock);
-    wake(node);
+    th_node_wake(node);
 }
 
 void th_stream_close(struct th_stream *stream)
@@ -309,7 +308,7 @@ void th_stream_close(struct th_stream *stream)
     stream->wants_close = true;
     th_node_stream_touch(stream);
     uv_mutex_unlock(&node->lock);
-    wake(node);
+    th_node_wake(node);
 }
 
 const char *th_stream_err(const struct th_stream *stream)

@@ -14,6 +14,7 @@
 #define TH_ROUTER_TELEHASH_STREAM_H
 
 #include "router/telehash_node.h"
+#include "switch/core/served.h"
 #include "switch/pull.h"
 
 enum { TH_NODE_STREAMS_MAX = 1024, TH_STREAM_CLOSE_MS = 60000 };

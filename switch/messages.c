@@ -1,6 +1,8 @@
-/* The kinds of messages that the net sends, and the switch takes. */
+/* The kinds of messages that the net sends, and the switch takes; the bodies of some. */
 #include "switch/base/mem.h"
 #include "switch/switch.h"
+
+#include <string.h>
 
 const struct th_msg_kind th_net_msg_datagrams = {"net.datagrams", th_mem_free};
 const struct th_msg_kind th_net_msg_lan = {"net.lan", th_mem_free};
@@ -16,3 +18,41 @@ const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_mapped = {"switch.mapped", th_mem_free};
 const struct th_msg_kind th_switch_msg_advertise = {"switch.advertise", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
+
+struct th_switch_channel *th_switch_channel_new(const struct th_hashname *to,
+                                                enum th_channel_type type, struct th_bytes fields,
+                                                struct th_bytes body)
+{
+    struct th_switch_channel *open = th_mem_zalloc(1, sizeof *open + fields.len + body.len);
+
+    if (open == NULL)
+        return NULL;
+    open->to = *to;
+    open->type = type;
+    open->fields_len = fields.len;
+    open->body_len = body.len;
+    if (fields.len > 0)
+        memcpy(open->bytes, fields.at, fields.len);
+    if (body.len > 0)
+        memcpy(open->bytes + fields.len, body.at, body.len);
+    return open;
+}
+
+struct th_switch_send *th_switch_send_new(const struct th_hashname *to, uint32_t c, bool is_ours,
+                                          struct th_bytes fields, struct th_bytes body)
+{
+    struct th_switch_send *send = th_mem_zalloc(1, sizeof *send + fields.len + body.len);
+
+    if (send == NULL)
+        return NULL;
+    send->to = *to;
+    send->c = c;
+    send->is_ours = is_ours;
+    send->fields_len = fields.len;
+    send->body_len = body.len;
+    if (fields.len > 0)
+        memcpy(send->bytes, fields.at, fields.len);
+    if (body.len > 0)
+        memcpy(send->bytes + fields.len, body.at, body.len);
+    return send;
+}

@@ -1,6 +1,7 @@
 #include "switch/switch.h"
 
 #include "switch/base/mem.h"
+#include "switch/chans.h"
 #include "switch/pull.h"
 #include "switch/run/announcer.h"
 #include "switch/switch_lan.h"
@@ -13,6 +14,7 @@ struct carrier {
     struct th_switch_config *config;
     struct th_switchboard *board;
     struct th_pulls *pulls;
+    struct th_chans *chans;
     th_pid events; /* monitored; 0: there is none, and nobody to tell */
     th_ms look_at; /* when to look for one; TH_NEVER */
     struct th_announcer announcer;
@@ -85,6 +87,7 @@ static enum th_err find_events(struct carrier *sw, const struct th_self *self)
 static void on_down(struct carrier *sw, const struct th_self *self, const struct th_down *down)
 {
     th_pulls_on_down(sw->pulls, self, down->pid);
+    th_chans_on_down(sw->chans, self, down->pid);
     if (down->pid != sw->events)
         return;
     sw->events = 0;
@@ -163,9 +166,9 @@ static void announce_ended(struct carrier *sw, const struct th_self *self,
                           th_mem_free));
 }
 
-/* That one was opened is an event; what it carries is asked for (pull.h). */
-static void announce_stream(struct carrier *sw, const struct th_self *self,
-                            const struct th_action *action)
+/* That an application's channel was opened is an event; what it carries is asked for (pull.h, chans.h). */
+static void announce_app(struct carrier *sw, const struct th_self *self,
+                         const struct th_action *action)
 {
     struct th_ev_packet *ev = th_mem_zalloc(1, sizeof *ev);
 
@@ -173,9 +176,26 @@ static void announce_stream(struct carrier *sw, const struct th_self *self,
         return;
     *ev = (struct th_ev_packet){
         .from = action->id, .c = action->channel.id, .type = TH_CHANNEL_OTHER};
-    th_switchboard_stream_type(sw->board, &action->id, ev->c, ev->type_name);
+    if (action->kind == TH_ACTION_STREAM)
+        th_switchboard_stream_type(sw->board, &action->id, ev->c, ev->type_name);
+    else
+        memcpy(ev->type_name, action->packet.type, sizeof ev->type_name);
     announce(sw, self,
              th_event_new(TH_EV_OPENED, th_topic(ev->type, false), false, ev, th_mem_free));
+}
+
+static void carry_packet(struct carrier *sw, const struct th_self *self,
+                         const struct th_action *action)
+{
+    if (action->channel.type == TH_CHANNEL_OTHER) {
+        if (action->kind == TH_ACTION_PACKET && action->is_first)
+            announce_app(sw, self, action);
+        th_chans_on_action(sw->chans, self, action);
+    } else if (action->kind == TH_ACTION_PACKET) {
+        announce_packet(sw, self, action);
+    } else {
+        announce_ended(sw, self, action);
+    }
 }
 
 /* What the machine wants done: datagrams to the net, the rest to the event manager. */
@@ -210,14 +230,12 @@ static void carry_out(struct carrier *sw, const struct th_self *self)
             announce_line(sw, self, TH_EV_LINE_HEARD, &action.line, action.why);
             break;
         case TH_ACTION_PACKET:
-            announce_packet(sw, self, &action);
-            break;
         case TH_ACTION_ENDED:
-            announce_ended(sw, self, &action);
+            carry_packet(sw, self, &action);
             break;
         case TH_ACTION_STREAM:
             if (action.is_first)
-                announce_stream(sw, self, &action);
+                announce_app(sw, self, &action);
             th_pulls_on_action(sw->pulls, self, &action);
             break;
         case TH_ACTION_CLOCK_WRONG:
@@ -430,7 +448,10 @@ static void on_status(struct carrier *sw, const struct th_self *self, const stru
 
 static void free_machines(struct carrier *sw)
 {
-    th_pulls_free(sw->pulls);
+    if (sw->pulls)
+        th_pulls_free(sw->pulls);
+    if (sw->chans)
+        th_chans_free(sw->chans);
     th_switchboard_free(sw->board);
 }
 
@@ -442,8 +463,9 @@ static enum th_err init(void *state, const struct th_self *self, void *arg)
     sw->config = arg;
     net = sw->config->net;
     sw->board = th_switchboard_new(&sw->config->board, sw->config->rng, self->now);
-    if (sw->board == NULL || (sw->pulls = th_pulls_new(sw->board)) == NULL) {
-        th_switchboard_free(sw->board);
+    if (sw->board == NULL || (sw->pulls = th_pulls_new(sw->board)) == NULL ||
+        (sw->chans = th_chans_new(sw->board)) == NULL) {
+        free_machines(sw);
         return TH_NO_MEMORY;
     }
     enum th_err err = net->ops->open(net, self->host, self->pid);
@@ -501,8 +523,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_allowed(sw, self);
     else if (msg->kind == &th_down_msg)
         on_down(sw, self, msg->body);
-    else
-        th_pulls_on_msg(sw->pulls, self, msg);
+    else if (!th_pulls_on_msg(sw->pulls, self, msg))
+        th_chans_on_msg(sw->chans, self, msg);
     carry_out(sw, self);
     return sw->failed;
 }
@@ -557,43 +579,3 @@ const struct th_server_ops th_switch_ops = {
     .deadline = deadline,
     .terminate = terminate,
 };
-
-/* bodies */
-
-struct th_switch_channel *th_switch_channel_new(const struct th_hashname *to,
-                                                enum th_channel_type type, struct th_bytes fields,
-                                                struct th_bytes body)
-{
-    struct th_switch_channel *open = th_mem_zalloc(1, sizeof *open + fields.len + body.len);
-
-    if (open == NULL)
-        return NULL;
-    open->to = *to;
-    open->type = type;
-    open->fields_len = fields.len;
-    open->body_len = body.len;
-    if (fields.len > 0)
-        memcpy(open->bytes, fields.at, fields.len);
-    if (body.len > 0)
-        memcpy(open->bytes + fields.len, body.at, body.len);
-    return open;
-}
-
-struct th_switch_send *th_switch_send_new(const struct th_hashname *to, uint32_t c, bool is_ours,
-                                          struct th_bytes fields, struct th_bytes body)
-{
-    struct th_switch_send *send = th_mem_zalloc(1, sizeof *send + fields.len + body.len);
-
-    if (send == NULL)
-        return NULL;
-    send->to = *to;
-    send->c = c;
-    send->is_ours = is_ours;
-    send->fields_len = fields.len;
-    send->body_len = body.len;
-    if (fields.len > 0)
-        memcpy(send->bytes, fields.at, fields.len);
-    if (body.len > 0)
-        memcpy(send->bytes + fields.len, body.at, body.len);
-    return send;
-}

@@ -13,6 +13,7 @@
  * outside.c      how we look from outside
  * newcomers.c    lines that have proved nothing yet
  * streams.c      reliable channels
+ * packets.c      the other channels of applications
  * relay.c        their relays
  * bridge.c       forwarding
  * bridge_ask.c   asking others to forward
@@ -29,6 +30,7 @@
 #include "switch/core/newcomers.h"
 #include "switch/core/outbox.h"
 #include "switch/core/relay.h"
+#include "switch/core/served.h"
 #include "switch/core/skew.h"
 #include "switch/wire/see.h"
 
@@ -63,8 +65,8 @@ struct th_switchboard {
 
     struct th_now
         now; /* as the owner last said it: what leaves when actions are taken leaves then */
-    char (*served)[TH_TYPE_MAX]; /* TH_SERVED_MAX of them; NULL until the first */
-    unsigned served_count, stream_count;
+    struct th_served streams_served, packets_served; /* reliable channels; others */
+    unsigned stream_count;
     struct th_credit credit;
     struct th_streams *first_busy, *last_busy;
 
@@ -305,8 +307,6 @@ void th_board_tick_mtu(struct th_switchboard *board, struct th_exchange *ex, str
 
 /* streams.c */
 
-bool th_board_serves(struct th_switchboard *board, const char *type);
-
 /* Makes a channel that was just opened a reliable one. Errors: TH_LIMIT, TH_NO_MEMORY. */
 TH_MUST enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_exchange *ex,
                                            struct th_now now, struct th_channel *channel,
@@ -335,6 +335,13 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
 
 /* Lets one line send what it may; false when none has anything. */
 bool th_board_pump_streams(struct th_switchboard *board, struct th_now now);
+
+/* packets.c */
+
+/* Somebody opens a channel of an application's type, not a reliable one. */
+TH_MUST enum th_drop th_board_accept_packets(struct th_switchboard *board, struct th_exchange *ex,
+                                             const struct th_chanpkt *packet, struct th_now now,
+                                             struct th_channel **out);
 
 /* tap_board.c: while th_tap_is_on(board->config.tap). line: the id that the datagram bears. */
 

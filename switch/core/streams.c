@@ -24,37 +24,9 @@ bool th_stream_type_is_valid(const char *type)
     return true;
 }
 
-static char (*find_served(struct th_switchboard *board, const char *type))[TH_TYPE_MAX]
-{
-    for (unsigned i = 0; i < board->served_count; i++)
-        if (strcmp(board->served[i], type) == 0)
-            return &board->served[i];
-    return NULL;
-}
-
-bool th_board_serves(struct th_switchboard *board, const char *type)
-{
-    return find_served(board, type) != NULL;
-}
-
 enum th_err th_switchboard_serve(struct th_switchboard *board, const char *type, bool is_served)
 {
-    char(*known)[TH_TYPE_MAX] = find_served(board, type);
-
-    if (!th_stream_type_is_valid(type))
-        return TH_INVALID;
-    if (known && !is_served)
-        memmove(known, board->served[--board->served_count], sizeof *known);
-    if (known || !is_served)
-        return TH_OK;
-    if (board->served_count == TH_SERVED_MAX)
-        return TH_LIMIT;
-    if (board->served == NULL)
-        board->served = th_mem_zalloc(TH_SERVED_MAX, sizeof *board->served);
-    if (board->served == NULL)
-        return TH_NO_MEMORY;
-    strcpy(board->served[board->served_count++], type);
-    return TH_OK;
+    return th_served_set(&board->streams_served, type, is_served);
 }
 
 /* the streams of a line */

@@ -18,7 +18,6 @@
 #include "switch/core/switchboard.h"
 
 enum {
-    TH_SERVED_MAX = 64,            /* types of reliable channels that somebody here accepts */
     TH_BOARD_STREAMS_MAX = 1024,   /* reliable channels of a node, of both sides; … */
     TH_BOARD_STREAMS_THEIRS = 768, /* … beyond so many only ours are opened; … */
     TH_LINE_STREAMS_THEIRS = 128,  /* … of one node no more than these, also those that linger */

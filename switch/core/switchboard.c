@@ -225,7 +225,8 @@ void th_switchboard_free(struct th_switchboard *board)
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
     th_allow_release(board->config.allow);
-    th_mem_free(board->served);
+    th_served_clear(&board->streams_served);
+    th_served_clear(&board->packets_served);
     th_mem_free(board);
 }
 
@@ -357,7 +358,9 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
         return err;
     }
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, !is_last);
-    th_channel_touch(channel, now);
+    /* An application that goes on sending into silence is to hear of it. */
+    if (channel->type != TH_CHANNEL_OTHER || ex->line->doubt != TH_DOUBT_SILENT)
+        th_channel_touch(channel, now);
     channel->tx_packets++;
     if (is_last)
         th_board_close_channel(board, ex, channel, now);

@@ -157,6 +157,7 @@ TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_
 /* What a channel's first packet is made of. */
 struct th_channel_request {
     enum th_channel_type type;
+    const char *name; /* of OTHER: an application's type (packets.h) */
     uint64_t owner, tag;
     th_ms silence_ms; /* 0: the type's */
     bool end;

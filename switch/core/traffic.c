@@ -93,7 +93,9 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     channel->owner = request->owner;
     channel->tag = request->tag;
     struct th_chanpkt_out packet = {.c = channel->id,
-                                    .type = th_channel_type_name(request->type),
+                                    .type = request->type == TH_CHANNEL_OTHER
+                                                ? request->name
+                                                : th_channel_type_name(request->type),
                                     .end = request->end,
                                     .fields = add_own(board, ex, request, fields),
                                     .body = request->body};
@@ -152,7 +154,7 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
     /* an end may come along: who has little to say says all of it in the first packet */
     if (packet->err[0] || !th_stream_type_is_valid(packet->type))
         return TH_DROP_CHANNEL_TYPE;
-    if (!th_board_serves(board, packet->type))
+    if (!th_served_has(&board->streams_served, packet->type))
         return refuse(board, ex, now, packet->c, "unknown type", TH_DROP_CHANNEL_RELIABLE);
     if (is_crowded(board, ex))
         return refuse(board, ex, now, packet->c, "no room", TH_DROP_CHANNEL_LIMIT);
@@ -189,7 +191,7 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
     else if (type == TH_CHANNEL_OTHER && packet->has_seq)
         why = accept_reliable(board, ex, packet, now, &channel);
     else if (type == TH_CHANNEL_OTHER)
-        why = TH_DROP_CHANNEL_TYPE;
+        why = th_board_accept_packets(board, ex, packet, now, &channel);
     else if (packet->has_seq)
         why = TH_DROP_CHANNEL_RELIABLE;
     else

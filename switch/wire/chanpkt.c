@@ -1,6 +1,7 @@
 #include "switch/wire/chanpkt.h"
 
 #include "switch/wire/head.h"
+#include "switch/wire/json.h"
 
 #include <string.h>
 
@@ -70,6 +71,79 @@ enum th_drop th_chanpkt_read(struct th_chanpkt *out, struct th_bytes plain)
         *out = read;
     th_head_clear(&head);
     return is_good ? TH_DROP_NONE : TH_DROP_CHANNEL_HEAD;
+}
+
+/* A head is walked through that was read before, so it is well-formed; the bounds are kept all the same. */
+struct walk {
+    const uint8_t *at, *end;
+};
+
+static void skip_space(struct walk *walk)
+{
+    while (walk->at < walk->end && strchr(" \t\r\n", *walk->at) && *walk->at)
+        walk->at++;
+}
+
+static void skip_text(struct walk *walk)
+{
+    for (walk->at++; walk->at < walk->end && *walk->at != '"'; walk->at++)
+        if (*walk->at == '\\')
+            walk->at++;
+    walk->at++;
+}
+
+/* To the comma or brace behind a value. */
+static void skip_value(struct walk *walk)
+{
+    unsigned depth = 0;
+
+    while (walk->at < walk->end) {
+        uint8_t ch = *walk->at;
+        if (depth == 0 && (ch == ',' || ch == '}'))
+            return;
+        if (ch == '"') {
+            skip_text(walk);
+            continue;
+        }
+        depth += ch == '{' || ch == '[';
+        depth -= ch == '}' || ch == ']';
+        walk->at++;
+    }
+}
+
+struct th_bytes th_chanpkt_app(const struct th_chanpkt *packet)
+{
+    struct walk walk = {packet->head.at, packet->head.at + packet->head.len};
+    struct th_bytes found = {0};
+
+    skip_space(&walk);
+    for (walk.at++; walk.at < walk.end;) {
+        skip_space(&walk);
+        const uint8_t *name = walk.at;
+        skip_text(&walk);
+        bool is_ours = walk.at - name == 3 && name[1] == '_';
+        skip_space(&walk);
+        walk.at++; /* the colon */
+        skip_space(&walk);
+        const uint8_t *value = walk.at;
+        skip_value(&walk);
+        if (walk.at >= walk.end)
+            break;
+        if (is_ours) /* of two the last one counts, as elsewhere */
+            found = (struct th_bytes){value, (size_t)(walk.at - value)};
+        walk.at++;
+    }
+    while (found.len > 0 && strchr(" \t\r\n", found.at[found.len - 1]))
+        found.len--;
+    return found;
+}
+
+bool th_chanpkt_is_object(struct th_bytes text)
+{
+    json_t *json = th_json_read_object(text, NULL);
+
+    json_decref(json);
+    return json != NULL;
 }
 
 enum th_err th_chanpkt_write(uint8_t *out, size_t cap, size_t *len,

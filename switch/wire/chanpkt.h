@@ -34,6 +34,13 @@ struct th_chanpkt {
  */
 TH_MUST enum th_drop th_chanpkt_read(struct th_chanpkt *out, struct th_bytes plain);
 
+/* The value of "_", under which applications put their JSON, as it stands in the head of a packet that was
+ * read: an object, if it is ours. Empty when there is none. A key with an escape in it is another one. */
+struct th_bytes th_chanpkt_app(const struct th_chanpkt *packet);
+
+/* Whether a text is a JSON object in UTF-8, as an application may put it there. */
+bool th_chanpkt_is_object(struct th_bytes text);
+
 /* What to write; zeroed fields are left out. */
 struct th_chanpkt_out {
     uint32_t c;

@@ -55,6 +55,7 @@
     X(STREAM_BEYOND, "stream_beyond", "a packet of a reliable channel beyond its credit or end")   \
     X(STREAM_BACKLOG, "stream_backlog", "a stream refused: as many wait to be accepted as may")    \
     X(STREAM_CREDIT, "stream_credit", "credit not given: what all streams may have is given")      \
+    X(CHANNEL_BACKLOG, "channel_backlog", "a packet or channel for an application that is slow")   \
     X(SEEK_BAD, "seek_bad", "a seek whose prefix is no hex")                                       \
     X(SEE_BAD, "see_bad", "an entry of a see that is none")                                        \
     X(SEE_SELF, "see_self", "an entry of a see that names us or the one who answers")              \

@@ -4,6 +4,7 @@ The programs in tests/embed are built as a user would build them, against a copy
 installed for the test, and run.
 """
 
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ ECHO = os.path.join(HERE, "echo.c")
 FORWARD = os.path.join(HERE, "forward.c")
 CHAT = os.path.join(HERE, "chat.c")
 SEND = os.path.join(HERE, "send.c")
+BEACON = os.path.join(HERE, "beacon.c")
 README = os.path.join(HERE, "..", "..", "README.md")
 HEADER = os.path.join(HERE, "..", "..", "router", "telehash.h")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
@@ -363,6 +365,26 @@ def a_file_is_sent_whole_with_a_bar_and_never_written_over():
 
 
 @test
+def players_see_where_the_others_are_over_channels():
+    with Installed() as installed:
+        program = installed.build_example(BEACON)
+        with Example(installed, program) as field:
+            hashname, entry = field.wait_line("hashname "), field.wait_entry()
+            with Example(installed, program, entry, hashname) as first:
+                field.wait_line("player 1 is ")
+                with Example(installed, program, entry, hashname) as second:
+                    field.wait_line("player 2 is ")
+                    seen = json.loads(second.wait_line("sees "))
+                    check(seen["player"] == 1 and set(seen["at"]) == {"x", "y"}, "%s" % seen)
+                    check(json.loads(first.wait_line("sees "))["player"] == 2, "%s" % first.lines)
+                    check(second.end() == 0, "the second ended badly: %s" % second.lines)
+                field.wait_line("player 2 left: ")
+                check(field.end() == 0, "the field ended badly: %s" % field.lines)
+                first.wait_line("over: ")
+                check(first.end() == 0, "the first ended badly: %s" % first.lines)
+
+
+@test
 def what_cannot_be_started_is_said():
     with Installed() as installed:
         environment = dict(os.environ, LD_LIBRARY_PATH=installed.lib_folder)
@@ -376,7 +398,7 @@ def the_example_is_cplusplus_too():
         print("        (there is no C++ compiler: left out)")
         return
     with Installed() as installed:
-        for source in (EXAMPLE, ECHO, FORWARD, CHAT, SEND):
+        for source in (EXAMPLE, ECHO, FORWARD, CHAT, SEND, BEACON):
             must(["c++", "-x", "c++", "-std=c++17", *WARNINGS, "-fsyntax-only", source, *installed.flags("--cflags")])
 
 

@@ -77,6 +77,20 @@ static void on_stream_close(struct th_stream *stream, enum th_err why, void *dat
 
 static const struct th_stream_cb counts_close = {.on_close = on_stream_close};
 
+static void on_chan_incoming(struct th_node *node, const struct th_chan_incoming *incoming,
+                             void *data)
+{
+    (void)node, (void)incoming, (void)data;
+}
+
+static void on_chan_close(struct th_chan *chan, enum th_err why, void *data)
+{
+    (void)chan, (void)why;
+    ++*(unsigned *)data;
+}
+
+static const struct th_chan_cb counts_chan_close = {.on_close = on_chan_close};
+
 static enum th_err load(void *data, enum th_kept_part part, char *text, size_t *len)
 {
     (void)data, (void)part, (void)text, (void)len;
@@ -246,6 +260,23 @@ static void no_stream(void)
     assert_null(stream);
 }
 
+static void no_chan(void)
+{
+    const struct th_chan_packet empty = {0};
+    struct th_chan *chan = NULL;
+
+    INVALID(th_chan_listen, "no node", th_chan_listen(NULL, "_a", on_chan_incoming, NULL));
+    INVALID(th_chan_open, "no node",
+            th_chan_open(NULL, nobody, "_a", NULL, &counts_chan_close, NULL, &chan));
+    INVALID(th_chan_accept, "nobody came", th_chan_accept(NULL, &counts_chan_close, NULL, &chan));
+    INVALID(th_chan_send, "no channel", th_chan_send(NULL, &empty));
+    IGNORED(th_chan_close, "no channel", th_chan_close(NULL, "x"));
+    ROW(th_chan_dropped, "no channel", th_chan_dropped(NULL), 0);
+    ROW(th_chan_err, "no channel", th_chan_err(NULL)[0], 0);
+    ROW(th_chan_peer, "no channel", th_chan_peer(NULL) == NULL, 1);
+    assert_null(chan);
+}
+
 /* --- the table: by state of the node ------------------------------------------------------------------- */
 
 static void wrong_types(struct th_node *node)
@@ -253,41 +284,55 @@ static void wrong_types(struct th_node *node)
     static const char *const types[] = {
         NULL, "", "_", "echo", "link", "_a b", "_\"", "_\\", "_1234567890123456789012345678901"};
     struct th_stream *stream = NULL;
+    struct th_chan *chan = NULL;
     unsigned closed = 0;
 
     for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
         INVALID(th_node_listen, "no such type", th_node_listen(node, types[i], on_incoming, NULL));
         INVALID(th_stream_open, "no such type",
                 th_stream_open(node, nobody, types[i], &counts_close, &closed, &stream));
+        INVALID(th_chan_listen, "no such type",
+                th_chan_listen(node, types[i], on_chan_incoming, NULL));
+        INVALID(th_chan_open, "no such type",
+                th_chan_open(node, nobody, types[i], NULL, &counts_chan_close, &closed, &chan));
     }
     assert_null(stream);
+    assert_null(chan);
 }
 
 static void wrong_hashnames(struct th_node *node)
 {
     const char *const names[] = {NULL, "", "abc", not_hex, &nobody[1], th_node_hashname(node)};
     struct th_stream *stream = NULL;
+    struct th_chan *chan = NULL;
 
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        INVALID(th_chan_open, "no hashname, or the node's own",
+                th_chan_open(node, names[i], "_a", NULL, &counts_chan_close, NULL, &chan));
         INVALID(th_node_connect, "no hashname, or the node's own",
                 th_node_connect(node, names[i], 0, on_done, NULL));
         INVALID(th_stream_open, "no hashname, or the node's own",
                 th_stream_open(node, names[i], "_a", &counts_close, NULL, &stream));
     }
     assert_null(stream);
+    assert_null(chan);
 }
 
 /* What a node that does not run, or does not any more, cannot do. */
 static void no_work(struct th_node *node, const char *when)
 {
     struct th_stream *stream = NULL;
+    struct th_chan *chan = NULL;
     char json[TEST_ENTRY_MAX];
     size_t len = sizeof json;
 
     INVALID(th_node_connect, when, th_node_connect(node, nobody, 0, on_done, NULL));
     INVALID(th_stream_open, when, th_stream_open(node, nobody, "_a", &counts_close, NULL, &stream));
+    INVALID(th_chan_open, when,
+            th_chan_open(node, nobody, "_a", NULL, &counts_chan_close, NULL, &chan));
     INVALID(th_node_seeds_entry, when, th_node_seeds_entry(node, json, &len));
     assert_null(stream);
+    assert_null(chan);
 }
 
 static void arguments_of_streams(struct th_node *node, unsigned *closed)
@@ -323,11 +368,66 @@ static void arguments_of_streams(struct th_node *node, unsigned *closed)
     assert_int_equal(n, 77);
 }
 
+/* What th_chan_open and th_chan_send say of a packet. */
+static const struct {
+    struct th_chan_packet packet;
+    const char *wrong;
+    enum th_err err;
+} bad_packets[] = {
+    {{.body = nobody, .body_len = TH_CHAN_PACKET_MAX + 1}, "a body too large", TH_TOO_BIG},
+    {{.json = nobody, .json_len = TH_CHAN_PACKET_MAX + 1}, "a JSON too large", TH_TOO_BIG},
+    {{.json = "{}", .json_len = 2, .body = nobody, .body_len = TH_CHAN_PACKET_MAX - 1},
+     "both together too large",
+     TH_TOO_BIG},
+    {{.json = "", .json_len = 0}, "an empty JSON", TH_INVALID},
+    {{.json = "[1]", .json_len = 3}, "a list", TH_INVALID},
+    {{.json = "1", .json_len = 1}, "a number", TH_INVALID},
+    {{.json = "{}}", .json_len = 3}, "more than an object", TH_INVALID},
+    {{.json = "{}\0", .json_len = 3}, "a 0 behind an object", TH_INVALID},
+    {{.json = "{\"a\":\"\xff\"}", .json_len = 9}, "no UTF-8", TH_INVALID},
+    {{.json = "{},\"end\":true", .json_len = 13}, "members of the head", TH_INVALID},
+};
+
+static void arguments_of_chans(struct th_node *node, unsigned *closed)
+{
+    struct th_chan_packet empty = {0};
+    struct th_chan *chan = NULL;
+
+    INVALID(th_chan_open, "no callbacks",
+            th_chan_open(node, nobody, "_a", NULL, NULL, closed, &chan));
+    INVALID(th_chan_open, "no out",
+            th_chan_open(node, nobody, "_a", NULL, &counts_chan_close, closed, NULL));
+    for (unsigned i = 0; i < sizeof bad_packets / sizeof *bad_packets; i++)
+        ROW(th_chan_open, bad_packets[i].wrong,
+            th_chan_open(node, nobody, "_a", &bad_packets[i].packet, &counts_chan_close, closed,
+                         &chan),
+            bad_packets[i].err);
+    assert_null(chan);
+    assert_int_equal(th_chan_open(node, nobody, "_a", NULL, &counts_chan_close, closed, &chan),
+                     TH_OK);
+    INVALID(th_chan_send, "no packet", th_chan_send(chan, NULL));
+    for (unsigned i = 0; i < sizeof bad_packets / sizeof *bad_packets; i++)
+        ROW(th_chan_send, bad_packets[i].wrong, th_chan_send(chan, &bad_packets[i].packet),
+            bad_packets[i].err);
+    for (unsigned i = 1; i < TH_CHAN_WAITING_MAX; i++)
+        assert_int_equal(th_chan_send(chan, &empty), TH_OK);
+    ROW(th_chan_send, "as many wait as may", th_chan_send(chan, &empty), TH_AGAIN);
+    th_chan_close(chan, NULL);
+    IGNORED(th_chan_close, "twice", th_chan_close(chan, "late"));
+    INVALID(th_chan_send, "after close", th_chan_send(chan, &empty));
+
+    empty.is_end = 1;
+    assert_int_equal(th_chan_open(node, nobody, "_a", &empty, &counts_chan_close, closed, &chan),
+                     TH_OK);
+    INVALID(th_chan_send, "after an end", th_chan_send(chan, &empty));
+    th_chan_close(chan, "with words");
+}
+
 static void node_before_and_after_its_start(void)
 {
     struct th_node_options options = local_options();
     struct th_node *node;
-    unsigned closed = 0, stream_closed = 0;
+    unsigned closed = 0, stream_closed = 0, chan_closed = 0;
     char json[8];
     size_t len = sizeof json;
     uv_loop_t loop;
@@ -339,6 +439,8 @@ static void node_before_and_after_its_start(void)
     wrong_hashnames(node);
     ROW(th_node_listen, "takes none, of a type that was never taken",
         th_node_listen(node, "_never", NULL, NULL), TH_OK);
+    ROW(th_chan_listen, "takes none, of a type that was never taken",
+        th_chan_listen(node, "_never", NULL, NULL), TH_OK);
 
     assert_int_equal(th_node_start(node, &loop, NULL, NULL), TH_OK);
     INVALID(th_node_start, "started", th_node_start(node, &loop, NULL, NULL));
@@ -348,16 +450,20 @@ static void node_before_and_after_its_start(void)
     INVALID(th_node_seeds_entry, "no len", th_node_seeds_entry(node, json, NULL));
     ROW(th_node_seeds_entry, "no room", th_node_seeds_entry(node, json, &len), TH_TOO_BIG);
     arguments_of_streams(node, &stream_closed);
+    arguments_of_chans(node, &chan_closed);
     run_until(&loop, &stream_closed, 1);
+    run_until(&loop, &chan_closed, 2);
 
     th_node_close(node, count, &closed);
     no_work(node, "closed");
     INVALID(th_node_start, "closed", th_node_start(node, &loop, NULL, NULL));
     INVALID(th_node_listen, "closed", th_node_listen(node, "_a", on_incoming, NULL));
+    INVALID(th_chan_listen, "closed", th_chan_listen(node, "_a", on_chan_incoming, NULL));
     IGNORED(th_node_close, "closed", th_node_close(node, count, &closed));
     end_loop(&loop);
     assert_int_equal(closed, 1);
     assert_int_equal(stream_closed, 1);
+    assert_int_equal(chan_closed, 2);
 }
 
 /* A node whose start was refused. */
@@ -383,12 +489,30 @@ static void on_event(struct th_node *node, const struct th_node_event *event, vo
         ++*(unsigned *)data;
 }
 
-/* --- the table: somebody opens a stream ---------------------------------------------------------------- */
+/* --- the table: somebody opens a stream or a channel ---------------------------------------------------------------- */
 
 struct acceptor {
     unsigned accepted, closed;
     struct th_stream *stream;
+    struct th_chan *chan;
 };
+
+static void accept_chan_wrongly(struct th_node *node, const struct th_chan_incoming *incoming,
+                                void *data)
+{
+    struct acceptor *a = data;
+    struct th_chan *chan = NULL;
+
+    (void)node;
+    INVALID(th_chan_accept, "no callbacks", th_chan_accept(incoming, NULL, NULL, &chan));
+    INVALID(th_chan_accept, "no out", th_chan_accept(incoming, &counts_chan_close, NULL, NULL));
+    assert_null(chan);
+    assert_int_equal(th_chan_accept(incoming, &counts_chan_close, &a->closed, &a->chan), TH_OK);
+    INVALID(th_chan_accept, "taken already",
+            th_chan_accept(incoming, &counts_chan_close, &a->closed, &chan));
+    assert_null(chan);
+    a->accepted++;
+}
 
 static void accept_wrongly(struct th_node *node, const struct th_incoming *incoming, void *data)
 {
@@ -406,31 +530,37 @@ static void accept_wrongly(struct th_node *node, const struct th_incoming *incom
     a->accepted++;
 }
 
-static void streams_that_come(void)
+static void what_comes(void)
 {
     struct acceptor acceptor = {0};
     struct th_node *first = test_node_new(NULL), *second;
     struct th_stream *stream;
-    unsigned closed = 0, stream_closed = 0, ready = 0;
+    struct th_chan *chan;
+    unsigned closed = 0, ours_closed = 0, ready = 0;
     char entry[TEST_ENTRY_MAX];
     uv_loop_t loop;
     assert_int_equal(uv_loop_init(&loop), 0);
     assert_int_equal(th_node_listen(first, "_a", accept_wrongly, &acceptor), TH_OK);
+    assert_int_equal(th_chan_listen(first, "_a", accept_chan_wrongly, &acceptor), TH_OK);
     assert_int_equal(th_node_start(first, &loop, NULL, NULL), TH_OK);
     test_entry_of(first, entry);
     second = test_node_new(entry);
     assert_int_equal(th_node_start(second, &loop, on_event, &ready), TH_OK);
     run_until(&loop, &ready, 1);
 
-    assert_int_equal(th_stream_open(second, th_node_hashname(first), "_a", &counts_close,
-                                    &stream_closed, &stream),
-                     TH_OK);
+    assert_int_equal(
+        th_stream_open(second, th_node_hashname(first), "_a", &counts_close, &ours_closed, &stream),
+        TH_OK);
     run_until(&loop, &acceptor.accepted, 1);
+    assert_int_equal(th_chan_open(second, th_node_hashname(first), "_a", NULL, &counts_chan_close,
+                                  &ours_closed, &chan),
+                     TH_OK);
+    run_until(&loop, &acceptor.accepted, 2);
     th_node_close(second, count, &closed);
     th_node_close(first, count, &closed);
     end_loop(&loop);
     assert_int_equal(closed, 2);
-    assert_int_equal(acceptor.closed + stream_closed, 2);
+    assert_int_equal(acceptor.closed + ours_closed, 4);
 }
 
 /* --- whole --------------------------------------------------------------------------------------------- */
@@ -465,7 +595,7 @@ static void every_function_has_its_rows(void)
     }
     fclose(header);
     assert_int_equal(declared, seen_count);
-    assert_true(declared >= 23);
+    assert_true(declared >= 31);
 }
 
 static void every_misuse_of_every_function_is_answered_as_documented(void **state)
@@ -478,9 +608,10 @@ static void every_misuse_of_every_function_is_answered_as_documented(void **stat
     options_of_a_node();
     no_node();
     no_stream();
+    no_chan();
     node_before_and_after_its_start();
     node_that_could_not_start();
-    streams_that_come();
+    what_comes();
     every_function_has_its_rows();
 }
 

@@ -226,6 +226,42 @@ static void a_packet_over_the_cap_is_too_big(void **state)
     assert_int_equal(th_chanpkt_write(bytes, sizeof bytes, &len, &out), TH_TOO_BIG);
 }
 
+static void assert_app(const char *head, const char *json)
+{
+    struct th_chanpkt packet = packet_of(head);
+    struct th_bytes app = th_chanpkt_app(&packet);
+
+    assert_int_equal(app.len, strlen(json));
+    assert_memory_equal(app.at ? (const char *)app.at : "", json, app.len);
+}
+
+static void json_of_an_application_is_found_as_it_stands(void **state)
+{
+    (void)state;
+
+    assert_app("{\"c\":1}", "");
+    assert_app("{\"_\":{\"n\":1},\"c\":1}", "{\"n\":1}");
+    assert_app("{\"c\":1,\"_\":{\"a\":[1,{\"_\":2}],\"b\":\"},\\\"{\"}}",
+               "{\"a\":[1,{\"_\":2}],\"b\":\"},\\\"{\"}");
+    assert_app(" { \"c\" : 1 , \"_\" : { \"n\" : 1.50 } } ", "{ \"n\" : 1.50 }");
+    assert_app("{\"_\":null,\"c\":1}", "null");
+    assert_app("{\"_\":{},\"c\":1,\"_\":[]}", "[]"); /* the last of two wins */
+    assert_app("{\"x\":{\"_\":{}},\"__\":1,\"type\":\"_\",\"c\":1}", "");
+    assert_app("{\"_\\\"\":5,\"c\":1}", "");
+}
+
+static void application_may_send_an_object_and_nothing_else(void **state)
+{
+    (void)state;
+
+    assert_true(th_chanpkt_is_object(th_bytes_of("{}")));
+    assert_true(th_chanpkt_is_object(th_bytes_of(" {\"a\":[1,2.5,\"\\u0000\"]}\n")));
+    assert_false(th_chanpkt_is_object(th_bytes_of("")));
+    assert_false(th_chanpkt_is_object(th_bytes_of("[]")));
+    assert_false(th_chanpkt_is_object(th_bytes_of("{},\"c\":7")));
+    assert_false(th_chanpkt_is_object(th_bytes_of("{\"a\":\"\xff\"}")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +279,8 @@ int main(void)
         cmocka_unit_test(only_what_is_asked_for_is_written),
         cmocka_unit_test(an_empty_error_is_none_and_is_not_written),
         cmocka_unit_test(a_packet_over_the_cap_is_too_big),
+        cmocka_unit_test(json_of_an_application_is_found_as_it_stands),
+        cmocka_unit_test(application_may_send_an_object_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

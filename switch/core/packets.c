@@ -1,0 +1,47 @@
+#include "switch/core/packets.h"
+
+#include "switch/core/board.h"
+#include "switch/core/streams.h"
+
+enum th_err th_switchboard_serve_packets(struct th_switchboard *board, const char *type,
+                                         bool is_served)
+{
+    return th_served_set(&board->packets_served, type, is_served);
+}
+
+static unsigned count_theirs(const struct th_exchange *ex)
+{
+    unsigned theirs = 0;
+
+    for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
+        theirs += at->type == TH_CHANNEL_OTHER && !at->is_ours && at->reliable == NULL;
+    return theirs;
+}
+
+enum th_drop th_board_accept_packets(struct th_switchboard *board, struct th_exchange *ex,
+                                     const struct th_chanpkt *packet, struct th_now now,
+                                     struct th_channel **out)
+{
+    if (packet->err[0] || !th_served_has(&board->packets_served, packet->type))
+        return TH_DROP_CHANNEL_TYPE;
+    if (count_theirs(ex) >= TH_LINE_PACKETS_THEIRS)
+        return TH_DROP_CHANNEL_LIMIT;
+    return th_channels_accept(&ex->line->channels, packet->c, TH_CHANNEL_OTHER, now, out);
+}
+
+void th_switchboard_packets_adopt(struct th_switchboard *board, const struct th_hashname *peer,
+                                  uint32_t c, uint64_t owner, uint64_t tag)
+{
+    const struct th_exchange *ex = th_board_find(board, peer);
+    struct th_channel *channel = ex && ex->line ? th_channels_find(&ex->line->channels, c) : NULL;
+
+    if (channel == NULL || channel->type != TH_CHANNEL_OTHER || channel->reliable)
+        return;
+    channel->owner = owner;
+    channel->tag = tag;
+}
+
+void th_switchboard_packet_dropped(struct th_switchboard *board)
+{
+    th_drop_count(&board->drops, TH_DROP_CHANNEL_BACKLOG);
+}

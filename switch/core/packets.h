@@ -1,0 +1,37 @@
+/*
+ * packets.h - channels of applications that are not reliable: each packet arrives whole, or does not.
+ *
+ *     th_switchboard_serve_packets(board, "_game", true);
+ *     while (th_switchboard_next(board, &action))     // TH_ACTION_PACKET, is_first: one of theirs
+ *         th_switchboard_packets_adopt(board, &action.id, action.channel.id, owner, tag);
+ *
+ * Ours are opened with th_switchboard_channel, type OTHER and a name; further packets are sent with
+ * th_switchboard_send, and come as TH_ACTION_PACKET, as those of the switch's own types do.
+ *
+ * Floor:  2 (core), sans-I/O.
+ * Thread: the owner's.
+ */
+#ifndef TH_CORE_PACKETS_H
+#define TH_CORE_PACKETS_H
+
+#include "switch/core/switchboard.h"
+
+enum {
+    TH_LINE_PACKETS_THEIRS = 128, /* of one node no more than these are open */
+    /* JSON and body of a packet that always fits, beside {"c":4294967295,"type":31 bytes,"_":…,"end":true} */
+    TH_PACKETS_LEN_MAX = 1000
+};
+
+/* From now on channels of that type are taken that are not reliable, or no more. Errors: as
+ * th_switchboard_serve. Those that are open go on. */
+TH_MUST enum th_err th_switchboard_serve_packets(struct th_switchboard *board, const char *type,
+                                                 bool is_served);
+
+/* One of theirs gets an owner and a tag. Harmless when it is gone. */
+void th_switchboard_packets_adopt(struct th_switchboard *board, const struct th_hashname *peer,
+                                  uint32_t c, uint64_t owner, uint64_t tag);
+
+/* The owner had no room for a packet that came, or for a channel: counted. */
+void th_switchboard_packet_dropped(struct th_switchboard *board);
+
+#endif
