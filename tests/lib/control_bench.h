@@ -19,9 +19,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/lib/patience.h"
+
 #include "tests/lib/test_cmocka.h"
 
-enum { ANSWER_S = 20, GATHER_MS = 40 };
+enum { GATHER_MS = 40 };
 
 /* What the neighbours do; set before the bench is opened. */
 struct script {
@@ -228,7 +230,7 @@ static inline void close_bench(struct bench *b)
 static inline int connect_to(const struct bench *b)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = ANSWER_S};
+    struct timeval limit = {.tv_sec = TEST_PATIENCE_S};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", b->socket.path);

@@ -159,6 +159,7 @@ static void receive(struct th_stream *stream, void *data)
         for (size_t i = 0; i < got; i++)
             app->wrong += bytes[i] != byte_at(app->received + i);
         app->received += got;
+        test_progress(&app->bell);
     }
     strcpy(app->words, th_stream_err(stream));
     if (app->last != TH_AGAIN)

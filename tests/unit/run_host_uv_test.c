@@ -303,7 +303,9 @@ static void lets_go_when_named(void *data, enum th_log_level level, const char *
 {
     struct watch *watch = data;
 
-    if (level != TH_LOG_WARN || strcmp(topic, "watchdog") != 0)
+    /* A machine that is busy makes any other callback, or the start of one, take as long. */
+    if (level != TH_LOG_WARN || strcmp(topic, "watchdog") != 0 ||
+        strstr(text, "doing=probe.number") == NULL)
         return;
     watch->lines++;
     snprintf(watch->text, sizeof watch->text, "%s", text);
@@ -334,14 +336,22 @@ static void watchdog_names_a_callback_while_it_runs(void **state)
     close_lock_step(&watch.step);
 }
 
+static void tells_its_end(struct probe *probe, const struct th_self *self, enum th_err why)
+{
+    (void)self, (void)why;
+    sem_post(probe->data);
+}
+
 static void close_leaves_behind_who_hangs_and_frees_when_he_comes_back(void **state)
 {
     (void)state;
     static struct lock_step step;
     open_lock_step(&step);
+    static sem_t has_ended;
+    assert_int_equal(sem_init(&has_ended, 0, 0), 0);
     static struct probe stuck, other;
     stuck = (struct probe){.on_msg = hangs, .data = &step};
-    other = (struct probe){.on_msg = probe_answers};
+    other = (struct probe){.on_msg = probe_answers, .terminate = tells_its_end, .data = &has_ended};
     struct th_host *host = open_host();
     th_pid pid = probe_spawn(host, open_place(host, "one"), NULL, &stuck);
     th_pid other_pid = probe_spawn(host, open_place(host, "two"), NULL, &other);
@@ -351,7 +361,8 @@ static void close_leaves_behind_who_hangs_and_frees_when_he_comes_back(void **st
 
     th_run_host_uv_close(host, 100);
 
-    assert_int_equal(other.terminates, 1);
+    while (sem_wait(&has_ended) != 0) /* on a slow machine it may be left behind as well */
+        continue;
     assert_int_equal(stuck.terminates, 0);
     sem_post(&step.may_go); /* its thread frees the host now, which the sanitizer would miss */
 }
