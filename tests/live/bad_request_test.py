@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from mesh import Mesh, SLOW, THCTL, check, main, run, telehashd, test, wait_for
+from mesh import Mesh, SLOW, Stopwatch, THCTL, check, main, run, telehashd, test, wait_for
 from rows import Table, put
 
 NAME = "ab" * 32
@@ -299,9 +299,11 @@ def what_is_no_daemon_is_told_and_waited_for_no_longer_than_asked():
         table = Table(folder=mesh.folder, impostor=path, pid=os.getpid())
         for name, say, *words in IMPOSTORS:
             with Impostor(path, say):
-                begun = time.monotonic()
-                table.row(1, "--socket {impostor} --timeout 0.3 status", *words, program=THCTL, name=name)
-                took = time.monotonic() - begun
+                watch = Stopwatch()
+                # What is no daemon is told when it shows; only who says too little is waited for.
+                timeout = "0.3" if LATE in words else "20"
+                table.row(1, "--socket {impostor} --timeout %s status" % timeout, *words, program=THCTL, name=name)
+                took = watch.seconds()
                 check(took < 3 * SLOW, "%s: after %.1f s" % (name, took))
         table.end()
 
@@ -330,10 +332,11 @@ def a_daemon_that_stands_still_is_named_with_its_pid():
         node.signal(signal.SIGSTOP)
         try:
             for command in ("status", "servers", "ping " + NAME, "--json ping " + NAME, "seek " + NAME, "watch", "stop"):
-                begun = time.monotonic()
+                watch = Stopwatch()
                 word = "telehashd does not answer (pid %d); see its log" % node.process.pid
                 table.row(1, "--socket {socket} --timeout 0.3 " + command, word, program=THCTL)
-                check(time.monotonic() - begun < 3 * SLOW, "%s: after %.1f s" % (command, time.monotonic() - begun))
+                took = watch.seconds()
+                check(took < 3 * SLOW, "%s: after %.1f s" % (command, took))
         finally:
             node.signal(signal.SIGCONT)
         table.end()

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 from mesh import THCTL, Failure, Mesh, SLOW, check, main, run, skip, test, thctl, wait_for
 
@@ -185,15 +186,27 @@ def once(stage, is_json, case):
 
 
 def stirred(stage, is_json, case):
-    """A command that goes on, while pings give it something to show; it ends by itself (--for)."""
-    command = [THCTL, "--socket", stage.node.socket] + (["--json"] if is_json else []) + stage.words(case["words"])
+    """A command that goes on, while pings give it something to show; it ends by itself (--for MS). On a
+    busy machine that may be too short for any of them: then it is asked again, for longer."""
+    said = ""
     env = dict(os.environ, LC_ALL="C", NO_COLOR="1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
-        while process.poll() is None:
-            thctl(stage.node, "ping", stage.other.hashname, "-c", "1")
-        said, wrong = process.communicate()
-    check(process.returncode == 0, wrong)
+    for for_ms in (400, 2000, 10000):
+        words = ["%dms" % for_ms if word == "MS" else word for word in case["words"]]
+        command = [THCTL, "--socket", stage.node.socket] + (["--json"] if is_json else []) + stage.words(words)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+            pings = threading.Thread(target=ping_until_ended, args=(stage, process))
+            pings.start()
+            said, wrong = process.communicate()
+            pings.join()
+        check(process.returncode == 0, wrong)
+        if said.count("\n") >= case["least"]:
+            break
     return said
+
+
+def ping_until_ended(stage, process):
+    while process.poll() is None:
+        stage.node.poke(stage.other)
 
 
 def piped(stage, is_json, case):
@@ -243,12 +256,13 @@ CASES = {
     "channels": {"sort": True, "mask": [(r"^HASHNAME  \*  .*", "HASHNAME  CHANNEL")]},
     "drops": {"words": ["drops", "--all"], "sort": True, "mask": [(r"^(\w+)  \*  \S+  ", r"\1  *  *  ")]},
     "watch": {
-        "words": ["watch", "--kind", "packet", "--type", "path", "--has", "path", "--for", "400ms"],
+        "words": ["watch", "--kind", "packet", "--type", "path", "--has", "path", "--for", "MS"],
         "how": stirred,
+        "least": 1,
         "mask": [("head=.*", "HEAD"), (r"\{.*\}", "HEAD"), ("opened_by=them", "opened_by=us")],
         "sort": True,
     },
-    "capture": {"words": ["capture", "FILE", "--force", "--for", "300ms"], "how": stirred},
+    "capture": {"words": ["capture", "FILE", "--force", "--for", "MS"], "how": stirred, "least": 1},
     "log": {"words": ["log", "--topic", "supervisor", "-n", "200"], "mask": [(r"child=[\w-]+", "child=NAME"), (r"name=[\w-]+", "name=NAME")], "sort": True},
     "seek": {"words": ["seek", "OTHER"], "keep": r"^(seeking|\(bits|WHO|we  |found|a line)", "mask": [("^found after.*", "found after")]},
     "connect": {"words": ["connect", "OTHER"]},
@@ -258,7 +272,7 @@ CASES = {
     "servers": {"sort": True, "mask": [(r"^(\S+)  \S+  (\*|\S+)  \*  .*", r"\1")]},
     "metrics": {"keep": r"^# (TYPE|EOF|UNIT)"},
     "top": {"words": ["top", "servers", "-n", "1"], "keep": "^SERVER|  STATE$", "sort": True, "mask": [(r"^([a-z-]+)  (?:idle|running)  .*", r"\1  STATE")]},
-    "trace": {"words": ["trace", "switch", "--for", "400ms"], "how": stirred, "keep": "^WHEN", "mask": [(r"^WHEN  (in|out) .*", r"WHEN  \1"), (r"^WHEN  \w+  .*", "WHEN  WAY")], "sort": True},
+    "trace": {"words": ["trace", "switch", "--for", "MS"], "how": stirred, "least": 20, "keep": "^WHEN", "mask": [(r"^WHEN  (in|out) .*", r"WHEN  \1"), (r"^WHEN  \w+  .*", "WHEN  WAY")], "sort": True},
     "suspend": {"words": ["suspend", "router", "--for", "5s"]},
     "resume": {"words": ["resume", "router"], "before": [["suspend", "router", "--for", "5s"]]},
     "restart": {"words": ["restart", "dialer"]},

@@ -55,8 +55,8 @@ class Terminal:
     def __init__(self, folder):
         pid, self.fd = pty.fork()
         if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 400, 0, 0))  # no line is broken
             os.execvpe("zsh", ["zsh", "-f", "-i"], {**PATH, "TERM": "dumb", "HOME": folder})
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 400, 0, 0))  # no line is broken
         self.pid, self.text = pid, ""
 
     def __enter__(self):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from mesh import Mesh, Rpc, SLOW, THCTL, check, main, test, thctl, wait_for
+from mesh import Mesh, Rpc, SLOW, Stopwatch, THCTL, check, main, test, thctl, wait_for
 
 NUMBER = (int, float)
 TEXT = str
@@ -34,7 +34,7 @@ def shape(value, **keys):
 
 def three(mesh):
     nodes = mesh.grow(2)
-    mesh.wait_ready(nodes, 5 * SLOW)
+    mesh.wait_whole(nodes, 10 * SLOW)
     return nodes
 
 
@@ -64,7 +64,7 @@ def every_method_answers_in_its_shape():
                 shape(family, family=TEXT, verdict=TEXT, nat=(TEXT, None), by_strangers=(bool, None), text=TEXT)
                 shape(family, next=TEXT, listen=LIST, mapped=(TEXT, None), ports_preserved=(bool, None), seen=LIST)
                 shape(family, stranger=(dict, None), direct_lines=int)
-            check(len(reach["families"][0]["seen"]) >= 1, "nobody sees it: %s" % reach)
+            wait_for("somebody sees it", lambda: rpc.call("reach")["families"][0]["seen"], 10 * SLOW)
             peers = rpc.call("peers")
             check({peer["hashname"] for peer in peers} == {seed.hashname, other.hashname}, "%s" % peers)
             for peer in peers:
@@ -112,7 +112,7 @@ def a_node_alone_says_null_where_it_knows_nothing():
     with Mesh() as mesh:
         node = mesh.node("a").start()
         with node.rpc() as rpc:
-            check(rpc.call("status")["state"] == "alone", "not alone")
+            wait_for("it is alone", lambda: rpc.call("status")["state"] == "alone", 10 * SLOW)
             check(rpc.call("peers") == [] and rpc.call("lines") == [], "peers out of nowhere")
             seek = rpc.call("seek", {"hashname": "ab" * 32})
             check(seek["found"] is False and seek["hops"] is None and seek["steps"] == [], "%s" % seek)
@@ -198,9 +198,13 @@ def probes_are_ten_a_second_and_thctl_waits_for_its_turn():
     with Mesh() as mesh:
         node = mesh.node("a").start()
         with node.rpc() as rpc:
-            answers = [rpc.answer("seek", {"hashname": "ab" * 32}) for _ in range(15)]
+            begun = time.monotonic()
+            for _ in range(40):  # in one piece, so that they come faster than ten a second
+                rpc.send("seek", {"hashname": "ab" * 32})
+            answers = [rpc.receive() for _ in range(40)]
+            took = time.monotonic() - begun
             busy = [answer for answer in answers if answer.get("error", {}).get("code") == -32004]
-            check(1 <= len(busy) <= 5, "%d of 15 were too many" % len(busy))
+            check(40 - (10 + 10 * took + 1) <= len(busy) <= 30, "%d of 40 in %.1f s were too many" % (len(busy), took))
         result = thctl(node, "--json", "seek", "ab" * 32)
         check(result.returncode == 1 and json.loads(result.stdout)["found"] is False, result.stderr)
 
@@ -543,7 +547,7 @@ def a_thousand_clients_at_once_with_64_descriptors_stop_nothing():
             for one in steady:
                 check("result" in one.answer("status"), "a client that it had is not served")
                 asked += 1
-            ping = other.call("ping", {"hashname": node.hashname, "count": 3, "interval_ms": 100, "wait_ms": 1000})
+            ping = other.call("ping", {"hashname": node.hashname, "count": 3, "interval_ms": 100, "wait_ms": 10000})
             check(ping["received"] == 3, "UDP is not answered: %s" % ping)
             pings += ping["received"]
             if pings >= 30:
@@ -554,8 +558,14 @@ def a_thousand_clients_at_once_with_64_descriptors_stop_nothing():
 
         with node.rpc() as new:
             check("result" in new.answer("status"), "a new client is not served")
-        quiet = wait_for("trouble is over", lambda: "recovered" in node.log() and node.log(), 20 * SLOW)
-        check(quiet.count("control: paused") == 1 and quiet.count("control: recovered") == 1, quiet)
+
+        def is_over():
+            text = node.log()
+            return 0 < text.count("control: paused") == text.count("control: recovered") and text
+
+        quiet = wait_for("trouble is over", is_over, 20 * SLOW)
+        # Between two crowds there may be calm for long enough, when few of the clients get a turn.
+        check(quiet.count("control: paused") <= 3, quiet)
         control = steady[0].call("status")["control"]
         check("not_saved" not in quiet, "clients took the descriptors of others: %s" % quiet)
         check(control["accept_failures"] > 0 and control["clients"] <= 4, "%s" % control)
@@ -628,9 +638,9 @@ def a_daemon_that_hangs_is_named_with_its_pid():
     with Mesh() as mesh:
         node = mesh.node("a").start()
         node.signal(19)  # SIGSTOP
-        begun = time.monotonic()
+        watch = Stopwatch()
         result = thctl(node, "--timeout", "0.5", "status")
-        took = time.monotonic() - begun
+        took = watch.seconds()
         node.signal(18)  # SIGCONT
         check(result.returncode == 1 and took < 5 * SLOW, "after %.1f s" % took)
         check("telehashd does not answer (pid %d); see its log" % node.process.pid in result.stderr, result.stderr)

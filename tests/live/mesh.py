@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-BUILD = os.environ.get("TH_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build", "dev"))
+BUILD = os.path.abspath(os.environ.get("TH_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build", "dev")))
 TELEHASHD = os.path.join(BUILD, "telehashd")
 THCTL = os.path.join(BUILD, "thctl")
 
@@ -33,6 +33,7 @@ def sanitizer():
 
 # How much longer things may take. TH_SLOW says so for machines that are slow by themselves.
 SLOW = float(os.environ.get("TH_SLOW", "6" if sanitizer() else "1"))
+END_S = 30  # what has not ended by then never will; how soon it ends is measured where it matters
 
 
 class Failure(Exception):
@@ -60,16 +61,49 @@ def check(condition, what):
         raise Failure(what)
 
 
+LOOK_S = 0.05  # what a look of wait_for takes at most on a machine that is not busy
+
+
 def wait_for(what, holds, seconds):
-    """Looks until holds() is true; its value is returned. Fails with `what` when time is over."""
-    deadline = time.monotonic() + seconds
+    """Looks until holds() is true; its value is returned. Fails with `what` when time is over.
+
+    A look that takes longer counts as LOOK_S: a machine that is too busy to let us look lets nobody do
+    what is waited for either. Four times as long is the end in any case.
+    """
+    begun = last = time.monotonic()
+    counted = 0.0
     while True:
         value = holds()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise Failure("not within %.0f s: %s" % (seconds, what() if callable(what) else what))
+        now = time.monotonic()
+        counted += min(now - last, LOOK_S)
+        last = now
+        if counted > seconds or now - begun > 4 * seconds:
+            raise Failure("not within %.0f s: %s" % (now - begun, what() if callable(what) else what))
         time.sleep(0.02)
+
+
+def withheld_s():
+    """How long so far somebody on this machine waited for a processor or the disk; 0.0 where no kernel says it."""
+    total_us = 0
+    for resource in ("cpu", "io"):
+        try:
+            with open("/proc/pressure/" + resource) as pressure:
+                total_us += int(next(line for line in pressure if line.startswith("some")).rsplit("total=", 1)[1])
+        except (OSError, StopIteration, ValueError):
+            pass
+    return total_us / 1e6
+
+
+class Stopwatch:
+    """For what must not take long: the time that a busy machine withheld is no fault of who is measured."""
+
+    def __init__(self):
+        self.begun, self.withheld = time.monotonic(), withheld_s()
+
+    def seconds(self):
+        return max(0.0, time.monotonic() - self.begun - (withheld_s() - self.withheld))
 
 
 class Rpc:
@@ -184,6 +218,11 @@ class Node:
         with self.rpc() as rpc:
             return rpc.call(method, params)
 
+    def poke(self, other):
+        """One ping; one that comes too soon, for they are ten a second, is none."""
+        with self.rpc() as rpc:
+            rpc.answer("ping", {"hashname": other.hashname, "count": 1})
+
     def is_ready(self):
         return self.call("status")["state"] == "ready"
 
@@ -205,10 +244,10 @@ class Node:
 
     def stop(self, seconds=None):
         """Ends it by SIGTERM. Returns the exit code and how long it took."""
-        begun = time.monotonic()
+        watch = Stopwatch()
         self.signal(signal.SIGTERM)
-        code = self.process.wait(seconds or 10 * SLOW)
-        return code, time.monotonic() - begun
+        code = self.process.wait(seconds or END_S * SLOW)
+        return code, watch.seconds()
 
 
 class Mesh:
@@ -266,6 +305,16 @@ class Mesh:
             return [node.name + " " + node.call("status")["state"] for node in nodes if not node.is_ready()]
 
         wait_for(lambda: "all ready, but " + ", ".join(not_ready()), lambda: not not_ready(), seconds)
+
+    def wait_whole(self, nodes, seconds):
+        """All ready, and everybody is linked with everybody: who is ready may have one link yet."""
+        everybody = {node.hashname for node in nodes}
+
+        def not_whole():
+            return ["%s %d links" % (node.name, len(node.links())) for node in nodes
+                    if node.links() != everybody - {node.hashname} or not node.is_ready()]
+
+        wait_for(lambda: "each linked with each, but " + ", ".join(not_whole()), lambda: not not_whole(), seconds)
 
 
 def run(command, **more):

@@ -42,7 +42,7 @@ def talk_in_background(pipe, data):
 
 def two(mesh):
     seed, node = mesh.grow(1)
-    mesh.wait_ready([seed, node], 10 * SLOW)
+    mesh.wait_whole([seed, node], 10 * SLOW)
     return seed, node
 
 
@@ -99,10 +99,9 @@ def a_second_listener_is_refused_and_the_place_is_free_when_the_first_has_gone()
     with Mesh() as mesh:
         node = mesh.node("a").start()
         with node.rpc() as first, node.rpc() as second:
-            first.send("pipe.listen", {"type": "_x"})
-            wait_for("the first is there",
-                     lambda: "listens" in second.answer("pipe.listen", {"type": "_x"}).get("error", {}).get("message", ""),
-                     10 * SLOW)
+            listen(node, first, "_x")
+            said = second.answer("pipe.listen", {"type": "_x"})
+            check("listens" in said["error"]["message"], said)
             first.close()
 
             def is_free():

@@ -31,10 +31,11 @@ def others_stay_linked_and_find_each_other_until_the_seed_is_back():
         seed, others = nodes[0], nodes[1:]
         mesh.wait_ready(nodes, 5 * SLOW)
         address = port_of(seed)
+        names = {node.hashname for node in others}
+        wait_for("each is linked to another beside the seed", lambda: all(node.links() & names for node in others), 10 * SLOW)
 
         seed.kill()
 
-        names = {node.hashname for node in others}
         for node in others:
             check(node.links() & names, "%s is linked to no other node" % node.name)
             check(node.is_ready(), "%s is no longer ready" % node.name)
@@ -60,7 +61,7 @@ def others_stay_linked_and_find_each_other_until_the_seed_is_back():
 def a_newcomer_joins_from_peers_of_the_last_run_while_the_seed_is_dead():
     with Mesh() as mesh:
         nodes = mesh.grow(3)
-        mesh.wait_ready(nodes, 5 * SLOW)
+        mesh.wait_whole(nodes, 10 * SLOW)
         seed, others = nodes[0], nodes[1:]
         code, _ = others[0].stop()
         check(code == 0, "ended with %d" % code)

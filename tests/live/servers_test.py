@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from mesh import Mesh, SLOW, check, main, test, thctl, wait_for
+from mesh import END_S, Mesh, SLOW, check, main, test, thctl, wait_for
 
 KEEPALIVE_S = 25
 BUSY = -32004
@@ -19,8 +19,7 @@ def row(node, name):
 
 def three(mesh):
     nodes = mesh.grow(2)
-    mesh.wait_ready(nodes, 5 * SLOW)
-    wait_whole(nodes, 5)
+    mesh.wait_whole(nodes, 10 * SLOW)
     return nodes
 
 
@@ -47,10 +46,10 @@ def wait_whole(nodes, seconds):
 def a_suspended_server_does_nothing_until_it_is_resumed():
     with Mesh() as mesh:
         _, node, other = three(mesh)
-        before = row(node, "dialer")["messages"]
         result = thctl(node, "suspend", "dialer")
         check(result.returncode == 0 and "dialer is suspended for 30 s" in result.stdout, "%s" % result)
         check(row(node, "dialer")["state"] == "suspended", "%s" % row(node, "dialer"))
+        before = row(node, "dialer")["messages"]
 
         with node.rpc() as rpc:
             rpc.send("seek", {"hashname": "0" * 64})
@@ -183,7 +182,7 @@ def dials_that_run_are_told_when_the_dialer_is_restarted():
             begun = time.monotonic()
             check(thctl(node, "restart", "dialer").returncode == 0, "no restart")
             for dial in dials:
-                dial.join(5 * SLOW)
+                dial.join(END_S * SLOW)
             took = time.monotonic() - begun
         finally:
             other.signal(18)  # SIGCONT

@@ -34,7 +34,8 @@ def what_changed_is_said_and_what_of_it_needs_a_restart():
         node, path = with_file(mesh, '{\n  // quiet\n  "log_level": "warn", "k": 4\n}\n')
         node.start()
         check("no key changed" in said(node, "reload"), "nothing had changed")
-        check(node.log() == "", "it is quiet: " + node.log())
+        said_of_itself = [line for line in node.log().splitlines() if " watchdog: " not in line]  # of a busy machine
+        check(said_of_itself == [], "it is quiet: %s" % said_of_itself)
 
         put(path, '{ "log_level": "debug", "k": 5, "rcvbuf": 8192 }\n', 0o644)
         lines = said(node, "reload").splitlines()
@@ -123,7 +124,7 @@ def address_in(uri):
 def a_seed_that_is_added_is_joined_and_there_after_a_restart():
     with Mesh() as mesh:
         seed, node = mesh.node("seed").start(), mesh.node("node").start()
-        check(node.call("status")["state"] == "alone", "it knows somebody")
+        wait_for("it knows nobody", lambda: node.call("status")["state"] == "alone", 10 * SLOW)
         check(seed.hashname in said(node, "seeds", "add", uri_of(seed)), "not added")
         mesh.wait_ready([node], 10 * SLOW)
 

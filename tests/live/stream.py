@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from mesh import THCTL, SLOW, Failure, wait_for
+from mesh import END_S, THCTL, SLOW, Failure, wait_for
 
 
 class Stream:
@@ -44,4 +44,4 @@ class Stream:
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(5 * SLOW)
+        return self.process.wait(END_S * SLOW)

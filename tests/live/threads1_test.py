@@ -20,7 +20,7 @@ def a_mesh_of_nodes_with_one_loop_each_joins_finds_and_ends():
         for node in nodes[:3]:
             with node.rpc() as rpc:
                 for other in nodes[3:7]:
-                    ping = rpc.call("ping", {"hashname": other.hashname, "count": 1})
+                    ping = rpc.call("ping", {"hashname": other.hashname, "count": 1, "wait_ms": 10000})
                     check(ping["received"] == 1, "%s to %s: %s" % (node.name, other.name, ping))
                 found = rpc.call("seek", {"hashname": nodes[8].hashname})
                 check(found["found"], "%s does not find the last: %s" % (node.name, found))

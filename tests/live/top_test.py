@@ -10,7 +10,7 @@ import struct
 import termios
 import time
 
-from mesh import Mesh, SLOW, THCTL, check, main, skip, test, thctl
+from mesh import END_S, Mesh, SLOW, THCTL, check, main, skip, test, thctl
 
 LINES, COLUMNS = 24, 120
 # What a VT100 is told: a control sequence, a shift of character sets, or a character.
@@ -27,8 +27,8 @@ class Terminal:
         self.first, self.last = 0, LINES - 1  # the lines that scroll
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
             os.execvpe(command[0], command, dict(os.environ, TERM="vt100"))
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.code = None
 
     def control(self, numbers, letter):
@@ -100,12 +100,12 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def wait(self, what, holds):
-        ends = time.monotonic() + 10 * SLOW
+        ends = time.monotonic() + END_S * SLOW
         while not holds(self.text()):
             check(time.monotonic() < ends and self.read(0.1), "not seen: %s\n%s" % (what, self.text()))
 
     def wait_end(self):
-        ends = time.monotonic() + 10 * SLOW
+        ends = time.monotonic() + END_S * SLOW
         while self.code is None and time.monotonic() < ends:
             self.read(0.1)
         check(self.code == 0, "it ended with %s\n%s" % (self.code, self.text()))
@@ -114,7 +114,7 @@ class Terminal:
 
 def two(mesh):
     nodes = mesh.grow(2)
-    mesh.wait_ready(nodes, 10 * SLOW)
+    mesh.wait_whole(nodes, 10 * SLOW)
     return nodes
 
 

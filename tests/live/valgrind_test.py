@@ -39,7 +39,7 @@ def a_node_that_joined_and_was_used_leaves_nothing_behind():
         for method in ("status", "peers", "buckets", "lines", "servers", "seeds.export", "methods"):
             node.call(method)
         check(node.call("seek", {"hashname": "ab" * 32})["found"] is False, "found what is not there")
-        ping = node.call("ping", {"hashname": seed.hashname, "count": 2, "interval_ms": 100})
+        ping = node.call("ping", {"hashname": seed.hashname, "count": 2, "interval_ms": 100, "wait_ms": 20000})
         check(ping["received"] == 2, "%s" % ping)
         check(thctl(node, "--timeout", "60", "seek", seed.hashname).returncode == 0, "seek of the seed")
         node.rpc().send("status")  # and goes without the answer

@@ -21,7 +21,7 @@ def wait_watching(node, other, stream):
     """Pings until the stream shows it, so that nothing that follows can be missed."""
 
     def seen():
-        thctl(node, "ping", other.hashname, "-c", "1")
+        node.poke(other)
         return stream.lines()
 
     wait_for("the watch begins", seen, 5 * SLOW)
@@ -29,7 +29,7 @@ def wait_watching(node, other, stream):
 
 def three(mesh, *flags):
     nodes = mesh.grow(2, *flags)
-    mesh.wait_ready(nodes, 5 * SLOW)
+    mesh.wait_whole(nodes, 10 * SLOW)
     return nodes
 
 
@@ -47,19 +47,19 @@ def every_kind_of_event_is_shown_with_what_belongs_to_it():
             check(up["csid"] == "3a" and up["path"].startswith("127.0.0.1:") and up["at_ms"] > 1.7e12, "%s" % up)
             link = stream.wait("link_up", lambda row: row["kind"] == "link_up" and row["hashname"] == late.hashname)
             check(link["direction"] in ("in", "out") and link["seed"] is True, "%s" % link)
-            opened = stream.wait("opened", lambda row: row["kind"] == "opened" and row["type"] == "link")
-            check(opened["opened_by"] == "them" and opened["head"]["seed"] is True and opened["c"] > 0, "%s" % opened)
+            opened = stream.wait("opened", lambda row: row["kind"] == "opened" and row["type"] == "link" and row["opened_by"] == "them")
+            check(opened["head"]["seed"] is True and opened["c"] > 0, "%s" % opened)
             check(opened["body_bytes"] == 0 and opened["end"] is False and opened["err"] is None, "%s" % opened)
             check("body" not in opened, "a body is shown: %s" % opened)
             thctl(node, "seek", "0" * 64)
             dialed = stream.wait("dialed", lambda row: row["kind"] == "dialed" and row["hashname"] == "0" * 64)
             check(dialed["result"] == "not_found" and dialed["took_ms"] >= 0, "%s" % dialed)
-            answer = stream.wait("packet", lambda row: row["kind"] == "packet" and row["type"] == "seek")
-            check(answer["opened_by"] == "us" and answer["end"] is True and "see" in answer["head"], "%s" % answer)
+            answer = stream.wait("packet", lambda row: row["kind"] == "packet" and row["type"] == "seek" and row["opened_by"] == "us")
+            check(answer["end"] is True and "see" in answer["head"], "%s" % answer)
             check("err" not in answer["head"], "an error that is none is sent: %s" % answer)
             late.stop()
-            down = stream.wait("link_down", lambda row: row["kind"] == "link_down")
-            check(down["hashname"] == late.hashname and down["why"], "%s" % down)
+            down = stream.wait("link_down", lambda row: row["kind"] == "link_down" and row["hashname"] == late.hashname)
+            check(down["why"], "%s" % down)
             check({row["kind"] for row in stream.rows()} <= set(KINDS), "a kind of no name")
             check(stream.interrupt() == 0, "Ctrl-C is a clean end")
 
@@ -117,12 +117,16 @@ def filters_leave_only_what_fits_them_all():
         ) as with_end:
             for stream in (of_path, with_end):
                 wait_watching(node, other, stream)
-            for _ in range(5):
+
+            def has_rows(stream):
                 thctl(node, "ping", seed.hashname, "-c", "1")
                 thctl(node, "seek", "0" * 64)
-            thctl(node, "seek", node.hashname)
-            with_see.wait("a see", lambda row: True)
-            found = exact.wait("the seek of its own beginning", lambda row: True)
+                thctl(node, "seek", node.hashname)
+                return stream.rows()
+
+            wait_for("a see", lambda: has_rows(with_see), 20 * SLOW)
+            found = wait_for("the seek of its own beginning", lambda: has_rows(exact), 20 * SLOW)[0]
+            wait_for("both types", lambda: {row["type"] for row in with_end.rows()} == {"seek", "path"}, 5 * SLOW)
             check(node.hashname.startswith(found["head"]["seek"][:2]), "%s" % found)
             for row in of_path.rows():
                 check(row["type"] == "path" and row["hashname"] == other.hashname, "%s" % row)
@@ -130,18 +134,21 @@ def filters_leave_only_what_fits_them_all():
                 check(row["kind"] == "packet" and "see" in row["head"], "%s" % row)
             for row in with_end.rows():
                 check(row["head"]["end"] is True and row["type"] in ("seek", "path"), "%s" % row)
-            check({row["type"] for row in with_end.rows()} == {"seek", "path"}, "one of two types")
 
 
 @test
 def text_is_one_line_an_event_and_for_ends_it():
     with Mesh() as mesh:
         _, node, other = three(mesh)
-        with Stream(mesh, node, "watch", "--type", "path", "--for", "1500ms") as stream:
-            wait_watching(node, other, stream)
-            check(stream.process.wait(10 * SLOW) == 0, "its end")
-            for line in stream.lines():
-                check("packet" in line and "type=path" in line and "body=0" in line and "\033" not in line, line)
+        for for_ms in (1000, 4000, 16000):  # a busy machine may let us show it nothing in the first
+            with Stream(mesh, node, "watch", "--type", "path", "--for", "%dms" % for_ms) as stream:
+                while stream.process.poll() is None:
+                    node.poke(other)
+            if stream.lines():
+                break
+        check(stream.process.returncode == 0 and stream.lines(), "its end: %s" % stream.process.returncode)
+        for line in stream.lines():
+            check("packet" in line and "type=path" in line and "body=0" in line and "\033" not in line, line)
 
 
 @test
@@ -222,18 +229,18 @@ def a_watcher_that_vanishes_costs_nothing():
             thctl(other, "ping", node.hashname, "-c", "3", "-i", "0.1")
             return handled(node) - before
 
-        idle = handled_by_a_ping_elsewhere()
+        # Other things may come to it now and then, and what it is told of may be on its way.
+        idle = min(handled_by_a_ping_elsewhere() for _ in range(3))
         rpc = node.rpc()
         rpc.call("watch.start", {"kind": "opened"})
-        watched = handled_by_a_ping_elsewhere()
-        check(watched >= idle + 3, "not told of 3 pings: %d, %d" % (idle, watched))
+        wait_for("told of 3 pings", lambda: handled_by_a_ping_elsewhere() >= idle + 3, 5 * SLOW)
         rpc.close()
         wait_for("back to what it needs", lambda: handled_by_a_ping_elsewhere() <= idle + 1, 5 * SLOW)
 
         with node.rpc() as again:
             name = again.call("watch.start", {"kind": "opened"})["id"]
             check(again.call("watch.stop", {"id": name})["id"] == name, "not stopped")
-            check(handled_by_a_ping_elsewhere() <= idle + 1, "it is still told")
+            wait_for("no longer told", lambda: handled_by_a_ping_elsewhere() <= idle + 1, 5 * SLOW)
             check(again.answer("watch.stop", {"id": name})["error"]["code"] == -32602, "stopped twice")
         for _ in range(50):
             with node.rpc() as rpc:
@@ -292,14 +299,14 @@ def trace_shows_every_message_of_a_server_until_ctrl_c():
 
             wait_for("the trace begins", dialled, 5 * SLOW)
             rows = stream.rows()
-            call = stream.wait("the dial", lambda row: row.get("message") == "dialer.dial")
-            check(call["way"] == "in" and call["sort"] == "call" and call["with"] == "control", "%s" % call)
+            call = stream.wait("the dial", lambda row: row.get("message") == "dialer.dial" and row["with"] == "control")
+            check(call["way"] == "in" and call["sort"] == "call", "%s" % call)
             check(call["took_us"] >= 0 and call["at_ms"] > 1.7e12, "%s" % call)
             sent = stream.wait("its channel", lambda row: row.get("message") == "switch.channel")
             check(sent["way"] == "out" and sent["with"] == "switch" and sent["took_us"] is None, "%s" % sent)
             check(sent["refused"] is None, "%s" % sent)
-            event = stream.wait("its answer", lambda row: row.get("kind") == "packet")
-            check(event["sort"] == "event" and event["type"] == "seek" and event["opened_by"] == "us", "%s" % event)
+            event = stream.wait("its answer", lambda row: row.get("kind") == "packet" and row["type"] == "seek")
+            check(event["sort"] == "event" and event["opened_by"] == "us", "%s" % event)
             stream.wait("what it told", lambda row: row.get("message") == "dialer.dialed" and row["way"] == "out")
             check(rows, "nothing")
 

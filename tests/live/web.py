@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from mesh import BUILD, SLOW, check, skip, wait_for
+from mesh import BUILD, END_S, SLOW, check, skip, wait_for
 
 WEB = os.path.join(BUILD, "telehash-web")
 
@@ -78,7 +78,7 @@ class Web:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10 * SLOW)
+        return self.process.wait(END_S * SLOW)
 
     def wait_health(self, status, seconds):
         wait_for("/healthz %d" % status, lambda: self.ask("/healthz")[0] == status, seconds)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from mesh import Mesh, SLOW, check, main, run, sanitizer, test, thctl, wait_for
+from mesh import Mesh, SLOW, Stopwatch, check, main, run, sanitizer, test, thctl, wait_for
 from web import WEB, Web, need_web
 
 need_web()
@@ -20,7 +20,7 @@ need_web()
 
 def three(mesh):
     nodes = mesh.grow(2)
-    mesh.wait_ready(nodes, 10 * SLOW)
+    mesh.wait_whole(nodes, 10 * SLOW)
     return nodes
 
 
@@ -125,12 +125,12 @@ def healthz_follows_the_node_and_a_daemon_that_hangs_or_ends():
             check(json.loads(web.ask("/healthz")[2])["healthy"] is True, "not healthy")
 
             node.signal(signal.SIGSTOP)
-            begun = time.monotonic()
+            watch = Stopwatch()
             wait_for("503", lambda: web.ask("/healthz")[0] == 503, 10 * SLOW)
             status, headers, body = web.ask("/healthz")
             check(status == 503 and "does not answer" in json.loads(body)["summary"], body)
             check(headers["Retry-After"] == "1", "%s" % headers)
-            check(time.monotonic() - begun < 8 * SLOW, "it took %.1f s" % (time.monotonic() - begun))
+            check(watch.seconds() < 8 * SLOW, "it took %.1f s" % watch.seconds())
             node.signal(signal.SIGCONT)
             web.wait_health(200, 10 * SLOW)
 
@@ -165,14 +165,15 @@ def a_daemon_that_hangs_delays_no_other_client():
             waiting = [threading.Thread(target=wait) for _ in range(20)]
             for thread in waiting:
                 thread.start()
-            begun = time.monotonic()
+            watch = Stopwatch()
             for _ in range(10):
                 check(web.ask("/")[0] == 200, "no page")
-            took = time.monotonic() - begun
+            took = watch.seconds()
             check(took < 2 * SLOW, "the page took %.1f s" % took)
-            begun = time.monotonic()
+            watch = Stopwatch()
             check(web.stop() == 0, "it ended badly")
-            check(time.monotonic() - begun < 3 * SLOW, "who waits delays the end by %.1f s" % (time.monotonic() - begun))
+            took = watch.seconds()
+            check(took < 3 * SLOW, "who waits delays the end by %.1f s" % took)
             for thread in waiting:
                 thread.join()
             node.signal(signal.SIGCONT)
@@ -278,7 +279,7 @@ def wrong_requests_are_refused_and_harm_nobody():
                 check(web.seek(body)[0] == 400, "%s" % body)
             check(web.seek(b'{"hashname": "' + b"0" * 5000 + b'"}')[0] == 413, "5,000 bytes")
             time.sleep(1)  # tokens for the next one
-            error = web.seek("f" if nodes[0].hashname[0] != "f" and nodes[2].hashname[0] != "f" else "0")
+            error = web.seek(next(digit for digit in "0123456789abcdef" if digit not in [node.hashname[0] for node in nodes]))
             check(error[0] == 422 and "no peer begins like that" in error[2], "%s" % (error,))
             for head in (b"x" * 20000, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20000, b"\0\1\2\r\n\r\n"):
                 with web.connect() as stream:
@@ -296,14 +297,15 @@ def lookups_are_bounded_below_what_the_daemon_allows():
     with Mesh() as mesh:
         nodes = three(mesh)
         with Web(nodes[1].socket) as web:
-            answers = []
+            answers, begun = [], time.monotonic()
             crowd = [threading.Thread(target=lambda: answers.extend(web.seek(nodes[2].hashname) for _ in range(6))) for _ in range(8)]
             for thread in crowd:
                 thread.start()
             for thread in crowd:
                 thread.join()
             codes = [status for status, _, _ in answers]
-            check(len(codes) == 48 and set(codes) == {200, 429} and codes.count(200) >= 5, "%s" % codes)
+            may_be = 5 + 5 * (time.monotonic() - begun) + 1
+            check(len(codes) == 48 and set(codes) <= {200, 429} and 5 <= codes.count(200) <= may_be, "%s" % codes)
             check(all(headers["Retry-After"] == "1" for status, headers, _ in answers if status == 429), "no Retry-After")
             check(nodes[1].call("seek", {"hashname": nodes[2].hashname})["found"], "none is left for thctl")
 
