@@ -134,37 +134,28 @@ static double call_round(const struct pair *pair, unsigned calls)
     return (th_wall_us() - began) / calls;
 }
 
+static double take_ours(void *data)
+{
+    return call_round(data, CALLS);
+}
+
+static double take_erlang(void *data)
+{
+    (void)data;
+    return th_erlang_take(TH_ERLANG_CALL, CALLS, 1);
+}
+
 static bool take(struct th_bench *bench, struct th_figure *figure, bool is_one_loop)
 {
-    struct th_samples ours = {0}, erlang = {0};
-    bool has_erlang = th_erlang_is_there();
     struct pair pair = {0};
-    bool is_ok = start(&pair, is_one_loop) && call_round(&pair, WARM_UP) > 0;
+    const struct th_erlang_pair both = {take_ours, take_erlang, &pair};
+    bool is_ok = start(&pair, is_one_loop) && call_round(&pair, WARM_UP) > 0 &&
+                 th_erlang_compare(bench, figure, &both);
 
-    for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
-        double us = call_round(&pair, CALLS);
-        double erlang_us = has_erlang ? th_erlang_take(TH_ERLANG_CALL, CALLS, 1) : 0;
-
-        is_ok = us > 0 && th_samples_add(&ours, us) == TH_OK;
-        if (is_ok && erlang_us > 0)
-            is_ok = th_samples_add(&erlang, erlang_us) == TH_OK;
-    }
-    if (!has_erlang)
-        th_bench_note("%s: without its reference, for there is no erl on PATH (apt-get install "
-                      "erlang-base)",
-                      figure->name);
-    else if (is_ok && erlang.count < bench->rounds)
-        th_bench_note("%s: Erlang failed in %u rounds", figure->name, bench->rounds - erlang.count);
-    if (is_ok) {
-        th_figure_fill(figure, &ours, &erlang);
-        th_bench_tell(bench, figure);
-    } else {
+    if (!is_ok)
         th_bench_note("%s: the servers did not start or a call failed", figure->name);
-    }
     if (pair.host)
         th_host_uv_close(pair.host);
-    th_samples_clear(&ours);
-    th_samples_clear(&erlang);
     return is_ok;
 }
 

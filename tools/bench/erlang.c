@@ -104,3 +104,38 @@ double th_erlang_take(enum th_erlang_what what, unsigned count, unsigned receive
     unlink(file);
     return value;
 }
+
+static void note_missing(const struct th_bench *bench, const struct th_figure *figure,
+                         bool has_erlang, unsigned taken)
+{
+    if (!has_erlang)
+        th_bench_note("%s: without its reference, for there is no erl on PATH (apt-get install "
+                      "erlang-base)",
+                      figure->name);
+    else if (taken < bench->rounds)
+        th_bench_note("%s: Erlang failed in %u rounds", figure->name, bench->rounds - taken);
+}
+
+bool th_erlang_compare(struct th_bench *bench, struct th_figure *figure,
+                       const struct th_erlang_pair *pair)
+{
+    struct th_samples ours = {0}, erlang = {0};
+    bool has_erlang = th_erlang_is_there(), is_ok = true;
+
+    for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
+        double value = pair->ours(pair->data);
+        double reference = has_erlang ? pair->erlang(pair->data) : 0;
+
+        is_ok = value > 0 && th_samples_add(&ours, value) == TH_OK;
+        if (is_ok && reference > 0)
+            is_ok = th_samples_add(&erlang, reference) == TH_OK;
+    }
+    if (is_ok) {
+        note_missing(bench, figure, has_erlang, erlang.count);
+        th_figure_fill(figure, &ours, &erlang);
+        th_bench_tell(bench, figure);
+    }
+    th_samples_clear(&ours);
+    th_samples_clear(&erlang);
+    return is_ok;
+}

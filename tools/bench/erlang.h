@@ -7,9 +7,7 @@
 #ifndef TH_BENCH_ERLANG_H
 #define TH_BENCH_ERLANG_H
 
-#include "switch/base/check.h"
-
-#include <stdbool.h>
+#include "tools/bench/bench.h"
 
 /* True when there is an escript on PATH, which comes with every Erlang. */
 bool th_erlang_is_there(void);
@@ -27,5 +25,20 @@ enum th_erlang_what {
  * receivers  of an event; else 1.
  */
 double th_erlang_take(enum th_erlang_what what, unsigned count, unsigned receivers);
+
+/* One figure in both; each function takes one round and returns 0 when it failed. data: of both. */
+struct th_erlang_pair {
+    double (*ours)(void *data);
+    double (*erlang)(void *data);
+    void *data;
+};
+
+/*
+ * Takes bench->rounds rounds, ours and Erlang's in turn, so that whatever else the machine does meets both,
+ * and tells the figure. Where there is no Erlang, or it failed, that is noted.
+ * Returns false, and tells nothing, when a round of ours failed.
+ */
+bool th_erlang_compare(struct th_bench *bench, struct th_figure *figure,
+                       const struct th_erlang_pair *pair);
 
 #endif

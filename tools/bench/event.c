@@ -193,8 +193,14 @@ static double take_round(struct stage *stage, unsigned count)
     return count * 1e3 / (th_wall_us() - began);
 }
 
-static double take_erlang(const struct shape *shape)
+static double take_ours(void *data)
 {
+    return take_round(data, COUNT);
+}
+
+static double take_erlang(void *data)
+{
+    const struct shape *shape = &((const struct stage *)data)->shape;
     enum th_erlang_what what = shape->is_event ? TH_ERLANG_EVENT : TH_ERLANG_CAST;
     double us = th_erlang_take(what, COUNT, shape->receivers);
 
@@ -203,35 +209,15 @@ static double take_erlang(const struct shape *shape)
 
 static bool take(struct th_bench *bench, struct th_figure *figure, struct shape shape)
 {
-    struct th_samples ours = {0}, erlang = {0};
     struct stage stage = {.shape = shape};
-    bool has_erlang = th_erlang_is_there();
-    bool is_ok = start(&stage) && is_ready(&stage) && take_round(&stage, WARM_UP) > 0;
+    const struct th_erlang_pair both = {take_ours, take_erlang, &stage};
+    bool is_ok = start(&stage) && is_ready(&stage) && take_round(&stage, WARM_UP) > 0 &&
+                 th_erlang_compare(bench, figure, &both);
 
-    for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
-        double rate = take_round(&stage, COUNT);
-        double erlang_rate = has_erlang ? take_erlang(&shape) : 0;
-
-        is_ok = rate > 0 && th_samples_add(&ours, rate) == TH_OK;
-        if (is_ok && erlang_rate > 0)
-            is_ok = th_samples_add(&erlang, erlang_rate) == TH_OK;
-    }
-    if (!has_erlang)
-        th_bench_note("%s: without its reference, for there is no erl on PATH (apt-get install "
-                      "erlang-base)",
-                      figure->name);
-    else if (is_ok && erlang.count < bench->rounds)
-        th_bench_note("%s: Erlang failed in %u rounds", figure->name, bench->rounds - erlang.count);
-    if (is_ok) {
-        th_figure_fill(figure, &ours, &erlang);
-        th_bench_tell(bench, figure);
-    } else {
+    if (!is_ok)
         th_bench_note("%s: the servers did not start or a message was refused", figure->name);
-    }
     if (stage.host)
         th_host_uv_close(stage.host);
-    th_samples_clear(&ours);
-    th_samples_clear(&erlang);
     return is_ok;
 }
 
