@@ -47,12 +47,12 @@ static const char *ms_of(char text[32], const json_t *row, const char *key)
 }
 
 /* A round trip: 0 is one of less than a millisecond. */
-static const char *rtt_of(char text[32], const json_t *row)
+static const char *rtt_of(char text[32], const json_t *row, const char *key)
 {
-    const json_t *value = json_object_get(row, "rtt_ms");
+    const json_t *value = json_object_get(row, key);
 
     return json_is_integer(value) && json_integer_value(value) == 0 ? "< 1 ms"
-                                                                    : ms_of(text, row, "rtt_ms");
+                                                                    : ms_of(text, row, key);
 }
 
 static const char *bytes_of(char text[32], const json_t *row, const char *key)
@@ -134,9 +134,118 @@ void th_show_status(const json_t *result, const struct th_style *style)
 
 /* --- tables --------------------------------------------------------------------------------------- */
 
-static void show_none(const char *what, const struct th_style *style)
+/* What a column shows of a row. text: where it may be written. */
+typedef const char *(*cell_fn)(char text[32], const json_t *row, const char *key);
+
+/* A table of rows: a column each, and what is under it. */
+struct column {
+    const char *head;
+    const char *key;
+    cell_fn cell; /* NULL: a hashname */
+    bool is_right;
+};
+
+static const char *plain_of(char text[32], const json_t *row, const char *key)
 {
-    fprintf(style->out, "%s\n", what);
+    (void)text;
+    return text_of(row, key);
+}
+
+static const char *yes_no_of(char text[32], const json_t *row, const char *key)
+{
+    (void)text;
+    return yes_no(row, key);
+}
+
+static const char *link_of(char text[32], const json_t *row, const char *key)
+{
+    (void)text;
+    return is_true(row, key) ? text_of(row, "direction") : unknown;
+}
+
+static const char *line_state_of(char text[32], const json_t *row, const char *key)
+{
+    snprintf(text, 32, "%s%s", is_true(row, key) ? "up" : "opening",
+             is_true(row, "pending") ? ", challenged" : "");
+    return text;
+}
+
+static const char *us_of(char text[32], const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    if (!json_is_integer(value))
+        return unknown;
+    snprintf(text, 32, "%.2f ms", (double)json_integer_value(value) / 1000.0);
+    return text;
+}
+
+static const struct column peer_columns[] = {
+    {"HASHNAME", "hashname", NULL, false},    {"BUCKET", "bucket", count_of, true},
+    {"LINK", "link", link_of, false},         {"LINE", "line", yes_no_of, false},
+    {"SEED", "seed", yes_no_of, false},       {"RTT", "rtt_ms", rtt_of, true},
+    {"LINE AGE", "line_age_ms", ms_of, true}, {"HEARD", "last_rx_ms_ago", ms_of, true},
+    {"RX", "rx_bytes", bytes_of, true},       {"TX", "tx_bytes", bytes_of, true},
+    {"PATH", "path", plain_of, false},
+};
+static const struct column line_columns[] = {
+    {"HASHNAME", "hashname", NULL, false},    {"STATE", "up", line_state_of, false},
+    {"CS", "csid", plain_of, false},          {"CHANNELS", "channels", count_of, true},
+    {"RTT", "rtt_ms", rtt_of, true},          {"AGE", "line_age_ms", ms_of, true},
+    {"HEARD", "last_rx_ms_ago", ms_of, true}, {"RX", "rx_bytes", bytes_of, true},
+    {"TX", "tx_bytes", bytes_of, true},       {"PATH", "path", plain_of, false},
+};
+static const struct column channel_columns[] = {
+    {"HASHNAME", "hashname", NULL, false},
+    {"CHANNEL", "c", count_of, true},
+    {"TYPE", "type", plain_of, false},
+    {"OPENED BY", "opened_by", plain_of, false},
+    {"OWNER", "owner", plain_of, false},
+    {"AGE", "age_ms", ms_of, true},
+    {"SILENCE LEFT", "silence_left_ms", ms_of, true},
+    {"RX", "rx_packets", count_of, true},
+    {"TX", "tx_packets", count_of, true},
+};
+static const struct column drop_columns[] = {
+    {"REASON", "reason", plain_of, false},
+    {"COUNT", "count", count_of, true},
+    {"SERVER", "server", plain_of, false},
+    {"MEANING", "meaning", plain_of, false},
+};
+static const struct column server_columns[] = {
+    {"SERVER", "name", plain_of, false},         {"STATE", "state", plain_of, false},
+    {"DOING", "doing", plain_of, false},         {"FOR", "doing_ms", ms_of, true},
+    {"THREAD", "thread", plain_of, false},       {"MAILBOX", "mailbox", count_of, true},
+    {"PEAK", "mailbox_peak", count_of, true},    {"REFUSED", "refused", count_of, true},
+    {"MESSAGES", "messages", count_of, true},    {"LONGEST", "longest_callback_us", us_of, true},
+    {"IN", "longest_callback", plain_of, false}, {"RESTARTS", "restarts", count_of, true},
+};
+#define COUNT_OF(columns) (sizeof(columns) / sizeof(columns)[0])
+
+/* none: what is said when there are no rows; NULL: then the table is only its head. */
+static void show_rows(const json_t *rows, const struct column *columns, size_t count,
+                      const char *none, const struct th_style *style)
+{
+    struct th_table table = {0};
+    int digits = digits_for(rows, "hashname", style);
+    char text[32];
+
+    if (json_array_size(rows) == 0 && none) {
+        fprintf(style->out, "%s\n", none);
+        return;
+    }
+    for (size_t at = 0; at < count; at++)
+        th_table_column(&table, columns[at].head, columns[at].is_right);
+    for (size_t i = 0; i < json_array_size(rows) * count; i++) {
+        const json_t *row = json_array_get(rows, i / count);
+        const struct column *column = &columns[i % count];
+
+        if (column->cell)
+            th_table_cell(&table, "%s", column->cell(text, row, column->key));
+        else
+            th_table_cell(&table, "%.*s", digits, text_of(row, column->key));
+    }
+    th_table_print(&table, style);
 }
 
 /* Sums up what a person wants to know first. */
@@ -155,179 +264,29 @@ static void show_peer_counts(const json_t *result, const struct th_style *style)
 
 void th_show_peers(const json_t *result, const struct th_style *style)
 {
-    struct th_table table = {0};
-    int digits = digits_for(result, "hashname", style);
-    char text[32];
-
-    if (json_array_size(result) == 0) {
-        show_none("no peers", style);
-        return;
-    }
-    th_table_column(&table, "HASHNAME", false);
-    th_table_column(&table, "BUCKET", true);
-    th_table_column(&table, "LINK", false);
-    th_table_column(&table, "LINE", false);
-    th_table_column(&table, "SEED", false);
-    th_table_column(&table, "RTT", true);
-    th_table_column(&table, "LINE AGE", true);
-    th_table_column(&table, "HEARD", true);
-    th_table_column(&table, "RX", true);
-    th_table_column(&table, "TX", true);
-    th_table_column(&table, "PATH", false);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-
-        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
-        th_table_cell(&table, "%s", count_of(text, row, "bucket"));
-        th_table_cell(&table, "%s", is_true(row, "link") ? text_of(row, "direction") : unknown);
-        th_table_cell(&table, "%s", yes_no(row, "line"));
-        th_table_cell(&table, "%s", yes_no(row, "seed"));
-        th_table_cell(&table, "%s", rtt_of(text, row));
-        th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
-        th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
-        th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));
-        th_table_cell(&table, "%s", bytes_of(text, row, "tx_bytes"));
-        th_table_cell(&table, "%s", text_of(row, "path"));
-    }
-    th_table_print(&table, style);
-    show_peer_counts(result, style);
+    show_rows(result, peer_columns, COUNT_OF(peer_columns), "no peers", style);
+    if (json_array_size(result) > 0)
+        show_peer_counts(result, style);
 }
 
 void th_show_lines(const json_t *result, const struct th_style *style)
 {
-    struct th_table table = {0};
-    int digits = digits_for(result, "hashname", style);
-    char text[32];
-
-    if (json_array_size(result) == 0) {
-        show_none("no lines", style);
-        return;
-    }
-    th_table_column(&table, "HASHNAME", false);
-    th_table_column(&table, "STATE", false);
-    th_table_column(&table, "CS", false);
-    th_table_column(&table, "CHANNELS", true);
-    th_table_column(&table, "RTT", true);
-    th_table_column(&table, "AGE", true);
-    th_table_column(&table, "HEARD", true);
-    th_table_column(&table, "RX", true);
-    th_table_column(&table, "TX", true);
-    th_table_column(&table, "PATH", false);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-
-        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
-        th_table_cell(&table, "%s%s", is_true(row, "up") ? "up" : "opening",
-                      is_true(row, "pending") ? ", challenged" : "");
-        th_table_cell(&table, "%s", text_of(row, "csid"));
-        th_table_cell(&table, "%s", count_of(text, row, "channels"));
-        th_table_cell(&table, "%s", rtt_of(text, row));
-        th_table_cell(&table, "%s", ms_of(text, row, "line_age_ms"));
-        th_table_cell(&table, "%s", ms_of(text, row, "last_rx_ms_ago"));
-        th_table_cell(&table, "%s", bytes_of(text, row, "rx_bytes"));
-        th_table_cell(&table, "%s", bytes_of(text, row, "tx_bytes"));
-        th_table_cell(&table, "%s", text_of(row, "path"));
-    }
-    th_table_print(&table, style);
+    show_rows(result, line_columns, COUNT_OF(line_columns), "no lines", style);
 }
 
 void th_show_channels(const json_t *result, const struct th_style *style)
 {
-    struct th_table table = {0};
-    int digits = digits_for(result, "hashname", style);
-    char text[32];
-
-    if (json_array_size(result) == 0) {
-        show_none("no channels", style);
-        return;
-    }
-    th_table_column(&table, "HASHNAME", false);
-    th_table_column(&table, "CHANNEL", true);
-    th_table_column(&table, "TYPE", false);
-    th_table_column(&table, "OPENED BY", false);
-    th_table_column(&table, "OWNER", false);
-    th_table_column(&table, "AGE", true);
-    th_table_column(&table, "SILENCE LEFT", true);
-    th_table_column(&table, "RX", true);
-    th_table_column(&table, "TX", true);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-
-        th_table_cell(&table, "%.*s", digits, text_of(row, "hashname"));
-        th_table_cell(&table, "%s", count_of(text, row, "c"));
-        th_table_cell(&table, "%s", text_of(row, "type"));
-        th_table_cell(&table, "%s", text_of(row, "opened_by"));
-        th_table_cell(&table, "%s", text_of(row, "owner"));
-        th_table_cell(&table, "%s", ms_of(text, row, "age_ms"));
-        th_table_cell(&table, "%s", ms_of(text, row, "silence_left_ms"));
-        th_table_cell(&table, "%s", count_of(text, row, "rx_packets"));
-        th_table_cell(&table, "%s", count_of(text, row, "tx_packets"));
-    }
-    th_table_print(&table, style);
+    show_rows(result, channel_columns, COUNT_OF(channel_columns), "no channels", style);
 }
 
 void th_show_drops(const json_t *result, const struct th_style *style)
 {
-    struct th_table table = {0};
-    char text[32];
-
-    if (json_array_size(result) == 0) {
-        show_none("nothing was dropped", style);
-        return;
-    }
-    th_table_column(&table, "REASON", false);
-    th_table_column(&table, "COUNT", true);
-    th_table_column(&table, "SERVER", false);
-    th_table_column(&table, "MEANING", false);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-
-        th_table_cell(&table, "%s", text_of(row, "reason"));
-        th_table_cell(&table, "%s", count_of(text, row, "count"));
-        th_table_cell(&table, "%s", text_of(row, "server"));
-        th_table_cell(&table, "%s", text_of(row, "meaning"));
-    }
-    th_table_print(&table, style);
+    show_rows(result, drop_columns, COUNT_OF(drop_columns), "nothing was dropped", style);
 }
 
 void th_show_servers(const json_t *result, const struct th_style *style)
 {
-    struct th_table table = {0};
-    char text[32];
-
-    th_table_column(&table, "SERVER", false);
-    th_table_column(&table, "STATE", false);
-    th_table_column(&table, "DOING", false);
-    th_table_column(&table, "FOR", true);
-    th_table_column(&table, "THREAD", false);
-    th_table_column(&table, "MAILBOX", true);
-    th_table_column(&table, "PEAK", true);
-    th_table_column(&table, "REFUSED", true);
-    th_table_column(&table, "MESSAGES", true);
-    th_table_column(&table, "LONGEST", true);
-    th_table_column(&table, "IN", false);
-    th_table_column(&table, "RESTARTS", true);
-    for (size_t i = 0; i < json_array_size(result); i++) {
-        const json_t *row = json_array_get(result, i);
-        const json_t *longest = json_object_get(row, "longest_callback_us");
-
-        th_table_cell(&table, "%s", text_of(row, "name"));
-        th_table_cell(&table, "%s", text_of(row, "state"));
-        th_table_cell(&table, "%s", text_of(row, "doing"));
-        th_table_cell(&table, "%s", ms_of(text, row, "doing_ms"));
-        th_table_cell(&table, "%s", text_of(row, "thread"));
-        th_table_cell(&table, "%s", count_of(text, row, "mailbox"));
-        th_table_cell(&table, "%s", count_of(text, row, "mailbox_peak"));
-        th_table_cell(&table, "%s", count_of(text, row, "refused"));
-        th_table_cell(&table, "%s", count_of(text, row, "messages"));
-        if (json_is_integer(longest))
-            th_table_cell(&table, "%.2f ms", (double)json_integer_value(longest) / 1000.0);
-        else
-            th_table_cell(&table, "%s", unknown);
-        th_table_cell(&table, "%s", text_of(row, "longest_callback"));
-        th_table_cell(&table, "%s", count_of(text, row, "restarts"));
-    }
-    th_table_print(&table, style);
+    show_rows(result, server_columns, COUNT_OF(server_columns), NULL, style);
 }
 
 /* --- reaching out --------------------------------------------------------------------------------- */
