@@ -18,17 +18,6 @@ bool th_boot_source_counts(const struct th_boot_source *source)
     return source->kind != TH_BOOT_MET || source->was_linked;
 }
 
-static void add_paths(struct th_paths *to, const struct th_paths *from)
-{
-    for (unsigned i = 0; i < from->count; i++) {
-        unsigned k = 0;
-        while (k < to->count && !th_addr_is_equal(&to->addr[k], &from->addr[i]))
-            k++;
-        if (k == to->count && k < TH_PATHS_MAX)
-            to->addr[to->count++] = from->addr[i];
-    }
-}
-
 /* --- what is known of one, in as little memory as it takes: there may be hundreds --- */
 
 void th_boot_source_seed(const struct th_boot_source *source, struct th_seed *out)
@@ -81,7 +70,7 @@ static enum th_err learn_paths(struct th_boot_source *source, const struct th_pa
     struct th_seed seed;
 
     th_boot_source_seed(source, &seed);
-    add_paths(&seed.paths, paths);
+    th_paths_add(&seed.paths, paths);
     return learn(source, &seed);
 }
 

@@ -1,6 +1,7 @@
 /*
  * telehash-web - a node's status page, metrics and health by HTTP, over telehashd's control socket.
  */
+#include "switch/udp_addr.h"
 #include "tools/app/config.h"
 #include "tools/app/control.h"
 #include "tools/cli/cli.h"
@@ -135,40 +136,23 @@ static bool is_unix(const struct web *web)
     return strncmp(web->listen, "unix:", 5) == 0;
 }
 
-static socklen_t sockaddr_of(struct sockaddr_storage *out, const struct th_addr *addr)
-{
-    memset(out, 0, sizeof *out);
-    if (addr->family == TH_FAMILY_IPV4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)out;
-
-        in->sin_family = AF_INET;
-        in->sin_port = htons(addr->port);
-        memcpy(&in->sin_addr, addr->ip, 4);
-        return sizeof *in;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(addr->port);
-    memcpy(&in6->sin6_addr, addr->ip, 16);
-    return sizeof *in6;
-}
-
 /* The port that the system chose. */
 static void note_port(struct web *web)
 {
     struct sockaddr_storage name = {0};
     socklen_t len = sizeof name;
+    struct th_addr bound;
 
     if (getsockname(web->listen_fd, (struct sockaddr *)&name, &len) != 0)
         return;
-    web->addr.port = ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port
-                                                     : ((struct sockaddr_in6 *)&name)->sin6_port);
+    th_udp_from_sockaddr(&bound, &name);
+    web->addr.port = bound.port;
 }
 
 static int listen_tcp(struct web *web, char say[TH_SAY_MAX])
 {
     struct sockaddr_storage name;
-    socklen_t len = sockaddr_of(&name, &web->addr);
+    socklen_t len = th_udp_to_sockaddr(&name, &web->addr);
     int one = 1;
     int fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 

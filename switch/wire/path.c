@@ -145,6 +145,18 @@ void th_path_put(struct th_text *text, const struct th_addr *a)
                 a->family == TH_FAMILY_IPV6 ? "ipv6" : "ipv4", ip, (unsigned)a->port);
 }
 
+void th_paths_add(struct th_paths *to, const struct th_paths *from)
+{
+    for (unsigned i = 0; i < from->count; i++) {
+        unsigned k = 0;
+
+        while (k < to->count && !th_addr_is_equal(&to->addr[k], &from->addr[i]))
+            k++;
+        if (k == to->count && k < TH_PATHS_MAX)
+            to->addr[to->count++] = from->addr[i];
+    }
+}
+
 void th_paths_put(struct th_text *text, const struct th_addr *addrs, unsigned count)
 {
     th_text_put(text, "\"paths\":[");

@@ -72,6 +72,9 @@ struct th_paths {
     struct th_addr addr[TH_PATHS_MAX];
 };
 
+/* Appends those of `from` that are not in `to`, until it is full. */
+void th_paths_add(struct th_paths *to, const struct th_paths *from);
+
 /* The head of a `path` packet: a request has "paths", an answer "path" (where it saw us). */
 struct th_path_head {
     struct th_paths paths;

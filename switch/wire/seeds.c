@@ -182,23 +182,11 @@ enum th_err th_seeds_write_one(char **text, const struct th_seed *seed, const ch
     return TH_OK;
 }
 
-static void add_paths(struct th_paths *to, const struct th_paths *from)
-{
-    for (unsigned i = 0; i < from->count; i++) {
-        unsigned k = 0;
-
-        while (k < to->count && !th_addr_is_equal(&to->addr[k], &from->addr[i]))
-            k++;
-        if (k == to->count && k < TH_PATHS_MAX)
-            to->addr[to->count++] = from->addr[i];
-    }
-}
-
 enum th_err th_seeds_add(struct th_seeds *seeds, const struct th_seed *seed)
 {
     for (unsigned i = 0; i < seeds->count; i++)
         if (th_hashname_is_equal(&seeds->seed[i].id, &seed->id)) {
-            add_paths(&seeds->seed[i].paths, &seed->paths);
+            th_paths_add(&seeds->seed[i].paths, &seed->paths);
             return TH_OK;
         }
     if (seeds->count == TH_SEEDS_MAX)
