@@ -292,18 +292,3 @@ enum th_err th_keep_step(struct th_keep *keep, enum th_keep_file *file, bool *is
         end(keep, e);
     return e;
 }
-
-enum th_err th_keep_write(struct th_keep *keep, char say[TH_KEEP_SAY_MAX])
-{
-    char say_one[TH_KEEP_SAY_MAX];
-    enum th_err all = TH_OK;
-    enum th_keep_file file;
-    bool is_end;
-
-    while (th_keep_is_due(keep)) {
-        enum th_err e = th_keep_step(keep, &file, &is_end, all == TH_OK ? say : say_one);
-
-        all = all == TH_OK ? e : all;
-    }
-    return all;
-}

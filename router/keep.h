@@ -6,7 +6,7 @@
  *     …
  *     e = th_keep_put_at(&keep, at);
  *     while (e == TH_OK && th_keep_is_due(&keep))
- *         e = th_keep_step(&keep, say);
+ *         e = th_keep_step(&keep, &file, &is_end, say);
  *
  * What cannot be read is never overwritten; a broken file is kept aside as FILE.broken-N. None never
  * replace some, `at` only rises, and what did not change is not written. The texts: switch/wire/kept.h.
@@ -79,9 +79,6 @@ bool th_keep_is_due(const struct th_keep *keep);
  */
 TH_MUST enum th_err th_keep_step(struct th_keep *keep, enum th_keep_file *file, bool *is_end,
                                  char say[TH_KEEP_SAY_MAX]);
-
-/* Does all steps that are due. Errors: of the first file that failed; the others are written. */
-TH_MUST enum th_err th_keep_write(struct th_keep *keep, char say[TH_KEEP_SAY_MAX]);
 
 /*
  * Gives a broken file the first free name FILE.broken-N, so that it is never overwritten.

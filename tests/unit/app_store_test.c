@@ -265,20 +265,26 @@ static struct th_keep loaded_keep(struct th_store *store)
     return keep;
 }
 
-static void save_peers(struct th_keep *keep, const struct th_seeds *peers)
+static void write_all(struct th_keep *keep)
 {
     char say[TH_SAY_MAX];
+    enum th_keep_file file;
+    bool is_end;
 
+    while (th_keep_is_due(keep))
+        assert_int_equal(th_keep_step(keep, &file, &is_end, say), TH_OK);
+}
+
+static void save_peers(struct th_keep *keep, const struct th_seeds *peers)
+{
     assert_int_equal(th_keep_put_peers(keep, peers), TH_OK);
-    assert_int_equal(th_keep_write(keep, say), TH_OK);
+    write_all(keep);
 }
 
 static void save_at(struct th_keep *keep, int64_t at)
 {
-    char say[TH_SAY_MAX];
-
     assert_int_equal(th_keep_put_at(keep, at), TH_OK);
-    assert_int_equal(th_keep_write(keep, say), TH_OK);
+    write_all(keep);
 }
 
 static void peers_and_date_come_back_in_the_next_run(void **state)

@@ -45,14 +45,6 @@ void th_addresses_choose(struct th_paths *out, const struct th_paths *advertised
         add_realm(out, TH_REALM_LOOPBACK, listen, listen_count);
 }
 
-bool th_addresses_are_public(const struct th_paths *paths)
-{
-    for (unsigned i = 0; i < paths->count; i++)
-        if (th_addr_realm(&paths->addr[i]) == TH_REALM_PUBLIC)
-            return true;
-    return false;
-}
-
 enum th_err th_addresses_entry(char **text, const struct th_identity *identity,
                                const struct th_paths *paths, const struct th_seed_host *hosts,
                                unsigned host_count)

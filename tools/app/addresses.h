@@ -22,9 +22,6 @@ void th_addresses_choose(struct th_paths *out, const struct th_paths *advertised
                          const struct th_addr *listen, unsigned listen_count,
                          const struct th_addr *observed, unsigned observed_count);
 
-/* True when there is at least one address that nodes elsewhere could use. */
-bool th_addresses_are_public(const struct th_paths *paths);
-
 /*
  * A seeds file with our own entry, and in it our seed in one line: names before addresses, for they last
  * longer.
