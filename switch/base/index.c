@@ -19,10 +19,9 @@ static void link_node(struct th_index *index, struct th_index_node *node)
     *at = node;
 }
 
-static enum th_err grow(struct th_index *index)
+static enum th_err resize(struct th_index *index, size_t bucket_count)
 {
     struct th_index old = *index;
-    size_t bucket_count = old.bucket_count ? 2 * old.bucket_count : BUCKETS_AT_FIRST;
     struct th_index_node **buckets = th_mem_zalloc(bucket_count, sizeof(struct th_index_node *));
 
     if (buckets == NULL)
@@ -36,6 +35,19 @@ static enum th_err grow(struct th_index *index)
         }
     th_mem_free(old.buckets);
     return TH_OK;
+}
+
+static enum th_err grow(struct th_index *index)
+{
+    return resize(index, index->bucket_count ? 2 * index->bucket_count : BUCKETS_AT_FIRST);
+}
+
+/* Of many that were there for a while no empty buckets stay. Without memory they do, for now. */
+static void shrink(struct th_index *index)
+{
+    if (index->bucket_count > BUCKETS_AT_FIRST && index->count < index->bucket_count / 4 &&
+        resize(index, index->bucket_count / 2) != TH_OK)
+        return;
 }
 
 enum th_err th_index_add(struct th_index *index, struct th_index_node *node, uint64_t key)
@@ -77,6 +89,7 @@ void th_index_remove(struct th_index *index, struct th_index_node *node)
     *at = node->next;
     node->next = NULL;
     index->count--;
+    shrink(index);
 }
 
 struct th_index_node *th_index_take(struct th_index *index)

@@ -36,7 +36,7 @@ TH_MUST enum th_err th_index_add(struct th_index *index, struct th_index_node *n
 struct th_index_node *th_index_find(const struct th_index *index, uint64_t key);
 struct th_index_node *th_index_next(const struct th_index_node *node);
 
-/* Takes a node out; it must be in. */
+/* Takes a node out; it must be in. A table that has become much too large gives memory back. */
 void th_index_remove(struct th_index *index, struct th_index_node *node);
 
 /* Takes any one node out; NULL when empty. */

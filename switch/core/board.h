@@ -11,6 +11,7 @@
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
  * outside.c      how we look from outside
+ * roster.c       who is known
  * newcomers.c    lines that have proved nothing yet
  * streams.c      reliable channels
  * packets.c      the other channels of applications
@@ -30,6 +31,7 @@
 #include "switch/core/newcomers.h"
 #include "switch/core/outbox.h"
 #include "switch/core/relay.h"
+#include "switch/core/roster.h"
 #include "switch/core/served.h"
 #include "switch/core/skew.h"
 #include "switch/wire/see.h"
@@ -50,10 +52,9 @@ struct th_switchboard {
     uint8_t hash_secret[TH_HASH_SECRET_BYTES];
     unsigned exchanges_max;
 
-    struct th_index by_id;            /* of every exchange */
-    struct th_index by_own;           /* of every line */
-    struct th_exchange *first, *last; /* order of making */
-    unsigned count, lines;
+    struct th_roster roster; /* every exchange */
+    struct th_index by_own;  /* of every line */
+    unsigned lines;
     struct th_heap due; /* lines */
     struct th_newcomers newcomers;
     struct th_outbox outbox;

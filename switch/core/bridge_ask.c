@@ -57,7 +57,7 @@ static struct th_exchange *choose(struct th_switchboard *board, struct th_exchan
     for (struct th_exchange *at = last ? last->next : NULL; at; at = at->next)
         if (may_bridge(at, ex, middle))
             return at;
-    for (struct th_exchange *at = board->first; at; at = at->next)
+    for (struct th_exchange *at = board->roster.first; at; at = at->next)
         if (may_bridge(at, ex, middle))
             return at;
     return NULL;
@@ -100,10 +100,10 @@ void th_board_ask_bridge(struct th_switchboard *board, struct th_exchange *ex, s
 }
 
 /* Where we think it is, of a family that the node forwards to; what it said last. */
-static const struct th_addr *place_of(const struct th_exchange *ex, unsigned families)
+static const struct th_addr *place_of(struct th_exchange *ex, unsigned families)
 {
     for (unsigned i = ex->paths.count; i-- > 0;) {
-        const struct th_exchange_path *path = &ex->paths.path[i];
+        const struct th_exchange_path *path = th_exchange_paths_at(&ex->paths, i);
         if (th_exchange_path_is_direct(path) && th_bridge_family(path->addr.family) & families &&
             th_addr_realm(&path->addr) != TH_REALM_LOOPBACK)
             return &path->addr;
@@ -131,7 +131,7 @@ static void ask_by_channel(struct th_switchboard *board, struct th_exchange *ex,
 static struct th_exchange *asked_for(struct th_switchboard *board, const struct th_exchange *middle,
                                      uint32_t c)
 {
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         const struct th_bridge_ask *ask = ex->line ? ex->line->ask : NULL;
         if (ask && ask->c == c && th_hashname_is_equal(&ask->middle, &middle->id))
             return ex;
@@ -169,7 +169,8 @@ void th_board_note_bridges(struct th_switchboard *board, struct th_exchange *ex,
     bool is_new = families != 0 && !ex->line->has_offered;
     ex->line->has_offered |= is_new;
     ex->line->bridges = (uint8_t)families;
-    for (struct th_exchange *other = is_new ? board->first : NULL; other; other = other->next)
+    for (struct th_exchange *other = is_new ? board->roster.first : NULL; other;
+         other = other->next)
         if (th_exchange_is_up(other) && now.mono - other->line->up_since >= TH_BRIDGE_ASK_MS)
             th_board_ask_bridge(board, other, now); /* not only at its next search */
 }

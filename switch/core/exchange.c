@@ -9,28 +9,28 @@ void th_exchange_init(struct th_exchange *ex, const struct th_hashname *id, stru
 {
     memset(ex, 0, sizeof *ex);
     ex->id = *id;
-    ex->used_at = now.mono;
-    th_exchange_paths_init(&ex->paths);
+    th_exchange_paths_init(&ex->paths, now);
 }
 
 void th_exchange_clear(struct th_exchange *ex)
 {
     th_exchange_free_line(ex);
     th_exchange_paths_clear(&ex->paths);
-    th_mem_free(ex->parts);
-    th_mem_free(ex->naming);
+    if (ex->dealings)
+        th_mem_free(ex->dealings->parts);
+    th_mem_free(ex->dealings);
 }
 
-struct th_naming *th_exchange_naming(struct th_exchange *ex, struct th_now now)
+struct th_dealings *th_exchange_dealings(struct th_exchange *ex)
 {
-    if (ex->naming)
-        return ex->naming;
-    ex->naming = th_mem_zalloc(1, sizeof *ex->naming);
-    if (ex->naming) {
-        th_limit_init(&ex->naming->connect, 1, TH_CONNECT_PER_MIN, now.mono / TH_NAMING_CONNECT_S);
-        th_limit_init(&ex->naming->path, 1, TH_PATH_NEW_PER_MIN, now.mono / TH_NAMING_PATH_S);
+    if (ex->dealings)
+        return ex->dealings;
+    ex->dealings = th_mem_zalloc(1, sizeof *ex->dealings);
+    if (ex->dealings) { /* full, so that it does not matter since when */
+        th_limit_init(&ex->dealings->connects, 1, TH_CONNECT_PER_MIN, 0);
+        th_limit_init(&ex->dealings->named, 1, TH_PATH_NEW_PER_MIN, 0);
     }
-    return ex->naming;
+    return ex->dealings;
 }
 
 enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
@@ -39,8 +39,10 @@ enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *ci
     if (ex->cipher)
         return TH_OK;
     if (parts->count > 1) {
-        ex->parts = th_mem_copy(parts, sizeof *parts);
-        if (ex->parts == NULL)
+        struct th_dealings *dealings = th_exchange_dealings(ex);
+        if (dealings)
+            dealings->parts = th_mem_copy(parts, sizeof *parts);
+        if (dealings == NULL || dealings->parts == NULL)
             return TH_NO_MEMORY;
     }
     ex->cipher = cipher;
@@ -51,8 +53,8 @@ enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *ci
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts)
 {
     *parts = (struct th_parts){0};
-    if (ex->parts) {
-        *parts = *ex->parts;
+    if (ex->dealings && ex->dealings->parts) {
+        *parts = *ex->dealings->parts;
     } else if (ex->cipher) {
         parts->count = 1;
         parts->part[0].csid = ex->cipher->csid;
@@ -262,8 +264,7 @@ bool th_exchange_is_unused(const struct th_exchange *ex)
 static th_ms mtu_deadline(const struct th_exchange *ex)
 {
     const struct th_pmtu *pmtu = ex->line->pmtu;
-    const struct th_exchange_path *path =
-        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
 
     if (pmtu == NULL || !ex->line->is_up || path == NULL || path->addr.family == TH_FAMILY_RELAY)
         return TH_NEVER;
@@ -285,7 +286,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))
-        first = th_sooner(first, ex->used_at + TH_LINE_IDLE_MS);
+        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
     if (line->current.is_confirmed)
         first = th_sooner(first, line->current.rx_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)
@@ -296,8 +297,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
 bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr)
 {
     enum th_realm realm = th_addr_realm(addr);
-    const struct th_exchange_path *path =
-        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
 
     if (realm == TH_REALM_PUBLIC)
         return true;

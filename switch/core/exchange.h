@@ -167,27 +167,29 @@ struct th_line {
  * is too fast for that, so its seconds are longer ones. */
 enum { TH_NAMING_CONNECT_S = 60 / TH_CONNECT_PER_MIN, TH_NAMING_PATH_S = 60 / TH_PATH_NEW_PER_MIN };
 
-struct th_naming {
-    struct th_limit connect, path;
+/* What few nodes have. */
+struct th_dealings {
+    struct th_parts *parts;          /* NULL: the one that follows from cipher and key */
+    struct th_limit connects, named; /* addresses that it may name */
+    th_ms introduced_until; /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
+    th_ms asked_until;      /* since we introduced it to another it is not modest, until then */
 };
 
-/* What we know of a node, whether there is a line or not. */
+/* What we know of a node, whether there is a line or not: there may be thousands. */
 struct th_exchange {
-    struct th_index_node by_id; /* keyed by a keyed hash of the hashname */
-    struct th_exchange *next;   /* order of making */
+    struct th_exchange *next_alike; /* the roster's: the same bucket */
+    struct th_exchange *next;       /* the roster's: order of making */
 
     struct th_hashname id;
     struct th_public_key key;
     const struct th_cipher *cipher; /* NULL until a key is known */
-    struct th_parts *parts;         /* NULL: the one that follows from cipher and key */
-    th_ms used_at;                  /* last time anything happened to it, for eviction */
     int64_t own_at;                 /* of our opens; highest ever sent to it */
+    struct th_dealings *dealings;   /* NULL: none yet */
+    struct th_line *line;           /* NULL: none, and none in the making */
     struct th_exchange_paths paths;
-    struct th_naming *naming; /* NULL: it named no address yet */
-    th_ms introduced_until;   /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
-    th_ms asked_until;        /* since we introduced it to another it is not modest, until then */
-    struct th_line *line;     /* NULL: none, and none in the making */
 };
+
+_Static_assert(sizeof(struct th_exchange) == 168, "with malloc's own word it is 11 of its units");
 
 /* Zeroes and sets who it is. What it can be talked to with may come later. */
 void th_exchange_init(struct th_exchange *ex, const struct th_hashname *id, struct th_now now);
@@ -204,8 +206,8 @@ TH_MUST enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_ci
                                       const struct th_parts *parts,
                                       const struct th_public_key *key);
 
-/* How many addresses it may name now, made if need be. NULL without memory. */
-struct th_naming *th_exchange_naming(struct th_exchange *ex, struct th_now now);
+/* Made if need be. NULL without memory. */
+struct th_dealings *th_exchange_dealings(struct th_exchange *ex);
 
 /* Its parts; without any as long as nothing was learnt. */
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);

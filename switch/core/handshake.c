@@ -89,7 +89,7 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
     th_board_send(board, now, &path->addr, line->sealed->len);
     if (th_tap_is_on(board->config.tap))
         th_board_tap_own_open(board, ex, now, &path->addr);
-    path->open_sent_at = now.mono;
+    path->open_sent_at = th_exchange_path_time(now);
     line->open_sent_at = now.mono;
     return true;
 }
@@ -97,8 +97,8 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
 void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     for (unsigned i = 0; i < ex->paths.count; i++)
-        if (!ex->paths.path[i].is_bridge) /* which forwards lines only */
-            send_open(board, ex, &ex->paths.path[i], now);
+        if (!th_exchange_paths_at(&ex->paths, i)->is_bridge) /* which forwards lines only */
+            send_open(board, ex, th_exchange_paths_at(&ex->paths, i), now);
 }
 
 /* opening */
@@ -231,13 +231,14 @@ static struct th_exchange_path *note_address(struct th_exchange *ex, const struc
 }
 
 /* It had an open from us a moment ago, perhaps of a line that was: without this one nobody would begin. */
-static void answer_later(struct th_line *line, const struct th_exchange_path *path)
+static void answer_later(struct th_line *line, const struct th_exchange_path *path,
+                         struct th_now now)
 {
     if (line->is_opening)
         return;
     line->is_opening = true;
     line->open_tries = TH_OPEN_TRIES - 1;
-    line->open_at = path->open_sent_at + TH_PATH_OPEN_MS;
+    line->open_at = now.mono - th_exchange_path_ago(path->open_sent_at, now) + TH_PATH_OPEN_MS;
 }
 
 /* There was no line, or one on which nothing ever decrypted: this open makes one. */
@@ -252,9 +253,9 @@ static void accept(struct th_switchboard *board, struct th_exchange *ex, const s
         return;
     }
     if (path) {
-        ex->paths.used = (int8_t)(path - ex->paths.path);
+        th_exchange_paths_use(&ex->paths, path);
         if (!th_exchange_path_may_open(path, now))
-            answer_later(line, path);
+            answer_later(line, path, now);
         send_open(board, ex, path, now);
         line->answered_at = now.mono;
     }
@@ -409,7 +410,7 @@ static bool is_from_the_future(struct th_switchboard *board, const struct th_ope
         th_outbox_put(&board->outbox, &action, 0);
     }
     return path == NULL || path->open_sent_at == 0 ||
-           now.mono - path->open_sent_at > TH_OPEN_FRESH_MS;
+           th_exchange_path_ago(path->open_sent_at, now) > TH_OPEN_FRESH_MS;
 }
 
 /* The exchange of an open's sender, with our half of a line; NULL when there is no room. */
@@ -461,7 +462,7 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
         return NULL;
     }
-    ex->used_at = now.mono;
+    th_exchange_paths_touch(&ex->paths, now);
     judge(board, ex, &open, from, bytes.len, now);
     th_board_reset_alarm(board, ex);
     return ex;
@@ -556,6 +557,7 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
     else if (th_line_is_unproven(ex->line, now))
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
-    else if (th_exchange_is_unused(ex) && now.mono >= ex->used_at + TH_LINE_IDLE_MS)
+    else if (th_exchange_is_unused(ex) &&
+             now.mono >= th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS)
         th_board_end_line(board, ex, TH_EOF, now);
 }

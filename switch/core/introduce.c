@@ -10,8 +10,7 @@ enum { TH_INTRODUCE_HEARD_MS = 30000 }; /* we introduce only whom we heard this 
  * private address mean the same to both. */
 static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *target)
 {
-    const struct th_exchange_path *path =
-        target->paths.used < 0 ? NULL : &target->paths.path[target->paths.used];
+    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
 
     return path == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
            th_addr_realm(&path->addr) != TH_REALM_PUBLIC || seen->family != path->addr.family ||
@@ -52,8 +51,9 @@ static void refuse(struct th_switchboard *board, struct th_exchange *asker, stru
  * directly. */
 static bool can_relay(const struct th_addr *from, const struct th_exchange *target)
 {
-    return from->family != TH_FAMILY_RELAY && target->paths.used >= 0 &&
-           target->paths.path[target->paths.used].addr.family != TH_FAMILY_RELAY;
+    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
+
+    return from->family != TH_FAMILY_RELAY && path && path->addr.family != TH_FAMILY_RELAY;
 }
 
 /*
@@ -67,14 +67,19 @@ static bool may_introduce(struct th_exchange *asker, struct th_exchange *target,
                           th_ms now)
 {
     enum { MINUTE_MS = 60000, EACH_MS = MINUTE_MS / TH_CONNECT_PER_MIN };
-    th_ms most = asker->asked_until <= now ? MINUTE_MS : MINUTE_MS / 2;
-    th_ms used = target->introduced_until > now ? target->introduced_until - now : 0;
+    struct th_dealings *of_asker = th_exchange_dealings(asker);
+    struct th_dealings *of_target = th_exchange_dealings(target);
+
+    if (of_asker == NULL || of_target == NULL)
+        return false;
+    th_ms most = of_asker->asked_until <= now ? MINUTE_MS : MINUTE_MS / 2;
+    th_ms used = of_target->introduced_until > now ? of_target->introduced_until - now : 0;
 
     used += (th_ms)addrs * EACH_MS;
     if (used > most)
         return false;
-    target->introduced_until = now + used;
-    asker->asked_until = now + EACH_MS;
+    of_target->introduced_until = now + used;
+    of_asker->asked_until = now + EACH_MS;
     return true;
 }
 
@@ -126,9 +131,9 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 /* How many addresses of a list this introducer may still name; takes them. */
 static bool may_name(struct th_exchange *middle, struct th_now now)
 {
-    struct th_naming *naming = th_exchange_naming(middle, now);
+    struct th_dealings *dealings = th_exchange_dealings(middle);
 
-    return naming && th_limit_take(&naming->connect, now.mono / TH_NAMING_CONNECT_S, 1);
+    return dealings && th_limit_take(&dealings->connects, now.mono / TH_NAMING_CONNECT_S, 1);
 }
 
 /* Where it is said to be, as far as the introducer may name that. */

@@ -6,15 +6,14 @@
 
 struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struct th_exchange *ex)
 {
-    const struct th_exchange_path *path =
-        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
     const struct th_hashname *id = path ? th_board_relay_middle(board, &path->addr) : NULL;
 
     if (id)
         return th_board_find(board, id);
     if (path == NULL || !path->is_bridge)
         return NULL;
-    for (struct th_exchange *other = board->first; other; other = other->next) {
+    for (struct th_exchange *other = board->roster.first; other; other = other->next) {
         const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
         if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
             th_addr_is_equal(&way->addr, &path->addr))
@@ -52,7 +51,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
     if (middle)
         look->middle = middle->id;
     if (ex->paths.used >= 0) {
-        look->addr = ex->paths.path[ex->paths.used].addr;
+        look->addr = th_exchange_paths_look(&ex->paths)->addr;
         look->has_addr = look->addr.family != TH_FAMILY_RELAY;
     }
 }
@@ -62,7 +61,7 @@ unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,
 {
     unsigned count = 0;
 
-    for (const struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (const struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         if (th_exchange_is_idle(ex))
             continue;
         if (count < max)
@@ -93,7 +92,7 @@ unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct
 {
     unsigned count = 0;
 
-    for (const struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (const struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         const struct th_channel *channel = ex->line ? ex->line->channels.first : NULL;
         for (; channel; channel = channel->next) {
             if (count < max)
@@ -107,7 +106,7 @@ unsigned th_switchboard_look_channels(const struct th_switchboard *board, struct
 void th_switchboard_totals(const struct th_switchboard *board, struct th_switchboard_totals *totals)
 {
     *totals = (struct th_switchboard_totals){
-        .exchanges = board->count,
+        .exchanges = board->roster.count,
         .lines = board->lines,
         .rx_packets = board->rx_packets,
         .tx_packets = board->tx_packets,

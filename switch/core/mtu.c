@@ -27,8 +27,7 @@ static struct th_pmtu *search_of(struct th_exchange *ex, struct th_now now)
 unsigned th_board_mtu(const struct th_exchange *ex)
 {
     const struct th_pmtu *pmtu = ex->line ? ex->line->pmtu : NULL;
-    const struct th_exchange_path *path =
-        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
 
     return pmtu && path && th_addr_is_equal(&pmtu->addr, &path->addr) ? pmtu->size
                                                                       : TH_DATAGRAM_SAFE_MAX;
@@ -101,7 +100,7 @@ void th_switchboard_on_too_big(struct th_switchboard *board, struct th_now now,
                                const struct th_addr *to, size_t len)
 {
     th_drop_count(&board->drops, TH_DROP_TOO_BIG);
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         struct th_pmtu *pmtu = search_of(ex, now);
         if (pmtu == NULL || !th_addr_is_equal(&pmtu->addr, to))
             continue;

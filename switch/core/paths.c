@@ -2,23 +2,54 @@
 
 #include "switch/base/mem.h"
 
-void th_exchange_paths_init(struct th_exchange_paths *paths)
+static void be_empty(struct th_exchange_paths *paths)
 {
-    *paths = (struct th_exchange_paths){.used = -1};
+    paths->one = (struct th_exchange_path){0};
+    paths->count = 0;
+    paths->room = 1;
+    paths->used = -1;
+}
+
+void th_exchange_paths_init(struct th_exchange_paths *paths, struct th_now now)
+{
+    be_empty(paths);
+    th_exchange_paths_touch(paths, now);
 }
 
 void th_exchange_paths_clear(struct th_exchange_paths *paths)
 {
-    th_mem_free(paths->path);
-    th_exchange_paths_init(paths);
+    if (paths->room > 1)
+        th_mem_free(paths->many);
+    be_empty(paths);
+}
+
+void th_exchange_paths_touch(struct th_exchange_paths *paths, struct th_now now)
+{
+    paths->used_at_low = (uint32_t)now.mono;
+    paths->used_at_high = (uint8_t)(now.mono >> 32);
+}
+
+th_ms th_exchange_paths_used_at(const struct th_exchange_paths *paths)
+{
+    return (th_ms)paths->used_at_high << 32 | paths->used_at_low;
+}
+
+struct th_exchange_path *th_exchange_paths_at(struct th_exchange_paths *paths, unsigned index)
+{
+    return paths->room > 1 ? &paths->many[index] : &paths->one;
+}
+
+static const struct th_exchange_path *look_at(const struct th_exchange_paths *paths, unsigned index)
+{
+    return paths->room > 1 ? &paths->many[index] : &paths->one;
 }
 
 struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
                                                 const struct th_addr *addr)
 {
     for (unsigned i = 0; i < paths->count; i++)
-        if (th_addr_is_equal(&paths->path[i].addr, addr))
-            return &paths->path[i];
+        if (th_addr_is_equal(&look_at(paths, i)->addr, addr))
+            return th_exchange_paths_at(paths, i);
     return NULL;
 }
 
@@ -55,7 +86,7 @@ static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_
 {
     if (worth_of(a) != worth_of(b))
         return worth_of(a) < worth_of(b);
-    return a->noted_at < b->noted_at;
+    return (int32_t)(a->noted_at - b->noted_at) < 0;
 }
 
 static unsigned worst_of(const struct th_exchange_paths *paths)
@@ -63,21 +94,24 @@ static unsigned worst_of(const struct th_exchange_paths *paths)
     unsigned worst = paths->used == 0 ? 1 : 0;
 
     for (unsigned i = 0; i < paths->count; i++)
-        if ((int)i != paths->used && is_worse(&paths->path[i], &paths->path[worst]))
+        if ((int)i != paths->used && is_worse(look_at(paths, i), look_at(paths, worst)))
             worst = i;
     return worst;
 }
 
 static bool grow(struct th_exchange_paths *paths)
 {
-    unsigned room = paths->room ? 2u * paths->room : 1;
+    unsigned room = 2u * paths->room;
     if (room > TH_EXCHANGE_PATHS_MAX)
         room = TH_EXCHANGE_PATHS_MAX;
-    struct th_exchange_path *path = th_mem_resize(paths->path, room, sizeof *path);
+    struct th_exchange_path *many =
+        th_mem_resize(paths->room > 1 ? paths->many : NULL, room, sizeof *many);
 
-    if (path == NULL)
+    if (many == NULL)
         return false;
-    paths->path = path;
+    if (paths->room == 1)
+        many[0] = paths->one;
+    paths->many = many;
     paths->room = (uint8_t)room;
     return true;
 }
@@ -85,13 +119,21 @@ static bool grow(struct th_exchange_paths *paths)
 /* Most nodes have one address, and a relay before that one was found. */
 static void shrink(struct th_exchange_paths *paths)
 {
-    if (paths->count == 0 || paths->count == paths->room)
+    struct th_exchange_path *many = paths->many;
+
+    if (paths->room == 1 || paths->count == paths->room)
         return;
-    struct th_exchange_path *path = th_mem_resize(paths->path, paths->count, sizeof *path);
-    if (path == NULL)
+    if (paths->count > 1) {
+        many = th_mem_resize(many, paths->count, sizeof *many);
+        if (many == NULL)
+            return;
+        paths->many = many;
+        paths->room = paths->count;
         return;
-    paths->path = path;
-    paths->room = paths->count;
+    }
+    paths->one = many[0]; /* of none at all it is not looked at */
+    paths->room = 1;
+    th_mem_free(many);
 }
 
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
@@ -100,29 +142,38 @@ struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
     struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
 
     if (path) {
-        path->noted_at = now.mono;
+        path->noted_at = th_exchange_path_time(now);
         return path;
     }
     if (paths->count == paths->room && paths->room < TH_EXCHANGE_PATHS_MAX && !grow(paths))
         return NULL;
     unsigned place = paths->count < paths->room ? paths->count++ : worst_of(paths);
-    path = &paths->path[place];
-    *path = (struct th_exchange_path){.addr = *addr, .noted_at = now.mono};
+    path = th_exchange_paths_at(paths, place);
+    *path = (struct th_exchange_path){.addr = *addr, .noted_at = th_exchange_path_time(now)};
     return path;
 }
 
 struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths)
 {
-    return paths->used < 0 ? NULL : &paths->path[paths->used];
+    return paths->used < 0 ? NULL : th_exchange_paths_at(paths, (unsigned)paths->used);
+}
+
+const struct th_exchange_path *th_exchange_paths_look(const struct th_exchange_paths *paths)
+{
+    return paths->used < 0 ? NULL : look_at(paths, (unsigned)paths->used);
+}
+
+void th_exchange_paths_use(struct th_exchange_paths *paths, const struct th_exchange_path *path)
+{
+    paths->used = (int8_t)(path - look_at(paths, 0));
 }
 
 static bool use(struct th_exchange_paths *paths, const struct th_exchange_path *path)
 {
-    int8_t used = (int8_t)(path - paths->path);
-    bool is_other = used != paths->used;
+    int8_t before = paths->used;
 
-    paths->used = used;
-    return is_other;
+    th_exchange_paths_use(paths, path);
+    return paths->used != before;
 }
 
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
@@ -134,13 +185,13 @@ bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th
     if (path == NULL)
         return false;
     path->is_proven = true;
-    path->rx_at = now.mono;
+    path->rx_at = th_exchange_path_time(now);
     if (path == used || used == NULL || !used->is_proven)
         return use(paths, path);
     if (kind_of(path) > kind_of(used))
         return path->is_answered && use(paths, path);
     th_ms patience = kind_of(path) < kind_of(used) ? TH_PATH_LOST_MS : TH_PATH_LOYAL_MS;
-    return now.mono - used->rx_at >= patience && use(paths, path);
+    return th_exchange_path_ago(used->rx_at, now) >= patience && use(paths, path);
 }
 
 /* So much that it is no chance: a quarter, and 5 ms. */
@@ -155,13 +206,13 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
     struct th_exchange_path *path = NULL;
 
     for (unsigned i = 0; i < paths->count; i++)
-        if (paths->path[i].probe == probe && probe != 0)
-            path = &paths->path[i];
+        if (look_at(paths, i)->probe == probe && probe != 0)
+            path = th_exchange_paths_at(paths, i);
     if (path == NULL)
         return false;
     path->probe = 0;
     path->is_answered = true;
-    path->rtt_ms = (uint32_t)(now.mono - path->probed_at);
+    path->rtt_ms = (uint32_t)th_exchange_path_ago(path->probed_at, now);
     if (!path->is_proven || path == used)
         return false;
     bool is_better = used == NULL || kind_of(path) > kind_of(used) ||
@@ -176,9 +227,10 @@ static void use_best(struct th_exchange_paths *paths)
 
     paths->used = -1;
     for (unsigned i = 0; i < paths->count; i++) {
-        const struct th_exchange_path *path = &paths->path[i];
-        if (path->is_proven && (best == NULL || kind_of(path) > kind_of(best) ||
-                                (kind_of(path) == kind_of(best) && path->rx_at > best->rx_at)))
+        const struct th_exchange_path *path = look_at(paths, i);
+        if (path->is_proven &&
+            (best == NULL || kind_of(path) > kind_of(best) ||
+             (kind_of(path) == kind_of(best) && (int32_t)(path->rx_at - best->rx_at) > 0)))
             best = path;
     }
     if (best)
@@ -189,7 +241,7 @@ static void take_out(struct th_exchange_paths *paths, unsigned index)
 {
     unsigned last = --paths->count;
 
-    paths->path[index] = paths->path[last];
+    *th_exchange_paths_at(paths, index) = *look_at(paths, last);
     if (paths->used == (int)last)
         paths->used = (int8_t)index;
 }
@@ -200,7 +252,7 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
 
     if (path == NULL)
         return false;
-    unsigned index = (unsigned)(path - paths->path);
+    unsigned index = (unsigned)(path - look_at(paths, 0));
     bool was_used = paths->used == (int)index;
     if (was_used)
         paths->used = -1;
@@ -215,7 +267,7 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
 {
     paths->used = -1;
     for (unsigned i = paths->count; i-- > 0;) {
-        struct th_exchange_path *path = &paths->path[i];
+        struct th_exchange_path *path = th_exchange_paths_at(paths, i);
         bool is_kept = th_exchange_path_is_direct(path) && is_theirs(path) &&
                        (!path->is_named || path->is_proven);
         if (is_kept)
@@ -227,6 +279,7 @@ void th_exchange_paths_on_end(struct th_exchange_paths *paths)
         else
             take_out(paths, i);
     }
+    shrink(paths);
 }
 
 /* What was proven once stays a place to send to. */
@@ -241,18 +294,18 @@ static void doubt(struct th_exchange_path *path)
 void th_exchange_paths_doubt_used(struct th_exchange_paths *paths)
 {
     if (paths->used >= 0)
-        doubt(&paths->path[paths->used]);
+        doubt(th_exchange_paths_used(paths));
 }
 
 void th_exchange_paths_doubt(struct th_exchange_paths *paths)
 {
     for (unsigned i = 0; i < paths->count; i++)
-        doubt(&paths->path[i]);
+        doubt(th_exchange_paths_at(paths, i));
 }
 
 bool th_exchange_paths_want_better(const struct th_exchange_paths *paths)
 {
-    return paths->used < 0 || !th_exchange_path_is_direct(&paths->path[paths->used]);
+    return paths->used < 0 || !th_exchange_path_is_direct(th_exchange_paths_look(paths));
 }
 
 void th_exchange_path_on_bytes(struct th_exchange_path *path, size_t len)
@@ -290,10 +343,11 @@ bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_n
     bool is_known = !path->is_named || path->is_proven;
     th_ms pause = is_urgent && is_known ? TH_PATH_PROBE_URGENT_MS : TH_PATH_PROBE_MS;
 
-    return path->probed_at == 0 || now.mono - path->probed_at >= pause;
+    return path->probed_at == 0 || th_exchange_path_ago(path->probed_at, now) >= pause;
 }
 
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now)
 {
-    return path->open_sent_at == 0 || now.mono - path->open_sent_at >= TH_PATH_OPEN_MS;
+    return path->open_sent_at == 0 ||
+           th_exchange_path_ago(path->open_sent_at, now) >= TH_PATH_OPEN_MS;
 }

@@ -34,6 +34,8 @@ enum {
     TH_PATH_LOST_MS = 3000  /* … and this lately, when the other one is of a lesser kind */
 };
 
+/* Its times are the low 32 bits of a th_ms, for there are many: what is told by them is how long ago
+ * something was, in which one that is 49 days old is mistaken for a new one, once and for a moment. */
 struct th_exchange_path {
     struct th_addr addr;
     uint32_t is_told : 1;     /* by a seeds file, a node or us; else an open came from it */
@@ -45,24 +47,49 @@ struct th_exchange_path {
     uint32_t budget : 26;     /* bytes that may go there while it is neither told nor proven, or of
                                  streams while it is not open */
     uint32_t rtt_ms;
-    uint32_t probe;     /* channel of the newest `path` request that went there alone; 0: none */
-    th_ms probed_at;    /* 0: never */
-    th_ms rx_at;        /* 0: never */
-    th_ms noted_at;     /* when it was last told, named or heard */
-    th_ms open_sent_at; /* 0: never */
+    uint32_t probe;        /* channel of the newest `path` request that went there alone; 0: none */
+    uint32_t probed_at;    /* 0: never */
+    uint32_t rx_at;        /* 0: never */
+    uint32_t noted_at;     /* when it was last told, named or heard */
+    uint32_t open_sent_at; /* 0: never */
 };
 
-/* Holds no memory until the first. */
+/* Most nodes have one address: it needs no memory of its own. */
 struct th_exchange_paths {
-    struct th_exchange_path *path;
-    uint8_t count, room; /* 0..TH_EXCHANGE_PATHS_MAX */
+    union {
+        struct th_exchange_path one;   /* room is 1 */
+        struct th_exchange_path *many; /* room is more */
+    };
+    uint32_t used_at_low; /* when anything was last sent there or came: th_exchange_paths_used_at */
+    uint8_t used_at_high;
+    uint8_t count, room; /* 0..TH_EXCHANGE_PATHS_MAX, 1..TH_EXCHANGE_PATHS_MAX */
     int8_t used;         /* index of the one in use; -1 none */
 };
 
-void th_exchange_paths_init(struct th_exchange_paths *paths);
+_Static_assert(sizeof(struct th_exchange_path) == 48, "of each node that is known there is one");
+
+/* As a path keeps a time, and how long ago that was. */
+static inline uint32_t th_exchange_path_time(struct th_now now)
+{
+    return (uint32_t)now.mono;
+}
+
+static inline th_ms th_exchange_path_ago(uint32_t time, struct th_now now)
+{
+    return (uint32_t)((uint32_t)now.mono - time);
+}
+
+void th_exchange_paths_init(struct th_exchange_paths *paths, struct th_now now);
 
 /* Forgets all and frees their memory. */
 void th_exchange_paths_clear(struct th_exchange_paths *paths);
+
+/* Anything was sent to the node, or came of it; and when that was last, which is right for 34 years. */
+void th_exchange_paths_touch(struct th_exchange_paths *paths, struct th_now now);
+th_ms th_exchange_paths_used_at(const struct th_exchange_paths *paths);
+
+/* The one at an index below count. */
+struct th_exchange_path *th_exchange_paths_at(struct th_exchange_paths *paths, unsigned index);
 
 /*
  * The entry of an address, made if need be, and noted; those that were handed out before may move. When
@@ -79,6 +106,10 @@ struct th_exchange_path *th_exchange_paths_find(struct th_exchange_paths *paths,
 
 /* The one in use; NULL none. */
 struct th_exchange_path *th_exchange_paths_used(struct th_exchange_paths *paths);
+const struct th_exchange_path *th_exchange_paths_look(const struct th_exchange_paths *paths);
+
+/* One of the paths is in use from now on. */
+void th_exchange_paths_use(struct th_exchange_paths *paths, const struct th_exchange_path *path);
 
 /*
  * Something decrypted from this address: it is proven, and becomes the one in use if that one is
@@ -102,7 +133,7 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
 bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr);
 
 /* The line ended: what had proven itself is a place to send opens to, no more. Relays, bridges and
- * what only the peer named go with the line. */
+ * what only the peer named go with the line; others may move. */
 void th_exchange_paths_on_end(struct th_exchange_paths *paths);
 
 /* Nothing comes from the address in use, nor is answered there: the first that is heard takes its place. */

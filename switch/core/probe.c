@@ -85,7 +85,7 @@ uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex,
     uint32_t id = channel->id;
     size_t len = write_request(board, id, plain, sizeof plain);
     for (unsigned i = 0; i < ex->paths.count; i++) {
-        struct th_exchange_path *path = &ex->paths.path[i];
+        struct th_exchange_path *path = th_exchange_paths_at(&ex->paths, i);
         /* an address that only an unbelieved open came from learns nothing of the line */
         bool is_theirs = everywhere && (path->is_proven || path->is_told);
         if ((int)i == ex->paths.used || is_theirs)
@@ -141,7 +141,7 @@ void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
     if (channel == NULL)
         return;
     path->probe = channel->id;
-    path->probed_at = now.mono;
+    path->probed_at = th_exchange_path_time(now);
     size_t len = write_request(board, channel->id, plain, sizeof plain);
     grant(path, ex, len);
     th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
@@ -150,7 +150,7 @@ void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
 void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     for (unsigned i = 0; i < ex->paths.count; i++) {
-        struct th_exchange_path *path = &ex->paths.path[i];
+        struct th_exchange_path *path = th_exchange_paths_at(&ex->paths, i);
         bool is_spare = path->addr.family == TH_FAMILY_RELAY && path->is_answered;
         if (!is_spare || (int)i == ex->paths.used)
             th_board_probe(board, ex, path, now);
@@ -207,7 +207,7 @@ void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struc
 static bool is_of_another(struct th_switchboard *board, const struct th_exchange *ex,
                           const struct th_addr *from)
 {
-    for (struct th_exchange *other = board->first; other; other = other->next) {
+    for (struct th_exchange *other = board->roster.first; other; other = other->next) {
         const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
         if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
             th_addr_is_equal(&way->addr, from))
@@ -245,16 +245,15 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 
 static bool may_name(struct th_exchange *ex, struct th_now now)
 {
-    struct th_naming *naming = th_exchange_naming(ex, now);
+    struct th_dealings *dealings = th_exchange_dealings(ex);
 
-    return naming && th_limit_take(&naming->path, now.mono / TH_NAMING_PATH_S, 1);
+    return dealings && th_limit_take(&dealings->named, now.mono / TH_NAMING_PATH_S, 1);
 }
 
 /* Loopback is the same machine only for who is on it, and link-local addresses say no link. */
 static bool can_be_there(const struct th_exchange *ex, const struct th_addr *addr)
 {
-    const struct th_exchange_path *used =
-        ex->paths.used < 0 ? NULL : &ex->paths.path[ex->paths.used];
+    const struct th_exchange_path *used = th_exchange_paths_look(&ex->paths);
     enum th_realm realm = th_addr_realm(addr);
 
     if (realm == TH_REALM_LOOPBACK)
@@ -269,7 +268,8 @@ static struct th_exchange_path *named(struct th_switchboard *board, struct th_ex
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, addr);
 
     if (path) {
-        path->noted_at = now.mono; /* the peer is still there: it does not go as the oldest */
+        path->noted_at =
+            th_exchange_path_time(now); /* the peer is still there: it does not go as the oldest */
         return path;
     }
     if (!can_be_there(ex, addr))
@@ -320,7 +320,7 @@ static void answer_at(struct th_switchboard *board, struct th_exchange *ex, stru
     if (path == NULL || !th_exchange_path_may_probe(path, now, false))
         return;
     size_t len = write_answer(id, path, plain, sizeof plain);
-    path->probed_at = now.mono;
+    path->probed_at = th_exchange_path_time(now);
     grant(path, ex, len);
     th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
 }
@@ -356,7 +356,7 @@ void th_board_on_path_request(struct th_switchboard *board, struct th_exchange *
 /* Lines that have no direct way may find one from where we are now. */
 static void search_anew(struct th_switchboard *board, struct th_now now)
 {
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         if (!th_exchange_is_up(ex) || !th_exchange_paths_want_better(&ex->paths))
             continue;
         ex->line->searches = 0;
@@ -398,8 +398,8 @@ static void note_observed(struct th_switchboard *board, const struct th_exchange
         return;
     forget_where_we_were(board, now, seen);
     if (ex->paths.used >= 0)
-        th_outside_on_seen(&board->outside, &ex->id, &ex->paths.path[ex->paths.used].addr, seen,
-                           now.mono);
+        th_outside_on_seen(&board->outside, &ex->id, &th_exchange_paths_look(&ex->paths)->addr,
+                           seen, now.mono);
     while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
         i++;
     if (i == TH_OBSERVED_MAX)
@@ -425,9 +425,11 @@ static bool is_of_used(struct th_exchange *ex, uint32_t id, const struct th_addr
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
-    for (unsigned i = 0; i < ex->paths.count; i++)
-        if (ex->paths.path[i].probe == id && &ex->paths.path[i] != used)
+    for (unsigned i = 0; i < ex->paths.count; i++) {
+        const struct th_exchange_path *path = th_exchange_paths_at(&ex->paths, i);
+        if (path->probe == id && path != used)
             return false;
+    }
     return used && th_addr_is_equal(&used->addr, from);
 }
 

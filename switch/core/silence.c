@@ -22,7 +22,7 @@ static th_ms silence(const struct th_exchange *ex, struct th_now now)
 static bool is_quiet(struct th_exchange *ex, struct th_now now)
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
-    th_ms quiet = used && used->rx_at ? now.mono - used->rx_at : silence(ex, now);
+    th_ms quiet = used && used->rx_at ? th_exchange_path_ago(used->rx_at, now) : silence(ex, now);
 
     return quiet >= TH_LINE_QUIET_MS;
 }
@@ -62,9 +62,9 @@ static void show_middle_where_we_are(struct th_switchboard *board, const struct 
     middle = th_board_middle_of(board, ex);
     path = th_exchange_is_up(middle) ? th_exchange_paths_used(&middle->paths) : NULL;
     th_ms pause = silence(ex, now) < TH_LINE_DOUBT_MS ? TH_LINE_SHOW_MS : TH_LINE_REOPEN_MS;
-    if (path == NULL || now.mono - path->probed_at < pause)
+    if (path == NULL || (path->probed_at && th_exchange_path_ago(path->probed_at, now) < pause))
         return;
-    path->probed_at = now.mono;
+    path->probed_at = th_exchange_path_time(now);
     th_board_ask_path(board, middle, now, false);
     th_board_reset_alarm(board, middle);
 }
@@ -89,7 +89,7 @@ static void tell_silent(struct th_switchboard *board, struct th_exchange *ex, st
         line->silences++;
     th_exchange_paths_doubt_used(&ex->paths);
     for (unsigned i = 0; i < ex->paths.count; i++) /* also those that are spare */
-        th_board_probe(board, ex, &ex->paths.path[i], now);
+        th_board_probe(board, ex, th_exchange_paths_at(&ex->paths, i), now);
     th_board_tell_line(board, ex, TH_ACTION_SILENT, TH_OK, now);
 }
 
@@ -99,7 +99,8 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
     if (used && !th_exchange_path_may_probe(used, now, true)) {
-        line->doubt_at = used->probed_at + TH_PATH_PROBE_URGENT_MS;
+        line->doubt_at =
+            now.mono - th_exchange_path_ago(used->probed_at, now) + TH_PATH_PROBE_URGENT_MS;
         return;
     }
     line->asked_at = now.mono;
@@ -154,7 +155,7 @@ void th_board_on_heard(struct th_switchboard *board, struct th_exchange *ex, str
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
     bool was_silent = line->doubt == TH_DOUBT_SILENT;
 
-    if (used && used->rx_at != now.mono)
+    if (used && used->rx_at != th_exchange_path_time(now))
         return;
     th_line_forget_doubt(line);
     if (was_silent && line->is_up)

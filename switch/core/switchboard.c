@@ -12,37 +12,20 @@
 
 struct th_exchange *th_board_find(struct th_switchboard *board, const struct th_hashname *id)
 {
-    struct th_index_node *node =
-        th_index_find(&board->by_id, th_hash(board->hash_secret, id, sizeof *id));
-
-    for (; node; node = th_index_next(node)) {
-        struct th_exchange *ex = TH_HEAP_OWNER(node, struct th_exchange, by_id);
-        if (th_hashname_is_equal(&ex->id, id))
-            return ex;
-    }
-    return NULL;
-}
-
-/* Seldom: when there are too many. */
-static void take_out_of_order(struct th_switchboard *board, struct th_exchange *ex)
-{
-    struct th_exchange *before = NULL;
-
-    for (struct th_exchange *at = board->first; at != ex; at = at->next)
-        before = at;
-    *(before ? &before->next : &board->first) = ex->next;
-    if (board->last == ex)
-        board->last = before;
+    return th_roster_find(&board->roster, id);
 }
 
 void th_board_forget(struct th_switchboard *board, struct th_exchange *ex)
 {
     th_board_drop_line(board, ex);
-    th_index_remove(&board->by_id, &ex->by_id);
-    take_out_of_order(board, ex);
-    board->count--;
+    th_roster_remove(&board->roster, ex);
     th_exchange_clear(ex);
     th_mem_free(ex);
+}
+
+static bool is_used_before(const struct th_exchange *a, const struct th_exchange *b)
+{
+    return th_exchange_paths_used_at(&a->paths) < th_exchange_paths_used_at(&b->paths);
 }
 
 /* Makes room by forgetting the node without a line that was of use least lately. */
@@ -50,10 +33,10 @@ static bool make_room(struct th_switchboard *board)
 {
     struct th_exchange *oldest = NULL;
 
-    if (board->count < board->exchanges_max)
+    if (board->roster.count < board->exchanges_max)
         return true;
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
-        if (th_exchange_is_idle(ex) && (oldest == NULL || ex->used_at < oldest->used_at))
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next)
+        if (th_exchange_is_idle(ex) && (oldest == NULL || is_used_before(ex, oldest)))
             oldest = ex;
     if (oldest)
         th_board_forget(board, oldest);
@@ -71,14 +54,10 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
     if (ex == NULL)
         return NULL;
     th_exchange_init(ex, id, now);
-    if (th_index_add(&board->by_id, &ex->by_id, th_hash(board->hash_secret, id, sizeof *id)) !=
-        TH_OK) {
+    if (th_roster_add(&board->roster, ex) != TH_OK) {
         th_mem_free(ex);
         return NULL;
     }
-    *(board->last ? &board->last->next : &board->first) = ex;
-    board->last = ex;
-    board->count++;
     return ex;
 }
 
@@ -203,6 +182,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
     board->rng = rng;
     board->exchanges_max = config->exchanges_max ? config->exchanges_max : TH_EXCHANGES_MAX;
     th_rng_fill(rng, board->hash_secret, sizeof board->hash_secret);
+    memcpy(board->roster.secret, board->hash_secret, sizeof board->roster.secret);
     th_limit_init(&board->opens, TH_OPENS_PER_S, TH_OPENS_BURST, now.mono);
     th_limit_init(&board->punches, TH_PUNCHES_PER_S, TH_PUNCHES_PER_S, now.mono);
     th_skew_init(&board->skew, now);
@@ -215,9 +195,9 @@ void th_switchboard_free(struct th_switchboard *board)
 {
     if (board == NULL)
         return;
-    while (board->first)
-        th_board_forget(board, board->first);
-    th_index_clear(&board->by_id);
+    while (board->roster.first)
+        th_board_forget(board, board->roster.first);
+    th_roster_clear(&board->roster);
     th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
     th_newcomers_clear(&board->newcomers);
@@ -309,7 +289,7 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
         err = add_told_paths(ex, paths, now);
     if (err != TH_OK)
         return err;
-    ex->used_at = now.mono;
+    th_exchange_paths_touch(&ex->paths, now);
     if (th_exchange_is_up(ex) && ex->line->doubt != TH_DOUBT_SILENT)
         return TH_OK;
     if (th_exchange_is_up(ex))
@@ -383,7 +363,7 @@ void th_switchboard_allow(struct th_switchboard *board, struct th_now now, struc
 
     board->config.allow = th_allow_hold(allow);
     th_allow_release(before);
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next)
         if (ex->line && !th_allow_has(allow, &ex->id))
             th_board_end_line(board, ex, TH_NO_PERMISSION, now);
 }
@@ -403,7 +383,7 @@ void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
 {
     board->observed_count = 0;
     th_outside_on_moved(&board->outside);
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next) {
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         if (!th_exchange_is_up(ex))
             continue;
         th_board_ask_path(board, ex, now, true);
@@ -416,7 +396,7 @@ void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
 
 void th_switchboard_on_resumed(struct th_switchboard *board, struct th_now now)
 {
-    for (struct th_exchange *ex = board->first; ex; ex = ex->next)
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next)
         th_exchange_paths_doubt(&ex->paths);
     th_switchboard_on_moved(board, now);
 }

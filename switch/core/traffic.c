@@ -47,7 +47,7 @@ bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, str
 {
     struct th_line *line = ex->line;
 
-    ex->used_at = now.mono;
+    th_exchange_paths_touch(&ex->paths, now);
     if (!line->is_up)
         return keep_waiting(board, line, plain);
     th_board_on_sent(board, ex, now, wants_answer);
@@ -401,7 +401,7 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
 
     if (th_tap_is_on(board->config.tap))
         th_board_tap_line(board, ex, now, from, &id, true, (struct th_bytes){plain, len});
-    ex->used_at = now.mono;
+    th_exchange_paths_touch(&ex->paths, now);
     line->rx_packets++;
     line->rx_bytes += bytes.len;
     if (is_pending) {

@@ -31,7 +31,7 @@ static bool answer(struct th_exchange_paths *paths, const struct th_addr *addr, 
     struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
 
     path->probe = 77;
-    path->probed_at = asked;
+    path->probed_at = th_exchange_path_time(at(asked));
     return th_exchange_paths_on_answer(paths, 77, at(answered));
 }
 
@@ -42,7 +42,7 @@ static void address_in_use_stays_while_it_is_heard(void **state)
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr a = addr_of(1), b = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
 
     assert_true(th_exchange_paths_on_proof(&paths, &a, at(1000)));
     assert_false(th_exchange_paths_on_proof(&paths, &b, at(1000 + TH_PATH_LOYAL_MS - 1)));
@@ -57,7 +57,7 @@ static void direct_way_goes_before_a_bridge_and_a_bridge_before_a_relay_once_ans
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr r = relay(), b = addr_of(1), d = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &r, at(1000));
     assert_true(th_exchange_paths_want_better(&paths));
 
@@ -81,7 +81,7 @@ static void answer_from_an_address_that_nothing_comes_from_is_not_enough(void **
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr r = relay(), d = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &r, at(1000));
     assert_non_null(th_exchange_paths_add(&paths, &d, at(1000)));
 
@@ -97,7 +97,7 @@ static void much_quicker_address_of_the_same_kind_is_used(void **state)
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr a = addr_of(1), b = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &a, at(1000));
     answer(&paths, &a, 1000, 1100);
     th_exchange_paths_on_proof(&paths, &b, at(1110));
@@ -113,7 +113,7 @@ static void relays_bridges_and_what_the_peer_named_go_with_the_line(void **state
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr r = relay(), b = addr_of(1), named = addr_of(2), good = addr_of(3);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_add(&paths, &r, at(1000))->is_told = true;
     th_exchange_paths_add(&paths, &b, at(1000))->is_told = true;
     th_exchange_paths_find(&paths, &b)->is_bridge = true;
@@ -123,8 +123,9 @@ static void relays_bridges_and_what_the_peer_named_go_with_the_line(void **state
     th_exchange_paths_on_end(&paths);
 
     assert_int_equal(paths.count, 1);
-    assert_true(paths.path[0].is_told && !paths.path[0].is_proven);
-    assert_true(th_addr_is_equal(&paths.path[0].addr, &good));
+    assert_true(th_exchange_paths_at(&paths, 0)->is_told &&
+                !th_exchange_paths_at(&paths, 0)->is_proven);
+    assert_true(th_addr_is_equal(&th_exchange_paths_at(&paths, 0)->addr, &good));
     th_exchange_paths_clear(&paths);
 }
 
@@ -133,7 +134,7 @@ static void best_of_the_others_takes_the_place_of_one_that_is_taken_out(void **s
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr r = relay(), a = addr_of(1), b = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &a, at(1000));
     th_exchange_paths_on_proof(&paths, &b, at(1300));
     th_exchange_paths_on_proof(&paths, &r, at(1400));
@@ -160,7 +161,7 @@ static void places_are_limited_whatever_was_taken_out(void **state)
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr gone = addr_of(1);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     for (unsigned n = 1; n <= 4; n++) {
         struct th_addr addr = addr_of(n);
         assert_non_null(th_exchange_paths_add(&paths, &addr, at(n)));
@@ -183,7 +184,7 @@ static void relays_that_are_not_in_use_go_before_addresses(void **state)
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr told = addr_of(1), named = addr_of(2), newest = relay_of(99);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_add(&paths, &told, at(1000))->is_told = true;
     th_exchange_paths_add(&paths, &named, at(1000))->is_named = true;
 
@@ -207,7 +208,7 @@ static void relay_stays_before_addresses_that_only_opens_came_from(void **state)
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr used = addr_of(1), r = relay(), named = addr_of(2);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &used, at(1000));
     th_exchange_paths_add(&paths, &r, at(1000))->is_told = true;
     th_exchange_paths_add(&paths, &named, at(1000))->is_named = true;
@@ -228,7 +229,7 @@ static void address_that_was_told_last_stays_before_those_that_were_heard_long_a
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr told = addr_of(100), next = addr_of(101);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
     for (unsigned n = 1; n < TH_EXCHANGE_PATHS_MAX; n++) {
         struct th_addr addr = addr_of(n);
         th_exchange_paths_on_proof(&paths, &addr, at(1000 * n));
@@ -405,23 +406,23 @@ static void address_that_was_only_heard_is_open_once_it_is_told_or_answered(void
     (void)state;
     struct th_exchange_paths paths;
     struct th_addr a = addr_of(1);
-    th_exchange_paths_init(&paths);
+    th_exchange_paths_init(&paths, at(0));
 
     th_exchange_paths_on_proof(&paths, &a, at(1000));
-    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    assert_false(th_exchange_path_is_open(th_exchange_paths_at(&paths, 0)));
     th_exchange_paths_doubt_used(&paths);
-    assert_true(
-        th_exchange_path_may_send(&paths.path[0], TH_DATAGRAM_SAFE_MAX)); /* requests, opens */
-    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    assert_true(th_exchange_path_may_send(th_exchange_paths_at(&paths, 0),
+                                          TH_DATAGRAM_SAFE_MAX)); /* requests, opens */
+    assert_false(th_exchange_path_is_open(th_exchange_paths_at(&paths, 0)));
     th_exchange_paths_on_proof(&paths, &a, at(2000));
     th_exchange_paths_on_end(&paths);
-    assert_true(paths.path[0].is_told);
-    assert_false(th_exchange_path_is_open(&paths.path[0]));
+    assert_true(th_exchange_paths_at(&paths, 0)->is_told);
+    assert_false(th_exchange_path_is_open(th_exchange_paths_at(&paths, 0)));
     answer(&paths, &a, 3000, 3050);
-    assert_true(th_exchange_path_is_open(&paths.path[0]));
+    assert_true(th_exchange_path_is_open(th_exchange_paths_at(&paths, 0)));
     th_exchange_paths_on_proof(&paths, &a, at(3050));
     th_exchange_paths_on_end(&paths);
-    assert_true(th_exchange_path_is_open(&paths.path[0]));
+    assert_true(th_exchange_path_is_open(th_exchange_paths_at(&paths, 0)));
     th_exchange_paths_clear(&paths);
 }
 
