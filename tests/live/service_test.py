@@ -52,6 +52,7 @@ class Manager:
         return ["env", "NOTIFY_SOCKET=" + self.name, "sh", "-c", watch + 'exec "$@"', "sh"]
 
 
+# A11
 @test
 def the_manager_is_told_ready_then_how_it_is_then_stopping():
     with Mesh() as mesh, Manager(mesh) as manager:
@@ -82,6 +83,7 @@ def a_node_that_is_ready_but_alone_gives_signs_of_life():
         check(beats[9] - beats[0] < 9 * BEAT_S * SLOW, "too late: %s" % beats)
 
 
+# A11
 @test
 def a_server_that_hangs_ends_the_signs_of_life_and_they_come_again_with_it():
     with Mesh() as mesh, Manager(mesh) as manager:
