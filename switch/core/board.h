@@ -172,10 +172,16 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
 struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes);
 
-/* Sends a channel packet on the line, or keeps it for when it is up. wants_answer: whoever gets it has
- * something to say. False when it was dropped. */
+/* Whether whoever gets a packet has something to say. */
+enum th_wish {
+    TH_WISH_NONE,
+    TH_WISH_PERHAPS, /* unless it is an answer itself */
+    TH_WISH_ANSWER   /* it opens a channel, so it is none */
+};
+
+/* Sends a channel packet on the line, or keeps it for when it is up. False when it was dropped. */
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                       struct th_bytes plain, bool wants_answer);
+                       struct th_bytes plain, enum th_wish wish);
 
 /* Seals for one half and one address, within the budget of that address. */
 bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
@@ -217,7 +223,7 @@ void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex,
 
 /* A packet is about to leave on the line, which is up: sends what goes along with it. */
 void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                      bool wants_answer);
+                      enum th_wish wish);
 
 /* The peer may not hear us any more: it gets our open at each address and, if nothing came from it just
  * now, a `path` request. */

@@ -196,7 +196,7 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     line->searches = TH_SEARCHES_SLOW;
     th_board_search(board, ex, now);
     for (struct th_held *kept = waiting; kept; kept = kept->next)
-        th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len}, false);
+        th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len}, TH_WISH_NONE);
     th_held_free(&waiting);
     th_board_wake_streams(board, ex);
 }

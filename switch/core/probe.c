@@ -220,7 +220,7 @@ void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex,
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
-    ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms : 0;
+    ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms + (used->rtt_ms == 0) : 0;
     th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
     if (ex->line->search_at != TH_NEVER || !th_exchange_paths_want_better(&ex->paths))
         return;

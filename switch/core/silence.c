@@ -3,8 +3,8 @@
  * nothing in from where we are now.
  *
  * Not every packet wants an answer. One that ends a channel does not, nor does one that leaves soon
- * after something came, for it may be the answer to that. Of the others the first that nobody answers
- * makes us ask `path` at every address; when that is not answered either the line is silent, and its
+ * after something came, for it may be the answer to that, unless it opens a channel. Of the others the
+ * first that nobody answers makes us ask `path` at every address; when that is not answered either the line is silent, and its
  * owners are told: somebody may introduce the two once more. It goes on, with all its channels, as
  * soon as anything decrypts, wherever it comes from.
  */
@@ -19,12 +19,12 @@ static th_ms silence(const struct th_exchange *ex, struct th_now now)
 
 /* Whether nothing came lately by the way that ours goes: what comes by another, such as a relay, does
  * not show that ours arrives. */
-static bool is_quiet(struct th_exchange *ex, struct th_now now)
+static bool is_quiet(struct th_exchange *ex, struct th_now now, th_ms least)
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
     th_ms quiet = used && used->rx_at ? th_exchange_path_ago(used->rx_at, now) : silence(ex, now);
 
-    return quiet >= TH_LINE_QUIET_MS;
+    return quiet >= least;
 }
 
 static th_ms unanswered(const struct th_line *line, struct th_now now)
@@ -110,14 +110,22 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
     line->doubt_at = now.mono + answer_time(line, TH_LINE_ASKED_MS);
 }
 
+/* Without knowing how long an answer takes we are not so quick to miss one. */
+static bool wants_answer(struct th_exchange *ex, struct th_now now, enum th_wish wish)
+{
+    if (wish == TH_WISH_ANSWER && ex->line->usual_rtt_ms > 0)
+        return true;
+    return wish != TH_WISH_NONE && is_quiet(ex, now, TH_LINE_QUIET_MS);
+}
+
 void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                      bool wants_answer)
+                      enum th_wish wish)
 {
     struct th_line *line = ex->line;
 
     reopen_if_doubtful(board, ex, now);
     show_middle_where_we_are(board, ex, now);
-    if (!wants_answer || !is_quiet(ex, now))
+    if (!wants_answer(ex, now, wish))
         return;
     if (line->unanswered_since == 0)
         line->unanswered_since = now.mono;
@@ -135,7 +143,7 @@ void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, stru
 void th_board_ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     th_board_send_opens(board, ex, now);
-    if (is_quiet(ex, now))
+    if (is_quiet(ex, now, TH_LINE_ANSWER_MS)) /* it missed an answer of ours for so long at least */
         th_board_probe_all(board, ex, now);
 }
 

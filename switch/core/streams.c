@@ -244,7 +244,7 @@ static void send_stream(struct th_switchboard *board, struct th_exchange *ex, st
 
     if (used)
         th_exchange_path_on_stream(used, plain.len + ex->cipher->line_overhead);
-    th_board_transmit(board, ex, now, plain, true);
+    th_board_transmit(board, ex, now, plain, TH_WISH_PERHAPS);
 }
 
 /* A packet of each channel in turn. Returns false once none has anything to send. */

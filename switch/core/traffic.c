@@ -43,14 +43,14 @@ static bool keep_waiting(struct th_switchboard *board, struct th_line *line, str
 }
 
 bool th_board_transmit(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
-                       struct th_bytes plain, bool wants_answer)
+                       struct th_bytes plain, enum th_wish wish)
 {
     struct th_line *line = ex->line;
 
     th_exchange_paths_touch(&ex->paths, now);
     if (!line->is_up)
         return keep_waiting(board, line, plain);
-    th_board_on_sent(board, ex, now, wants_answer);
+    th_board_on_sent(board, ex, now, wish);
     if (plain.len + ex->cipher->line_overhead > TH_DATAGRAM_SAFE_MAX)
         th_board_note_large(ex, now);
     return th_board_seal_to(board, ex, now, &line->current, th_exchange_paths_used(&ex->paths),
@@ -108,7 +108,7 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     channel->tx_packets++;
     bool is_introducing = request->type == TH_CHANNEL_PEER || request->type == TH_CHANNEL_CONNECT;
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len},
-                      !request->end && !is_introducing);
+                      request->end || is_introducing ? TH_WISH_NONE : TH_WISH_ANSWER);
     *out = channel;
     return TH_OK;
 }
@@ -131,7 +131,7 @@ static enum th_drop refuse(struct th_switchboard *board, struct th_exchange *ex,
     size_t len;
 
     if (th_chanpkt_write(plain, sizeof plain, &len, &packet) == TH_OK)
-        th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, false);
+        th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, TH_WISH_NONE);
     return why;
 }
 

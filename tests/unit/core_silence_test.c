@@ -50,6 +50,24 @@ static void line_is_silent_when_neither_a_packet_nor_path_is_answered(void **sta
     wire_free(&w);
 }
 
+/* It was taken for an answer to what came just before, and 0.3 s of each move passed before another was
+ * not. */
+static void packet_that_opens_a_channel_is_no_answer_to_what_came_just_before(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    wire_pass(&w, 1000);
+    say(&w, 2, 1);
+    w.is_cut[2] = true;
+
+    say(&w, 1, 2);
+    wire_pass(&w, TH_LINE_ANSWER_MS + TH_LINE_ASKED_MS);
+
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_SILENT), 1);
+    wire_free(&w);
+}
+
 static void line_that_is_heard_again_goes_on_with_its_channels(void **state)
 {
     (void)state;
@@ -180,6 +198,28 @@ silent_line_asks_where_its_peer_is_said_to_be_though_something_came_by_another_w
     wire_settle(&w);
 
     assert_false(wire_look(&w, 1, 2).is_silent);
+    wire_free(&w);
+}
+
+/* Who moved notices it sooner than whom it had just talked with, and was not asked back until a second
+ * later. */
+static void node_that_was_heard_a_moment_ago_is_asked_where_it_says_that_it_is_now(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w);
+    wire_pass(&w, 1000);
+    say(&w, 1, 2);
+    w.addr[1].port++;
+    say(&w, 1, 2);
+    wire_pass(&w, TH_LINE_ANSWER_MS + TH_LINE_ASKED_MS);
+    assert_true(wire_look(&w, 1, 2).is_silent);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_settle(&w);
+
+    assert_false(wire_look(&w, 1, 2).is_silent);
+    assert_true(wire_look(&w, 1, 2).has_addr && wire_look(&w, 2, 1).has_addr);
     wire_free(&w);
 }
 
@@ -373,7 +413,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_is_silent_when_neither_a_packet_nor_path_is_answered),
+        cmocka_unit_test(packet_that_opens_a_channel_is_no_answer_to_what_came_just_before),
         cmocka_unit_test(line_that_is_heard_again_goes_on_with_its_channels),
+        cmocka_unit_test(node_that_was_heard_a_moment_ago_is_asked_where_it_says_that_it_is_now),
         cmocka_unit_test(stream_that_nobody_answers_is_no_silence_and_costs_a_request_a_second),
         cmocka_unit_test(slow_answer_by_another_way_makes_nobody_patient),
         cmocka_unit_test(one_slow_answer_makes_nobody_patient),
