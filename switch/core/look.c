@@ -13,13 +13,17 @@ struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struc
         return th_board_find(board, id);
     if (path == NULL || !path->is_bridge)
         return NULL;
+    struct th_exchange *was = NULL; /* has no line, but forwards if the other end asked it to */
     for (struct th_exchange *other = board->roster.first; other; other = other->next) {
-        const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
-        if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
-            th_addr_is_equal(&way->addr, &path->addr))
+        const struct th_exchange_path *used = th_exchange_paths_used(&other->paths);
+        const struct th_exchange_path *way = th_exchange_paths_find(&other->paths, &path->addr);
+        if (other == ex || way == NULL || way->is_bridge)
+            continue;
+        if (th_exchange_is_up(other) && way == used)
             return other;
+        was = other;
     }
-    return NULL;
+    return was;
 }
 
 void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex, struct th_now now,
@@ -35,7 +39,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .is_up = line->is_up,
         .is_pending = line->pending != NULL,
         .is_silent = line->doubt == TH_DOUBT_SILENT,
-        .has_middle = middle != NULL,
+        .knows_middle = middle != NULL,
         .has_rtt = line->has_rtt,
         .rtt_ms = line->rtt_ms,
         .mtu = th_board_mtu(ex),
@@ -51,6 +55,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
     if (middle)
         look->middle = middle->id;
     if (ex->paths.used >= 0) {
+        look->has_middle = th_exchange_paths_want_better(&ex->paths);
         look->addr = th_exchange_paths_look(&ex->paths)->addr;
         look->has_addr = look->addr.family != TH_FAMILY_RELAY;
     }

@@ -337,7 +337,8 @@ enum th_err th_switchboard_send(struct th_switchboard *board, struct th_now now,
         th_board_want_mtu(board, ex, now);
         return err;
     }
-    th_board_transmit(board, ex, now, (struct th_bytes){plain, len}, !is_last);
+    th_board_transmit(board, ex, now, (struct th_bytes){plain, len},
+                      is_last ? TH_WISH_NONE : TH_WISH_PERHAPS);
     /* An application that goes on sending into silence is to hear of it. */
     if (channel->type != TH_CHANNEL_OTHER || ex->line->doubt != TH_DOUBT_SILENT)
         th_channel_touch(channel, now);

@@ -71,7 +71,8 @@ struct th_line_look {
     bool is_silent;      /* we talk and hear nothing (TH_ACTION_SILENT) */
     bool has_addr;       /* false: it goes by a relay */
     struct th_addr addr; /* the one in use */
-    bool has_middle; /* the line goes through another node: a relay, or with has_addr a bridge */
+    bool has_middle;   /* the line goes through another node: a relay, or with has_addr a bridge */
+    bool knows_middle; /* false with has_middle: a bridge that we have no line to */
     struct th_hashname middle;
     bool has_rtt;
     uint32_t rtt_ms; /* of the newest `path` answer, or of the handshake */

@@ -307,13 +307,16 @@ static void node_in_the_middle_of_a_line_is_the_last_way(void **state)
 {
     (void)state;
     struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 1};
-    struct th_line_look line = {.is_up = true, .has_middle = true, .middle = node(2, 2)};
+    struct th_line_look line = {
+        .is_up = true, .has_middle = true, .knows_middle = true, .middle = node(2, 2)};
 
     dialed.way[0] = (struct th_dial_way){.has_via = true, .via = node(1, 1), .tries = 1};
     json_t *relayed = th_look_ways(&dialed, &line);
     line.has_addr = true;
     line.addr = loopback(3);
     json_t *bridged = th_look_ways(&dialed, &line);
+    line.knows_middle = false; /* the other end asked it */
+    json_t *by_other = th_look_ways(&dialed, &line), *way = th_json_way(&line);
 
     assert_member(json_array_get(relayed, 0), "outcome", "\"reached\"");
     assert_member(json_array_get(relayed, 0), "path", "null");
@@ -325,6 +328,11 @@ static void node_in_the_middle_of_a_line_is_the_last_way(void **state)
                "{\"kind\":\"bridge\",\"via\":\"" HEX_02 "\",\"path\":\"127.0.0.1:3\","
                "\"tries\":null,\"after_ms\":null,\"took_ms\":null,\"outcome\":\"reached\","
                "\"said\":null}");
+    assert_member(json_array_get(by_other, 1), "kind", "\"bridge\"");
+    assert_member(json_array_get(by_other, 1), "via", "null");
+    assert_string_equal(json_string_value(way), "bridge:127.0.0.1:3");
+    json_decref(way);
+    json_decref(by_other);
     json_decref(relayed);
     json_decref(bridged);
 }

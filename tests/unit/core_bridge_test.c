@@ -109,6 +109,23 @@ static void bridged_line_moves_to_a_direct_way_when_one_appears(void **state)
     wire_free(&w);
 }
 
+/* It looked like a direct one: the other end may have asked the bridge, which needs no line to us. */
+static void bridged_line_is_seen_as_such_when_the_line_to_its_bridge_has_ended(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    struct th_exchange *bridge = th_board_find(w.board[1], &w.identity[0].hashname);
+
+    th_board_end_line(w.board[1], bridge, TH_TIMED_OUT, w.now);
+    assert_true(is_bridged(&w, 1, 2));
+    th_board_forget(w.board[1], bridge);
+
+    struct th_line_look look = wire_look(&w, 1, 2);
+    assert_true(look.has_addr && look.has_middle && !look.knows_middle);
+    wire_free(&w);
+}
+
 static void bridged_line_lives_as_long_as_its_ends_talk(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ int main(void)
         cmocka_unit_test(bridged_line_moves_to_a_direct_way_when_one_appears),
         cmocka_unit_test(bridged_line_goes_on_when_a_node_moves),
         cmocka_unit_test(quiet_bridged_line_leaves_the_bridge_alone),
+        cmocka_unit_test(bridged_line_is_seen_as_such_when_the_line_to_its_bridge_has_ended),
         cmocka_unit_test(bridged_line_lives_as_long_as_its_ends_talk),
         cmocka_unit_test(datagram_is_forwarded_once_and_only_from_an_end),
         cmocka_unit_test(bridge_channel_forwards_two_lines_between_its_opener_and_an_address),

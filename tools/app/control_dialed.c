@@ -55,7 +55,7 @@ static json_t *middle_row(const struct th_line_look *line)
     json_t *row = json_object();
 
     th_json_put(row, "kind", json_string(line->has_addr ? "bridge" : "relay"));
-    th_json_put(row, "via", th_json_hex(&line->middle));
+    th_json_put(row, "via", line->knows_middle ? th_json_hex(&line->middle) : json_null());
     th_json_put(row, "path", th_json_addr(line->has_addr, &line->addr));
     th_json_put(row, "tries", json_null());
     th_json_put(row, "after_ms", json_null());

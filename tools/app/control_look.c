@@ -30,11 +30,14 @@ json_t *th_json_addr(bool is_there, const struct th_addr *addr)
 
 json_t *th_json_way(const struct th_line_look *line)
 {
-    char middle[TH_HASHNAME_HEX + 1];
+    char middle[TH_HASHNAME_HEX + 1 + TH_ADDR_TEXT_MAX];
 
     if (line == NULL || !line->has_middle)
         return th_json_addr(line && line->has_addr, line ? &line->addr : NULL);
-    th_hashname_write(middle, &line->middle);
+    if (line->knows_middle)
+        th_hashname_write(middle, &line->middle);
+    else
+        th_addr_write(middle, &line->addr);
     return json_sprintf("%s:%s", line->has_addr ? "bridge" : "relay", middle);
 }
 

@@ -63,14 +63,17 @@ static void add_edge(json_t *graph, const char *from, const char *to, const char
     json_array_append_new(json_object_get(graph, "edges"), edge);
 }
 
-/* Behind "relay:" and "bridge:"; NULL: it goes through nobody. */
+/* Behind "relay:" and "bridge:"; NULL: it goes through nobody, or a bridge of which only the address is known. */
 static const char *middle_of(const json_t *peer)
 {
     const char *path = text_in(peer, "path");
+    const char *middle = NULL;
 
     if (path && strncmp(path, "relay:", 6) == 0)
-        return path + 6;
-    return path && strncmp(path, "bridge:", 7) == 0 ? path + 7 : NULL;
+        middle = path + 6;
+    else if (path && strncmp(path, "bridge:", 7) == 0)
+        middle = path + 7;
+    return middle && strchr(middle, ':') == NULL ? middle : NULL;
 }
 
 static void add_peer(json_t *graph, const char *us, const json_t *peer)
