@@ -23,7 +23,7 @@
 
 #include "tests/lib/test_cmocka.h"
 
-enum { GATHER_MS = 40 };
+enum { GATHER_MS = 300 }; /* who answers at all does so in time on a busy machine too */
 
 /* What the neighbours do; set before the bench is opened. */
 struct script {

@@ -21,4 +21,6 @@ enum { TEST_PATIENCE_S = 180 };
 enum { TEST_PATIENCE_S = 45 };
 #endif
 
+enum { TEST_PATIENCE_MS = 1000 * TEST_PATIENCE_S };
+
 #endif

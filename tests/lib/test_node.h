@@ -14,7 +14,7 @@
 
 #include "tests/lib/test_cmocka.h"
 
-enum { TEST_ENTRY_MAX = 4096, TEST_WAIT_MS = 1000 * TEST_PATIENCE_S };
+enum { TEST_ENTRY_MAX = 4096, TEST_WAIT_MS = TEST_PATIENCE_MS };
 
 /* Guards what callbacks found, and wakes who waits for it. */
 struct test_bell {

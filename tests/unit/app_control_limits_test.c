@@ -19,8 +19,8 @@ static json_int_t counted(const struct bench *b, const char *counter)
 static void requests_of_clients_that_went_are_limited(void **state)
 {
     (void)state;
-    struct bench *b = open_bench((struct script){
-        .has_router = true, .is_router_mute = true, .gather_ms = 1000 * TEST_PATIENCE_S});
+    struct bench *b = open_bench(
+        (struct script){.has_router = true, .is_router_mute = true, .gather_ms = TEST_PATIENCE_MS});
     unsigned begun = 0;
     json_t *answered = NULL;
 

@@ -15,7 +15,7 @@ static const char *word_in(const json_t *answered, const char *key)
 
 static const char peer_params[] =
     "{\"hashname\":\"abcd000000000000000000000000000000000000000000000000000000000000\","
-    "\"count\":2,\"interval_ms\":100,\"wait_ms\":60}";
+    "\"count\":2,\"interval_ms\":100,\"wait_ms\":600}";
 
 /* --- the tests ------------------------------------------------------------------------------------ */
 

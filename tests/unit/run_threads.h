@@ -10,6 +10,8 @@
 
 #include "switch/run/host_uv.h"
 
+#include "tests/lib/patience.h"
+
 static inline struct th_host *open_host(void)
 {
     struct th_host *host = NULL;
@@ -32,7 +34,8 @@ static inline uint64_t ask(struct th_host *host, th_pid pid, uint64_t number)
     struct th_msg reply;
     uint64_t answer;
 
-    assert_int_equal(th_call_wait(host, pid, probe_number(number), 30000, &reply), TH_OK);
+    assert_int_equal(th_call_wait(host, pid, probe_number(number), TEST_PATIENCE_MS, &reply),
+                     TH_OK);
     answer = probe_number_of(&reply);
     th_msg_drop(&reply);
     return answer;

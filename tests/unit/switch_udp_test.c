@@ -3,6 +3,7 @@
 #include "switch/run/host_uv.h"
 #include "switch/udp.h"
 #include "switch/wire/packet.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/test_cmocka.h"
 
 #include <netinet/in.h>
@@ -111,8 +112,9 @@ static struct th_addr where(struct th_host *host, th_pid pid)
 {
     struct th_msg reply;
 
-    assert_int_equal(th_call_wait(host, pid, (struct th_msg){.kind = &addr_msg}, 5000, &reply),
-                     TH_OK);
+    assert_int_equal(
+        th_call_wait(host, pid, (struct th_msg){.kind = &addr_msg}, TEST_PATIENCE_MS, &reply),
+        TH_OK);
     struct th_addr addr = *(struct th_addr *)reply.body;
     th_msg_drop(&reply);
     return addr;
@@ -161,9 +163,9 @@ static size_t wait_for(struct pair *p, unsigned times)
 
     for (unsigned got = 0; got < times;) {
         struct th_msg reply;
-        assert_int_equal(
-            th_call_wait(p->host, p->pid[1], (struct th_msg){.kind = &wait_msg}, 5000, &reply),
-            TH_OK);
+        assert_int_equal(th_call_wait(p->host, p->pid[1], (struct th_msg){.kind = &wait_msg},
+                                      TEST_PATIENCE_MS, &reply),
+                         TH_OK);
         last = ((size_t *)reply.body)[0];
         got += (unsigned)((size_t *)reply.body)[1];
         th_msg_drop(&reply);
