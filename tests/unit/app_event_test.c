@@ -152,6 +152,52 @@ static void tap_matches_members_of_the_head_that_are_there_or_equal(void **state
     th_event_release(event);
 }
 
+static const struct {
+    const char *name, *value; /* NULL: --has */
+    bool is_fit;
+} taps[] = {
+    {"c", "4", true},
+    {"c", "5", false},
+    {"c", "4.0", false},
+    {"n", "-2.5", true},
+    {"on", "true", true},
+    {"on", "1", false},
+    {"off", "false", true},
+    {"no", "null", true},
+    {"type", "path", true},
+    {"type", "", false},
+    {"paths.0.type", "ipv4", true},
+    {"paths.0.port", "42424", true},
+    {"paths.0.in.x", "1", true},
+    {"paths.1", "7", true},
+    {"paths.2", "7", false},
+    {"paths.x", "7", false},
+    {"paths.0.in", "{\"x\":\"1\"}", true},
+    {"a.b", "whole", true}, /* a member of that whole name comes first */
+    {"a.c", "1", true},
+    {"a.d", "1", false},
+    {"paths.0.in", NULL, true},
+    {"paths.0.out", NULL, false},
+    {"c.d", NULL, false},
+    {"no", NULL, true},
+    {".", NULL, false},
+    {"a.", NULL, false},
+};
+static const struct {
+    const char *with;
+    bool is_fit;
+} others[] = {
+    {"{}", true},
+    {"{\"kind\":\"opened\"}", true},
+    {"{\"kind\":[\"packet\",\"opened\"],\"type\":\"path\"}", true},
+    {"{\"type\":[\"seek\",\"path\"],\"peer\":\"ab\"}", true},
+    {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"abcd\"}", true},
+    {"{\"kind\":\"packet\"}", false},
+    {"{\"type\":\"seek\"}", false},
+    {"{\"peer\":\"abce\"}", false},
+    {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"b\"}", false},
+};
+
 /* A11. What thctl reads from a command line, where every value is a text. */
 static void taps_go_with_kind_type_and_peer_in_any_combination(void **state)
 {
@@ -161,51 +207,6 @@ static void taps_go_with_kind_type_and_peer_in_any_combination(void **state)
                   "{\"c\":4,\"type\":\"path\",\"on\":true,\"off\":false,\"n\":-2.5,\"no\":null,"
                   "\"paths\":[{\"type\":\"ipv4\",\"port\":42424,\"in\":{\"x\":\"1\"}},7],"
                   "\"a.b\":\"whole\",\"a\":{\"b\":\"part\",\"c\":1}}");
-    static const struct {
-        const char *name, *value; /* NULL: --has */
-        bool is_fit;
-    } taps[] = {
-        {"c", "4", true},
-        {"c", "5", false},
-        {"c", "4.0", false},
-        {"n", "-2.5", true},
-        {"on", "true", true},
-        {"on", "1", false},
-        {"off", "false", true},
-        {"no", "null", true},
-        {"type", "path", true},
-        {"type", "", false},
-        {"paths.0.type", "ipv4", true},
-        {"paths.0.port", "42424", true},
-        {"paths.0.in.x", "1", true},
-        {"paths.1", "7", true},
-        {"paths.2", "7", false},
-        {"paths.x", "7", false},
-        {"paths.0.in", "{\"x\":\"1\"}", true},
-        {"a.b", "whole", true}, /* a member of that whole name comes first */
-        {"a.c", "1", true},
-        {"a.d", "1", false},
-        {"paths.0.in", NULL, true},
-        {"paths.0.out", NULL, false},
-        {"c.d", NULL, false},
-        {"no", NULL, true},
-        {".", NULL, false},
-        {"a.", NULL, false},
-    };
-    static const struct {
-        const char *with;
-        bool is_fit;
-    } others[] = {
-        {"{}", true},
-        {"{\"kind\":\"opened\"}", true},
-        {"{\"kind\":[\"packet\",\"opened\"],\"type\":\"path\"}", true},
-        {"{\"type\":[\"seek\",\"path\"],\"peer\":\"ab\"}", true},
-        {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"abcd\"}", true},
-        {"{\"kind\":\"packet\"}", false},
-        {"{\"type\":\"seek\"}", false},
-        {"{\"peer\":\"abce\"}", false},
-        {"{\"kind\":\"opened\",\"type\":\"path\",\"peer\":\"b\"}", false},
-    };
 
     for (size_t i = 0; i < sizeof taps / sizeof taps[0]; i++)
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
