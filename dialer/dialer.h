@@ -12,6 +12,7 @@
  * It keeps its own list of linked peers from link and line events and never calls the router.
  *
  * Floor:  4.
+ * Thread: its place's; others post and call.
  * Owns:   dials; the list of peers to start from.
  * Limits: TH_DIALS_MAX at once, the next is refused; TH_RENEWALS_MAX, the next is left out until the
  *         switch says again that its line is silent.

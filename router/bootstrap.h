@@ -4,6 +4,7 @@
  * A server over router/boot.
  *
  * Floor:  5.
+ * Thread: its place's; others post and call.
  * Owns:   the list of sources, their back-off.
  */
 #ifndef TH_ROUTER_BOOTSTRAP_H

@@ -9,6 +9,7 @@
  * Steps of a disk may take their time: the place should be its own.
  *
  * Floor:  5.
+ * Thread: its place's; others post and call.
  * Owns:   the files peers.json, state.json and ages.json of a disk.
  * Limits: TH_REMEMBERED_MAX peers, TH_AGES_MAX ages; TH_KEEPER_WAITERS_MAX who wait for a round.
  */

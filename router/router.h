@@ -6,6 +6,7 @@
  * down.
  *
  * Floor:  5.
+ * Thread: its place's; others post and call.
  * Owns:   table, links, ages.
  * Limits: links_max links; TH_BUCKET_SPARES_MAX candidates a bucket.
  */

@@ -132,10 +132,15 @@ struct th_routing_line {
     th_ms up_at; /* it came up then or later; 0: nothing is known */
 };
 
+/* A line came up: its node is a candidate, or a link of before is over with its old line. */
 TH_MUST enum th_err th_routing_on_line_up(struct th_routing *routing, struct th_now now,
                                           const struct th_routing_line *line);
+
+/* A line is gone, and so is the link on it. why: TH_TIMED_OUT makes us forget who was only in reserve. */
 TH_MUST enum th_err th_routing_on_line_down(struct th_routing *routing, struct th_now now,
                                             const struct th_hashname *id, enum th_err why);
+
+/* A node is at another address now, which others are told. */
 void th_routing_on_path_changed(struct th_routing *routing, struct th_now now,
                                 const struct th_hashname *id, const struct th_addr *addr);
 
@@ -209,7 +214,10 @@ TH_MUST enum th_err th_routing_refresh(struct th_routing *routing, struct th_now
 /* Ends every link with `end`; no other is made or taken from then on. */
 TH_MUST enum th_err th_routing_leave(struct th_routing *routing, struct th_now now);
 
+/* The earliest moment at which tick has something to do; TH_NEVER for none. */
 th_ms th_routing_deadline(const struct th_routing *routing);
+
+/* Does what is due by now: keepalives, time-outs, tries, looks into buckets. */
 TH_MUST enum th_err th_routing_tick(struct th_routing *routing, struct th_now now);
 
 /* Takes one action; false when there is none. fields: filled, of OPEN and SEND; the action points into

@@ -58,6 +58,7 @@ TH_MUST enum th_err th_routing_hear_of(struct th_routing *routing, const struct 
 
 /* --- routing_fill.c ------------------------------------------------------------------------------- */
 
+/* What th_routing_on_line_up and …_down do; on_lines does it for each that is new or gone. */
 TH_MUST enum th_err th_routing_line_up(struct th_routing *routing,
                                        const struct th_routing_line *line);
 TH_MUST enum th_err th_routing_line_down(struct th_routing *routing, const struct th_hashname *id,
@@ -66,6 +67,7 @@ TH_MUST enum th_err th_routing_line_down(struct th_routing *routing, const struc
 /* Keeps a node in reserve and looks whether it is wanted. */
 TH_MUST enum th_err th_routing_offer(struct th_routing *routing, const struct th_spare *spare);
 
+/* Whether the application asked for a link to it (th_routing_link); and that it is not wanted any more. */
 bool th_routing_is_asked(const struct th_routing *routing, const struct th_hashname *id);
 void th_routing_unask(struct th_routing *routing, const struct th_hashname *id);
 

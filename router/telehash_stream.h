@@ -9,6 +9,7 @@
  * gathered in the body of the next write, what is read comes from the answer to the last read.
  *
  * Floor:  6; private to it.
+ * Thread: telehash_stream.c any; the others the agent's.
  */
 #ifndef TH_ROUTER_TELEHASH_STREAM_H
 #define TH_ROUTER_TELEHASH_STREAM_H
@@ -89,12 +90,14 @@ struct th_pulling {
     th_ms close_by;                  /* of the first stream that may not wait longer; TH_NEVER */
 };
 
+/* node: borrowed; it points to the pulling from now on. */
 void th_pulling_init(struct th_pulling *pulling, struct th_node *node);
 /* Does what is to be done: once every server has started, after every message. */
 void th_pulling_look(struct th_pulling *pulling, const struct th_self *self);
 /* True: it was the switch's end. */
 bool th_pulling_on_down(struct th_pulling *pulling, const struct th_self *self,
                         const struct th_down *down);
+/* Tries again what could not be asked, and closes what waited too long; when the deadline has come. */
 void th_pulling_on_alarm(struct th_pulling *pulling, const struct th_self *self);
 th_ms th_pulling_deadline(const struct th_pulling *pulling);
 /* Something could not be asked now: th_pulling_look is called again after a moment. */

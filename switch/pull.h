@@ -12,6 +12,7 @@
  * A stream belongs to the server that opened or accepted it, and ends with it.
  *
  * Floor:  3.
+ * Thread: its place's; others post and call.
  * Limits: TH_PULL_… below, and core/streams.h.
  */
 #ifndef TH_SWITCH_PULL_H

@@ -109,40 +109,78 @@ struct th_reliable {
 /* reliable_out.c */
 
 void th_out_init(struct th_out *out);
+
+/* Frees it, and takes what is in flight off the way's count. */
 void th_out_clear(struct th_out *out, struct th_congestion *way);
+
+/* Bytes that a write would take now: twice the window of the way, within TH_REL_SEND_FIRST and
+ * TH_REL_SEND_MAX, less what is kept. */
 size_t th_out_room(const struct th_out *out, const struct th_congestion *way);
+
+/* Keeps bytes until they are acknowledged; copied. At most th_out_room. Errors: TH_NO_MEMORY. */
 TH_MUST enum th_err th_out_write(struct th_out *out, struct th_bytes bytes);
 
 /* Whether an acknowledgement is of what was sent. */
 bool th_out_is_sane(const struct th_out *out, const struct th_relpkt *packet);
+
+/* Takes an acknowledgement that is sane: what arrived is let go, what is missing is lost. */
 void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet);
 
 /* The number to be sent again, or a new one, that may leave now; TH_SEG_NONE when there is none. */
 uint32_t th_out_pick(struct th_reliable *r, struct th_now now);
+
+/* Something may leave now. */
 bool th_out_wants(const struct th_reliable *r);
+
 /* Fills the packet's content, by way of body, and notes that it is sent. False without memory. */
 TH_MUST bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq,
                          struct th_relpkt *packet, uint8_t body[TH_CHANPKT_MAX]);
+
+/* Marks as lost what was sent so long before something that arrived that it cannot be on its way still
+ * (RFC 8985, RACK). Nothing for one of another implementation, which says what it misses. */
 void th_out_find_lost(struct th_reliable *r, struct th_now now);
+
+/* When silence is to be broken by sending something once more; TH_NEVER when nothing is waited for. */
 th_ms th_out_probe_at(const struct th_reliable *r);
+
+/* Orders that, if it is due; the next waits twice as long. */
 void th_out_probe(struct th_reliable *r, struct th_now now);
+
+/* All that was written, and our end, is acknowledged. */
 bool th_out_is_done(const struct th_out *out);
+
 /* A quiet channel holds no memory. */
 void th_out_rest(struct th_out *out);
 
 /* reliable_in.c */
 
+/* credit: the line's, of which a window takes; borrowed for its life. */
 void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now);
+
+/* Frees it and gives back its part of the credit. */
 void th_in_clear(struct th_in *in);
+
+/* Keeps what a packet brings, in whatever order. Drops: STREAM_REPEAT, STREAM_BEYOND. */
 TH_MUST enum th_drop th_in_take(struct th_reliable *r, struct th_now now,
                                 const struct th_relpkt *packet);
+
 /* Bytes copied; 0 when nothing is there. */
 size_t th_in_read(struct th_reliable *r, struct th_now now, uint8_t *buffer, size_t cap);
+
+/* Bytes that a read would give now. */
 size_t th_in_readable(const struct th_in *in);
+
+/* Fills the acknowledgement of a packet that leaves. with_lists: what came out of order, or is missing,
+ * is in it too. */
 void th_in_fill_ack(struct th_reliable *r, struct th_relpkt *packet, bool with_lists);
+
+/* The other side's end came, and all before it. */
 bool th_in_is_done(const struct th_reliable *r);
+
 /* There is something that an acknowledgement has to list. */
 bool th_in_has_holes(const struct th_in *in);
+
+/* A quiet channel holds no memory. */
 void th_in_rest(struct th_in *in);
 
 #endif

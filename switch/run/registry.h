@@ -11,6 +11,7 @@
  * A server that came and went while the registry's own mailbox was full is not announced.
  *
  * Floor:  1 (run).
+ * Thread: its place's; others post and call.
  * Owns:   a copy of the names of its scope.
  * Limits: one row for each server with a name, TH_SERVERS_MAX in all.
  */

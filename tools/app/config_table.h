@@ -72,7 +72,8 @@ TH_MUST enum th_err th_config_socket_path(char path[TH_SOCKET_PATH_MAX], const c
 TH_MUST enum th_err th_config_state_dir(struct th_config *config, const char *text,
                                         char why[TH_SAY_MAX]);
 
-/* Where state and control socket are when nobody said. */
+/* Where state and control socket are when nobody said; say is filled on failure. Errors: TH_INVALID,
+ * TH_TOO_BIG (what the environment names is no place for it, or there is no home). */
 TH_MUST enum th_err th_config_default_state(struct th_config *config,
                                             const struct th_environment *env, char say[TH_SAY_MAX]);
 TH_MUST enum th_err th_config_default_socket(struct th_config *config,

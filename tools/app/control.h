@@ -7,6 +7,7 @@
  * the control server waits for nobody.
  *
  * Floor:  7 (app).
+ * Thread: its place's, which is one of host_uv; bind and unbind: one that may block.
  * Owns:   connections and their requests. The listening descriptor is the program's, so that it
  *         outlives a restart of the server.
  * Limits: below, and control_conn.h's.

@@ -117,6 +117,8 @@ struct th_control {
  * text is NULL, without. */
 void th_control_answer(struct th_control *c, const struct th_self *self, uintptr_t client,
                        char *text);
+
+/* It is still connected. */
 bool th_control_has_client(const struct th_control *c, uintptr_t client);
 
 /* A line for a client that it did not ask for just now: put, then sent with others by flush. waiting:

@@ -2,6 +2,7 @@
  * guard.h - watches the supervisors that nobody stands above.
  *
  * Floor:  7 (app).
+ * Thread: its place's.
  * Owns:   two monitors.
  */
 #ifndef TH_APP_GUARD_H

@@ -6,6 +6,7 @@
  * it is tried again, seldom. The switch is told the address, and advertises it.
  *
  * Floor:  7 (app).
+ * Thread: its place's; the worker pool's for what may take seconds.
  * Owns:   the mapping.
  */
 #ifndef TH_APP_PORTMAP_H

@@ -8,6 +8,7 @@
  * is one that may wait for a disk.
  *
  * Floor:  7 (app).
+ * Thread: its place's.
  * Owns:   the seed book, and seeds.json in the state directory.
  */
 #ifndef TH_APP_SETTINGS_H

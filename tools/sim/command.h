@@ -2,6 +2,7 @@
  * command.h - the commands of thsim, one function each; what they share in reading their words.
  *
  * Floor:  7 (sim).
+ * Thread: one.
  */
 #ifndef TH_SIM_COMMAND_H
 #define TH_SIM_COMMAND_H

@@ -6,6 +6,7 @@
  * refreshes, and what was silent too long is forgotten and gets another port.
  *
  * Floor:  7 (sim).
+ * Thread: one.
  * Limits: TH_NAT_HOLES_MAX remote ends at once; then the one that was used longest ago is forgotten.
  */
 #ifndef TH_SIM_NAT_H

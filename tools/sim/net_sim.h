@@ -17,6 +17,7 @@
  *     while (th_net_sim_take(&net, &arrival)) …       // all that arrives by now
  *
  * Floor:  7 (sim).
+ * Thread: one.
  * Limits: TH_SIM_PORTS_MAX ports; IPv4 only.
  */
 #ifndef TH_SIM_NET_SIM_H

@@ -3,6 +3,7 @@
  * for the world.
  *
  * Floor:  7 (sim); private to it.
+ * Thread: one.
  * Owns:   nothing; its answers go to the world's callbacks.
  */
 #ifndef TH_SIM_PROBE_H
