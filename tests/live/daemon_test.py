@@ -7,7 +7,7 @@ import signal
 import stat
 import subprocess
 
-from mesh import END_S, Mesh, SLOW, Stopwatch, TELEHASHD, check, main, run, telehashd, test, thctl, wait_for
+from mesh import END_S, Mesh, SLOW, Stopwatch, TELEHASHD, check, main, telehashd, test, thctl, wait_for
 
 STOP_S = 2
 
