@@ -80,6 +80,7 @@ static void wrong_words_end_with_2_before_anything_runs(void **state)
                              "replay warm/10/1",
                              "replay cold/1/1",
                              "replay cold/10/1 --from now",
+                             "replay cold/10/1 --to then",
                              "replay cold/10/1 --node xyz",
                              "replay cold/10/1 --trac"};
     puts("(the complaints that follow are part of the test)");

@@ -73,6 +73,19 @@ static void runs_of_a_swarm_pass(void **state)
     assert_int_equal(th_swarm_run(&options), 0);
 }
 
+static void runs_can_be_gone_on_with_from_a_number(void **state)
+{
+    (void)state;
+    struct th_swarm_options options = usual;
+    options.scenario = th_scenario_find("unrest");
+    options.first = 2;
+    options.runs_max = 1;
+    options.run_ms = 1;
+    options.is_shrinking = false;
+
+    assert_int_equal(th_swarm_run(&options), 1); /* not three: the two before it are left out */
+}
+
 static void run_that_takes_too_long_is_ended_and_has_failed(void **state)
 {
     (void)state;
@@ -91,6 +104,7 @@ int main(void)
         cmocka_unit_test(each_plan_that_is_drawn_can_be_replayed_from_its_token),
         cmocka_unit_test(every_scenario_is_drawn),
         cmocka_unit_test(runs_of_a_swarm_pass),
+        cmocka_unit_test(runs_can_be_gone_on_with_from_a_number),
         cmocka_unit_test(run_that_takes_too_long_is_ended_and_has_failed),
     };
 

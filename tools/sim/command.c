@@ -139,7 +139,7 @@ int th_sim_command_run(int argc, char **argv)
 
 struct look {
     bool is_traced;
-    th_ms from;
+    th_ms from, to;
     const char *node;
 };
 
@@ -151,6 +151,8 @@ static const char *take_look(struct look *look, const char *flag, const char *va
         return "wants a value, or there is no such flag";
     } else if (strcmp(flag, "--from") == 0) {
         return th_sim_read_time(&look->from, value) ? NULL : "wants a time such as 90s or 12.345";
+    } else if (strcmp(flag, "--to") == 0) {
+        return th_sim_read_time(&look->to, value) ? NULL : "wants a time such as 90s or 12.345";
     } else if (strcmp(flag, "--node") == 0) {
         size_t len = strlen(value);
         look->node = value;
@@ -182,9 +184,10 @@ int th_sim_command_replay(int argc, char **argv)
         i += strcmp(argv[i], "--trace") != 0;
     }
     th_sim_init(&sim, &plan);
-    if (look.is_traced || look.from || look.node) {
+    if (look.is_traced || look.from || look.to || look.node) {
         sim.world.trace.out = stdout;
         sim.world.trace.from = look.from;
+        sim.world.trace.to = look.to;
         if (look.node)
             snprintf(sim.world.trace.node, sizeof sim.world.trace.node, "%s", look.node);
     }

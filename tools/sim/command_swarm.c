@@ -20,6 +20,8 @@ static const char *take_flag(struct th_swarm_options *options, const char *flag,
             return "wants a time such as 2m";
     } else if (strcmp(flag, "--runs") == 0) {
         return th_sim_read_number(&options->runs_max, value, UINT64_MAX) ? NULL : "wants a number";
+    } else if (strcmp(flag, "--first") == 0) {
+        return th_sim_read_number(&options->first, value, UINT32_MAX) ? NULL : "wants a number";
     } else if (strcmp(flag, "--seed") == 0) {
         return th_sim_read_number(&options->rng_seed, value, UINT64_MAX) ? NULL : "wants a number";
     } else if (strcmp(flag, "--jobs") == 0) {

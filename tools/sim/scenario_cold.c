@@ -14,6 +14,9 @@ static void check_load(struct th_sim *sim)
         all += packets;
         most = packets > most ? packets : most;
     }
+    if (all > 0)
+        th_sim_figure(sim, "most_loaded_to_mean", (double)most * world->count / (double)all,
+                      LOAD_MAX);
     th_sim_check(sim, most * world->count <= LOAD_MAX * all, "load",
                  "one node received %llu datagrams, the mean is %llu", (unsigned long long)most,
                  (unsigned long long)(all / world->count));

@@ -106,6 +106,8 @@ bool th_sim_check(struct th_sim *sim, bool is_so, const char *name, const char *
         fprintf(stderr, "thsim: check failed at %" PRIu64 ".%03" PRIu64 " s: %s: %s\n",
                 sim->world.now / 1000, sim->world.now % 1000, failure.check, failure.text);
     }
+    th_sim_trace_remark(&sim->world.trace, sim->world.now, "check failed: %s: %s", failure.check,
+                        failure.text);
     sim->failure_count++;
     return false;
 }
@@ -136,10 +138,11 @@ static void tell_progress(struct th_sim *sim)
     if (sim->is_quiet || since_us < PROGRESS_US)
         return;
     fprintf(stderr,
-            "thsim: %" PRIu64 " s of virtual time in %" PRIu64 " s, %u nodes, %" PRIu64
+            "thsim: %" PRIu64 " s of virtual time in %" PRIu64 " s, %u nodes, %u ready, %" PRIu64
             " events/s, %" PRIu64 " MiB\n",
             sim->world.now / 1000, (now_us - sim->began_us) / 1000000, sim->world.up_count,
-            (sim->world.trace.events - sim->told_turns) * 1000000 / since_us, peak_bytes() >> 20);
+            sim->tally.ready, (sim->world.trace.events - sim->told_turns) * 1000000 / since_us,
+            peak_bytes() >> 20);
     sim->told_us = now_us;
     sim->told_turns = sim->world.trace.events;
 }

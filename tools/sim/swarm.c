@@ -173,7 +173,7 @@ static bool has_time(const struct swarm *swarm)
 {
     const struct th_swarm_options *options = swarm->options;
 
-    if (is_stopped || (options->runs_max && swarm->next >= options->runs_max))
+    if (is_stopped || (options->runs_max && swarm->next - options->first >= options->runs_max))
         return false;
     return options->wall_ms == 0 || th_swarm_wall_ms() - swarm->began_ms < options->wall_ms;
 }
@@ -217,6 +217,7 @@ uint64_t th_swarm_run(const struct th_swarm_options *options)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     swarm->options = options;
+    swarm->next = options->first;
     swarm->began_ms = swarm->told_ms = th_swarm_wall_ms();
     while (start_runs(swarm) > 0) {
         th_swarm_child_wait(swarm->child, options->jobs, POLL_MS);
@@ -224,8 +225,9 @@ uint64_t th_swarm_run(const struct th_swarm_options *options)
         tell_progress(swarm);
     }
     uint64_t failed = swarm->failed;
-    printf("%" PRIu64 " runs, %" PRIu64 " failed; seed %" PRIu64 ", commit %s\n", swarm->runs,
-           failed, options->rng_seed, th_sim_commit());
+    printf("%" PRIu64 " runs from number %" PRIu64 " on, %" PRIu64 " failed; seed %" PRIu64
+           ", commit %s\n",
+           swarm->runs, options->first, failed, options->rng_seed, th_sim_commit());
     th_mem_free(swarm);
     return failed;
 }

@@ -18,6 +18,7 @@ enum { TH_SWARM_JOBS_MAX = 64, TH_SWARM_NODES_DEFAULT = 150, TH_SWARM_RUN_MS_DEF
 struct th_swarm_options {
     uint64_t rng_seed;
     uint64_t wall_ms;                   /* after this no run is begun; 0: never */
+    uint64_t first;                     /* number of the first run: those before it are left out */
     uint64_t runs_max;                  /* 0: any number */
     uint64_t run_ms;                    /* a run may take so long */
     unsigned jobs;                      /* processes at once, 1..TH_SWARM_JOBS_MAX */

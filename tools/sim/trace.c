@@ -84,7 +84,7 @@ static struct name name_of(const struct th_sim_trace *trace, uint32_t node)
     const struct th_hashname *id =
         trace->name_of && node != TH_TRACE_NOBODY ? trace->name_of(trace->name_data, node) : NULL;
     char hex[TH_HASHNAME_HEX + 1];
-    struct name name = {"nobody"};
+    struct name name = {"stranger"}; /* no node of ours */
 
     if (id) {
         th_hashname_write(hex, id);
@@ -109,7 +109,8 @@ static bool is_shown(const struct th_sim_trace *trace, uint32_t node)
 
 static bool is_printed(const struct th_sim_trace *trace, th_ms now, uint32_t node, uint32_t other)
 {
-    return trace->out && now >= trace->from && (is_shown(trace, node) || is_shown(trace, other));
+    return trace->out && now >= trace->from && (trace->to == 0 || now <= trace->to) &&
+           (is_shown(trace, node) || is_shown(trace, other));
 }
 
 static void print_head(struct th_sim_trace *trace, th_ms now, uint32_t node)
@@ -191,6 +192,19 @@ void th_sim_trace_print(struct th_sim_trace *trace, th_ms now, uint32_t node, co
     if (!is_printed(trace, now, node, TH_TRACE_NOBODY))
         return;
     print_head(trace, now, node);
+    va_start(args, format);
+    vfprintf(trace->out, format, args);
+    va_end(args);
+    fputc('\n', trace->out);
+}
+
+void th_sim_trace_remark(struct th_sim_trace *trace, th_ms now, const char *format, ...)
+{
+    va_list args;
+
+    if (trace->out == NULL)
+        return;
+    fprintf(trace->out, "%7" PRIu64 ".%03" PRIu64 " s  --------  ", now / 1000, now % 1000);
     va_start(args, format);
     vfprintf(trace->out, format, args);
     va_end(args);

@@ -32,6 +32,7 @@ struct th_sim_trace {
     /* What is printed. Set them after th_sim_trace_init; out NULL: nothing. */
     FILE *out;
     th_ms from;                   /* nothing earlier */
+    th_ms to;                     /* nothing later; 0: to the end */
     char node[TH_TRACE_NODE_MAX]; /* only of nodes whose hashname begins so; "": all */
     th_trace_name_fn name_of;
     const void *name_data;
@@ -54,6 +55,10 @@ void th_sim_trace_say(struct th_sim_trace *trace, th_ms now, uint32_t node, cons
 /* Only prints, for what depends on whether anybody reads along: log lines. */
 void th_sim_trace_print(struct th_sim_trace *trace, th_ms now, uint32_t node, const char *format,
                         ...) __attribute__((format(printf, 4, 5)));
+
+/* Only prints, whatever is looked at: what no reader is to miss. */
+void th_sim_trace_remark(struct th_sim_trace *trace, th_ms now, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The hash of all so far; the trace goes on. */
 void th_sim_trace_hash(const struct th_sim_trace *trace, char hex[TH_TRACE_HEX + 1]);

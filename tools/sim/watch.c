@@ -1,5 +1,7 @@
 #include "tools/sim/watch.h"
 
+#include "tools/sim/tell.h"
+
 static void note_turn(void *data, const struct th_host_sim_turn *turn)
 {
     struct th_world_node *node = data;
@@ -50,6 +52,7 @@ static void note_given(void *data, const struct th_host_sim_given *given)
     struct th_world_node *node = data;
     struct th_world *world = node->world;
 
+    th_sim_tell_given(node, given);
     for (unsigned i = 0; i < world->hook_count; i++)
         if (world->hooks[i].on_given)
             world->hooks[i].on_given(world->hooks[i].data, node, given);
