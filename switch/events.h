@@ -63,10 +63,10 @@ struct th_ev_line {
     bool has_addr;      /* false: nothing is known of where it is (a relay) */
     bool is_silent;     /* from LINE_SILENT to LINE_HEARD */
     struct th_addr addr;
-    th_ms up_at; /* when it came up; 0 of LINE_DOWN */
     enum th_err
         why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_EOF (nobody
                         used it), TH_GONE (the switch has ended) … */
+    th_ms up_at; /* when it came up; 0 of LINE_DOWN */
 };
 
 /* head and body lie behind the struct in the same memory. */
