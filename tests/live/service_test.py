@@ -250,6 +250,13 @@ def root_gives_nothing_away_but_a_directory_of_the_daemons_own():
             if made:
                 made.close()
             refused(state, '"%s"' % name)
+        # One that is empty, as /mnt often is, may be for anything; only its name could say that it is for a daemon.
+        for name, held in (("empty", ()), ("mounted", ("lost+found",)), ("telehash2", ())):
+            state = os.path.join(mesh.folder, name)
+            os.mkdir(state, 0o755)
+            for held_name in held:
+                os.mkdir(os.path.join(state, held_name))
+            refused(state, "chown nobody")
         third = os.path.join(mesh.folder, "third")
         os.mkdir(third, 0o755)
         os.chown(third, pwd.getpwnam("daemon").pw_uid, -1)
@@ -267,6 +274,38 @@ def root_gives_nothing_away_but_a_directory_of_the_daemons_own():
         check(node.stop()[0] == 0, "not ended well")
         check(os.stat(os.path.join(node.state, "peers.json.broken-3")).st_uid == pwd.getpwnam("nobody").pw_uid, "not given")
         check(os.stat(os.path.join(node.state, "lost+found")).st_uid == 0, "a folder was given away")
+
+        node = mesh.node("named", "--user", "nobody", "--listen", "127.0.0.1:0")
+        node.state = os.path.join(mesh.folder, "lib", "telehash")
+        os.makedirs(node.state, 0o755)
+        node.start()
+        check(node.stop()[0] == 0, "not ended well")
+        check(os.stat(node.state).st_uid == pwd.getpwnam("nobody").pw_uid, "a folder of that name is not given")
+
+
+@test
+def root_gives_the_folder_of_the_socket_only_when_nothing_but_sockets_is_in_it():
+    if not is_root():
+        return
+    with Mesh() as mesh:
+        os.chmod(mesh.folder, 0o711)
+        for n, (held, owner) in enumerate(((["web.sock"], "nobody"), (["web.sock", "program"], "root"), (["folder/"], "root"))):
+            folder = os.path.join(mesh.folder, str(n), "telehash")
+            os.makedirs(folder, 0o755)
+            for name in held:
+                if name.endswith("/"):
+                    os.mkdir(os.path.join(folder, name))
+                elif name.endswith(".sock"):
+                    with socket.socket(socket.AF_UNIX) as other:
+                        other.bind(os.path.join(folder, name))
+                else:
+                    with open(os.path.join(folder, name), "w"):
+                        pass
+            node = mesh.node("node%d" % n, "--user", "nobody", "--listen", "127.0.0.1:0")
+            node.socket = os.path.join(folder, "telehashd.sock")
+            node.start()
+            check(os.stat(folder).st_uid == pwd.getpwnam(owner).pw_uid, "%s with %s is not %s's" % (folder, held, owner))
+            check(node.stop()[0] == 0, "not ended well")
 
 
 @test

@@ -138,18 +138,34 @@ static bool give_files(const struct th_user *user, int dir_fd)
     return is_given;
 }
 
+/* Whether the last name of a path is ours, as /var/lib/telehash has it. */
+static bool is_named_for_us(const char *path)
+{
+    size_t end = strlen(path), name = strlen("telehash");
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    return end > name && path[end - name - 1] == '/' &&
+           strncmp(path + end - name, "telehash", name) == 0;
+}
+
+static bool is_socket(int dir_fd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
+}
+
 /* Whether a state directory may hold it: what a daemon writes, its socket when that is named to be
  * there, and what each new file system has. */
 static bool may_hold(int dir_fd, const char *name, const char *socket)
 {
     const char *slash = strrchr(socket, '/');
-    struct stat st;
 
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 ||
         th_disk_look_is_ours(name))
         return true;
-    return strcmp(name, slash ? slash + 1 : socket) == 0 &&
-           fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
+    return strcmp(name, slash ? slash + 1 : socket) == 0 && is_socket(dir_fd, name);
 }
 
 /* A directory of root's is given away whole, so it must be one that is for a daemon alone. */
@@ -199,6 +215,26 @@ static enum th_err check_dir(const struct th_user *user, int dir_fd, const char 
     return TH_INVALID;
 }
 
+/* Whether every name in it passes; not when it cannot be read. */
+static bool holds_only(int dir_fd, bool (*passes)(int dir_fd, const char *name))
+{
+    DIR *dir = list(dir_fd);
+    bool is_so = dir != NULL;
+
+    for (struct dirent *entry; is_so && (entry = readdir(dir)) != NULL;)
+        is_so = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                passes(dir_fd, entry->d_name);
+    if (dir)
+        closedir(dir);
+    return is_so;
+}
+
+static bool is_of_no_daemon(int dir_fd, const char *name)
+{
+    (void)dir_fd;
+    return !th_disk_look_is_ours(name);
+}
+
 enum th_err th_process_may_give(const struct th_user *user, const char *state_dir,
                                 const char *socket, char say[TH_SAY_MAX])
 {
@@ -208,6 +244,15 @@ enum th_err th_process_may_give(const struct th_user *user, const char *state_di
     if (fd < 0)
         return TH_OK; /* it is made, or whoever opens it says what is wrong */
     enum th_err e = check_dir(user, fd, socket, &st, say);
+    if (e == TH_OK && st.st_uid == 0 && !is_named_for_us(state_dir) &&
+        holds_only(fd, is_of_no_daemon)) {
+        /* As /mnt, where nothing says what it is for. */
+        snprintf(say, TH_SAY_MAX,
+                 "--user %.60s: the state directory is root's and holds nothing of a daemon's; if "
+                 "it is for this one alone: chown %.60s %.80s",
+                 user->name, user->name, state_dir);
+        e = TH_INVALID;
+    }
     close(fd);
     return e;
 }
@@ -228,7 +273,7 @@ static bool give_socket(const struct th_user *user, const char *socket, bool kee
     const char *name = strrchr(folder, '/');
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     bool is_ours = fd >= 0 && name && strcmp(name, "/telehash") == 0 && fstat(fd, &st) == 0 &&
-                   st.st_uid == 0 && (st.st_mode & 022) == 0;
+                   st.st_uid == 0 && (st.st_mode & 022) == 0 && holds_only(fd, is_socket);
     bool is_given = !is_ours || fchown(fd, user->uid, (gid_t)-1) == 0;
 
     if (fd >= 0)

@@ -48,19 +48,20 @@ TH_MUST enum th_err th_process_find_user(struct th_user *out, bool *is_needed, c
 /*
  * Whether a state directory may be given to the user; asked before anything is made there. One that is
  * missing may. One of root's may hold nothing but what a daemon writes (th_disk_look_is_ours), the control
- * socket and lost+found: --state-dir /etc must give nothing away.
- * Errors: TH_INVALID (everybody may write to it, it is a third user's, it holds something else), TH_IO;
- *         say is filled then.
+ * socket and lost+found: --state-dir /etc must give nothing away. Nor must /mnt: one with nothing of a
+ * daemon's in it is given only when it is called telehash.
+ * Errors: TH_INVALID (everybody may write to it, it is a third user's, it holds something else, nothing
+ *         says that it is a daemon's), TH_IO; say is filled then.
  */
 TH_MUST enum th_err th_process_may_give(const struct th_user *user, const char *state_dir,
                                         const char *socket, char say[TH_SAY_MAX]);
 
 /*
  * Gives what root made at the start to the user: the state directory with the daemon's files, the control
- * socket, and the socket's folder when that is called telehash and nobody else may write there. Links are
- * not followed; what is not root's, or has several names, is left as it is.
+ * socket, and the socket's folder when that is called telehash, nobody else may write there and only
+ * sockets are in it. Links are not followed; what is not root's, or has several names, is left as it is.
  * keeps_group  the socket's group stays: it is the one that may connect.
- * Errors: those of th_process_may_give, which is asked again; nothing was given then.
+ * Errors: those of th_process_may_give, which is asked again but for the last; nothing was given then.
  */
 TH_MUST enum th_err th_process_give(const struct th_user *user, int state_fd, const char *socket,
                                     bool keeps_group, char say[TH_SAY_MAX]);
