@@ -21,7 +21,8 @@ MUST = {
         "RuntimeDirectory": "telehash",
         "DynamicUser": "yes",
         "Group": "telehash",
-        "ExecReload": "/bin/kill -HUP $MAINPID",
+        "ExecReload": "/bin/sh -c 'kill -HUP \"$MAINPID\"'",
+        "ConfigurationDirectory": None,  # it would be the service's own
     },
     "telehash-web.service": {
         "Restart": "on-failure",

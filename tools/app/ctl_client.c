@@ -273,7 +273,10 @@ static void describe_error(const json_t *error, char say[TH_SAY_MAX])
     const char *owner = json_string_value(json_object_get(data, "owner"));
     size_t len = (size_t)snprintf(say, TH_SAY_MAX, "%.200s", message ? message : "error");
 
-    if (owner && strcmp(owner, "root") != 0)
+    /* A number is a user without a name, as a service has it for as long as it runs: nobody becomes that. */
+    bool is_somebody = owner && owner[strspn(owner, "0123456789")] != '\0';
+
+    if (is_somebody && strcmp(owner, "root") != 0)
         len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "; be %.32s or root", owner);
     else if (owner)
         len += (size_t)snprintf(say + len, TH_SAY_MAX - len, "; be root");
