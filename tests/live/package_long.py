@@ -2,12 +2,9 @@
 user of the group, upgraded, removed and purged. The node stays the one it is until the purge.
 
 Needs root, debootstrap, what tools/deb needs, and a mirror of Debian; skipped, with the reason, without
-them. The packages are built first, which takes minutes; TH_DEB=DIR names a folder with packages that are
-built already, TH_DEB_ROOT=DIR a clean root (debootstrap --variant=minbase bookworm). The mirror is the one
-that this machine's apt has bookworm from, or what TH_DEBIAN_MIRROR says.
+them. The packages are built first, which takes minutes; debian.py says how to give them.
 """
 
-import glob
 import json
 import os
 import re
@@ -15,137 +12,29 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
+import debian
+from debian import say
 from mesh import check, skip, wait_for
 
-PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DAEMON = 64321  # a user that is nobody's, as DynamicUser has it
 STATE = "var/lib/telehash"
 UNITS = ("telehash-web.service", "telehashd.service")
+WANTS = "etc/systemd/system/multi-user.target.wants"
 
 
-def mirror():
-    """Where Debian is fetched from; None when this machine fetches it from nowhere."""
-    asked = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Codename: bookworm", "Created-By: Packages"],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return os.environ.get("TH_DEBIAN_MIRROR") or next(iter(asked.stdout.split()), None)
-
-
-def why_not():
-    if os.geteuid() != 0:
-        return "the packages are installed into a root of their own, which only root may make"
-    for tool in ("apt-get", "debootstrap", "dpkg-buildpackage", "dh", "scdoc", "unshare", "chroot"):
-        if not shutil.which(tool):
-            return "there is no %s (tools/setup package installs it)" % tool
-    if "TH_DEB_ROOT" not in os.environ:
-        if mirror() is None:
-            return "apt has no mirror of Debian 12 here; TH_DEBIAN_MIRROR names one"
-        try:
-            import urllib.request
-
-            urllib.request.urlopen(mirror().rstrip("/") + "/dists/bookworm/Release", timeout=20).close()
-        except OSError as failed:
-            return "no mirror of Debian is reached at %s: %s" % (mirror(), failed)
-    return None
-
-
-def run(*command, **more):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
-    check(done.returncode == 0, "%s ended with %d:\n%s" % (" ".join(map(str, command)), done.returncode, done.stdout[-3000:]))
-    return done.stdout
-
-
-def say(what):
-    print("%6.1f s  %s" % (time.monotonic() - BEGUN, what), flush=True)
-
-
-def packages():
-    """The folder with the packages; they are built unless they are given."""
-    folder = os.environ.get("TH_DEB")
-    if folder is None:
-        folder = os.path.join(FOLDER, "deb")
-        os.mkdir(folder)
-        others = [os.path.join(folder, "other_1" + end) for end in (".deb", ".dsc", ".changes", ".buildinfo", ".tar.xz")]
-        for other in others:
-            open(other, "w").close()
-        run(os.path.join(PROJECT, "tools", "deb"), "--out", "deb", cwd=FOLDER)
-        lost = [other for other in others if not os.path.exists(other)]
-        check(lost == [], "tools/deb removed what is not its own: %s" % lost)
-        os.remove(others[0])
-    return [name for name in sorted(glob.glob(os.path.join(folder, "*.deb"))) if "-dbgsym" not in name]
-
-
-def raised(names):
-    """The same packages with a higher version, which depend on each other by it."""
-    folder = os.path.join(FOLDER, "raised")
-    os.mkdir(folder)
-    version = run("dpkg-deb", "--field", names[0], "Version").strip()
-    for name in names:
-        tree = os.path.join(folder, "tree")
-        run("dpkg-deb", "--raw-extract", name, tree)
-        control = os.path.join(tree, "DEBIAN", "control")
-        with open(control) as file:
-            text = file.read()
-        text = re.sub(r"^Version: .*$", "Version: %s+next1" % version, text, flags=re.M).replace("(= %s)" % version, "(= %s+next1)" % version)
-        with open(control, "w") as file:
-            file.write(text)
-        run("dpkg-deb", "--build", "--root-owner-group", tree, os.path.join(folder, os.path.basename(name).replace(version, version + "+next1")))
-        shutil.rmtree(tree)
-    return sorted(glob.glob(os.path.join(folder, "*.deb")))
-
-
-class Root:
+class Installed(debian.Root):
     """A clean Debian, and a network of its own with nothing but loopback in it."""
 
-    def __init__(self):
-        self.path = os.path.join(FOLDER, "root")
-        self.daemon = None
-
-    def make(self):
-        if "TH_DEB_ROOT" in os.environ:
-            run("cp", "-a", os.environ["TH_DEB_ROOT"], self.path)
-        else:
-            run("debootstrap", "--variant=minbase", "bookworm", self.path, mirror())
-        shutil.copy("/etc/resolv.conf", os.path.join(self.path, "etc"))
-        # As in an image for containers: nothing is started by an installation.
-        self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-
-    def write(self, path, text, mode=0o644):
-        path = os.path.join(self.path, path)
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, mode)
-
-    def inside(self, *command, user="root", groups=""):
-        env = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]
-        return subprocess.run(["chroot", "--userspec=" + user, "--groups=" + groups, self.path, *env, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def must(self, *command, **more):
-        done = self.inside(*command, **more)
-        check(done.returncode == 0, "%s ended with %d:\n%s" % (" ".join(command), done.returncode, done.stdout[-3000:]))
-        return done.stdout
-
-    def install(self, names):
-        into = os.path.join(self.path, "packages")
-        shutil.rmtree(into, ignore_errors=True)
-        os.mkdir(into)
-        for name in names:
-            shutil.copy(name, into)
-        if not self.has("libuv1"):
-            self.must("apt-get", "update")
-        said = self.must("apt-get", "install", "-y", "--no-install-recommends", *("/packages/" + os.path.basename(name) for name in names))
-        return re.findall(r"^(?:Setting up|Unpacking) .*", said, re.M)
-
-    def has(self, package):
-        return self.inside("dpkg-query", "-W", "-f", "${db:Status-Status}", package).stdout == "installed"
+    daemon = None
 
     def starts(self, unit):
-        """Whether the first installation of the unit's package starts it, where there is a systemd."""
+        """Whether the first installation of the unit's package starts it, where there is a systemd: who asks for that
+        with deb-systemd-invoke is obeyed when the unit is enabled (systemd_long.py shows both)."""
         with open(os.path.join(self.path, "var/lib/dpkg/info", unit.replace(".service", ".postinst"))) as file:
             text = file.read()
         check(unit in text, "the package of %s does not know it:\n%s" % (unit, text))
-        return re.search(r"_dh_action=start\b|deb-systemd-invoke start\b", text) is not None
+        return os.path.lexists(os.path.join(self.path, WANTS, unit)) and re.search(r"_dh_action=start\b|deb-systemd-invoke start\b", text) is not None
 
     def unit(self, name):
         """What a line of the unit says."""
@@ -186,17 +75,18 @@ class Root:
 
 
 def goes_through_its_life(root):
-    first_ones = packages()
-    next_ones = raised(first_ones)
+    first_ones = debian.packages(FOLDER)
+    next_ones = debian.raised(first_ones, FOLDER)
     say("built: " + " ".join(os.path.basename(name) for name in first_ones))
     root.make()
+    root.start_nothing(True)
+    root.must("apt-get", "update")
     say("a clean root")
 
     for line in root.install(first_ones):
         print("        " + line)
     check(root.must("getent", "group", "telehash").startswith("telehash:"), "no group telehash")
-    wants = "etc/systemd/system/multi-user.target.wants"
-    enabled = [name for name in UNITS if os.path.lexists(os.path.join(root.path, wants, name))]
+    enabled = [name for name in UNITS if os.path.lexists(os.path.join(root.path, WANTS, name))]
     check(enabled == ["telehashd.service"], "enabled by the installation: %s" % enabled)
     started = [name for name in UNITS if root.starts(name)]
     check(started == ["telehashd.service"], "started by the installation: %s" % started)
@@ -212,7 +102,9 @@ def goes_through_its_life(root):
     check(re.fullmatch("[0-9a-f]{64}", first["hashname"]), first)
     refused = root.inside("thctl", "status", user="bob:bob")
     check(refused.returncode == 1 and "join the group telehash" in refused.stdout, "a stranger: %s" % refused)
-    check(root.ask("stop").returncode == 1, "an ordinary user may stop it")
+    refused = root.ask("stop")
+    # The daemon's user has no name, so that nobody can become it.
+    check(refused.returncode == 1 and "; be root (the group telehash" in refused.stdout, "an ordinary user stops it: %s" % refused)
     say("alice of the group reads it; bob: " + refused.stdout.strip()[:150])
     root.stop()
 
@@ -240,11 +132,10 @@ def goes_through_its_life(root):
     say("purged: nothing is left")
 
 
-if why_not():
-    skip(why_not())
-BEGUN = time.monotonic()
+if debian.why_not():
+    skip(debian.why_not())
 FOLDER = tempfile.mkdtemp(prefix="th-package-")
-ROOT = Root()
+ROOT = Installed(os.path.join(FOLDER, "root"))
 try:
     goes_through_its_life(ROOT)
 finally:
