@@ -205,6 +205,7 @@ static enum th_err on_written(void *state, const struct th_self *self, void *ctx
     lock(stream);
     stream->calls--;
     stream->is_writing = false;
+    stream->close_by = 0; /* the other side reads: who has closed may wait on */
     if (why == TH_OK) {
         on_write_result(stream, ((const struct th_switch_result *)reply->body)->err);
     } else {

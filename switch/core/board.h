@@ -338,6 +338,8 @@ void th_board_forget_streams(struct th_switchboard *board, struct th_exchange *e
 void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex);
 void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *ex,
                               struct th_now now);
+/* The address in use has answered: how long that took. */
+void th_board_tell_streams_rtt(struct th_exchange *ex, struct th_now now);
 void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* Lets one line send what it may; false when none has anything. */

@@ -211,6 +211,7 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
     if (path == NULL)
         return false;
     path->probe = 0;
+    path->unanswered = 0;
     path->is_answered = true;
     path->rtt_ms = (uint32_t)th_exchange_path_ago(path->probed_at, now);
     if (!path->is_proven || path == used)
@@ -289,6 +290,7 @@ static void doubt(struct th_exchange_path *path)
     path->is_told = path->is_told || path->is_proven;
     path->is_proven = false;
     path->is_answered = false;
+    path->unanswered = 0;
 }
 
 void th_exchange_paths_doubt_used(struct th_exchange_paths *paths)
@@ -337,13 +339,22 @@ bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len)
     return true;
 }
 
-bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now,
+th_ms th_exchange_path_probe_in(const struct th_exchange_path *path, struct th_now now,
                                 bool is_urgent)
 {
     bool is_known = !path->is_named || path->is_proven;
     th_ms pause = is_urgent && is_known ? TH_PATH_PROBE_URGENT_MS : TH_PATH_PROBE_MS;
 
-    return path->probed_at == 0 || th_exchange_path_ago(path->probed_at, now) >= pause;
+    if (path->unanswered >= 3 && !path->is_answered)
+        pause *= path->unanswered == 3 ? 2 : 4;
+    th_ms ago = th_exchange_path_ago(path->probed_at, now);
+    return path->probed_at == 0 || ago >= pause ? 0 : pause - ago;
+}
+
+bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now,
+                                bool is_urgent)
+{
+    return th_exchange_path_probe_in(path, now, is_urgent) == 0;
 }
 
 bool th_exchange_path_may_open(const struct th_exchange_path *path, struct th_now now)

@@ -25,7 +25,7 @@
 
 enum {
     TH_PATH_AMPLIFY = 3, /* bytes out for a byte in, before an address is proven … */
-    TH_PATH_BUDGET_MAX = (1 << 26) - 1, /* … and so many at most, whatever came in */
+    TH_PATH_BUDGET_MAX = (1 << 23) - 1, /* … and so many at most, whatever came in */
     TH_PATH_OPEN_MS = 1000,             /* between two opens to one address (protocol.md 4) */
     TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
     TH_PATH_PROBE_URGENT_MS = 200, /* the same while the line is in doubt; not to one that only the
@@ -44,7 +44,8 @@ struct th_exchange_path {
     uint32_t is_bridge : 1;   /* of a node that forwards this line's packets */
     uint32_t is_named : 1;    /* only by the peer itself, in a `path` */
     uint32_t is_heard : 1;    /* told, but only because it was proven once */
-    uint32_t budget : 26;     /* bytes that may go there while it is neither told nor proven, or of
+    uint32_t unanswered : 3;  /* `path` requests in a row that went there alone; at most 7 */
+    uint32_t budget : 23;     /* bytes that may go there while it is neither told nor proven, or of
                                  streams while it is not open */
     uint32_t rtt_ms;
     uint32_t probe;        /* channel of the newest `path` request that went there alone; 0: none */
@@ -161,7 +162,11 @@ void th_exchange_path_on_stream(struct th_exchange_path *path, size_t len);
 /* True when len more bytes may go there now; notes them if so. */
 bool th_exchange_path_may_send(struct th_exchange_path *path, size_t len);
 
-/* True when a `path` request may go there now. is_urgent: nothing is heard of the peer. */
+/* How long until the next `path` request may go there, and whether it may now. is_urgent: nothing is heard of the peer.
+ * Only the newest one's answer counts, so while an address has never answered the pause grows after three, to
+ * four times as much: the answer may take longer than that. */
+th_ms th_exchange_path_probe_in(const struct th_exchange_path *path, struct th_now now,
+                                bool is_urgent);
 bool th_exchange_path_may_probe(const struct th_exchange_path *path, struct th_now now,
                                 bool is_urgent);
 

@@ -142,6 +142,8 @@ void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
         return;
     path->probe = channel->id;
     path->probed_at = th_exchange_path_time(now);
+    if (path->unanswered < 7)
+        path->unanswered++;
     size_t len = write_request(board, channel->id, plain, sizeof plain);
     grant(path, ex, len);
     th_board_seal_to(board, ex, now, &ex->line->current, path, (struct th_bytes){plain, len});
@@ -462,6 +464,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
         note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
         th_board_path_changed(board, ex, now);
+    th_board_tell_streams_rtt(ex, now);
     th_board_on_mtu_answer(board, ex, channel->id, now);
     if (is_challenge(ex, channel->id))
         th_board_on_challenge_answered(board, ex);

@@ -46,7 +46,8 @@ enum {
     TH_REL_KEEP_MS = 15000,            /* a channel that says nothing shows that it lives */
     TH_REL_SILENCE_MS = 60000,         /* nothing heard: it is over */
     TH_REL_FOREIGN_SILENCE_MS = 10000, /* others say nothing while they have nothing to say */
-    TH_REL_RELEASE_MS = 60000,         /* what was written before the release is given up after */
+    TH_REL_RELEASE_MS = 60000,         /* what was written before the release is given up after so
+                                          long without progress */
     TH_REL_ERR_MS = 500,               /* between two errs to who goes on talking */
     TH_REL_LINGER_MS = 5000 /* after its end its last acknowledgement may be asked for again */
 };

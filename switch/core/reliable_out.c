@@ -303,6 +303,8 @@ static void on_news(struct th_reliable *r, struct th_now now, const struct news 
         th_congestion_on_outage(r->way, now);
     out->probes = out->probes_due = 0;
     out->has_answer = true;
+    if (r->is_released && r->release_ends_at != TH_NEVER)
+        r->release_ends_at = now.mono + TH_REL_RELEASE_MS; /* it still gets somewhere */
 }
 
 void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet)
@@ -331,16 +333,19 @@ void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_rel
 
 /* losses */
 
-/* RFC 8985, 6.2: how much later than its successors a packet may come. */
+/* RFC 8985, 6.2: how much later than its successors a packet may come. On a new way nothing may have been
+ * measured yet, and never will be while all that is sent was sent before; then the newest arrival says it. */
 static th_ms patience(const struct th_reliable *r)
 {
     const struct th_out *out = &r->out;
-    th_ms ms = (th_ms)r->way->min_rtt_us * out->patience / 4000;
+    uint64_t rtt_us = r->way->min_rtt_us ? r->way->min_rtt_us : out->rack_rtt * 1000;
+    uint64_t most_us = r->way->srtt_us ? r->way->srtt_us : out->rack_rtt * 1000;
+    th_ms ms = rtt_us * out->patience / 4000;
 
     if (!out->is_reordered && (out->arrived_count >= THRESHOLD || out->lost_count > 0))
         return 0;
     ms = ms < 1 ? 1 : ms;
-    return ms * 1000 < r->way->srtt_us ? ms : r->way->srtt_us / 1000 + 1;
+    return ms * 1000 < most_us ? ms : most_us / 1000 + 1;
 }
 
 void th_out_find_lost(struct th_reliable *r, struct th_now now)

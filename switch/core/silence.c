@@ -99,8 +99,7 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
     if (used && !th_exchange_path_may_probe(used, now, true)) {
-        line->doubt_at =
-            now.mono - th_exchange_path_ago(used->probed_at, now) + TH_PATH_PROBE_URGENT_MS;
+        line->doubt_at = now.mono + th_exchange_path_probe_in(used, now, true);
         return;
     }
     line->asked_at = now.mono;

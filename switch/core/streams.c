@@ -155,6 +155,16 @@ void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange 
     be_busy(board, ex);
 }
 
+/* While only what was sent before is sent again, streams measure nothing themselves. */
+void th_board_tell_streams_rtt(struct th_exchange *ex, struct th_now now)
+{
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+    struct th_streams *streams = ex->line ? ex->line->streams : NULL;
+
+    if (streams && streams->way.srtt_us == 0 && used && used->is_answered)
+        th_congestion_on_rtt(&streams->way, used->rtt_ms, now);
+}
+
 void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *ex,
                               struct th_now now)
 {
@@ -163,6 +173,7 @@ void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *
     if (streams == NULL)
         return;
     th_congestion_on_moved(&streams->way, now);
+    th_board_tell_streams_rtt(ex, now);
     for (struct th_channel *at = ex->line->channels.first; at; at = at->next)
         if (at->reliable)
             th_reliable_on_moved(at->reliable, now);
@@ -247,7 +258,8 @@ static void send_stream(struct th_switchboard *board, struct th_exchange *ex, st
     th_board_transmit(board, ex, now, plain, TH_WISH_PERHAPS);
 }
 
-/* A packet of each channel in turn. Returns false once none has anything to send. */
+/* A packet of each channel in turn; the turn goes on behind who had it last, however few may leave at a
+ * time. Returns false once none has anything to send. */
 static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_channels *channels = &ex->line->channels;
@@ -264,13 +276,12 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
             at->tx_packets++;
             sent++;
             idle = 0;
+            ex->line->streams->turn = (at->next ? at->next : channels->first)->id;
         } else {
             idle++;
         }
         at = at->next ? at->next : channels->first;
     }
-    if (at)
-        ex->line->streams->turn = at->id;
     return sent == PUMP_MAX;
 }
 

@@ -426,6 +426,35 @@ static void address_that_was_only_heard_is_open_once_it_is_told_or_answered(void
     th_exchange_paths_clear(&paths);
 }
 
+/* Found by the simulator: with a round trip over a second the newest request was never the one answered. */
+static void address_that_takes_longer_than_the_pause_to_answer_is_answered(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr a = addr_of(1);
+    th_ms asked[16], rtt = 2 * TH_PATH_PROBE_MS + 500;
+    unsigned count = 0, heard = 0;
+    th_exchange_paths_init(&paths, at(1000));
+    th_exchange_paths_on_proof(&paths, &a, at(1000));
+    struct th_exchange_path *path = th_exchange_paths_find(&paths, &a);
+
+    for (th_ms now = 1000; !path->is_answered; now += 100) {
+        assert_true(now < 30000);
+        if (heard < count && now >= asked[heard] + rtt)
+            th_exchange_paths_on_answer(&paths, ++heard, at(now));
+        if (path->is_answered || !th_exchange_path_may_probe(path, at(now), false))
+            continue;
+        path->probe = count + 1;
+        path->probed_at = th_exchange_path_time(at(now));
+        asked[count++] = now;
+        path->unanswered++;
+        assert_true(count < 7);
+    }
+    assert_int_equal(path->rtt_ms, rtt);
+    assert_int_equal(path->unanswered, 0); /* so the next may go after the usual pause */
+    th_exchange_paths_clear(&paths);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +473,7 @@ int main(void)
         cmocka_unit_test(public_addresses_are_answered_before_private_ones),
         cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
         cmocka_unit_test(nobody_is_sent_to_loopback_or_nowhere),
+        cmocka_unit_test(address_that_takes_longer_than_the_pause_to_answer_is_answered),
         cmocka_unit_test(node_that_moves_a_hundred_times_keeps_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
