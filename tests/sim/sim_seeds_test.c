@@ -50,6 +50,36 @@ static void third_node_of_a_home_joins_through_a_seed_that_refuses_it(void **sta
     run("nat-homes/32/1/null=1,lookups=60,length=60000");
 }
 
+/* Where one packet at a time may leave, as the pace wants it, every second stream of a line was passed over: of
+ * twenty some had nine times as much as others. */
+static void twenty_streams_share_a_narrow_way(void **state)
+{
+    (void)state;
+
+    run("stream/10/1/null=1,lookups=40,bytes=100000,rest=0");
+}
+
+/* Both ends moved when all had been sent once: what is sent again tells no round trip, so every packet that came
+ * a little late counted as lost, and the window stayed the smallest. What was left after a minute of that was
+ * thrown away, for the application had let go. */
+static void stream_goes_on_at_full_speed_after_both_ends_have_moved(void **state)
+{
+    (void)state;
+
+    run("stream/8/3/skew=50000,null=1,lookups=20,rest=0");
+}
+
+/* With a round trip over a second an address was asked again before it could answer, and only the newest answer
+ * counted: streams to it had three bytes for one that came. */
+static void stream_to_a_far_node_goes_on_after_it_has_moved(void **state)
+{
+    (void)state;
+
+    run("stream/5/455449596/"
+        "rtt=327,jitter=99,dup=56,reorder=140,corrupt=19,delay=6,skew=58918,null=1,lookups=40,rest="
+        "0");
+}
+
 /* --- one of each ----------------------------------------------------------------------------------- */
 
 static void restarted_third_of_a_mesh_is_ready_again_in_two_minutes(void **state)
@@ -111,6 +141,13 @@ static void lines_go_on_while_opens_flood_a_node(void **state)
     run("flood/10/1/null=1,lookups=50,length=2000");
 }
 
+static void every_byte_of_every_stream_comes_in_order_and_once(void **state)
+{
+    (void)state;
+
+    run("stream/6/1/loss=50,dup=20,reorder=50,null=1,lookups=20,bytes=300000");
+}
+
 static void mesh_becomes_whole_after_any_unrest(void **state)
 {
     (void)state;
@@ -132,6 +169,10 @@ int main(void)
         cmocka_unit_test(nodes_behind_port_restricted_nats_reach_each_other),
         cmocka_unit_test(most_are_found_among_liars_and_sybils),
         cmocka_unit_test(lines_go_on_while_opens_flood_a_node),
+        cmocka_unit_test(every_byte_of_every_stream_comes_in_order_and_once),
+        cmocka_unit_test(twenty_streams_share_a_narrow_way),
+        cmocka_unit_test(stream_goes_on_at_full_speed_after_both_ends_have_moved),
+        cmocka_unit_test(stream_to_a_far_node_goes_on_after_it_has_moved),
         cmocka_unit_test(mesh_becomes_whole_after_any_unrest),
     };
 

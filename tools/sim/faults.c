@@ -26,6 +26,7 @@ const struct th_fault_kind th_fault_kinds[] = {
     KIND(liars, 200, 900, "per mille of nodes that lie, in the scenario liars"),
     KIND(seeds, 1, 16, "nodes that all others know at first"),
     KIND(lookups, 1000, 10000000, "random lookups, while something happens and again at the end"),
+    KIND(bytes, 2000000, 1000000000, "of the largest transfer, in the scenario stream"),
     KIND(length, 0, 2000000000, "ms that the run lasts; 0: the scenario's own"),
     KIND(rest, 70, 1440, "minutes at most until tables are full at the end; 0: nobody waits"),
     {0},

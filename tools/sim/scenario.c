@@ -23,7 +23,8 @@
     X(flood) \
     X(crowded) \
     X(knock) \
-    X(servers)
+    X(servers) \
+    X(stream)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct th_scenario th_scenario_##name;

@@ -398,6 +398,33 @@ static void ask(struct th_world_node *node, struct th_probe_ask question)
     plan(node);
 }
 
+void th_world_spawn(struct th_world_node *node, const struct th_server_ops *ops, void *arg)
+{
+    const struct th_server_spec spec = {.ops = ops,
+                                        .arg = arg,
+                                        .name = ops->name,
+                                        .scope = TH_WORLD_SCOPE,
+                                        .place = node->rest_place};
+    th_pid pid;
+
+    TH_CHECK(node->state == TH_WORLD_UP);
+    th_host_sim_move(node->host, node->world->now - node->behind);
+    TH_CHECK(th_spawn(node->host, &spec, &pid) == TH_OK);
+    plan(node);
+}
+
+void th_world_post(struct th_world_node *node, const char *server, struct th_msg msg)
+{
+    if (node->state == TH_WORLD_UP)
+        th_host_sim_move(node->host, node->world->now - node->behind);
+    if (node->host == NULL) {
+        th_msg_drop(&msg);
+        return;
+    }
+    th_post(node->host, th_whereis(node->host, TH_WORLD_SCOPE, server), msg);
+    plan(node);
+}
+
 struct dialing {
     th_world_dialed_fn on_dialed;
     void *data;

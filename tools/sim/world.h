@@ -196,6 +196,12 @@ void th_world_dial(struct th_world_node *from, const struct th_hashname *target,
 TH_MUST enum th_err th_world_call(struct th_world_node *node, const char *server, struct th_msg msg,
                                   th_ms timeout_ms, struct th_msg *reply);
 
+/* Starts a server of the scenario's own at a node that is up, beside the node's; its name is that of ops. */
+void th_world_spawn(struct th_world_node *node, const struct th_server_ops *ops, void *arg);
+
+/* Sends one of a node's servers a message, which is given; dropped when the node is down. */
+void th_world_post(struct th_world_node *node, const char *server, struct th_msg msg);
+
 /* A node that is up; NULL when none is. */
 struct th_world_node *th_world_any(struct th_world *world);
 
