@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "44d232a6685b66466818449c2cba2325f1f05e54e1250434c7e9a1707dfeed21");
+                        "eb0a5aeeb244e9eb8129a55b049cf4f409ce88688f3db5fe75823a512a4fafed");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)
