@@ -289,6 +289,9 @@ static void on_unreached(struct th_dialing *dial, struct th_dialer *dialer,
     struct th_hashname node = want->reach.node;
 
     th_dialing_drop_want(dial, want);
+    th_dialing_on_via(dial, dialer, self, &node, false);
+    if (dial->phase != TH_DIAL_LOOKING && !is_target(dial, &node))
+        return;
     bool is_hinted = dial->phase == TH_DIAL_HINTED;
     if (is_hinted && !dial->request.only_hints)
         begin_lookup(dial, dialer);
@@ -377,6 +380,7 @@ void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dial
         dial->has_line = true;
         th_dialing_end_ways(dial, self, true);
     }
+    th_dialing_on_via(dial, dialer, self, id, true);
     th_search_on_line_up(&dial->search, self->now, id);
 }
 
@@ -490,8 +494,9 @@ static void connect(struct th_dialing *dial, struct th_dialer *dialer, const str
         return;
     }
 
-    struct th_dial_want *want =
-        th_dialing_add_want(dial, dialer, self, &node->id, TH_LOOKUP_LINE_MS);
+    struct th_dial_want *want = th_dialing_find_want(dial, &node->id);
+    if (want == NULL)
+        want = th_dialing_add_want(dial, dialer, self, &node->id, TH_LOOKUP_LINE_MS);
     if (want)
         th_dialing_add_known(dial, want);
     else

@@ -45,10 +45,11 @@ enum th_dial_phase {
 };
 
 /* What was asked of the switch for a dial and is not over yet. At most, for each node of the lookup,
- * an open, a seek, and for each introduction an open and a peer. */
+ * an open, a seek, and for each introduction an open or a peer. */
 enum th_ask_kind {
     TH_ASK_OPEN,     /* a line to node */
     TH_ASK_OPEN_VIA, /* a line to via, who is to introduce us to node */
+    TH_ASK_LINE_VIA, /* nothing: others introduce us to via, who is then to introduce us to node */
     TH_ASK_SEEK,     /* a seek channel to node */
     TH_ASK_PEER      /* a peer channel to via, for node */
 };
@@ -175,6 +176,10 @@ void th_dialing_on_packet(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_ev_packet *packet);
 void th_dialing_on_ended(struct th_dialing *dial, const struct th_dialer *dialer,
                          const struct th_self *self, const struct th_ev_ended *ended);
+
+/* A line to via is up, or cannot be had, who was to introduce us to others then. */
+void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
+                       const struct th_self *self, const struct th_hashname *via, bool has_line);
 
 /* A line to a node is up: introductions to it are ended, when is_direct, and open requests forgotten.
  * One that is not direct may rest on the channel of its introduction. */

@@ -84,6 +84,7 @@ static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
         end_seek(dial, self, &was.node, was.serial);
         break;
     case TH_ASK_OPEN_VIA:
+    case TH_ASK_LINE_VIA:
     case TH_ASK_PEER:
         th_dialing_on_unintroduced(dial, self, &was.node, &was.via, err, said);
         break;
@@ -204,6 +205,51 @@ void th_dialing_punch(const struct th_dialer *dialer, const struct th_self *self
 
 /* --- what comes of it --- */
 
+/* Who is to introduce us to the target, but is nowhere that the switch knows, is itself reached by those
+ * who told of it. They alone may be no help: nothing is relayed to the target by who is reached through
+ * another. False when nobody told of it. */
+static bool want_via(const struct th_ask *ask, const struct th_dialer *dialer,
+                     const struct th_self *self)
+{
+    struct th_dialing *dial = ask->dial;
+    struct th_dial_want *target = th_dialing_find_want(dial, &ask->node);
+    struct th_dial_want *want = th_dialing_find_want(dial, &ask->via);
+
+    if (target == NULL || !th_hashname_is_equal(&ask->node, &dial->request.target))
+        return false;
+    if (want == NULL) {
+        want = th_dialing_add_want(dial, dialer, self, &ask->via, TH_LOOKUP_LINE_MS);
+        if (want == NULL)
+            return false;
+        th_dialing_add_known(dial, want);
+        if (want->reach.via_count == 0) {
+            th_dialing_drop_want(dial, want);
+            return false;
+        }
+    }
+    th_reach_on_delayed(&target->reach, self->now);
+    return true;
+}
+
+void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
+                       const struct th_self *self, const struct th_hashname *via, bool has_line)
+{
+    struct th_ask *next;
+
+    for (struct th_ask *ask = dial->asks; ask; ask = next) {
+        next = ask->next;
+        if (ask->kind != TH_ASK_LINE_VIA || !th_hashname_is_equal(&ask->via, via))
+            continue;
+        struct th_ask was = *ask;
+        if (!has_line) {
+            fail(ask, dialer, self, TH_NO_PATH);
+            continue;
+        }
+        ask_drop(ask, self);
+        ask_peer(dial, dialer, self, &was.node, &was.via);
+    }
+}
+
 static void on_answered(struct th_ask *ask, const struct th_dialer *dialer,
                         const struct th_self *self, const struct th_switch_result *result)
 {
@@ -219,10 +265,14 @@ static void on_answered(struct th_ask *ask, const struct th_dialer *dialer,
         if (result->err == TH_OK || result->err == TH_AGAIN) {
             ask_drop(ask, self);
             ask_peer(dial, dialer, self, &was.node, &was.via);
+        } else if (result->err == TH_NO_PATH && want_via(ask, dialer, self)) {
+            ask->kind = TH_ASK_LINE_VIA;
         } else {
             fail(ask, dialer, self, result->err);
         }
         break;
+    case TH_ASK_LINE_VIA:
+        break; /* it asked nothing */
     case TH_ASK_SEEK:
     case TH_ASK_PEER:
         if (result->err == TH_OK)

@@ -48,6 +48,13 @@ void th_reach_on_refused(struct th_reach *reach, struct th_now now, const struct
         reach->next_at = reach->now;
 }
 
+void th_reach_on_delayed(struct th_reach *reach, struct th_now now)
+{
+    th_reach_tick(reach, now);
+    if (reach->next_at != TH_NEVER)
+        reach->next_at = reach->now;
+}
+
 /* The next teller to ask: the one asked least often, the first of those. NULL when nobody is left. */
 static struct th_reach_via *choose(struct th_reach *reach)
 {

@@ -67,6 +67,9 @@ struct th_reach_action {
 void th_reach_init(struct th_reach *reach, const struct th_hashname *node, bool is_eager,
                    th_ms patience_ms, struct th_now now);
 
+/* Who was asked last to introduce us needs a line first: the next teller is asked at once. */
+void th_reach_on_delayed(struct th_reach *reach, struct th_now now);
+
 /* Adds a teller; known ones and those over TH_REACH_VIAS_MAX are left out. */
 void th_reach_add_via(struct th_reach *reach, const struct th_hashname *via);
 
