@@ -72,6 +72,18 @@ void th_outside_on_seen(struct th_outside *outside, const struct th_hashname *id
     outside->witness[0] = (struct th_witness){.id = *id, .at = *at, .seen = *seen, .when = now};
 }
 
+bool th_outside_is_several(const struct th_outside *outside, const struct th_addr *seen,
+                           th_ms asked_at)
+{
+    for (unsigned i = 0; i < outside->witness_count; i++) {
+        const struct th_witness *w = &outside->witness[i];
+        if (w->when >= asked_at && w->seen.family == seen->family &&
+            th_addr_realm(&w->seen) == th_addr_realm(seen) && !is_same_ip(&w->seen, seen))
+            return true;
+    }
+    return false;
+}
+
 void th_outside_on_moved(struct th_outside *outside)
 {
     outside->witness_count = 0;

@@ -64,6 +64,11 @@ void th_outside_on_open(struct th_outside *outside, const uint8_t secret[TH_HASH
 void th_outside_on_seen(struct th_outside *outside, const struct th_hashname *id,
                         const struct th_addr *at, const struct th_addr *seen, th_ms now);
 
+/* Whether another node saw us at another IP of this kind when one, who now tells of this one, had been asked
+ * already: we did not move in between, but are seen at several. asked_at: when it was. */
+bool th_outside_is_several(const struct th_outside *outside, const struct th_addr *seen,
+                           th_ms asked_at);
+
 /* We are somewhere else, perhaps: what was seen is forgotten. */
 void th_outside_on_moved(struct th_outside *outside);
 

@@ -390,15 +390,16 @@ static void forget_where_we_were(struct th_switchboard *board, struct th_now now
     board->observed_count = kept;
 }
 
-/* Where others see us; the newest first, each once. */
+/* Where others see us; the newest first, each once. asked_at: when we asked. */
 static void note_observed(struct th_switchboard *board, const struct th_exchange *ex,
-                          struct th_now now, const struct th_addr *seen)
+                          struct th_now now, const struct th_addr *seen, th_ms asked_at)
 {
     unsigned i = 0;
 
     if (th_addr_realm(seen) == TH_REALM_NONE)
         return;
-    forget_where_we_were(board, now, seen);
+    if (!th_outside_is_several(&board->outside, seen, asked_at))
+        forget_where_we_were(board, now, seen);
     if (ex->paths.used >= 0)
         th_outside_on_seen(&board->outside, &ex->id, &th_exchange_paths_look(&ex->paths)->addr,
                            seen, now.mono);
@@ -459,7 +460,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
 
     th_drop_count(&board->drops, why);
     if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths))
-        note_observed(board, ex, now, &head.seen);
+        note_observed(board, ex, now, &head.seen, channel->opened_at);
     if (channel->owner == 0 && is_of_used(ex, channel->id, from))
         note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)

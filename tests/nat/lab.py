@@ -54,6 +54,7 @@ table ip box {
     }
     chain outward {
         type nat hook postrouting priority srcnat;
+        %(other)s
         oifname "out" masquerade %(how)s
     }
     chain through {
@@ -74,10 +75,14 @@ WAYS = {
     "port": {"inward": "", "note": "counter", "how": ""},
     "symmetric": {"inward": "", "note": "counter", "how": "fully-random"},
 }
+# A symmetric one with a second address, by which the seed sees it: of no pair, for reach alone.
+WAYS["several"] = WAYS["symmetric"]
+TO_SEED = 'oifname "out" ip daddr 198.18.0.1 snat to %s fully-random'
 
 
-def rules(kind):
-    return RULES % dict(WAYS[kind], timeout=UDP_TIMEOUT_S)
+def rules(kind, second=None):
+    """second: another address of the box, by which the seed sees it."""
+    return RULES % dict(WAYS[kind], timeout=UDP_TIMEOUT_S, other=TO_SEED % second if second else "")
 
 
 def call(*words, text=None):
@@ -247,7 +252,10 @@ class Lab(Mesh):
             net__netfilter__nf_conntrack_udp_timeout=UDP_TIMEOUT_S,
             net__netfilter__nf_conntrack_udp_timeout_stream=UDP_TIMEOUT_S,
         )
-        inside(host.box, "nft", "-f", "-", text=rules(kind))
+        second = "198.18.%d.2" % host.number if kind == "several" else None
+        if second:
+            ip("addr add %s/15 dev out" % second, host.box)
+        inside(host.box, "nft", "-f", "-", text=rules(kind, second))
         self._plug_in(host, name, PRIVATE_HOST)
         return host
 

@@ -14,6 +14,7 @@ BEFORE = {
     "address": ("nat", "cone", None),
     "port": ("nat", "cone", None),
     "symmetric": ("nat", "symmetric", False),
+    "several": ("nat", "symmetric", False),  # it was taken for a move each time, and its kind not known
 }
 AFTER = dict(BEFORE, none=("public", None, True), full=("nat", "open", True))
 
@@ -49,7 +50,9 @@ def judge(mesh, kind, seed, seeds, stranger_host):
     wait_verdict(node, BEFORE[kind])
     _, family = verdict_of(node)
     seen = {row["address"] for row in family["seen"]}
-    check(all(address.startswith(host.address + ":") for address in seen), "it is seen at %s" % seen)
+    ips = {address.rsplit(":", 1)[0] for address in seen}
+    own = {host.address, "198.18.%d.2" % host.number} if kind == "several" else {host.address}
+    check(ips == own, "it is seen at %s, not at %s" % (seen, own))
     check(family["stranger"] is None, "a stranger is told: %s" % family)
 
     # A node that nobody told of comes in by that address, or does not.
@@ -75,7 +78,7 @@ def each_kind_of_nat_is_told_with_its_evidence():
         other = mesh.telehashd("other", other_host, seeds)
         wait_for("the two are linked", lambda: other.hashname in seed.links(), 20 * SLOW)
         stranger_host = mesh.host("stranger")
-        for kind in lab.KINDS:
+        for kind in BEFORE:
             judge(mesh, kind, seed, seeds, stranger_host)
 
 

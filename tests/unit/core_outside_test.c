@@ -1,3 +1,4 @@
+#include "switch/core/board.h"
 #include "switch/core/outside.h"
 
 #include "tests/lib/boards.h"
@@ -172,6 +173,7 @@ static void what_was_seen_before_an_unnoticed_move_is_forgotten(void **state)
     th_switchboard_outside(w.board[0], w.now, &look);
     assert_int_equal(look.witness_count, 1);
 
+    wire_pass(&w, 1);
     w.addr[0].ip[3] = 77;
     assert_int_equal(wire_open(&w, 0, 2), TH_AGAIN);
     wire_settle(&w);
@@ -180,6 +182,44 @@ static void what_was_seen_before_an_unnoticed_move_is_forgotten(void **state)
     assert_int_equal(look.witness_count, 1);
     assert_true(th_hashname_is_equal(&look.witness[0].id, &w.identity[2].hashname));
     assert_true(th_addr_is_equal(&look.witness[0].seen, &w.addr[0]));
+    wire_free(&w);
+}
+
+/* A NAT with several addresses was taken for a move each time, and its kind never known. */
+static void who_is_seen_at_two_addresses_at_once_has_not_moved(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_outside_look look;
+
+    wire_init(&w, 3);
+    for (int i = 0; i < 3; i++)
+        w.addr[i].ip[0] = 8;
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 0, 2), TH_AGAIN);
+    wire_settle(&w);
+    wire_pass(&w, 1000);
+    struct th_addr first = w.addr[0];
+
+    /* both are asked, and the second is reached from another address */
+    for (int i = 2; i > 0; i--) {
+        struct th_exchange *ex = th_board_find(w.board[0], &w.identity[i].hashname);
+        assert_true(th_board_ask_path(w.board[0], ex, w.now, false) != 0);
+    }
+    wire_collect(&w, 0);
+    assert_int_equal(w.flight_count, 2);
+    struct flight late = w.flight[0];
+    w.flight[0] = w.flight[--w.flight_count];
+    wire_settle(&w);
+    w.addr[0].ip[3] = 77;
+    late.from = w.addr[0];
+    w.flight[w.flight_count++] = late;
+    wire_settle(&w);
+
+    th_switchboard_outside(w.board[0], w.now, &look);
+    assert_int_equal(look.witness_count, 2);
+    assert_true(th_addr_is_equal(&look.witness[0].seen, &w.addr[0]));
+    assert_true(th_addr_is_equal(&look.witness[1].seen, &first));
     wire_free(&w);
 }
 
@@ -195,6 +235,7 @@ int main(void)
         cmocka_unit_test(what_was_seen_elsewhere_is_forgotten),
         cmocka_unit_test(board_that_is_dialled_has_met_a_stranger_and_tells_where_it_was_seen),
         cmocka_unit_test(what_was_seen_before_an_unnoticed_move_is_forgotten),
+        cmocka_unit_test(who_is_seen_at_two_addresses_at_once_has_not_moved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
