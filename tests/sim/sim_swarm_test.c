@@ -1,7 +1,11 @@
 #include "tools/sim/sim.h"
 #include "tools/sim/swarm.h"
+#include "tools/sim/swarm_child.h"
 
 #include "tests/lib/test_cmocka.h"
+
+#include <poll.h>
+#include <signal.h>
 
 static const struct th_swarm_options usual = {
     .rng_seed = 7, .jobs = 2, .nodes_max = 60, .run_ms = 60000};
@@ -86,6 +90,31 @@ static void runs_can_be_gone_on_with_from_a_number(void **state)
     assert_int_equal(th_swarm_run(&options), 1); /* not three: the two before it are left out */
 }
 
+/* Found on a machine that did much else: runs of seven seconds were ended after fifteen minutes. */
+static void run_that_waits_for_the_processor_is_not_late(void **state)
+{
+    (void)state;
+    enum { RUN_MS = 500 };
+    char complaint[TH_SIM_TOKEN_MAX];
+    struct th_swarm_child child;
+    struct th_sim_plan plan;
+    assert_true(
+        th_sim_token_read(&plan, "cold/2/1/null=1,lookups=1,length=1000,rest=0", complaint));
+
+    th_swarm_child_start(&child, &plan, RUN_MS);
+    assert_int_equal(kill(child.pid, SIGSTOP), 0);
+    for (uint64_t end = th_swarm_wall_ms() + RUN_MS; th_swarm_wall_ms() <= end;)
+        (void)poll(NULL, 0, 50);
+    bool is_over_early = th_swarm_child_is_over(&child);
+    assert_int_equal(kill(child.pid, SIGCONT), 0);
+    while (!is_over_early && !th_swarm_child_is_over(&child))
+        th_swarm_child_wait(&child, 1, 50);
+
+    assert_false(is_over_early);
+    assert_false(child.is_late);
+    assert_false(child.has_failed);
+}
+
 static void run_that_takes_too_long_is_ended_and_has_failed(void **state)
 {
     (void)state;
@@ -105,6 +134,7 @@ int main(void)
         cmocka_unit_test(every_scenario_is_drawn),
         cmocka_unit_test(runs_of_a_swarm_pass),
         cmocka_unit_test(runs_can_be_gone_on_with_from_a_number),
+        cmocka_unit_test(run_that_waits_for_the_processor_is_not_late),
         cmocka_unit_test(run_that_takes_too_long_is_ended_and_has_failed),
     };
 

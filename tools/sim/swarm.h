@@ -20,7 +20,7 @@ struct th_swarm_options {
     uint64_t wall_ms;                   /* after this no run is begun; 0: never */
     uint64_t first;                     /* number of the first run: those before it are left out */
     uint64_t runs_max;                  /* 0: any number */
-    uint64_t run_ms;                    /* a run may take so long */
+    uint64_t run_ms;                    /* a run may take so much of the processor's time */
     unsigned jobs;                      /* processes at once, 1..TH_SWARM_JOBS_MAX */
     unsigned nodes_max;                 /* of a run, where the scenario allows so few */
     const struct th_scenario *scenario; /* NULL: any */

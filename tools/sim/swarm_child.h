@@ -17,7 +17,7 @@ struct th_swarm_child {
     struct th_sim_plan plan;
     pid_t pid; /* 0: none */
     int from;  /* what it says on stderr; -1: it has closed that */
-    uint64_t until_ms;
+    uint64_t run_ms, until_ms;
     bool is_late;
     bool has_failed;              /* once it is over */
     char sign[TH_SWARM_SIGN_MAX]; /* how: the name of the first check, or "signal 6" … */
@@ -25,7 +25,8 @@ struct th_swarm_child {
     size_t said_len;
 };
 
-/* Starts a run. It is ended when it takes longer than run_ms of wall time. */
+/* Starts a run. It is ended, and has failed, when it takes run_ms of the processor's time, which is the
+ * same whatever else the machine does; or twenty times as long without coming to an end. */
 void th_swarm_child_start(struct th_swarm_child *child, const struct th_sim_plan *plan,
                           uint64_t run_ms);
 
