@@ -102,9 +102,9 @@ def goes_through_its_life(root):
     check(re.fullmatch("[0-9a-f]{64}", first["hashname"]), first)
     refused = root.inside("thctl", "status", user="bob:bob")
     check(refused.returncode == 1 and "join the group telehash" in refused.stdout, "a stranger: %s" % refused)
-    refused = root.ask("stop")
+    stopped = root.ask("stop")
     # The daemon's user has no name, so that nobody can become it.
-    check(refused.returncode == 1 and "; be root (the group telehash" in refused.stdout, "an ordinary user stops it: %s" % refused)
+    check(stopped.returncode == 1 and "; be root (the group telehash" in stopped.stdout, "an ordinary user stops it: %s" % stopped)
     say("alice of the group reads it; bob: " + refused.stdout.strip()[:150])
     root.stop()
 
