@@ -211,6 +211,18 @@ static void switched_off_it_does_nothing(void **state)
     assert_false(pong(&b, 1, 0));
 }
 
+static void datagrams_that_are_no_neighbours_are_counted(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+
+    th_lan_on_foreign(&b.lan, 3);
+    th_lan_on_foreign(&b.lan, 2);
+
+    assert_int_equal(b.lan.drops.n[TH_DROP_LAN_FOREIGN], 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +234,7 @@ int main(void)
         cmocka_unit_test(five_nodes_are_opened_for_a_round),
         cmocka_unit_test(nobody_drowns_the_pings_of_the_network_by_sending_to_our_port),
         cmocka_unit_test(switched_off_it_does_nothing),
+        cmocka_unit_test(datagrams_that_are_no_neighbours_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,52 @@ static void without_memory_nothing_is_read_or_written(void **state)
     th_mem_free(text);
 }
 
+static void node_that_is_added_again_gets_the_addresses_that_it_lacks(void **state)
+{
+    (void)state;
+    struct th_seeds seeds = {0};
+    struct th_seed first = made(1), again = made(1), other = made(2);
+    again.paths.count = TH_PATHS_MAX;
+    for (unsigned i = 0; i < TH_PATHS_MAX; i++)
+        assert_true(th_addr_read_ip(&again.paths.addr[i], "192.0.2.1", (uint16_t)(2 + i)));
+
+    assert_int_equal(th_seeds_add(&seeds, &first), TH_OK);
+    assert_int_equal(th_seeds_add(&seeds, &other), TH_OK);
+    assert_int_equal(th_seeds_add(&seeds, &again), TH_OK); /* its first address is there already */
+    again.paths.addr[0].port = 9;
+    assert_int_equal(th_seeds_add(&seeds, &again), TH_OK); /* one more has no room */
+
+    assert_int_equal(seeds.count, 2);
+    assert_int_equal(seeds.seed[0].paths.count, TH_PATHS_MAX);
+    for (unsigned i = 0; i < TH_PATHS_MAX; i++)
+        assert_int_equal(seeds.seed[0].paths.addr[i].port, 2 + i);
+    assert_int_equal(seeds.seed[1].paths.count, 1);
+    th_seeds_clear(&seeds);
+}
+
+static void list_that_is_full_or_finds_no_memory_takes_no_other_and_stays_whole(void **state)
+{
+    (void)state;
+    struct th_seeds seeds = {0};
+    struct th_seed seed = made(1);
+
+    th_mem_refuse(1);
+    assert_int_equal(th_seeds_add(&seeds, &seed), TH_NO_MEMORY);
+    assert_int_equal(seeds.count, 0);
+    for (unsigned i = 0; i < TH_SEEDS_MAX; i++) {
+        memcpy(seed.id.b, &i, sizeof i);
+        assert_int_equal(th_seeds_add(&seeds, &seed), TH_OK);
+    }
+    unsigned known = TH_SEEDS_MAX / 2, unknown = TH_SEEDS_MAX;
+
+    memcpy(seed.id.b, &unknown, sizeof unknown);
+    assert_int_equal(th_seeds_add(&seeds, &seed), TH_LIMIT);
+    memcpy(seed.id.b, &known, sizeof known);
+    assert_int_equal(th_seeds_add(&seeds, &seed), TH_OK);
+    assert_int_equal(seeds.count, TH_SEEDS_MAX);
+    th_seeds_clear(&seeds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +301,8 @@ int main(void)
         cmocka_unit_test(parts_and_key_must_make_the_hashname),
         cmocka_unit_test(more_seeds_than_the_limit_are_refused_together),
         cmocka_unit_test(without_memory_nothing_is_read_or_written),
+        cmocka_unit_test(node_that_is_added_again_gets_the_addresses_that_it_lacks),
+        cmocka_unit_test(list_that_is_full_or_finds_no_memory_takes_no_other_and_stays_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
