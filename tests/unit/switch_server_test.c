@@ -383,6 +383,61 @@ static void network_that_changed_and_a_sleep_make_it_ask_for_paths(void **state)
     assert_int_equal(count_kind(&b->watcher[0], TH_EV_LINE_DOWN), 0);
 }
 
+static const struct th_switch_status *status_of(struct bench *b)
+{
+    ask(b, 0, (struct th_msg){.kind = &th_switch_msg_status});
+    th_host_sim_run(b->host, 100);
+    return b->watcher[0].status;
+}
+
+static void tell_addr(struct bench *b, const struct th_msg_kind *kind, uint16_t port)
+{
+    struct th_addr *addr = th_mem_zalloc(1, sizeof *addr);
+
+    *addr = (struct th_addr){.ip = {192, 0, 2, 1}, .port = port, .family = TH_FAMILY_IPV4};
+    assert_int_equal(th_post(b->host, b->pid[0], (struct th_msg){.kind = kind, .body = addr}),
+                     TH_OK);
+}
+
+static void what_is_advertised_is_known_to_the_switch_that_follows(void **state)
+{
+    struct bench *b = *state;
+    struct th_paths *paths = th_mem_zalloc(1, sizeof *paths);
+    paths->count = 1;
+    paths->addr[0] = (struct th_addr){.ip = {192, 0, 2, 9}, .port = 7, .family = TH_FAMILY_IPV4};
+
+    tell_addr(b, &th_switch_msg_mapped, 99);
+    assert_int_equal(th_post(b->host, b->pid[0],
+                             (struct th_msg){.kind = &th_switch_msg_advertise, .body = paths}),
+                     TH_OK);
+    const struct th_switch_status *status = status_of(b);
+    assert_int_equal(status->mapped.port, 99);
+    assert_int_equal(status->advertised.count, 1);
+    assert_int_equal(status->advertised.addr[0].port, 7);
+
+    th_stop(b->host, b->pid[0], TH_SHUTDOWN);
+    th_host_sim_run(b->host, 100);
+    spawn(b, &th_switch_ops, "switch", 0, &b->config[0], &b->pid[0]);
+    th_host_sim_run(b->host, 100);
+    status = status_of(b);
+    assert_int_equal(status->mapped.family, TH_FAMILY_NONE); /* it has to be told that again */
+    assert_int_equal(status->advertised.count, 1);
+    assert_int_equal(status->advertised.addr[0].port, 7);
+}
+
+static void datagram_that_was_too_large_is_counted(void **state)
+{
+    struct bench *b = *state;
+    struct th_net_too_big *body = th_mem_zalloc(1, sizeof *body);
+
+    *body = (struct th_net_too_big){.to = b->mem.node[1].addr, .len = 1400};
+    assert_int_equal(
+        th_post(b->host, b->pid[0], (struct th_msg){.kind = &th_net_msg_too_big, .body = body}),
+        TH_OK);
+
+    assert_int_equal(status_of(b)->drops.n[TH_DROP_TOO_BIG], 1);
+}
+
 static void asking_for_the_impossible_is_an_answer_not_a_crash(void **state)
 {
     struct bench *b = *state;
@@ -419,6 +474,8 @@ int main(void)
         TEST(channels_show_who_of_us_opened_them),
         TEST(switch_that_ends_says_that_its_lines_are_down),
         TEST(network_that_changed_and_a_sleep_make_it_ask_for_paths),
+        TEST(what_is_advertised_is_known_to_the_switch_that_follows),
+        TEST(datagram_that_was_too_large_is_counted),
         TEST(asking_for_the_impossible_is_an_answer_not_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
