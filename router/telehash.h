@@ -382,10 +382,15 @@ TH_API const char *th_stream_peer(const struct th_stream *stream);
  * A packet is a JSON object and a body of bytes, of which either may be left out: the same channels that
  * other implementations call unreliable, with the object under "_".
  *
- * It ends when a side says so (is_end, th_chan_close), when nothing was sent or came for 10 s, or the other
- * node is silent for so long (TH_TIMED_OUT: whoever wants it to stay sends something), or with the line
- * (TH_TIMED_OUT, TH_CANCELLED). Whatever happens, it is yours until you call th_chan_close and on_close has told; only when the node is closed or
- * stops, on_close comes without.
+ * The first that arrives opens the channel there, whichever was lost before it. It ends when a side says so
+ * (is_end, th_chan_close), when nothing was sent or came for 10 s, or the other node is silent for so long
+ * (TH_TIMED_OUT: whoever wants it to stay sends something), or with the line (TH_TIMED_OUT, TH_CANCELLED). If
+ * the other side's end is lost, the next packet that you send is answered by one (TH_GONE, "closed"). Nobody
+ * answers for a type that the other node does not take, so a channel on which nothing ever came may be heard
+ * by nobody.
+ *
+ * Whatever happens, it is yours until you call th_chan_close and on_close has told; only when the node is
+ * closed or stops, on_close comes without.
  */
 struct th_chan;
 
@@ -412,9 +417,10 @@ struct th_chan_packet {
 struct th_chan_cb {
     void (*on_packet)(struct th_chan *chan, const struct th_chan_packet *packet, void *data);
     /* Nothing comes any more, once; not after an end of ours. why: TH_OK (the other side's end), TH_GONE
-     * (the other side closed it with words: th_chan_err; its node was closed: "gone"), TH_REFUSED (the same, and nothing came before),
+     * (the other side closed it with words: th_chan_err; its node was closed: "gone"; it had ended, and its
+     * end got lost: "closed"), TH_REFUSED (the same, and nothing came before),
      * TH_TIMED_OUT (silence), TH_CANCELLED (the other node has begun anew), TH_NOT_FOUND, TH_NO_PATH,
-     * TH_LIMIT. */
+     * TH_NO_LINE, TH_LIMIT, TH_NO_MEMORY. */
     void (*on_end)(struct th_chan *chan, enum th_err why, void *data);
     /* The last of its callbacks; the channel is gone when it returns. why: as of on_end, TH_OK also when
      * we ended it; TH_SHUTDOWN (the node is closed or has stopped). */
@@ -460,7 +466,7 @@ TH_API enum th_err th_chan_accept(const struct th_chan_incoming *incoming,
  *
  * hashname  64 hex digits.
  * first     the packet that opens it; NULL: an empty one. The other side sees it before it takes the channel.
- *           When it is lost, the channel never was: send it again for as long as nothing comes.
+ *           When it is lost, the first that arrives does so in its place.
  * cb        copied.
  * Errors:   TH_INVALID (no hashname, or the node's own; no type; as th_chan_send; not started; closed),
  *           TH_TOO_BIG, TH_LIMIT (1024 channels), TH_NO_MEMORY.

@@ -24,7 +24,8 @@ struct chan {
     uint32_t c;
     char type[TH_TYPE_MAX];
     bool is_ours, is_told, is_ready;
-    bool is_over; /* in the board; why, words: */
+    bool is_heard; /* something came on it, so the other side has it */
+    bool is_over;  /* in the board; why, words: */
     enum th_err why;
     char words[TH_CHANNEL_ERR_MAX];
     uint32_t dropped; /* since the owner took one */
@@ -339,6 +340,7 @@ void th_chans_on_action(struct th_chans *chans, const struct th_self *self,
     if (chan == NULL || chan->is_over)
         return;
     if (action->kind == TH_ACTION_PACKET) {
+        chan->is_heard = true;
         on_packet(chans, chan, action);
     } else {
         chan->is_over = true;
@@ -462,6 +464,8 @@ static void on_send(struct th_chans *chans, const struct th_self *self, const st
                                     .end = ask->end,
                                     .body = {ask->bytes + ask->json_len, ask->body_len}};
     bool is_last = ask->end || ask->err[0];
+    if (chan->is_ours && !chan->is_heard && ask->err[0] == 0)
+        packet.type = chan->type; /* those before may be lost: this one opens it then */
     enum th_err err = put_json(room, (struct th_bytes){ask->bytes, ask->json_len}, &packet.fields);
     if (err == TH_OK && !chan->is_over)
         err = th_switchboard_send(chans->board, self->now, &chan->peer, &packet);

@@ -142,6 +142,14 @@ bool th_channels_was_used(const struct th_channels *channels, uint32_t id)
     return back == 64 || (back >= 0 && channels->theirs_used >> back & 1);
 }
 
+bool th_channels_had_packets(const struct th_channels *channels, uint32_t id)
+{
+    for (unsigned i = 0; i < TH_CHANNELS_ENDED && i < channels->ended_count; i++)
+        if (channels->ended[i] == id)
+            return true;
+    return false;
+}
+
 void th_channel_touch(struct th_channel *channel, struct th_now now)
 {
     channel->ends_at = now.mono + channel->silence_ms;
@@ -157,6 +165,8 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     }
     *at = channel->next;
     channels->count--;
+    if (channel->type == TH_CHANNEL_OTHER && channel->reliable == NULL)
+        channels->ended[channels->ended_count++ % TH_CHANNELS_ENDED] = channel->id;
     th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }

@@ -53,6 +53,8 @@ struct th_channel {
         tx_packets; /* for looking, may wrap; counted by who reads and writes them */
 };
 
+enum { TH_CHANNELS_ENDED = 32 };
+
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
 struct th_channels {
     struct th_channel *first; /* newest first */
@@ -61,6 +63,10 @@ struct th_channels {
     uint32_t last_ours;   /* highest number we used; 0 none */
     uint32_t last_theirs; /* highest number they used; 0 none */
     uint64_t theirs_used; /* bit i: last_theirs - 2i was used */
+    /* of packets of applications, whose end may be lost: the newest that have ended, a ring */
+    uint32_t ended[TH_CHANNELS_ENDED];
+    unsigned ended_count;
+    th_ms ended_said_at; /* the switchboard's: when the peer was last told of one; 0 never */
 };
 
 enum {
@@ -89,6 +95,9 @@ struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t
 
 /* True when a number was used on this line and its channel has ended. */
 bool th_channels_was_used(const struct th_channels *channels, uint32_t id);
+
+/* True when the channel of a number has ended lately, and carried packets of an application. */
+bool th_channels_had_packets(const struct th_channels *channels, uint32_t id);
 
 /* Notes traffic: puts its end off. */
 void th_channel_touch(struct th_channel *channel, struct th_now now);

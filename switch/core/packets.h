@@ -6,7 +6,9 @@
  *         th_switchboard_packets_adopt(board, &action.id, action.channel.id, owner, tag);
  *
  * Ours are opened with th_switchboard_channel, type OTHER and a name; further packets are sent with
- * th_switchboard_send, and come as TH_ACTION_PACKET, as those of the switch's own types do.
+ * th_switchboard_send, and come as TH_ACTION_PACKET, as those of the switch's own types do. Any may get lost,
+ * so all say their type until one has come back: then the first that arrives opens the channel there. Whose
+ * channel has ended on the other side is told so by an err, "closed", if the end was lost.
  *
  * Floor:  2 (core), sans-I/O.
  * Thread: the owner's.
@@ -18,6 +20,7 @@
 
 enum {
     TH_LINE_PACKETS_THEIRS = 128, /* of one node no more than these are open */
+    TH_PACKETS_CLOSED_MS = 100,   /* a node is told so often at most that a channel has ended */
     /* JSON and body of a packet that always fits, beside {"c":4294967295,"type":31 bytes,"_":…,"end":true} */
     TH_PACKETS_LEN_MAX = 1000
 };

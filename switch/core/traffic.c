@@ -1,6 +1,7 @@
 #include "switch/core/board.h"
 
 #include "switch/base/mem.h"
+#include "switch/core/packets.h"
 #include "switch/core/streams.h"
 
 #include <string.h>
@@ -122,7 +123,8 @@ void th_board_say(struct th_switchboard *board, struct th_now now, const struct 
 
 /* receiving */
 
-/* Who asks for a reliable channel is answered (telehash.org v2/reliable.md); an `err` opens nothing. */
+/* Who asks for a reliable channel is answered (telehash.org v2/reliable.md), and who did not hear of the end
+ * of another one; an `err` opens nothing. */
 static enum th_drop refuse(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                            uint32_t c, const char *err, enum th_drop why)
 {
@@ -172,6 +174,24 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
     return TH_DROP_NONE;
 }
 
+/* A packet of an application, for a channel that has ended here: its end got lost, so who sends it is told
+ * again. An end or err is never answered, so two cannot go on with it for ever. */
+static enum th_drop say_closed(struct th_switchboard *board, struct th_exchange *ex,
+                               struct th_now now, const struct th_chanpkt *packet)
+{
+    struct th_channels *channels = &ex->line->channels;
+    bool is_last = packet->end || packet->err[0];
+    bool is_reliable = packet->has_seq || packet->has_ack;
+    bool is_apps = th_channels_had_packets(channels, packet->c) ||
+                   th_stream_type_is_valid(packet->type) || th_chanpkt_app(packet).len > 0;
+
+    if (is_last || is_reliable || !is_apps ||
+        (channels->ended_said_at && now.mono < channels->ended_said_at + TH_PACKETS_CLOSED_MS))
+        return TH_DROP_CHANNEL_CLOSED;
+    channels->ended_said_at = now.mono;
+    return refuse(board, ex, now, packet->c, "closed", TH_DROP_CHANNEL_CLOSED);
+}
+
 /* The channel a packet is for, opened if it is their first; NULL when it is to be dropped. */
 static struct th_channel *channel_for(struct th_switchboard *board, struct th_exchange *ex,
                                       const struct th_chanpkt *packet, struct th_now now,
@@ -185,7 +205,7 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
         return channel;
     enum th_channel_type type = th_channel_type_of(packet->type);
     if (th_channels_was_used(&ex->line->channels, packet->c))
-        why = TH_DROP_CHANNEL_CLOSED;
+        why = say_closed(board, ex, now, packet);
     else if (packet->type[0] == 0)
         why = TH_DROP_CHANNEL_UNKNOWN;
     else if (type == TH_CHANNEL_OTHER && packet->has_seq)

@@ -146,8 +146,8 @@ static void on_event(struct th_node *node, const struct th_node_event *event, vo
         uv_sem_post(&((struct game *)data)->ready);
 }
 
-/* A thread that says where we are, for as long as the game goes on. The first packet opens the channel, so
- * it is of no matter which of them is lost. */
+/* A thread that says where we are, for as long as the game goes on. The first packet that
+ * arrives opens the channel, so it is of no matter which of them is lost. */
 static void walk(void *data)
 {
     struct game *game = (struct game *)data;

@@ -488,6 +488,87 @@ static void several_packets_that_come_at_once_are_all_of_one_channel(void **stat
     assert_int_equal(b->asker[1].taken.packets, 6);
 }
 
+static void channel_whose_first_packet_is_lost_is_opened_by_the_next(void **state)
+{
+    struct bench *b = *state;
+    take(b, 1);
+    net_mem_cut(&b->mem.node[1], true);
+    ask_open(b, 0, "_test", "", "lost");
+    assert_int_equal(b->asker[0].opened.err, TH_OK);
+    net_mem_cut(&b->mem.node[1], false);
+    ask_send(b, 0, b->asker[0].opened.chan, "second", false, "");
+    assert_int_equal(b->asker[1].taken.firsts, 1);
+    assert_string_equal(b->asker[1].taken.type, "_test");
+    assert_string_equal(b->asker[1].taken.body, "second");
+
+    take(b, 1); /* until one comes back, all say what they are of; it opens nothing again */
+    ask_send(b, 0, b->asker[0].opened.chan, "third", false, "");
+    assert_string_equal(b->asker[1].taken.body, "third");
+    take(b, 0);
+    take(b, 1);
+    ask_send(b, 1, b->asker[1].taken.first, "back", false, "");
+    ask_send(b, 0, b->asker[0].opened.chan, "fourth", false, "");
+    assert_string_equal(b->asker[1].taken.body, "fourth");
+    assert_int_equal(b->asker[1].taken.firsts, 1);
+    assert_int_equal(b->asker[1].opened_events, 1);
+}
+
+/* err: the end had words. is_heard: the one who goes on sending had heard of the other. */
+static void lose_the_end(struct bench *b, const char *err, bool is_heard)
+{
+    connect(b);
+    take(b, 0);
+    if (is_heard) {
+        ask_send(b, 1, b->asker[1].taken.first, "heard", false, "");
+        take(b, 0);
+    }
+    net_mem_cut(&b->mem.node[1], true);
+    ask_send(b, 1, b->asker[1].taken.first, "", err[0] == 0, err);
+    net_mem_cut(&b->mem.node[1], false);
+    assert_int_equal(b->asker[0].taken.overs, 0);
+}
+
+static void who_sends_on_after_an_end_that_was_lost_is_told(void **state)
+{
+    struct bench *b = *state;
+    lose_the_end(b, "", true);
+    ask_send(b, 0, b->asker[0].opened.chan, "to nobody", false, "");
+    assert_int_equal(b->asker[0].taken.overs, 1);
+    assert_int_equal(b->asker[0].taken.why, TH_GONE);
+    assert_string_equal(b->asker[0].taken.words, "closed");
+}
+
+static void who_sends_on_after_a_refusal_that_was_lost_is_told(void **state)
+{
+    struct bench *b = *state;
+    lose_the_end(b, "not wanted", false);
+    ask_send(b, 0, b->asker[0].opened.chan, "to nobody", false, "");
+    assert_int_equal(b->asker[0].taken.why, TH_REFUSED);
+}
+
+static void end_of_a_channel_that_has_ended_is_not_answered(void **state)
+{
+    struct bench *b = *state;
+    lose_the_end(b, "", true);
+    uint64_t sent = b->mem.node[1].sent;
+    ask_send(b, 0, b->asker[0].opened.chan, "", true, "");
+    assert_int_equal(b->mem.node[1].sent, sent);
+}
+
+static void it_is_told_ten_times_a_second_at_most(void **state)
+{
+    struct bench *b = *state;
+    connect(b);
+    net_mem_cut(&b->mem.node[1], true);
+    ask_send(b, 1, b->asker[1].taken.first, "", true, "");
+    net_mem_cut(&b->mem.node[1], false);
+    uint64_t sent = b->mem.node[1].sent;
+    for (unsigned i = 0; i < 10; i++)
+        post_send(b, 0, b->asker[0].opened.chan, "to nobody", false, "");
+    run(b);
+    assert_int_equal(b->mem.node[1].sent, sent + 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -505,6 +586,11 @@ int main(void)
         TEST(packet_of_the_largest_size_that_is_promised_fits),
         TEST(only_one_server_has_channels_until_it_ends),
         TEST(several_packets_that_come_at_once_are_all_of_one_channel),
+        TEST(channel_whose_first_packet_is_lost_is_opened_by_the_next),
+        TEST(who_sends_on_after_an_end_that_was_lost_is_told),
+        TEST(who_sends_on_after_a_refusal_that_was_lost_is_told),
+        TEST(end_of_a_channel_that_has_ended_is_not_answered),
+        TEST(it_is_told_ten_times_a_second_at_most),
     };
 #undef TEST
 
