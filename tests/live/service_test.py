@@ -282,6 +282,12 @@ def root_gives_nothing_away_but_a_directory_of_the_daemons_own():
         check(node.stop()[0] == 0, "not ended well")
         check(os.stat(node.state).st_uid == pwd.getpwnam("nobody").pw_uid, "a folder of that name is not given")
 
+        node = mesh.node("from-here", "--user", "nobody", "--listen", "127.0.0.1:0")
+        os.makedirs(os.path.join(mesh.folder, "here", "telehash"), 0o755)
+        node.state = "telehash"
+        node.start(wrapper=("env", "-C", os.path.join(mesh.folder, "here")))
+        check(node.stop()[0] == 0, "not ended well")
+
 
 @test
 def root_gives_the_folder_of_the_socket_only_when_nothing_but_sockets_is_in_it():

@@ -138,14 +138,14 @@ static bool give_files(const struct th_user *user, int dir_fd)
     return is_given;
 }
 
-/* Whether the last name of a path is ours, as /var/lib/telehash has it. */
+/* Whether the last name of a path is ours, as /var/lib/telehash and telehash have it. */
 static bool is_named_for_us(const char *path)
 {
     size_t end = strlen(path), name = strlen("telehash");
 
     while (end > 1 && path[end - 1] == '/')
         end--;
-    return end > name && path[end - name - 1] == '/' &&
+    return end >= name && (end == name || path[end - name - 1] == '/') &&
            strncmp(path + end - name, "telehash", name) == 0;
 }
 
