@@ -131,6 +131,7 @@ static enum th_err change_listen(struct th_node *node, const char *type,
     if (at == NULL) {
         at = *fresh;
         *fresh = NULL;
+        at->node = node;
         strcpy(at->type, type);
         at->next = node->chans.listens;
         node->chans.listens = at;

@@ -3,8 +3,10 @@
  *
  *     telehash_chan.c   the public functions; any thread
  *     telehash_take.c   the agent's side: asks the switch, calls back
+ *     telehash_take_listen.c   … and tells it what is listened for
  *
- * What is sent waits in the channel until the agent hands it to the switch; what comes waits in the switch
+ * What is sent waits in the channel until the agent hands it to the switch, a few packets of each channel in
+ * turn, and so many in all as the switch has taken the ones before (th_switch_msg_chan_count). What comes waits in the switch
  * until the agent asks for it, which it does when the callbacks of the last answer have returned.
  *
  * Floor:  6; private to it.
@@ -17,12 +19,20 @@
 #include "switch/chans.h"
 #include "switch/core/served.h"
 
-enum { TH_NODE_CHANS_MAX = 1024 };
+enum {
+    TH_NODE_CHANS_MAX = 1024,
+    TH_NODE_POSTED_MAX =
+        512, /* packets of all channels in the switch's mailbox, which has other guests */
+    TH_NODE_COUNT_AT = 128, /* it is asked so often whether it has taken them */
+    TH_NODE_TURN_MAX = 8    /* packets of a channel before the next one's turn */
+};
 
 struct th_chan_listen {
     struct th_chan_listen *next;
+    struct th_node *node;
     char type[TH_TYPE_MAX];
-    th_chan_accept_fn on_incoming; /* NULL: to be taken off */
+    th_chan_accept_fn on_incoming; /* NULL: to be taken off, … */
+    bool is_leaving;               /* … and the switch was told so */
     void *data;
 };
 
@@ -30,6 +40,7 @@ struct th_chan_listen {
 struct th_chan {
     struct th_chan *next, **at; /* of the node */
     struct th_chan *next_dirty;
+    struct th_chan *next_turn;      /* the agent's alone */
     struct th_index_node by_number; /* the agent's alone */
     struct th_node *node;
     char hashname[TH_HASHNAME_SIZE];
@@ -43,6 +54,7 @@ struct th_chan {
     char words[TH_CHANNEL_ERR_MAX];
     uint64_t dropped;
     bool is_dirty, is_indexed;
+    bool has_turn;    /* the agent's alone */
     bool is_asked;    /* the dialer or the switch is opening it */
     bool is_over;     /* nothing comes or goes any more */
     bool is_end_told; /* the application was told so, or said so itself */
@@ -81,6 +93,11 @@ struct th_taking {
     struct th_index by_number; /* channels that are open */
     unsigned told_listens;     /* that the switch may know of */
     bool is_taking, wants_listen;
+    struct th_chan *first_turn, *last_turn; /* those of which packets wait */
+    unsigned posted;  /* packets that the switch may not have taken yet; … */
+    unsigned counted; /* … and of them those that it was asked about */
+    unsigned refused; /* packets that its mailbox had no room for */
+    bool is_counting;
     bool has_stopped; /* the node has, for good */
     bool is_leaving;  /* the agent ends soon: nothing is begun any more */
     th_ms again_at;   /* something could not be asked; TH_NEVER */
@@ -93,6 +110,10 @@ void th_taking_on_down(struct th_taking *taking, const struct th_self *self,
                        const struct th_down *down);
 void th_taking_on_alarm(struct th_taking *taking, const struct th_self *self);
 void th_taking_stop(struct th_taking *taking, const struct th_self *self);
+/* Something could not be asked now. */
+void th_taking_try_again(struct th_taking *taking, const struct th_self *self);
+/* Tells the switch of all types that are listened for, or no more. */
+void th_taking_tell_listens(struct th_taking *taking, const struct th_self *self);
 /* The agent will end: the other sides are told so. */
 void th_taking_leave(struct th_taking *taking, const struct th_self *self);
 void th_taking_end(struct th_taking *taking);

@@ -24,8 +24,7 @@ static void unlock(const struct th_chan *chan)
     uv_mutex_unlock(&chan->node->lock);
 }
 
-/* Something could not be asked now. */
-static void try_again(struct th_taking *t, const struct th_self *self)
+void th_taking_try_again(struct th_taking *t, const struct th_self *self)
 {
     t->again_at = th_sooner(t->again_at, self->now.mono + AGAIN_MS);
 }
@@ -73,6 +72,8 @@ static enum th_err on_opened(void *state, const struct th_self *self, void *ctx,
     const struct th_pull_opened *opened = why == TH_OK ? reply->body : NULL;
     (void)state;
 
+    if (why == TH_OK && opened == NULL)
+        why = TH_NO_MEMORY;
     lock(chan);
     chan->is_asked = false;
     if (opened && opened->err == TH_OK)
@@ -149,7 +150,7 @@ static void dial(struct th_taking *t, const struct th_self *self, struct th_chan
         ask(self, th_whereis(self->host, self->scope, TH_NODE_DIALER), &th_dialer_msg_dial, body,
             TH_DIAL_MS_DEFAULT + DIAL_MARGIN_MS, on_dialed, chan) == TH_OK;
     if (!chan->is_asked)
-        try_again(t, self);
+        th_taking_try_again(t, self);
 }
 
 /* --- sending --- */
@@ -170,26 +171,119 @@ static void say_end(struct th_taking *t, const struct th_self *self, struct th_c
     if (err == TH_OK || err == TH_GONE)
         be_over(t, chan, TH_OK);
     else
-        try_again(t, self);
+        th_taking_try_again(t, self);
 }
 
-/* Hands all that waits to the switch. What its mailbox has no room for is lost, as in any queue on the way,
- * but for an end. Under the lock. */
-static void send_out(struct th_taking *t, const struct th_self *self, struct th_chan *chan)
+/* A packet. What the mailbox has no room for is lost, as in any queue on the way, but for an end. Under the
+ * lock. */
+static void post(struct th_taking *t, const struct th_self *self, struct th_chan *chan,
+                 struct th_chan_send *send)
+{
+    bool is_last = send->end;
+
+    send->chan = chan->number;
+    enum th_err err =
+        th_post(self->host, t->sw, (struct th_msg){.kind = &th_switch_msg_chan_send, .body = send});
+    t->posted += err == TH_OK;
+    t->refused += err != TH_OK;
+    chan->is_end_told |= is_last;
+    if (is_last && err == TH_OK)
+        be_over(t, chan, TH_OK);
+}
+
+static void want_turn(struct th_taking *t, struct th_chan *chan)
+{
+    if (chan->has_turn)
+        return;
+    chan->has_turn = true;
+    chan->next_turn = NULL;
+    *(t->last_turn ? &t->last_turn->next_turn : &t->first_turn) = chan;
+    t->last_turn = chan;
+}
+
+static void take_off_turns(struct th_taking *t, struct th_chan *chan)
+{
+    struct th_chan *before = NULL;
+
+    if (!chan->has_turn)
+        return;
+    for (struct th_chan *at = t->first_turn; at != chan; at = at->next_turn)
+        before = at;
+    *(before ? &before->next_turn : &t->first_turn) = chan->next_turn;
+    if (t->last_turn == chan)
+        t->last_turn = before;
+    chan->has_turn = false;
+}
+
+/* Hands a few of what waits to the switch. Under the lock. */
+static void send_some(struct th_taking *t, const struct th_self *self, struct th_chan *chan)
 {
     struct th_chan_send *send;
 
-    while ((send = th_node_chan_next_out(chan)) != NULL) {
-        bool is_last = send->end;
-        send->chan = chan->number;
-        enum th_err err = th_post(self->host, t->sw,
-                                  (struct th_msg){.kind = &th_switch_msg_chan_send, .body = send});
-        chan->is_end_told |= is_last;
-        if (is_last && err == TH_OK)
-            be_over(t, chan, TH_OK);
+    for (unsigned i = 0; i < TH_NODE_TURN_MAX && t->posted < TH_NODE_POSTED_MAX; i++) {
+        if ((send = th_node_chan_next_out(chan)) == NULL)
+            break;
+        post(t, self, chan, send);
     }
-    if (!chan->is_over && (chan->wants_close || chan->has_ended))
+    if (chan->out_count > 0)
+        want_turn(t, chan);
+    else if (!chan->is_over && (chan->wants_close || chan->has_ended))
         say_end(t, self, chan);
+}
+
+static enum th_err on_counted(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                              struct th_msg *reply)
+{
+    struct th_taking *t = ctx;
+    (void)state, (void)reply;
+
+    t->is_counting = false;
+    if (why == TH_OK)
+        t->posted -= t->counted < t->posted ? t->counted : t->posted;
+    else
+        th_taking_try_again(t, self);
+    th_taking_look(t, self);
+    return TH_OK;
+}
+
+/* Asks whether the switch has taken what was posted before. */
+static void count_posted(struct th_taking *t, const struct th_self *self)
+{
+    if (t->is_counting || (t->posted < TH_NODE_COUNT_AT && t->refused == 0))
+        return;
+    struct th_chan_count *body = th_mem_zalloc(1, sizeof *body);
+    if (body)
+        body->refused = t->refused;
+    t->is_counting =
+        body &&
+        th_call(self, t->sw, (struct th_msg){.kind = &th_switch_msg_chan_count, .body = body},
+                TH_NEVER, on_counted, t, NULL) == TH_OK;
+    if (!t->is_counting) {
+        th_taking_try_again(t, self);
+        return;
+    }
+    t->counted = t->posted;
+    t->refused = 0;
+}
+
+/* Sends of each channel in turn, as far as the switch has taken what it was given. Whether it did. */
+static bool serve_turns(struct th_taking *t, const struct th_self *self)
+{
+    bool has_any = false;
+
+    if (t->sw == 0)
+        return false;
+    uv_mutex_lock(&t->node->lock);
+    while (t->first_turn && t->posted < TH_NODE_POSTED_MAX) {
+        struct th_chan *chan = t->first_turn;
+        take_off_turns(t, chan);
+        if (!chan->is_over)
+            send_some(t, self, chan);
+        has_any = true;
+    }
+    uv_mutex_unlock(&t->node->lock);
+    count_posted(t, self);
+    return has_any;
 }
 
 void th_taking_leave(struct th_taking *t, const struct th_self *self)
@@ -215,6 +309,7 @@ static void close_chan(struct th_chan *chan, enum th_err why)
 {
     if (chan->cb.on_close)
         chan->cb.on_close(chan, why, chan->data);
+    take_off_turns(chan->node->taking, chan);
     th_node_chan_free(chan);
 }
 
@@ -224,7 +319,7 @@ static void go_on(struct th_taking *t, const struct th_self *self, struct th_cha
     if (chan->number == 0 && !chan->is_asked && !chan->is_over)
         dial(t, self, chan);
     if (chan->number != 0 && !chan->is_over)
-        send_out(t, self, chan);
+        want_turn(t, chan);
 }
 
 static void look_at(struct th_taking *t, const struct th_self *self, struct th_chan *chan)
@@ -233,7 +328,7 @@ static void look_at(struct th_taking *t, const struct th_self *self, struct th_c
     if (t->sw)
         go_on(t, self, chan);
     else if (!t->has_stopped)
-        try_again(t, self);
+        th_taking_try_again(t, self);
     bool is_done = chan->is_over && chan->wants_close && !chan->is_asked;
     bool is_news = chan->is_over && !chan->is_end_told && !chan->wants_close;
     chan->is_end_told |= is_news;
@@ -341,7 +436,7 @@ static enum th_err on_taken(void *state, const struct th_self *self, void *ctx, 
     if (t->has_stopped)
         return TH_OK;
     if (taken == NULL || taken->err != TH_OK) {
-        try_again(t, self);
+        th_taking_try_again(t, self);
         return TH_OK;
     }
     for (const struct th_chan_item *item = taken->first; item; item = item->next)
@@ -358,63 +453,7 @@ static void take_more(struct th_taking *t, const struct th_self *self)
     t->is_taking = th_call(self, t->sw, (struct th_msg){.kind = &th_switch_msg_chan_take}, TH_NEVER,
                            on_taken, t, NULL) == TH_OK;
     if (!t->is_taking)
-        try_again(t, self);
-}
-
-/* --- listening --- */
-
-static enum th_err on_listened(void *state, const struct th_self *self, void *ctx, enum th_err why,
-                               struct th_msg *reply)
-{
-    struct th_taking *t = ctx;
-    (void)state, (void)reply;
-
-    /* A refusal cannot be: names are checked before, and no other server listens. */
-    if (why == TH_FULL) {
-        t->wants_listen = true;
-        try_again(t, self);
-    }
-    th_taking_look(t, self);
-    return TH_OK;
-}
-
-static bool tell_listen(struct th_taking *t, const struct th_self *self, const char *type,
-                        bool is_off)
-{
-    struct th_pull_listen *body = th_mem_zalloc(1, sizeof *body);
-
-    if (body == NULL)
-        return false;
-    strcpy(body->type, type);
-    body->is_over = is_off;
-    return th_call(self, t->sw, (struct th_msg){.kind = &th_switch_msg_chan_listen, .body = body},
-                   TH_NEVER, on_listened, t, NULL) == TH_OK;
-}
-
-/* Tells the switch of all types; it minds none that it knows. */
-static void tell_listens(struct th_taking *t, const struct th_self *self)
-{
-    struct th_node *node = t->node;
-    bool is_told = true;
-
-    uv_mutex_lock(&node->lock);
-    node->chans.has_new_listen = false;
-    for (struct th_chan_listen **at = &node->chans.listens; *at;) {
-        struct th_chan_listen *listen = *at;
-        is_told &= tell_listen(t, self, listen->type, listen->on_incoming == NULL);
-        if (listen->on_incoming) {
-            at = &listen->next;
-            continue;
-        }
-        *at = listen->next;
-        node->chans.listen_count--;
-        th_mem_free(listen);
-    }
-    t->told_listens = node->chans.listen_count;
-    uv_mutex_unlock(&node->lock);
-    t->wants_listen = !is_told;
-    if (!is_told)
-        try_again(t, self);
+        th_taking_try_again(t, self);
 }
 
 /* --- the whole --- */
@@ -457,11 +496,13 @@ void th_taking_look(struct th_taking *t, const struct th_self *self)
     if (!is_needed && t->by_number.count == 0)
         return;
     if (!find_switch(t, self) && !t->has_stopped)
-        try_again(t, self);
+        th_taking_try_again(t, self);
     if (t->sw && t->wants_listen)
-        tell_listens(t, self);
-    while ((chan = next_dirty(node)) != NULL)
-        look_at(t, self, chan);
+        th_taking_tell_listens(t, self);
+    do
+        while ((chan = next_dirty(node)) != NULL)
+            look_at(t, self, chan);
+    while (serve_turns(t, self));
     if (t->sw)
         take_more(t, self);
 }
@@ -494,9 +535,10 @@ void th_taking_on_down(struct th_taking *t, const struct th_self *self, const st
     if (t->sw == 0 || down->ref != t->monitor)
         return;
     t->sw = 0;
-    t->is_taking = false;
+    t->is_taking = t->is_counting = false;
+    t->posted = t->counted = 0;
     touch_all(t, t->is_leaving ? TH_SHUTDOWN : TH_GONE);
-    try_again(t, self);
+    th_taking_try_again(t, self);
 }
 
 void th_taking_stop(struct th_taking *t, const struct th_self *self)

@@ -12,6 +12,7 @@ static void drop_taken(void *body);
 const struct th_msg_kind th_switch_msg_chan_listen = {"switch.chan_listen", th_mem_free};
 const struct th_msg_kind th_switch_msg_chan_open = {"switch.chan_open", th_mem_free};
 const struct th_msg_kind th_switch_msg_chan_send = {"switch.chan_send", th_mem_free};
+const struct th_msg_kind th_switch_msg_chan_count = {"switch.chan_count", th_mem_free};
 const struct th_msg_kind th_switch_msg_chan_take = {"switch.chan_take", NULL};
 const struct th_msg_kind th_switch_msg_chan_taken = {"switch.chan_taken", drop_taken};
 
@@ -70,15 +71,14 @@ static void put(uint8_t *bytes, struct th_bytes json, struct th_bytes body)
         memcpy(bytes + json.len, body.at, body.len);
 }
 
-/* answering */
+/* answering; without memory for a body the answer has none */
 
 static void answer(const struct th_self *self, const struct th_msg *msg, enum th_err err)
 {
     struct th_switch_result *result = th_mem_zalloc(1, sizeof *result);
 
-    if (result == NULL)
-        return; /* its time-out tells it */
-    result->err = err;
+    if (result)
+        result->err = err;
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_switch_msg_result, .body = result});
 }
@@ -442,10 +442,9 @@ static void on_open(struct th_chans *chans, const struct th_self *self, const st
 {
     struct th_pull_opened *opened = th_mem_zalloc(1, sizeof *opened);
 
-    if (opened == NULL)
-        return; /* its time-out tells it */
-    opened->err = be_owner(chans, self, msg->from);
-    if (opened->err == TH_OK)
+    if (opened)
+        opened->err = be_owner(chans, self, msg->from);
+    if (opened && opened->err == TH_OK)
         opened->err = open_chan(chans, self, msg->body, &opened->stream);
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_switch_msg_opened, .body = opened});
@@ -477,6 +476,14 @@ static void on_send(struct th_chans *chans, const struct th_self *self, const st
         end_chan(chans, self, chan, NULL);
 }
 
+static void on_count(struct th_chans *chans, const struct th_self *self, const struct th_msg *msg)
+{
+    const struct th_chan_count *ask = msg->body;
+
+    th_switchboard_packets_unsent(chans->board, ask->refused);
+    answer(self, msg, TH_OK);
+}
+
 static void on_take(struct th_chans *chans, const struct th_self *self, const struct th_msg *msg)
 {
     bool has_any = chans->count > 0 || chans->types.count > 0;
@@ -487,9 +494,8 @@ static void on_take(struct th_chans *chans, const struct th_self *self, const st
         return;
     }
     struct th_chan_taken *taken = th_mem_zalloc(1, sizeof *taken);
-    if (taken == NULL)
-        return; /* its time-out tells it */
-    taken->err = TH_INVALID;
+    if (taken)
+        taken->err = TH_INVALID;
     answer_taken(self, th_from_of(msg), taken);
 }
 
@@ -497,6 +503,8 @@ bool th_chans_on_msg(struct th_chans *chans, const struct th_self *self, struct 
 {
     if (msg->kind == &th_switch_msg_chan_send)
         on_send(chans, self, msg);
+    else if (msg->kind == &th_switch_msg_chan_count)
+        on_count(chans, self, msg);
     else if (msg->kind == &th_switch_msg_chan_take)
         on_take(chans, self, msg);
     else if (msg->kind == &th_switch_msg_chan_open)

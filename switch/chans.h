@@ -9,7 +9,7 @@
  *     take, take …                         take, take …
  *     send, send with `end` or `err`       send, send with `end` or `err`
  *
- * One server has all of them: the first that listens or opens, until it ends.
+ * An answer without a body says TH_NO_MEMORY. One server has all of them: the first that listens or opens, until it ends.
  *
  * Floor:  3.
  * Limits: TH_CHAN… below, and core/packets.h.
@@ -56,6 +56,14 @@ struct th_chan_send {
     char err[TH_CHANNEL_ERR_MAX];
     size_t json_len, body_len;
     uint8_t bytes[];
+};
+
+/* Body struct th_chan_count. Reply th_switch_msg_result, TH_OK: all that the caller sent before was taken, so
+ * it may send as much again. Who counts so does not fill the mailbox, which others need too. */
+extern const struct th_msg_kind th_switch_msg_chan_count;
+struct th_chan_count {
+    uint32_t
+        refused; /* packets that the mailbox had no room for, since the last: counted as drops */
 };
 
 /* Makes those two; NULL without memory. */

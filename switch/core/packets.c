@@ -45,3 +45,8 @@ void th_switchboard_packet_dropped(struct th_switchboard *board)
 {
     th_drop_count(&board->drops, TH_DROP_CHANNEL_BACKLOG);
 }
+
+void th_switchboard_packets_unsent(struct th_switchboard *board, uint32_t count)
+{
+    board->drops.n[TH_DROP_WAITING_LIMIT] += count;
+}

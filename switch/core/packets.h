@@ -37,4 +37,7 @@ void th_switchboard_packets_adopt(struct th_switchboard *board, const struct th_
 /* The owner had no room for a packet that came, or for a channel: counted. */
 void th_switchboard_packet_dropped(struct th_switchboard *board);
 
+/* So many of the owner's own were refused on their way here: counted. */
+void th_switchboard_packets_unsent(struct th_switchboard *board, uint32_t count);
+
 #endif
