@@ -205,6 +205,17 @@ void th_dialing_punch(const struct th_dialer *dialer, const struct th_self *self
 
 /* --- what comes of it --- */
 
+/* One is enough: each would ask when the line is up. */
+static bool waits_for_via(const struct th_dialing *dial, const struct th_hashname *node,
+                          const struct th_hashname *via)
+{
+    for (const struct th_ask *ask = dial->asks; ask; ask = ask->next)
+        if (ask->kind == TH_ASK_LINE_VIA && th_hashname_is_equal(&ask->node, node) &&
+            th_hashname_is_equal(&ask->via, via))
+            return true;
+    return false;
+}
+
 /* Who is to introduce us to the target, but is nowhere that the switch knows, is itself reached by those
  * who told of it. They alone may be no help: nothing is relayed to the target by who is reached through
  * another. False when nobody told of it. */
@@ -227,7 +238,7 @@ static bool want_via(const struct th_ask *ask, const struct th_dialer *dialer,
             return false;
         }
     }
-    th_reach_on_delayed(&target->reach, self->now);
+    th_reach_on_delayed(&target->reach, self->now, &ask->via);
     return true;
 }
 
@@ -245,6 +256,9 @@ void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
             fail(ask, dialer, self, TH_NO_PATH);
             continue;
         }
+        struct th_dial_want *want = th_dialing_find_want(dial, &was.node);
+        if (want)
+            th_reach_on_ready(&want->reach, self->now, via);
         ask_drop(ask, self);
         ask_peer(dial, dialer, self, &was.node, &was.via);
     }
@@ -266,7 +280,10 @@ static void on_answered(struct th_ask *ask, const struct th_dialer *dialer,
             ask_drop(ask, self);
             ask_peer(dial, dialer, self, &was.node, &was.via);
         } else if (result->err == TH_NO_PATH && want_via(ask, dialer, self)) {
-            ask->kind = TH_ASK_LINE_VIA;
+            if (waits_for_via(dial, &was.node, &was.via))
+                ask_drop(ask, self);
+            else
+                ask->kind = TH_ASK_LINE_VIA;
         } else {
             fail(ask, dialer, self, result->err);
         }

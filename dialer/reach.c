@@ -48,11 +48,36 @@ void th_reach_on_refused(struct th_reach *reach, struct th_now now, const struct
         reach->next_at = reach->now;
 }
 
-void th_reach_on_delayed(struct th_reach *reach, struct th_now now)
+static bool has_untried(const struct th_reach *reach)
 {
+    for (unsigned i = 0; i < reach->via_count; i++)
+        if (reach->via[i].tries == 0 && reach->via[i].refusals == 0)
+            return true;
+    return false;
+}
+
+void th_reach_on_delayed(struct th_reach *reach, struct th_now now, const struct th_hashname *id)
+{
+    struct th_reach_via *via = find(reach, id);
+
     th_reach_tick(reach, now);
-    if (reach->next_at != TH_NEVER)
+    if (via)
+        via->is_delayed = true;
+    if (reach->next_at != TH_NEVER && has_untried(reach))
         reach->next_at = reach->now;
+}
+
+void th_reach_on_ready(struct th_reach *reach, struct th_now now, const struct th_hashname *id)
+{
+    struct th_reach_via *via = find(reach, id);
+
+    th_reach_tick(reach, now);
+    if (via == NULL || !via->is_delayed)
+        return;
+    via->is_delayed = false;
+    reach->fails_at = reach->now + reach->patience_ms;
+    if (!has_untried(reach))
+        reach->next_at = reach->now + TH_REACH_PAUSE_MS;
 }
 
 /* The next teller to ask: the one asked least often, the first of those. NULL when nobody is left. */
@@ -62,7 +87,8 @@ static struct th_reach_via *choose(struct th_reach *reach)
 
     for (unsigned i = 0; i < reach->via_count; i++) {
         struct th_reach_via *via = &reach->via[i];
-        if (via->refusals == 0 && (chosen == NULL || via->tries < chosen->tries))
+        if (via->refusals == 0 && !via->is_delayed &&
+            (chosen == NULL || via->tries < chosen->tries))
             chosen = via;
     }
     if (chosen && reach->tries >= TH_REACH_TRIES_MAX && chosen->tries > 0)

@@ -30,6 +30,7 @@ struct th_reach_via {
     struct th_hashname id;
     unsigned tries;
     unsigned refusals; /* of those */
+    bool is_delayed;   /* it needs a line first, and is asked when that is up */
 };
 
 /* Embed by value. Holds no memory. */
@@ -67,8 +68,12 @@ struct th_reach_action {
 void th_reach_init(struct th_reach *reach, const struct th_hashname *node, bool is_eager,
                    th_ms patience_ms, struct th_now now);
 
-/* Who was asked last to introduce us needs a line first: the next teller is asked at once. */
-void th_reach_on_delayed(struct th_reach *reach, struct th_now now);
+/* A teller needs a line before it can be asked: until that is up it has no turn, and who was not asked yet
+ * is asked at once. */
+void th_reach_on_delayed(struct th_reach *reach, struct th_now now, const struct th_hashname *via);
+
+/* The line is up and the teller is asked now: again, as any, a second later at the soonest. */
+void th_reach_on_ready(struct th_reach *reach, struct th_now now, const struct th_hashname *via);
 
 /* Adds a teller; known ones and those over TH_REACH_VIAS_MAX are left out. */
 void th_reach_add_via(struct th_reach *reach, const struct th_hashname *via);

@@ -11,6 +11,20 @@ static unsigned asked_peer(const struct bench *b)
     return count;
 }
 
+/* How often one was asked to introduce us to a node. */
+static unsigned asked_for(const struct bench *b, unsigned via, unsigned node)
+{
+    struct th_hashname to = node_of(via), of = node_of(node);
+    char hex[TH_HASHNAME_HEX + 1];
+    unsigned count = 0;
+
+    th_hashname_write(hex, &of);
+    for (unsigned i = 0; i < b->count; i++)
+        count += b->request[i].what == ASKED_PEER && th_hashname_is_equal(&b->request[i].to, &to) &&
+                 strstr(b->request[i].fields, hex);
+    return count;
+}
+
 /* A liar tells of the target, and swallows what it is asked. 0x200 knows it too, and was not asked: the
  * lookup ended at the match. It failed with TH_NO_PATH. */
 static void target_that_a_liar_told_of_is_reached_through_another(void **state)
@@ -45,7 +59,6 @@ static void node_near_the_target_is_reached_first_to_introduce_us(void **state)
 {
     (void)state;
     struct bench *b = bench_open(0);
-    struct th_hashname near = node_of(0x200);
     bench_link_up(b, 0x100);
     unsigned dial = bench_reach(b, 0);
     ANSWER(b, bench_asked(b, ASKED_SEEK, 0x100), 0, 0x200);
@@ -53,10 +66,8 @@ static void node_near_the_target_is_reached_first_to_introduce_us(void **state)
 
     bench_run(b, TH_DIAL_ROUND_MS);
     assert_int_equal(bench_times(b, ASKED_PEER, 0x200), 0);
-    char hex[TH_HASHNAME_HEX + 1];
-    th_hashname_write(hex, &near);
-    const struct bench_request *last = bench_asked(b, ASKED_PEER, 0x100);
-    assert_non_null(strstr(last->fields, hex));
+    assert_int_equal(asked_for(b, 0x100, 0), 2); /* at once and after two seconds */
+    assert_true(asked_for(b, 0x100, 0x200) > 0);
     bench_line_up(b, 0x200);
     bench_run(b, 0);
 
@@ -64,6 +75,31 @@ static void node_near_the_target_is_reached_first_to_introduce_us(void **state)
     bench_line_up(b, 0);
     bench_run(b, 0);
     bench_told(b, dial, TH_OK);
+    bench_close(b);
+}
+
+/* There was nobody else to ask meanwhile, so it was asked three times at once: each of its peers counted
+ * the introductions, and nothing was left against loss. */
+static void only_one_left_is_asked_once_a_second_when_its_line_is_up(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    bench_link_up(b, 0x100);
+    unsigned dial = bench_reach(b, 0);
+    ANSWER(b, bench_asked(b, ASKED_SEEK, 0x100), 0, 0x200);
+    bench_run(b, 0);
+    bench_packet(b, bench_asked(b, ASKED_PEER, 0x100), "{}", "not found", true);
+    bench_run(b, 1500);
+    assert_int_equal(bench_times(b, ASKED_OPEN, 0x200), 2); /* for the target, and for itself */
+    bench_line_up(b, 0x200);
+    bench_run(b, 0);
+
+    assert_int_equal(bench_times(b, ASKED_PEER, 0x200), 1);
+    bench_run(b, 999);
+    assert_int_equal(bench_times(b, ASKED_PEER, 0x200), 1);
+    bench_run(b, 1);
+    assert_int_equal(bench_times(b, ASKED_PEER, 0x200), 2);
+    bench_not_told(b, dial);
     bench_close(b);
 }
 
@@ -211,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(target_that_a_liar_told_of_is_reached_through_another),
         cmocka_unit_test(node_near_the_target_is_reached_first_to_introduce_us),
+        cmocka_unit_test(only_one_left_is_asked_once_a_second_when_its_line_is_up),
         cmocka_unit_test(each_teller_is_asked_once_and_the_dial_is_told_once),
         cmocka_unit_test(brief_dial_ends_with_those_who_told_first),
         cmocka_unit_test(rounds_end_with_the_time_of_the_dial),

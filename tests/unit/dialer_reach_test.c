@@ -148,6 +148,45 @@ static void refusal_makes_room_for_the_next_at_once(void **state)
     expect_introduction(&b, 2);
 }
 
+/* It was asked again and again at once, and had all of its tries before the line was up. */
+static void teller_that_needs_a_line_first_has_no_turn_until_that_is_up(void **state)
+{
+    (void)state;
+    struct bench b = opened(2, TH_NO_PATH);
+    struct th_hashname via = node(1), other = node(2);
+    expect_introduction(&b, 1);
+    th_reach_on_delayed(&b.reach, b.now, &via);
+    expect_introduction(&b, 2); /* at once */
+    th_reach_on_delayed(&b.reach, b.now, &other);
+    expect_nothing(&b);
+    pass(&b, 1500);
+    expect_nothing(&b);
+
+    th_reach_on_ready(&b.reach, b.now, &via);
+    expect_nothing(&b);
+    pass(&b, 999);
+    expect_nothing(&b);
+    pass(&b, 1);
+    expect_introduction(&b, 1);
+    pass(&b, 5000); /* from the last that was asked */
+    expect(&b, TH_REACH_FAILED);
+}
+
+static void who_was_asked_already_is_not_asked_sooner_for_one_that_needs_a_line(void **state)
+{
+    (void)state;
+    struct bench b = opened(2, TH_NO_PATH);
+    struct th_hashname via = node(2);
+    expect_introduction(&b, 1);
+    pass(&b, 1000);
+    expect_introduction(&b, 2);
+    th_reach_on_delayed(&b.reach, b.now, &via);
+
+    expect_nothing(&b);
+    pass(&b, 1000);
+    expect_introduction(&b, 1);
+}
+
 static void it_fails_at_once_when_all_have_refused(void **state)
 {
     (void)state;
@@ -253,6 +292,8 @@ int main(void)
         cmocka_unit_test(tellers_are_asked_in_turn_one_a_second),
         cmocka_unit_test(only_teller_is_asked_three_times),
         cmocka_unit_test(refusal_makes_room_for_the_next_at_once),
+        cmocka_unit_test(teller_that_needs_a_line_first_has_no_turn_until_that_is_up),
+        cmocka_unit_test(who_was_asked_already_is_not_asked_sooner_for_one_that_needs_a_line),
         cmocka_unit_test(it_fails_at_once_when_all_have_refused),
         cmocka_unit_test(introduction_under_way_is_waited_for_when_a_later_one_is_refused),
         cmocka_unit_test(opens_on_their_way_are_waited_for_when_all_have_refused),
