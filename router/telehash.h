@@ -395,8 +395,10 @@ TH_API const char *th_stream_peer(const struct th_stream *stream);
 struct th_chan;
 
 enum {
-    TH_CHAN_PACKET_MAX = 1000, /* bytes of JSON and body together: so many pass on every path */
-    TH_CHAN_WAITING_MAX = 64   /* packets of a channel that wait to be sent, and to be told of */
+    TH_CHAN_PACKET_MAX =
+        1000, /* bytes of JSON and body together: so many pass on every path; a larger one
+                                  that comes is dropped, and one whose JSON is no object */
+    TH_CHAN_WAITING_MAX = 64 /* packets of a channel that wait to be sent, and to be told of */
 };
 
 /* Zero what you leave out. What a callback gets is good until it returns. */
@@ -439,8 +441,8 @@ typedef void (*th_chan_accept_fn)(struct th_node *node, const struct th_chan_inc
                                   void *data);
 
 /*
- * Takes channels of a type from now on. One node opens at most 128 with us, and those of all nodes begin
- * only while there are fewer than 768 of 1024. Who asks for another type hears nothing, as the
+ * Takes channels of a type from now on. One node opens at most 128 with us (192 with its streams), and those
+ * of all nodes begin only while there are fewer than 768 of 1024. Nodes are told of in turn. Who asks for another type hears nothing, as the
  * specification wants it.
  *
  * on_incoming  NULL: takes none any more. Those that are open go on.

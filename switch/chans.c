@@ -1,8 +1,6 @@
-#include "switch/chans.h"
+#include "switch/chans_inside.h"
 
-#include "switch/base/index.h"
 #include "switch/base/mem.h"
-#include "switch/core/served.h"
 #include "switch/switch.h"
 
 #include <string.h>
@@ -15,37 +13,6 @@ const struct th_msg_kind th_switch_msg_chan_send = {"switch.chan_send", th_mem_f
 const struct th_msg_kind th_switch_msg_chan_count = {"switch.chan_count", th_mem_free};
 const struct th_msg_kind th_switch_msg_chan_take = {"switch.chan_take", NULL};
 const struct th_msg_kind th_switch_msg_chan_taken = {"switch.chan_taken", drop_taken};
-
-struct chan {
-    struct th_index_node by_number;
-    struct chan *next, *before; /* of all */
-    struct chan *next_ready;
-    th_chan_number number;
-    struct th_hashname peer;
-    uint32_t c;
-    char type[TH_TYPE_MAX];
-    bool is_ours, is_told, is_ready;
-    bool is_heard; /* something came on it, so the other side has it */
-    bool is_over;  /* in the board; why, words: */
-    enum th_err why;
-    char words[TH_CHANNEL_ERR_MAX];
-    uint32_t dropped; /* since the owner took one */
-    unsigned count;   /* packets that wait */
-    struct th_chan_item *oldest, *newest;
-};
-
-struct th_chans {
-    struct th_switchboard *board;
-    th_pid owner; /* monitored; 0 none */
-    uint64_t monitor;
-    struct th_from taker; /* ref 0: it does not ask now */
-    struct th_served types;
-    struct th_index by_number;
-    struct chan *first;
-    struct chan *first_ready, *last_ready;
-    unsigned count, theirs, untold, queued;
-    th_chan_number numbers;
-};
 
 static void free_items(struct th_chan_item *item)
 {
@@ -60,15 +27,6 @@ static void drop_taken(void *body)
 {
     free_items(((struct th_chan_taken *)body)->first);
     th_mem_free(body);
-}
-
-/* JSON, then body. */
-static void put(uint8_t *bytes, struct th_bytes json, struct th_bytes body)
-{
-    if (json.len > 0)
-        memcpy(bytes, json.at, json.len);
-    if (body.len > 0)
-        memcpy(bytes + json.len, body.at, body.len);
 }
 
 /* answering; without memory for a body the answer has none */
@@ -108,6 +66,27 @@ static struct chan *find_theirs(struct th_chans *chans, const struct th_hashname
     return chan;
 }
 
+/* With one channel more. NULL without memory. */
+static struct peer *hold_peer(struct th_chans *chans, const struct th_hashname *id)
+{
+    const struct chan *known = chans->first;
+
+    while (known && !th_hashname_is_equal(&known->of->id, id))
+        known = known->next;
+    struct peer *peer = known ? known->of : th_mem_zalloc(1, sizeof *peer);
+    if (peer == NULL)
+        return NULL;
+    peer->id = *id;
+    peer->chans++;
+    return peer;
+}
+
+static void release_peer(struct peer *peer)
+{
+    if (--peer->chans == 0)
+        th_mem_free(peer);
+}
+
 static struct chan *add(struct th_chans *chans, const struct th_hashname *peer, const char *type,
                         bool is_ours)
 {
@@ -118,7 +97,11 @@ static struct chan *add(struct th_chans *chans, const struct th_hashname *peer, 
     if (chan == NULL)
         return NULL;
     chan->number = ++chans->numbers;
-    if (th_index_add(&chans->by_number, &chan->by_number, chan->number) != TH_OK) {
+    chan->of = hold_peer(chans, peer);
+    if (chan->of == NULL ||
+        th_index_add(&chans->by_number, &chan->by_number, chan->number) != TH_OK) {
+        if (chan->of)
+            release_peer(chan->of);
         th_mem_free(chan);
         return NULL;
     }
@@ -134,33 +117,9 @@ static struct chan *add(struct th_chans *chans, const struct th_hashname *peer, 
     return chan;
 }
 
-static void take_off_ready(struct th_chans *chans, struct chan *chan)
-{
-    struct chan *before = NULL;
-
-    if (!chan->is_ready)
-        return;
-    for (struct chan *at = chans->first_ready; at != chan; at = at->next_ready)
-        before = at;
-    *(before ? &before->next_ready : &chans->first_ready) = chan->next_ready;
-    if (chans->last_ready == chan)
-        chans->last_ready = before;
-    chan->is_ready = false;
-}
-
-static void make_ready(struct th_chans *chans, struct chan *chan)
-{
-    if (chan->is_ready)
-        return;
-    chan->is_ready = true;
-    chan->next_ready = NULL;
-    *(chans->last_ready ? &chans->last_ready->next_ready : &chans->first_ready) = chan;
-    chans->last_ready = chan;
-}
-
 static void free_chan(struct th_chans *chans, struct chan *chan)
 {
-    take_off_ready(chans, chan);
+    th_chans_take_off_ready(chans, chan);
     *(chan->before ? &chan->before->next : &chans->first) = chan->next;
     if (chan->next)
         chan->next->before = chan->before;
@@ -169,6 +128,7 @@ static void free_chan(struct th_chans *chans, struct chan *chan)
     chans->untold -= !chan->is_told;
     chans->queued -= chan->count;
     free_items(chan->oldest);
+    release_peer(chan->of);
     th_mem_free(chan);
 }
 
@@ -184,80 +144,7 @@ static void end_chan(struct th_chans *chans, const struct th_self *self, struct 
     free_chan(chans, chan);
 }
 
-/* what waits */
-
-static void drop_oldest(struct th_chans *chans, struct chan *chan)
-{
-    struct th_chan_item *item = chan->oldest;
-
-    chan->oldest = item->next;
-    if (chan->oldest == NULL)
-        chan->newest = NULL;
-    chan->count--;
-    chan->dropped++;
-    chans->queued--;
-    th_mem_free(item);
-    th_switchboard_packet_dropped(chans->board);
-}
-
-static void keep(struct th_chans *chans, struct chan *chan, const struct th_chanpkt *packet)
-{
-    struct th_bytes json = th_chanpkt_app(packet);
-    struct th_chan_item *item = NULL;
-
-    if (chan->count == TH_CHAN_QUEUE_MAX)
-        drop_oldest(chans, chan);
-    if (chans->queued < TH_CHANS_QUEUE_MAX)
-        item = th_mem_zalloc(1, sizeof *item + json.len + packet->body.len);
-    if (item == NULL) {
-        chan->dropped++;
-        th_switchboard_packet_dropped(chans->board);
-        return;
-    }
-    item->has_packet = true;
-    item->json_len = json.len;
-    item->body_len = packet->body.len;
-    put(item->bytes, json, packet->body);
-    *(chan->newest ? &chan->newest->next : &chan->oldest) = item;
-    chan->newest = item;
-    chan->count++;
-    chans->queued++;
-}
-
-/* The next thing to tell of a channel that is ready; NULL without memory. */
-static struct th_chan_item *take_item(struct th_chans *chans, struct chan *chan)
-{
-    struct th_chan_item *item = chan->oldest;
-
-    if (item) {
-        chan->oldest = item->next;
-        item->next = NULL;
-        chan->count--;
-        chans->queued--;
-    } else if ((item = th_mem_zalloc(1, sizeof *item)) == NULL) {
-        return NULL;
-    }
-    if (chan->oldest == NULL)
-        chan->newest = NULL;
-    item->chan = chan->number;
-    item->dropped = chan->dropped;
-    chan->dropped = 0;
-    if (!chan->is_told) {
-        item->is_first = true;
-        item->from = chan->peer;
-        memcpy(item->type, chan->type, sizeof item->type);
-        chan->is_told = true;
-        chans->untold--;
-    }
-    if (chan->is_over && chan->count == 0) {
-        item->is_over = true;
-        item->why = chan->why;
-        memcpy(item->words, chan->words, sizeof item->words);
-    }
-    return item;
-}
-
-/* Tells the owner, if it asks, of a packet of each channel in turn. */
+/* Tells the owner, if it asks, of a packet of each node in turn, and of each of its channels. */
 static void go_on(struct th_chans *chans, const struct th_self *self)
 {
     bool is_asked = chans->taker.ref != 0 && chans->first_ready;
@@ -267,17 +154,18 @@ static void go_on(struct th_chans *chans, const struct th_self *self)
         return; /* without memory: with the next that comes */
     struct th_chan_item **last = &taken->first;
     for (unsigned i = 0; i < TH_CHANS_TAKE_MAX && chans->first_ready; i++) {
-        struct chan *chan = chans->first_ready;
-        struct th_chan_item *item = take_item(chans, chan);
-        if (item == NULL)
+        struct chan *chan = th_chans_next_ready(chans);
+        struct th_chan_item *item = th_chans_take_item(chans, chan);
+        if (item == NULL) {
+            th_chans_make_ready(chans, chan);
             break;
+        }
         *last = item;
         last = &item->next;
-        take_off_ready(chans, chan);
         if (item->is_over)
             free_chan(chans, chan);
         else if (chan->count > 0 || chan->is_over)
-            make_ready(chans, chan);
+            th_chans_make_ready(chans, chan);
     }
     if (taken->first == NULL) {
         th_mem_free(taken);
@@ -323,7 +211,7 @@ static void on_packet(struct th_chans *chans, struct chan *chan, const struct th
     }
     chan->is_over = packet->end;
     if (!packet->end || !is_empty)
-        keep(chans, chan, packet);
+        th_chans_keep(chans, chan, packet);
 }
 
 void th_chans_on_action(struct th_chans *chans, const struct th_self *self,
@@ -346,7 +234,8 @@ void th_chans_on_action(struct th_chans *chans, const struct th_self *self,
         chan->is_over = true;
         chan->why = action->why;
     }
-    make_ready(chans, chan);
+    if (chan->count > 0 || chan->is_over || !chan->is_told)
+        th_chans_make_ready(chans, chan);
     go_on(chans, self);
 }
 
@@ -517,30 +406,6 @@ bool th_chans_on_msg(struct th_chans *chans, const struct th_self *self, struct 
 }
 
 /* life */
-
-struct th_chan_open *th_chan_open_new(struct th_bytes json, struct th_bytes body)
-{
-    struct th_chan_open *open = th_mem_zalloc(1, sizeof *open + json.len + body.len);
-
-    if (open == NULL)
-        return NULL;
-    open->json_len = json.len;
-    open->body_len = body.len;
-    put(open->bytes, json, body);
-    return open;
-}
-
-struct th_chan_send *th_chan_send_new(struct th_bytes json, struct th_bytes body)
-{
-    struct th_chan_send *send = th_mem_zalloc(1, sizeof *send + json.len + body.len);
-
-    if (send == NULL)
-        return NULL;
-    send->json_len = json.len;
-    send->body_len = body.len;
-    put(send->bytes, json, body);
-    return send;
-}
 
 struct th_chans *th_chans_new(struct th_switchboard *board)
 {

@@ -3,7 +3,8 @@
  *
  * Whoever has such channels asks for what came on any of them, and is answered when something is there:
  * so nobody is sent more than it can take. Meanwhile a few packets of each channel wait; then the oldest
- * goes for the newest, and is counted.
+ * goes for the newest, and is counted; of a channel that nobody was told of the newest goes. What is too big
+ * for TH_PACKETS_LEN_MAX, or whose JSON is no object, is dropped.
  *
  *     listen                               open
  *     take, take …                         take, take …
@@ -25,8 +26,9 @@ enum {
     TH_CHANS_THEIRS = 768,     /* … beyond so many only ours are opened */
     TH_CHANS_BACKLOG_MAX = 32, /* theirs of which the owner was not told yet */
     TH_CHAN_QUEUE_MAX = 64,    /* packets of one channel that wait for the owner */
-    TH_CHANS_QUEUE_MAX = 8192, /* of all channels: 10 MB */
-    TH_CHANS_TAKE_MAX = 64     /* packets of one answer */
+    TH_CHANS_QUEUE_MAX =
+        8192,              /* of all channels, 10 MB; then one goes of the channel that has most */
+    TH_CHANS_TAKE_MAX = 64 /* packets of one answer */
 };
 
 /* Names a channel within one life of the switch; never 0. */
@@ -65,6 +67,9 @@ struct th_chan_count {
     uint32_t
         refused; /* packets that the mailbox had no room for, since the last: counted as drops */
 };
+
+/* Copies what lies behind the structs: the JSON, then the body. */
+void th_chan_put(uint8_t *bytes, struct th_bytes json, struct th_bytes body);
 
 /* Makes those two; NULL without memory. */
 TH_MUST struct th_chan_open *th_chan_open_new(struct th_bytes json, struct th_bytes body);

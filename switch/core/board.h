@@ -347,6 +347,9 @@ bool th_board_pump_streams(struct th_switchboard *board, struct th_now now);
 
 /* packets.c */
 
+/* Whether one more of a node's channels of applications is too many. */
+bool th_board_is_crowded(const struct th_exchange *ex, bool is_reliable);
+
 /* Somebody opens a channel of an application's type, not a reliable one. */
 TH_MUST enum th_drop th_board_accept_packets(struct th_switchboard *board, struct th_exchange *ex,
                                              const struct th_chanpkt *packet, struct th_now now,

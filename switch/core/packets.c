@@ -9,13 +9,17 @@ enum th_err th_switchboard_serve_packets(struct th_switchboard *board, const cha
     return th_served_set(&board->packets_served, type, is_served);
 }
 
-static unsigned count_theirs(const struct th_exchange *ex)
+bool th_board_is_crowded(const struct th_exchange *ex, bool is_reliable)
 {
-    unsigned theirs = 0;
+    unsigned all = 0, of_sort = 0;
 
-    for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
-        theirs += at->type == TH_CHANNEL_OTHER && !at->is_ours && at->reliable == NULL;
-    return theirs;
+    for (const struct th_channel *at = ex->line->channels.first; at; at = at->next) {
+        bool is_apps = at->type == TH_CHANNEL_OTHER && !at->is_ours;
+        all += is_apps;
+        of_sort += is_apps && (at->reliable != NULL) == is_reliable;
+    }
+    return all >= TH_LINE_APPS_THEIRS ||
+           of_sort >= (is_reliable ? (unsigned)TH_LINE_STREAMS_THEIRS : TH_LINE_PACKETS_THEIRS);
 }
 
 enum th_drop th_board_accept_packets(struct th_switchboard *board, struct th_exchange *ex,
@@ -24,7 +28,7 @@ enum th_drop th_board_accept_packets(struct th_switchboard *board, struct th_exc
 {
     if (packet->err[0] || !th_served_has(&board->packets_served, packet->type))
         return TH_DROP_CHANNEL_TYPE;
-    if (count_theirs(ex) >= TH_LINE_PACKETS_THEIRS)
+    if (th_board_is_crowded(ex, false))
         return TH_DROP_CHANNEL_LIMIT;
     return th_channels_accept(&ex->line->channels, packet->c, TH_CHANNEL_OTHER, now, out);
 }
@@ -49,4 +53,9 @@ void th_switchboard_packet_dropped(struct th_switchboard *board)
 void th_switchboard_packets_unsent(struct th_switchboard *board, uint32_t count)
 {
     board->drops.n[TH_DROP_WAITING_LIMIT] += count;
+}
+
+void th_switchboard_packet_bad(struct th_switchboard *board)
+{
+    th_drop_count(&board->drops, TH_DROP_CHANNEL_HEAD);
 }

@@ -19,8 +19,10 @@
 #include "switch/core/switchboard.h"
 
 enum {
-    TH_LINE_PACKETS_THEIRS = 128, /* of one node no more than these are open */
-    TH_PACKETS_CLOSED_MS = 100,   /* a node is told so often at most that a channel has ended */
+    TH_LINE_PACKETS_THEIRS = 128, /* of one node no more than these are open; … */
+    TH_LINE_APPS_THEIRS =
+        192, /* … with its reliable ones no more than these, so others have room */
+    TH_PACKETS_CLOSED_MS = 100, /* a node is told so often at most that a channel has ended */
     /* JSON and body of a packet that always fits, beside {"c":4294967295,"type":31 bytes,"_":…,"end":true} */
     TH_PACKETS_LEN_MAX = 1000
 };
@@ -36,6 +38,9 @@ void th_switchboard_packets_adopt(struct th_switchboard *board, const struct th_
 
 /* The owner had no room for a packet that came, or for a channel: counted. */
 void th_switchboard_packet_dropped(struct th_switchboard *board);
+
+/* A packet that came is none that the owner may see: counted (CHANNEL_HEAD). */
+void th_switchboard_packet_bad(struct th_switchboard *board);
 
 /* So many of the owner's own were refused on their way here: counted. */
 void th_switchboard_packets_unsent(struct th_switchboard *board, uint32_t count);

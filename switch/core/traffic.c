@@ -137,16 +137,6 @@ static enum th_drop refuse(struct th_switchboard *board, struct th_exchange *ex,
     return why;
 }
 
-/* Whether one more of theirs is too many. */
-static bool is_crowded(const struct th_switchboard *board, const struct th_exchange *ex)
-{
-    unsigned theirs = 0;
-
-    for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
-        theirs += at->reliable != NULL && !at->is_ours;
-    return theirs >= TH_LINE_STREAMS_THEIRS || board->stream_count >= TH_BOARD_STREAMS_THEIRS;
-}
-
 static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exchange *ex,
                                     const struct th_chanpkt *packet, struct th_now now,
                                     struct th_channel **out)
@@ -158,7 +148,7 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
         return TH_DROP_CHANNEL_TYPE;
     if (!th_served_has(&board->streams_served, packet->type))
         return refuse(board, ex, now, packet->c, "unknown type", TH_DROP_CHANNEL_RELIABLE);
-    if (is_crowded(board, ex))
+    if (th_board_is_crowded(ex, true) || board->stream_count >= TH_BOARD_STREAMS_THEIRS)
         return refuse(board, ex, now, packet->c, "no room", TH_DROP_CHANNEL_LIMIT);
     enum th_drop why =
         th_channels_accept(&ex->line->channels, packet->c, TH_CHANNEL_OTHER, now, &channel);

@@ -1,6 +1,7 @@
 /* Channels of applications that are not reliable, at a switchboard. */
 #include "switch/core/board.h"
 #include "switch/core/packets.h"
+#include "switch/core/streams.h"
 #include "tests/lib/boards.h"
 
 static struct wire w;
@@ -203,6 +204,28 @@ static void one_node_has_no_more_than_its_share_open(void **state)
     wire_free(&w);
 }
 
+/* Streams and packets together leave room on the line for what the network needs. */
+static void one_node_cannot_fill_a_line_with_both_sorts(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(th_switchboard_serve(w.board[1], "_stream", true), TH_OK);
+    for (unsigned i = 0; i < TH_LINE_PACKETS_THEIRS; i++) {
+        assert_int_equal(open_packets("_test", ""), TH_OK);
+        wire_settle(&w);
+    }
+    for (unsigned i = TH_LINE_PACKETS_THEIRS; i <= TH_LINE_APPS_THEIRS; i++) {
+        uint32_t stream;
+        assert_int_equal(
+            th_switchboard_stream_open(w.board[0], w.now, id_of(1), "_stream", 7, 70, &stream),
+            TH_OK);
+        wire_settle(&w);
+    }
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_LIMIT), 1);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
+    wire_free(&w);
+}
+
 static void no_more_types_are_served_than_the_limit(void **state)
 {
     (void)state;
@@ -236,6 +259,7 @@ int main(void)
         cmocka_unit_test(channel_goes_on_when_an_address_changes),
         cmocka_unit_test(channel_ends_with_its_line_and_is_told_why),
         cmocka_unit_test(one_node_has_no_more_than_its_share_open),
+        cmocka_unit_test(one_node_cannot_fill_a_line_with_both_sorts),
         cmocka_unit_test(no_more_types_are_served_than_the_limit),
     };
 
