@@ -6,32 +6,82 @@
 
 #include <string.h>
 
+/* Whether the switch is to be told again; names are checked before, and no other server listens. */
+static bool is_to_be_told_again(enum th_err why, const struct th_msg *reply)
+{
+    if (why == TH_OK)
+        return ((const struct th_switch_result *)reply->body)->err == TH_NO_MEMORY;
+    return why != TH_GONE;
+}
+
+/* A while later: at once it would be refused again. */
+static void tell_again(struct th_pulling *p, const struct th_self *self)
+{
+    p->wants_listen = true;
+    th_pulling_try_again(p, self);
+}
+
 static enum th_err on_listened(void *state, const struct th_self *self, void *ctx, enum th_err why,
                                struct th_msg *reply)
 {
     struct th_pulling *p = ctx;
-    (void)state, (void)reply;
+    (void)state;
 
-    /* A refusal cannot be: names are checked before, and no other server listens. */
-    if (why == TH_FULL) {
-        p->wants_listen = true;
-        th_pulling_try_again(p, self);
-    }
-    th_pulling_look(p, self);
+    if (is_to_be_told_again(why, reply))
+        tell_again(p, self);
+    else
+        th_pulling_look(p, self);
     return TH_OK;
 }
 
-static bool tell_listen(struct th_pulling *p, const struct th_self *self, const char *type,
-                        bool is_off)
+/* Under the lock. */
+static void remove_listen(struct th_listen *listen)
+{
+    struct th_listen **at = &listen->node->listens;
+
+    while (*at != listen)
+        at = &(*at)->next;
+    *at = listen->next;
+    listen->node->listen_count--;
+    th_mem_free(listen);
+}
+
+/* The switch takes none of the type any more, unless the application listens again. */
+static enum th_err on_left(void *state, const struct th_self *self, void *ctx, enum th_err why,
+                           struct th_msg *reply)
+{
+    struct th_listen *listen = ctx;
+    struct th_node *node = listen->node;
+    (void)state;
+
+    uv_mutex_lock(&node->lock);
+    listen->is_leaving = false;
+    bool is_again = listen->on_incoming || is_to_be_told_again(why, reply);
+    if (!is_again)
+        remove_listen(listen);
+    uv_mutex_unlock(&node->lock);
+    if (is_again)
+        tell_again(node->pulling, self);
+    else
+        th_pulling_look(node->pulling, self);
+    return TH_OK;
+}
+
+/* Under the lock. */
+static bool tell_listen(struct th_pulling *p, const struct th_self *self, struct th_listen *listen)
 {
     struct th_pull_listen *body = th_mem_zalloc(1, sizeof *body);
+    bool is_off = listen->on_incoming == NULL;
 
     if (body == NULL)
         return false;
-    strcpy(body->type, type);
+    strcpy(body->type, listen->type);
     body->is_over = is_off;
-    return th_call(self, p->sw, (struct th_msg){.kind = &th_switch_msg_listen, .body = body},
-                   TH_NEVER, on_listened, p, NULL) == TH_OK;
+    enum th_err err =
+        th_call(self, p->sw, (struct th_msg){.kind = &th_switch_msg_listen, .body = body}, TH_NEVER,
+                is_off ? on_left : on_listened, is_off ? (void *)listen : p, NULL);
+    listen->is_leaving = is_off && err == TH_OK;
+    return err == TH_OK;
 }
 
 /* Tells the switch of all types; it minds none that it knows. */
@@ -42,17 +92,9 @@ static void tell_listens(struct th_pulling *p, const struct th_self *self)
 
     uv_mutex_lock(&node->lock);
     node->has_new_listen = false;
-    for (struct th_listen **at = &node->listens; *at;) {
-        struct th_listen *listen = *at;
-        is_told &= tell_listen(p, self, listen->type, listen->on_incoming == NULL);
-        if (listen->on_incoming) {
-            at = &listen->next;
-            continue;
-        }
-        *at = listen->next;
-        node->listen_count--;
-        th_mem_free(listen);
-    }
+    for (struct th_listen *at = node->listens; at; at = at->next)
+        if (!at->is_leaving) /* one question at a time; its answer asks again */
+            is_told &= tell_listen(p, self, at);
     uv_mutex_unlock(&node->lock);
     p->wants_listen = !is_told;
     if (!is_told)

@@ -111,6 +111,7 @@ static enum th_err change_listen(struct th_node *node, const char *type, th_acce
     if (at == NULL) {
         at = fresh;
         *is_used = true;
+        at->node = node;
         strcpy(at->type, type);
         at->next = node->listens;
         node->listens = at;

@@ -22,8 +22,10 @@ enum { TH_NODE_STREAMS_MAX = 1024, TH_STREAM_CLOSE_MS = 60000 };
 
 struct th_listen {
     struct th_listen *next;
+    struct th_node *node;
     char type[TH_TYPE_MAX];
-    th_accept_fn on_incoming; /* NULL: to be taken off */
+    th_accept_fn on_incoming; /* NULL: to be taken off, … */
+    bool is_leaving;          /* … and the switch was told so */
     void *data;
 };
 

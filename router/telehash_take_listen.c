@@ -15,6 +15,7 @@ static bool is_to_be_told_again(enum th_err why, const struct th_msg *reply)
     return why != TH_OK && why != TH_GONE;
 }
 
+/* A while later: at once it would be refused again. */
 static void tell_again(struct th_taking *t, const struct th_self *self)
 {
     t->wants_listen = true;
@@ -29,7 +30,8 @@ static enum th_err on_listened(void *state, const struct th_self *self, void *ct
 
     if (is_to_be_told_again(why, reply))
         tell_again(t, self);
-    th_taking_look(t, self);
+    else
+        th_taking_look(t, self);
     return TH_OK;
 }
 
@@ -62,7 +64,8 @@ static enum th_err on_left(void *state, const struct th_self *self, void *ctx, e
     uv_mutex_unlock(&node->lock);
     if (is_again)
         tell_again(t, self);
-    th_taking_look(t, self);
+    else
+        th_taking_look(t, self);
     return TH_OK;
 }
 
