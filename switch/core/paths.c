@@ -82,19 +82,20 @@ static unsigned worth_of(const struct th_exchange_path *path)
 }
 
 /* True when a goes before b. */
-static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b)
+static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b,
+                     struct th_now now)
 {
     if (worth_of(a) != worth_of(b))
         return worth_of(a) < worth_of(b);
-    return (int32_t)(a->noted_at - b->noted_at) < 0;
+    return th_exchange_path_ago(a->noted_at, now) > th_exchange_path_ago(b->noted_at, now);
 }
 
-static unsigned worst_of(const struct th_exchange_paths *paths)
+static unsigned worst_of(const struct th_exchange_paths *paths, struct th_now now)
 {
     unsigned worst = paths->used == 0 ? 1 : 0;
 
     for (unsigned i = 0; i < paths->count; i++)
-        if ((int)i != paths->used && is_worse(look_at(paths, i), look_at(paths, worst)))
+        if ((int)i != paths->used && is_worse(look_at(paths, i), look_at(paths, worst), now))
             worst = i;
     return worst;
 }
@@ -147,7 +148,7 @@ struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
     }
     if (paths->count == paths->room && paths->room < TH_EXCHANGE_PATHS_MAX && !grow(paths))
         return NULL;
-    unsigned place = paths->count < paths->room ? paths->count++ : worst_of(paths);
+    unsigned place = paths->count < paths->room ? paths->count++ : worst_of(paths, now);
     path = th_exchange_paths_at(paths, place);
     *path = (struct th_exchange_path){.addr = *addr, .noted_at = th_exchange_path_time(now)};
     return path;
@@ -216,22 +217,28 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
     path->rtt_ms = (uint32_t)th_exchange_path_ago(path->probed_at, now);
     if (!path->is_proven || path == used)
         return false;
-    bool is_better = used == NULL || kind_of(path) > kind_of(used) ||
-                     (kind_of(path) == kind_of(used) && is_much_quicker(path, used));
-    return is_better && use(paths, path);
+    bool is_good = used == NULL || kind_of(path) > kind_of(used) ||
+                   (kind_of(path) == kind_of(used) && is_much_quicker(path, used));
+    return is_good && use(paths, path);
 }
 
-/* The best that is proven; of a kind the one that was heard last. */
-static void use_best(struct th_exchange_paths *paths)
+/* True when a is the one to use of two that are proven: of a kind the one that was heard last. */
+static bool is_better(const struct th_exchange_path *a, const struct th_exchange_path *b,
+                      struct th_now now)
+{
+    if (kind_of(a) != kind_of(b))
+        return kind_of(a) > kind_of(b);
+    return th_exchange_path_ago(a->rx_at, now) < th_exchange_path_ago(b->rx_at, now);
+}
+
+static void use_best(struct th_exchange_paths *paths, struct th_now now)
 {
     const struct th_exchange_path *best = NULL;
 
     paths->used = -1;
     for (unsigned i = 0; i < paths->count; i++) {
         const struct th_exchange_path *path = look_at(paths, i);
-        if (path->is_proven &&
-            (best == NULL || kind_of(path) > kind_of(best) ||
-             (kind_of(path) == kind_of(best) && (int32_t)(path->rx_at - best->rx_at) > 0)))
+        if (path->is_proven && (best == NULL || is_better(path, best, now)))
             best = path;
     }
     if (best)
@@ -247,7 +254,8 @@ static void take_out(struct th_exchange_paths *paths, unsigned index)
         paths->used = (int8_t)index;
 }
 
-bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr)
+bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr,
+                              struct th_now now)
 {
     const struct th_exchange_path *path = th_exchange_paths_find(paths, addr);
 
@@ -260,7 +268,7 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
     take_out(paths, index);
     shrink(paths);
     if (was_used)
-        use_best(paths);
+        use_best(paths, now);
     return was_used;
 }
 

@@ -35,7 +35,8 @@ enum {
 };
 
 /* Its times are the low 32 bits of a th_ms, for there are many: what is told by them is how long ago
- * something was, in which one that is 49 days old is mistaken for a new one, once and for a moment. */
+ * something was, in which one that is 49 days old is mistaken for a new one, once and for a moment. Two of
+ * them are compared by that too: the sign of their difference is wrong from 24 days on. */
 struct th_exchange_path {
     struct th_addr addr;
     uint32_t is_told : 1;     /* by a seeds file, a node or us; else an open came from it */
@@ -131,7 +132,8 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
 
 /* Takes an address out; others may move. Returns true when it was the one in use: then the best that is proven takes
  * its place; used is -1 when there is none. */
-bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr);
+bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr,
+                              struct th_now now);
 
 /* The line ended: what had proven itself is a place to send opens to, no more. Relays, bridges and
  * what only the peer named go with the line; others may move. */

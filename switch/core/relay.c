@@ -280,7 +280,7 @@ static void lose(struct th_switchboard *board, struct th_relay *relay, struct th
     *relay = (struct th_relay){0};
     if (ex == NULL)
         return;
-    bool has_moved = th_exchange_paths_remove(&ex->paths, &addr);
+    bool has_moved = th_exchange_paths_remove(&ex->paths, &addr, now);
     if (has_moved && th_exchange_is_up(ex)) {
         if (ex->paths.used >= 0)
             th_board_path_changed(board, ex, now);

@@ -139,12 +139,31 @@ static void best_of_the_others_takes_the_place_of_one_that_is_taken_out(void **s
     th_exchange_paths_on_proof(&paths, &b, at(1300));
     th_exchange_paths_on_proof(&paths, &r, at(1400));
 
-    assert_true(th_exchange_paths_remove(&paths, &a));
+    assert_true(th_exchange_paths_remove(&paths, &a, at(2000)));
     assert_true(is_used(&paths, &b));
-    assert_false(th_exchange_paths_remove(&paths, &r));
-    assert_true(th_exchange_paths_remove(&paths, &b));
+    assert_false(th_exchange_paths_remove(&paths, &r, at(2000)));
+    assert_true(th_exchange_paths_remove(&paths, &b, at(2000)));
     assert_int_equal(paths.used, -1);
-    assert_false(th_exchange_paths_remove(&paths, &b));
+    assert_false(th_exchange_paths_remove(&paths, &b, at(2000)));
+    th_exchange_paths_clear(&paths);
+}
+
+/* Of 24 days and more a difference of two times had the wrong sign, for as long again. */
+static void one_that_was_heard_a_month_ago_does_not_go_before_one_of_now(void **state)
+{
+    (void)state;
+    enum { MONTH_S = 30 * 86400 };
+    const th_ms later = (th_ms)MONTH_S * 1000;
+    struct th_exchange_paths paths;
+    struct th_addr old = addr_of(1), good = addr_of(2), gone = addr_of(3);
+    th_exchange_paths_init(&paths, at(0));
+    th_exchange_paths_on_proof(&paths, &old, at(1000));
+    th_exchange_paths_on_proof(&paths, &good, at(later - 5000));
+    th_exchange_paths_on_proof(&paths, &gone, at(later - 2000));
+    assert_true(is_used(&paths, &gone));
+
+    assert_true(th_exchange_paths_remove(&paths, &gone, at(later)));
+    assert_true(is_used(&paths, &good));
     th_exchange_paths_clear(&paths);
 }
 
@@ -166,7 +185,7 @@ static void places_are_limited_whatever_was_taken_out(void **state)
         struct th_addr addr = addr_of(n);
         assert_non_null(th_exchange_paths_add(&paths, &addr, at(n)));
     }
-    th_exchange_paths_remove(&paths, &gone);
+    th_exchange_paths_remove(&paths, &gone, at(2000));
 
     for (unsigned n = 10; n < 40; n++) {
         struct th_addr addr = addr_of(n);
@@ -242,6 +261,24 @@ static void address_that_was_told_last_stays_before_those_that_were_heard_long_a
     assert_non_null(th_exchange_paths_find(&paths, &told));
     assert_non_null(th_exchange_paths_find(&paths, &next));
     assert_null(th_exchange_paths_find(&paths, &oldest));
+    th_exchange_paths_clear(&paths);
+}
+
+static void address_of_a_month_ago_goes_before_those_of_now(void **state)
+{
+    (void)state;
+    const th_ms later = (th_ms)30 * 86400 * 1000;
+    struct th_exchange_paths paths;
+    struct th_addr old = addr_of(100);
+    th_exchange_paths_init(&paths, at(0));
+    th_exchange_paths_add(&paths, &old, at(1000))->is_told = true;
+
+    for (unsigned n = 1; n <= TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr addr = addr_of(n);
+        th_exchange_paths_add(&paths, &addr, at(later + n))->is_told = true;
+    }
+
+    assert_null(th_exchange_paths_find(&paths, &old));
     th_exchange_paths_clear(&paths);
 }
 
@@ -464,11 +501,13 @@ int main(void)
         cmocka_unit_test(much_quicker_address_of_the_same_kind_is_used),
         cmocka_unit_test(relays_bridges_and_what_the_peer_named_go_with_the_line),
         cmocka_unit_test(best_of_the_others_takes_the_place_of_one_that_is_taken_out),
+        cmocka_unit_test(one_that_was_heard_a_month_ago_does_not_go_before_one_of_now),
         cmocka_unit_test(address_that_was_only_heard_is_open_once_it_is_told_or_answered),
         cmocka_unit_test(places_are_limited_whatever_was_taken_out),
         cmocka_unit_test(relays_that_are_not_in_use_go_before_addresses),
         cmocka_unit_test(relay_stays_before_addresses_that_only_opens_came_from),
         cmocka_unit_test(address_that_was_told_last_stays_before_those_that_were_heard_long_ago),
+        cmocka_unit_test(address_of_a_month_ago_goes_before_those_of_now),
         cmocka_unit_test(address_that_is_named_again_is_as_good_as_new),
         cmocka_unit_test(public_addresses_are_answered_before_private_ones),
         cmocka_unit_test(path_is_answered_where_it_says_for_four_new_addresses_a_minute),
