@@ -21,7 +21,9 @@ struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struc
             continue;
         if (th_exchange_is_up(other) && way == used)
             return other;
-        was = other;
+        if (way->is_told ||
+            way->is_proven) /* anybody may name an address, or send an open from it */
+            was = other;
     }
     return was;
 }

@@ -126,6 +126,28 @@ static void bridged_line_is_seen_as_such_when_the_line_to_its_bridge_has_ended(v
     wire_free(&w);
 }
 
+/* Whoever names the bridge's address as one of its own was taken for it. */
+static void node_that_only_named_the_address_of_a_bridge_is_not_the_bridge(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet(&w, &everybody);
+    struct th_hashname id = {{1, 2, 3}};
+    struct th_exchange *bridge = th_board_find(w.board[1], &w.identity[0].hashname);
+    struct th_exchange *liar = th_board_meet(w.board[1], w.now, &id);
+    assert_non_null(liar);
+    th_exchange_paths_add(&liar->paths, &w.addr[0], w.now)->is_named = true;
+    th_board_end_line(w.board[1], bridge, TH_TIMED_OUT, w.now);
+    assert_true(is_bridged(&w, 1, 2));
+    th_board_forget(w.board[1], bridge);
+
+    struct th_line_look look = wire_look(&w, 1, 2);
+    assert_true(look.has_addr && look.has_middle && !look.knows_middle);
+    th_exchange_paths_find(&liar->paths, &w.addr[0])->is_told = true;
+    assert_true(wire_look(&w, 1, 2).knows_middle);
+    wire_free(&w);
+}
+
 static void bridged_line_lives_as_long_as_its_ends_talk(void **state)
 {
     (void)state;
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(bridged_line_goes_on_when_a_node_moves),
         cmocka_unit_test(quiet_bridged_line_leaves_the_bridge_alone),
         cmocka_unit_test(bridged_line_is_seen_as_such_when_the_line_to_its_bridge_has_ended),
+        cmocka_unit_test(node_that_only_named_the_address_of_a_bridge_is_not_the_bridge),
         cmocka_unit_test(bridged_line_lives_as_long_as_its_ends_talk),
         cmocka_unit_test(datagram_is_forwarded_once_and_only_from_an_end),
         cmocka_unit_test(bridge_channel_forwards_two_lines_between_its_opener_and_an_address),
