@@ -359,8 +359,9 @@ TH_API void th_stream_shutdown(struct th_stream *stream);
  * NULL: "reset". It still has to be closed. */
 TH_API void th_stream_reset(struct th_stream *stream, const char *err);
 
-/* Lets go of it: what was written is still sent, as long as the node lives (a minute at most for one that
- * does not read), then our end; what arrives is thrown away. on_close follows, once. */
+/* Lets go of it: what was written is still sent, as long as the node lives, then our end; what arrives is
+ * thrown away. It is reset when the other side takes nothing for a minute, and when it has not taken all
+ * after ten minutes (twenty when more than the node sends ahead waits here). on_close follows, once. */
 TH_API void th_stream_close(struct th_stream *stream);
 
 /* With what words the other side reset it; "" when it did not. Good until on_close. */

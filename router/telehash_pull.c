@@ -267,6 +267,15 @@ static bool finish(struct th_stream *stream, const struct th_self *self, enum th
                on_finished);
 }
 
+th_ms th_stream_close_by(struct th_stream *stream, th_ms now)
+{
+    if (stream->close_end_by == 0)
+        stream->close_end_by = now + TH_STREAM_CLOSE_MAX_MS;
+    if (stream->close_by == 0)
+        stream->close_by = th_sooner(now + TH_STREAM_CLOSE_MS, stream->close_end_by);
+    return stream->close_by;
+}
+
 /* What was written should leave first; for who does not read that is not waited for ever. */
 static bool may_release(struct th_stream *stream, const struct th_self *self)
 {
@@ -274,10 +283,9 @@ static bool may_release(struct th_stream *stream, const struct th_self *self)
 
     if (stream->why != TH_OK || (stream->out == NULL && !stream->is_writing))
         return true;
-    if (stream->close_by == 0)
-        stream->close_by = self->now.mono + TH_STREAM_CLOSE_MS;
-    p->close_by = th_sooner(p->close_by, stream->close_by);
-    return self->now.mono >= stream->close_by;
+    th_ms by = th_stream_close_by(stream, self->now.mono);
+    p->close_by = th_sooner(p->close_by, by);
+    return self->now.mono >= by;
 }
 
 /* --- one stream --- */

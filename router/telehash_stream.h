@@ -18,7 +18,7 @@
 #include "switch/core/served.h"
 #include "switch/pull.h"
 
-enum { TH_NODE_STREAMS_MAX = 1024, TH_STREAM_CLOSE_MS = 60000 };
+enum { TH_NODE_STREAMS_MAX = 1024, TH_STREAM_CLOSE_MS = 60000, TH_STREAM_CLOSE_MAX_MS = 600000 };
 
 struct th_listen {
     struct th_listen *next;
@@ -58,7 +58,8 @@ struct th_stream {
 
     bool wants_reset, wants_close, is_finished; /* the application's; the switch was told */
     char err[TH_CHANNEL_ERR_MAX];
-    th_ms close_by; /* 0: not set */
+    th_ms close_by;     /* 0: not set */
+    th_ms close_end_by; /* however much the other side takes; 0: not set */
 };
 
 /* What th_incoming is really: the first member is the public part. */
@@ -79,6 +80,10 @@ void th_node_stream_free(struct th_stream *stream);
 
 /* The agent is to look at it. Under the node's lock; wake it afterwards. */
 void th_node_stream_touch(struct th_stream *stream);
+
+/* When one that is closed and still has bytes to hand over is given up: a minute after the other side last
+ * took some, and ten after this was first asked. Under the node's lock. */
+th_ms th_stream_close_by(struct th_stream *stream, th_ms now);
 
 /* The agent's side of all streams and listeners; embedded in it. */
 struct th_pulling {

@@ -89,6 +89,7 @@ void th_reliable_release(struct th_reliable *r, struct th_now now)
         return;
     r->is_released = true;
     r->release_ends_at = now.mono + TH_REL_RELEASE_MS;
+    r->release_by = now.mono + TH_REL_RELEASE_MAX_MS;
     th_reliable_end(r);
     if (r->why == TH_OK)
         discard(r, now);

@@ -47,7 +47,8 @@ enum {
     TH_REL_SILENCE_MS = 60000,         /* nothing heard: it is over */
     TH_REL_FOREIGN_SILENCE_MS = 10000, /* others say nothing while they have nothing to say */
     TH_REL_RELEASE_MS = 60000,         /* what was written before the release is given up after so
-                                          long without progress */
+                                          long without progress … */
+    TH_REL_RELEASE_MAX_MS = 600000,    /* … and after so long with some */
     TH_REL_ERR_MS = 500,               /* between two errs to who goes on talking */
     TH_REL_LINGER_MS = 5000 /* after its end its last acknowledgement may be asked for again */
 };
@@ -115,8 +116,9 @@ void th_reliable_end(struct th_reliable *r);
 /* Closes it at once and tells the other side so, as well as that can be. err: UTF-8, cut to fit. */
 void th_reliable_reset(struct th_reliable *r, struct th_now now, const char *err);
 
-/* The application wants nothing more of it: what was written is still sent, then our end. What arrives is
- * thrown away; once the other side has all of ours, it is answered by an err. */
+/* The application wants nothing more of it: what was written is still sent, for TH_REL_RELEASE_MAX_MS at
+ * most and while some of it arrives within TH_REL_RELEASE_MS, then our end. What arrives is thrown away;
+ * once the other side has all of ours, it is answered by an err. */
 void th_reliable_release(struct th_reliable *r, struct th_now now);
 
 /* A call would not say TH_AGAIN. */

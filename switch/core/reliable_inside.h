@@ -100,7 +100,9 @@ struct th_reliable {
     th_ms heard_at, said_at; /* anything */
     th_ms err_at;            /* when err was last sent */
     th_ms over_at;           /* both ends are done, or it is dead: gone for good then; TH_NEVER */
-    th_ms release_ends_at;   /* what was written has to be acknowledged by then; TH_NEVER */
+    th_ms
+        release_ends_at; /* something of what was written has to be acknowledged by then; TH_NEVER */
+    th_ms release_by;    /* and all of it by then; once it is released */
     struct th_congestion *way;
     struct th_out out;
     struct th_in in;

@@ -304,7 +304,8 @@ static void on_news(struct th_reliable *r, struct th_now now, const struct news 
     out->probes = out->probes_due = 0;
     out->has_answer = true;
     if (r->is_released && r->release_ends_at != TH_NEVER)
-        r->release_ends_at = now.mono + TH_REL_RELEASE_MS; /* it still gets somewhere */
+        /* It still gets somewhere; that is no reason to hold it for ever. */
+        r->release_ends_at = th_sooner(now.mono + TH_REL_RELEASE_MS, r->release_by);
 }
 
 void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet)
