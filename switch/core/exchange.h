@@ -189,7 +189,8 @@ struct th_exchange {
     struct th_exchange_paths paths;
 };
 
-_Static_assert(sizeof(struct th_exchange) == 168, "with malloc's own word it is 11 of its units");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct th_exchange) == 168,
+               "with malloc's own word it is 11 of its units");
 
 /* Zeroes and sets who it is. What it can be talked to with may come later. */
 void th_exchange_init(struct th_exchange *ex, const struct th_hashname *id, struct th_now now);
