@@ -183,7 +183,7 @@ static size_t find_awake(const struct sim_host *sim, size_t n)
 /* Takes one of those that need not wait, of which there are so many. */
 static struct th_slot *pick(struct sim_host *sim, size_t awake)
 {
-    size_t i = find_awake(sim, sim->is_random ? th_rng_below(&sim->rng, awake) : 0);
+    size_t i = find_awake(sim, sim->is_random ? (size_t)th_rng_below(&sim->rng, awake) : 0);
     struct th_slot *slot = ready_at(sim, i)->slot;
 
     *ready_at(sim, i) = *ready_at(sim, 0);

@@ -471,7 +471,7 @@ void th_probe_ping(struct th_control *c, const struct th_self *self, struct th_j
         th_job_fail(c, self, job, TH_RPC_PARAMS, "\"probe\" must be path or seek", NULL);
         return;
     }
-    ping->probe = th_mem_zalloc(count, sizeof *ping->probe);
+    ping->probe = th_mem_zalloc((size_t)count, sizeof *ping->probe);
     if (ping->probe == NULL) {
         th_job_fail(c, self, job, TH_RPC_BUSY, "out of memory", NULL);
         return;

@@ -38,7 +38,8 @@ static int64_t now_ms(void)
 static int connect_to(const char *path, unsigned timeout_ms)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    struct timeval limit = {.tv_sec = (time_t)(timeout_ms / 1000),
+                            .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)

@@ -22,7 +22,7 @@ struct hunt {
 
 static void *grow(void *memory, uint64_t room)
 {
-    void *grown = th_mem_resize(memory, room, sizeof(uint32_t));
+    void *grown = th_mem_resize(memory, (size_t)room, sizeof(uint32_t));
 
     TH_CHECK(grown != NULL);
     return grown;
@@ -205,7 +205,7 @@ static int compare(const void *a, const void *b)
 /* The value below which `percent` of them lie; sorts them. */
 static uint32_t percentile(uint32_t *values, uint64_t count, unsigned percent)
 {
-    qsort(values, count, sizeof *values, compare);
+    qsort(values, (size_t)count, sizeof *values, compare);
     return values[(count - 1) * percent / 100];
 }
 
