@@ -139,6 +139,7 @@ static void lines_go_on_while_opens_flood_a_node(void **state)
     (void)state;
 
     run("flood/10/1/null=1,lookups=50,length=2000");
+    run("flood/10/4/stall=1998,null=1,lookups=40"); /* its mailbox was full when it was measured */
 }
 
 static void every_byte_of_every_stream_comes_in_order_and_once(void **state)
