@@ -6,7 +6,7 @@
 enum {
     ADDRESSES = 100,
     OPENS_PER_MS = 5, /* of all together */
-    STALLS = 5,       /* so many of the longest, and a switch has read what came while it stood still */
+    STALLS = 5, /* so many of the longest, and a switch has read what came while it stood still */
     GROWTH_KIB_GOAL = 1024
 };
 
