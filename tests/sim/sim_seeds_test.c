@@ -39,6 +39,7 @@ static void bridge_may_forward_what_the_network_broke(void **state)
     (void)state;
 
     run("nat-kinds/10/204850452/corrupt=18,lookups=40,length=60000");
+    run("nat-homes/32/381499853/corrupt=47,rate=125642,delay=47,lookups=40,length=60000"); /* of another bridge */
 }
 
 /* A bridge that had no room for a node said so in words that were no JSON: the third of three behind one NAT

@@ -9,7 +9,7 @@ static const struct {
     const char *command, *line, *what;
 } examples[] = {
     {"status", "thctl status", "Am I in the mesh, and at which addresses?"},
-    {"health", "thctl health || systemctl restart telehashd", "Act on what is wrong."},
+    {"health", "thctl health || thctl doctor", "Act on what is wrong."},
     {"reach", "thctl reach", "Can others reach me, and by which family?"},
     {"doctor", "thctl doctor", "What is wrong here, and what is the next step?"},
     {"top", "thctl top", "The node as it changes, until q."},

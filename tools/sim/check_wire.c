@@ -51,6 +51,7 @@ struct wire {
     struct seen opens[1 << SEEN_BITS];
     struct seen nonces[1 << SEEN_BITS];
     struct seen lines[1 << SEEN_BITS];
+    struct seen arrived[1 << SEEN_BITS]; /* at bridges */
 };
 
 /* --- one content for each name --- */
@@ -71,6 +72,21 @@ static bool is_only(struct seen *seen, uint64_t name, uint64_t content)
 
     *place = (struct seen){name, content};
     return is_so;
+}
+
+/* The name of a line packet, and what it stands for. */
+static struct seen seen_of_line(struct th_bytes bytes)
+{
+    return (struct seen){number_at(bytes, LINE_ID_AT) ^ number_at(bytes, LINE_NONCE_AT),
+                         number_at(bytes, LINE_TAG_AT)};
+}
+
+/* Where it is kept which packet of that name arrived last at a node. */
+static struct seen *arrived_at(struct wire *wire, const struct th_world_node *node, uint64_t name)
+{
+    uint64_t place = (name + node->index) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &wire->arrived[place >> (64 - SEEN_BITS)];
 }
 
 /* Something else was seen under that name last. */
@@ -105,20 +121,35 @@ static void check_open(struct wire *wire, const struct th_world_node *node, stru
                       "a resent one was expected byte for byte");
 }
 
+static void note_arrived(struct wire *wire, const struct th_world_node *node, struct th_bytes bytes)
+{
+    const struct seen seen = seen_of_line(bytes);
+
+    *arrived_at(wire, node, seen.name) = seen;
+}
+
+/* A bridge forwards what another has sent, as it arrived, which may be broken. Who sends by that line's id
+ * is known, unless that is a bridge too or was forgotten here; then it is what arrived last. */
+static bool is_forwarded(struct wire *wire, const struct th_world_node *node, uint64_t id,
+                         struct seen seen)
+{
+    const struct seen *place = arrived_at(wire, node, seen.name);
+
+    return node->is_bridge && (is_another(wire->lines, id, node->index) ||
+                               (place->name == seen.name && place->content == seen.content));
+}
+
 static void check_line(struct wire *wire, const struct th_world_node *node, struct th_bytes bytes)
 {
     uint64_t id = number_at(bytes, LINE_ID_AT);
+    const struct seen seen = seen_of_line(bytes);
 
-    /* A bridge forwards what another has sent, as it arrived, which may be broken. */
-    if (node->is_bridge && is_another(wire->lines, id, node->index))
+    if (is_forwarded(wire, node, id, seen))
         return;
-    if (!th_check_holds(wire->sim, is_only(wire->nonces, id ^ number_at(bytes, LINE_NONCE_AT),
-                                           number_at(bytes, LINE_TAG_AT))))
+    if (!th_check_holds(wire->sim, is_only(wire->nonces, seen.name, seen.content)))
         th_check_fail(wire->sim, node, CHECK,
                       "two line packets of different content with one line id and nonce");
-    if (node->is_bridge) /* it forwards lines that were forgotten here, too */
-        return;
-    if (!th_check_holds(wire->sim, is_only(wire->lines, id, node->index)))
+    if (!th_check_holds(wire->sim, is_only(wire->lines, number_at(bytes, LINE_ID_AT), node->index)))
         th_check_fail(wire->sim, node, CHECK, "a line id that another node has used to send");
 }
 
@@ -183,8 +214,12 @@ static void on_fate(void *data, enum th_fate fate, const struct th_sim_port *fro
 
     if (fate == TH_FATE_SENT)
         on_sent(wire, from, to, bytes);
-    else if (fate == TH_FATE_ARRIVED && node_of(from) == NULL && node_of(to))
+    if (fate != TH_FATE_ARRIVED || node_of(to) == NULL)
+        return;
+    if (node_of(from) == NULL)
         meet(wire, node_of(to), from, false)->received += bytes.len;
+    if (node_of(to)->is_bridge && is_line(bytes))
+        note_arrived(wire, node_of(to), bytes);
 }
 
 static void *begin(struct th_sim *sim)
