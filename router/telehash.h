@@ -266,6 +266,7 @@ TH_API enum th_err th_node_connect(struct th_node *node, const char *hashname, u
  *
  * It ends in one of three ways: each side has said th_stream_shutdown, and reads TH_EOF after the other's
  * last byte; a side resets it; or the other side, or the line to it, is lost (TH_TIMED_OUT, TH_CANCELLED).
+ * What had arrived by then, in order, is read first all the same, unless we have reset it ourselves.
  * Whatever happens, it is yours until you call th_stream_close and on_close has told; only when the node is
  * closed or stops, on_close comes without.
  */
@@ -355,12 +356,12 @@ TH_API enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t
 /* Our end: nothing more is written, the other side reads TH_EOF after all that was. Reading goes on. */
 TH_API void th_stream_shutdown(struct th_stream *stream);
 
-/* Ends it at once both ways; what is on its way is lost. err: for the other side, up to 63 bytes of UTF-8;
+/* Ends it at once both ways; what is on its way, or was not read here, is lost. err: for the other side, up to 63 bytes of UTF-8;
  * NULL: "reset". It still has to be closed. */
 TH_API void th_stream_reset(struct th_stream *stream, const char *err);
 
 /* Lets go of it: what was written is still sent, as long as the node lives, then our end; what arrives is
- * thrown away. It is reset when the other side takes nothing for a minute, and when it has not taken all
+ * thrown away. Also one that is not open yet is opened for what was written. It is reset when the other side takes nothing for a minute, and when it has not taken all
  * after ten minutes (twenty when more than the node sends ahead waits here). on_close follows, once. */
 TH_API void th_stream_close(struct th_stream *stream);
 

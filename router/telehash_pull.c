@@ -166,7 +166,7 @@ static enum th_err on_data(void *state, const struct th_self *self, void *ctx, e
         reply->body = NULL;
     } else if (data->err == TH_EOF) {
         stream->is_at_end = true;
-    } else {
+    } else if (!stream->is_finished) { /* what is let go of is answered with TH_CANCELLED */
         memcpy(stream->words, data->words, sizeof stream->words);
         fail(stream, data->err);
     }
@@ -186,14 +186,14 @@ static void read_more(struct th_stream *stream, const struct th_self *self)
         ask(stream, self, stream->node->pulling->sw, &th_switch_msg_read, body, TH_NEVER, on_data);
 }
 
-/* How the other side ended it, and with what words, is told to who reads, which may be a moment later.
- * Under the lock. */
-static void on_write_result(struct th_stream *stream, enum th_err err)
+/* What has arrived is read first, and then how the other side ended it, and with what words. Under the
+ * lock. */
+static void on_write_failed(struct th_stream *stream, enum th_err err)
 {
-    bool is_read_soon = stream->is_reading && (err == TH_GONE || err == TH_REFUSED);
-
-    if (err != TH_OK && !is_read_soon)
-        fail(stream, err);
+    stream->why_write = err;
+    th_mem_free(stream->out);
+    stream->out = NULL;
+    stream->out_room = 0;
 }
 
 static enum th_err on_written(void *state, const struct th_self *self, void *ctx, enum th_err why,
@@ -207,7 +207,9 @@ static enum th_err on_written(void *state, const struct th_self *self, void *ctx
     stream->is_writing = false;
     stream->close_by = 0; /* the other side reads: who has closed may wait on */
     if (why == TH_OK) {
-        on_write_result(stream, ((const struct th_switch_result *)reply->body)->err);
+        enum th_err err = ((const struct th_switch_result *)reply->body)->err;
+        if (err != TH_OK)
+            on_write_failed(stream, err);
     } else {
         stream->wants_reset |= why == TH_FULL; /* the bytes went with the question */
         on_no_answer(stream, why);
@@ -295,12 +297,16 @@ static void go_on(struct th_stream *stream, const struct th_self *self)
 {
     bool is_open = stream->number != 0 && !stream->is_finished;
     bool is_well = is_open && stream->why == TH_OK;
+    bool may_write = is_well && stream->why_write == TH_OK && !stream->is_writing;
 
-    if (stream->number == 0 && !stream->is_asked && stream->why == TH_OK && !stream->wants_close)
+    bool is_wanted = !stream->wants_close || stream->out; /* what was written still has to leave */
+
+    if (stream->number == 0 && !stream->is_asked && stream->why == TH_OK && is_wanted)
         dial(stream, self);
-    if (is_well && stream->out && !stream->is_writing)
+    if (may_write && stream->out)
         write_more(stream, self);
-    if (is_well && stream->wants_end && !stream->is_end_told && !stream->out && !stream->is_writing)
+    if (may_write && stream->wants_end && !stream->is_end_told && !stream->out &&
+        !stream->is_writing)
         stream->is_end_told = finish(stream, self, TH_FINISH_END);
     if (is_open && stream->wants_reset)
         stream->is_finished = finish(stream, self, TH_FINISH_RESET);
@@ -313,8 +319,10 @@ static void go_on(struct th_stream *stream, const struct th_self *self)
 
 static bool is_over(const struct th_stream *stream)
 {
-    return stream->wants_close && stream->calls == 0 && !stream->is_asked &&
-           (stream->number == 0 || stream->is_finished);
+    bool is_done =
+        stream->number == 0 ? stream->why != TH_OK || stream->out == NULL : stream->is_finished;
+
+    return stream->wants_close && stream->calls == 0 && !stream->is_asked && is_done;
 }
 
 static void close_stream(struct th_stream *stream, enum th_err why)
@@ -351,7 +359,7 @@ static void look_at(struct th_pulling *p, const struct th_self *self, struct th_
     else if (!p->has_stopped)
         th_pulling_try_again(p, self);
     bool is_done = is_over(stream);
-    enum th_err why = stream->why;
+    enum th_err why = stream->why != TH_OK ? stream->why : stream->why_write;
     unlock(stream);
     if (is_done)
         close_stream(stream, why);

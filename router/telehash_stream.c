@@ -216,7 +216,9 @@ enum th_err th_stream_write(struct th_stream *stream, const void *bytes, size_t 
         return TH_INVALID;
     struct th_node *node = stream->node; /* the stream may be gone once the lock is */
     uv_mutex_lock(&node->lock);
-    enum th_err err = stream->wants_end || stream->wants_close ? TH_INVALID : stream->why;
+    enum th_err err = stream->wants_end || stream->wants_close ? TH_INVALID
+                      : stream->why != TH_OK                   ? stream->why
+                                                               : stream->why_write;
     if (err == TH_OK)
         err = make_room(stream, len);
     if (err == TH_OK) {

@@ -42,6 +42,7 @@ struct th_stream {
 
     th_stream_number number; /* 0: not open yet */
     enum th_err why;         /* how it failed */
+    enum th_err why_write;   /* how writing did; what has arrived is still read, and then why */
     char words[TH_CHANNEL_ERR_MAX];
     bool is_dirty;
     bool is_asked;  /* the dialer or the switch is opening it */

@@ -43,8 +43,9 @@ struct pull {
     struct th_hashname peer;
     uint32_t c;
     char type[TH_TYPE_MAX];
-    bool is_waiting; /* for its listener to accept it */
-    enum th_err why; /* not TH_OK: it went with its line */
+    bool is_waiting;          /* for its listener to accept it */
+    enum th_err why;          /* not TH_OK: it went with its line … */
+    struct th_reliable *left; /* … and this is to be read yet; NULL nothing */
     struct th_from reader, writer;
     size_t read_max;
     struct th_pull_write *body; /* of the writer */
@@ -185,6 +186,7 @@ static void free_pull(struct th_pulls *pulls, struct pull *pull)
     pull->owner->stream_count--;
     pull->owner->waiting_count -= pull->is_waiting;
     th_mem_free(pull->body);
+    th_reliable_free(pull->left);
     th_mem_free(pull);
 }
 
@@ -201,6 +203,24 @@ static void end_pull(struct th_pulls *pulls, const struct th_self *self, struct 
 
 /* going on */
 
+static size_t readable(const struct th_pulls *pulls, const struct pull *pull)
+{
+    if (pull->why != TH_OK)
+        return pull->left ? th_reliable_readable(pull->left) : 0;
+    return th_switchboard_stream_readable(pulls->board, &pull->peer, pull->c);
+}
+
+static enum th_err read_some(struct th_pulls *pulls, const struct th_self *self, struct pull *pull,
+                             uint8_t *bytes, size_t room, size_t *got)
+{
+    if (pull->left)
+        return th_reliable_read(pull->left, self->now, bytes, room, got);
+    if (pull->why != TH_OK)
+        return pull->why;
+    return th_switchboard_stream_read(pulls->board, self->now, &pull->peer, pull->c, bytes, room,
+                                      got);
+}
+
 static void go_on_reading(struct th_pulls *pulls, const struct th_self *self, struct pull *pull)
 {
     struct th_pull_data *data;
@@ -208,24 +228,22 @@ static void go_on_reading(struct th_pulls *pulls, const struct th_self *self, st
 
     if (pull->reader.ref == 0)
         return;
-    if (pull->why != TH_OK) {
-        answer_data(self, &pull->reader, pull->why, NULL);
-        return;
-    }
-    size_t room = th_switchboard_stream_readable(pulls->board, &pull->peer, pull->c);
+    size_t room = readable(pulls, pull);
     room = room < pull->read_max ? room : pull->read_max;
     data = th_mem_zalloc(1, sizeof *data + room);
     if (data == NULL)
         return; /* its time-out tells */
     uint8_t nothing[1];
-    enum th_err err = th_switchboard_stream_read(pulls->board, self->now, &pull->peer, pull->c,
-                                                 room > 0 ? data->bytes : nothing, room, &got);
+    enum th_err err = read_some(pulls, self, pull, room > 0 ? data->bytes : nothing, room, &got);
     data->len = got;
     if (err == TH_AGAIN) {
         th_mem_free(data);
         return;
     }
-    if (err == TH_GONE || err == TH_REFUSED)
+    bool has_words = err == TH_GONE || err == TH_REFUSED;
+    if (has_words && pull->left)
+        strcpy(data->words, th_reliable_err(pull->left));
+    else if (has_words && pull->why == TH_OK)
         th_switchboard_stream_words(pulls->board, &pull->peer, pull->c, data->words);
     answer_data(self, &pull->reader, err, data);
 }
@@ -269,10 +287,7 @@ static void go_on_accepting(struct th_pulls *pulls, const struct th_self *self, 
     told->stream = pull->number;
     told->from = pull->peer;
     strcpy(told->type, pull->type);
-    /* one whose line went: its number may be another stream's by now */
-    if (pull->why != TH_OK ||
-        th_switchboard_stream_read(pulls->board, self->now, &pull->peer, pull->c, told->bytes,
-                                   FIRST_BYTES_MAX, &told->len) != TH_OK)
+    if (read_some(pulls, self, pull, told->bytes, FIRST_BYTES_MAX, &told->len) != TH_OK)
         told->len = 0;
     struct th_from to = owner->acceptor;
     owner->acceptor = (struct th_from){0};
@@ -316,6 +331,8 @@ void th_pulls_on_action(struct th_pulls *pulls, const struct th_self *self,
         return;
     struct pull *pull = TH_HEAP_OWNER(node, struct pull, by_number);
     pull->why = action->why;
+    if (pull->why != TH_OK)
+        pull->left = th_switchboard_stream_left(pulls->board, pull->number);
     go_on_reading(pulls, self, pull);
     go_on_writing(pulls, self, pull);
 }

@@ -70,6 +70,7 @@ struct th_switchboard {
     unsigned stream_count;
     struct th_credit credit;
     struct th_streams *first_busy, *last_busy;
+    struct th_left *left; /* what is to be read yet of streams whose line is gone */
 
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
     uint64_t rx_sort[TH_DATAGRAM_SORTS], tx_sort[TH_DATAGRAM_SORTS];
@@ -324,11 +325,12 @@ void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange 
                                struct th_now now, struct th_channel *channel,
                                const struct th_relpkt *packet);
 
-/* Tells of one of theirs, and of one that ends with its line. */
+/* Tells of one of theirs, and of one that ends with its line, which leaves what was not read. */
 void th_board_tell_stream(struct th_switchboard *board, const struct th_exchange *ex,
                           const struct th_channel *channel);
 void th_board_on_stream_lost(struct th_switchboard *board, const struct th_exchange *ex,
                              const struct th_channel *channel, enum th_err why);
+void th_board_clear_left(struct th_switchboard *board);
 
 /* One was closed; a line with such is dropped. */
 void th_board_on_stream_closed(struct th_switchboard *board);

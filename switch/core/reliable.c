@@ -39,14 +39,28 @@ static bool is_done(const struct th_reliable *r)
     return r->why == TH_OK && th_out_is_done(&r->out) && th_in_is_done(r);
 }
 
+/* What has arrived in order is still read: the other side was told that we have it. */
 static void die(struct th_reliable *r, enum th_err why, th_ms over_at)
 {
     if (r->why != TH_OK)
         return;
     th_out_clear(&r->out, r->way);
-    th_in_clear(&r->in);
+    th_in_stop(&r->in);
     r->why = why;
     r->over_at = over_at;
+}
+
+struct th_reliable *th_reliable_leave(struct th_reliable *r, enum th_err why)
+{
+    bool is_left = (r->in.read < r->in.next || r->in.is_at_end) && !r->is_released && !r->is_reset;
+    struct th_reliable *left = is_left ? th_mem_zalloc(1, sizeof *left) : NULL;
+
+    if (left == NULL)
+        return NULL;
+    die(r, why, 0);
+    *left = *r;
+    th_in_init(&r->in, NULL, (struct th_now){0});
+    return left;
 }
 
 /* Anything may have ended it: notes when it will be gone. */
@@ -69,6 +83,7 @@ void th_reliable_reset(struct th_reliable *r, struct th_now now, const char *err
     if (r->why != TH_OK)
         return;
     die(r, TH_CANCELLED, now.mono + TH_REL_LINGER_MS);
+    th_in_clear(&r->in);
     while (err[len] != 0 && len > 0 && ((uint8_t)err[len] & 0xc0) == 0x80)
         len--; /* no half of a UTF-8 sequence */
     memcpy(r->err, err, len);
@@ -126,15 +141,16 @@ enum th_err th_reliable_write(struct th_reliable *r, struct th_now now, struct t
 enum th_err th_reliable_read(struct th_reliable *r, struct th_now now, uint8_t *buffer, size_t cap,
                              size_t *got)
 {
-    size_t len;
+    size_t len = th_in_read(r, now, buffer, cap);
 
-    if (r->why != TH_OK)
-        return r->why;
-    len = th_in_read(r, now, buffer, cap);
     settle(r, now);
-    if (len > 0)
+    if (len > 0) {
         *got = len;
-    return len > 0 ? TH_OK : r->in.is_at_end ? TH_EOF : TH_AGAIN;
+        return TH_OK;
+    }
+    if (r->in.is_at_end && !r->is_reset)
+        return TH_EOF;
+    return r->why != TH_OK ? r->why : TH_AGAIN;
 }
 
 bool th_reliable_is_readable(const struct th_reliable *r)
@@ -149,7 +165,7 @@ bool th_reliable_is_writable(const struct th_reliable *r)
 
 size_t th_reliable_readable(const struct th_reliable *r)
 {
-    return r->why == TH_OK ? th_in_readable(&r->in) : 0;
+    return th_in_readable(&r->in);
 }
 
 const char *th_reliable_type(const struct th_reliable *r)

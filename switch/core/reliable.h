@@ -87,6 +87,11 @@ struct th_reliable_look {
 TH_MUST struct th_reliable *th_reliable_new(const struct th_reliable_config *config,
                                             struct th_now now);
 
+/* Its line is gone: what has arrived and was not read becomes one of its own, which is read to its end, then
+ * tells why. Only th_reliable_read, _readable, _err and _free may be called of that one. NULL: nothing is left,
+ * nobody wants it, or no memory. */
+TH_MUST struct th_reliable *th_reliable_leave(struct th_reliable *r, enum th_err why);
+
 /* Frees it, whatever state it is in; its way forgets what was in flight. Harmless for NULL. */
 void th_reliable_free(struct th_reliable *r);
 
@@ -103,7 +108,7 @@ TH_MUST enum th_err th_reliable_write(struct th_reliable *r, struct th_now now,
                                       struct th_bytes bytes, size_t *taken);
 
 /*
- * Gives bytes that arrived.
+ * Gives bytes that arrived, also when the channel has ended since, unless we reset it.
  * got     filled on TH_OK: at least 1.
  * Errors: TH_AGAIN (nothing is there), TH_EOF (the other side's end), and how the channel ended.
  */
@@ -113,7 +118,7 @@ TH_MUST enum th_err th_reliable_read(struct th_reliable *r, struct th_now now, u
 /* Nothing more is written; reading goes on. Harmless when said twice. */
 void th_reliable_end(struct th_reliable *r);
 
-/* Closes it at once and tells the other side so, as well as that can be. err: UTF-8, cut to fit. */
+/* Closes it at once, forgets what was not read, and tells the other side so, as well as that can be. err: UTF-8, cut to fit. */
 void th_reliable_reset(struct th_reliable *r, struct th_now now, const char *err);
 
 /* The application wants nothing more of it: what was written is still sent, for TH_REL_RELEASE_MAX_MS at

@@ -27,6 +27,27 @@ void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now)
                          .ack_at = TH_NEVER};
 }
 
+/* Forgets what came out of order. */
+static void forget_runs(struct th_in *in)
+{
+    for (unsigned i = 0; i < in->run_count; i++)
+        for (uint32_t seq = in->runs[i].first; seq <= in->runs[i].last; seq++) {
+            struct th_slot *slot = slot_of(in, seq);
+            in->unread -= slot->len;
+            th_mem_free(slot->bytes);
+            *slot = (struct th_slot){0};
+        }
+    in->run_count = 0;
+}
+
+void th_in_stop(struct th_in *in)
+{
+    forget_runs(in);
+    in->is_stopped = true;
+    if (in->read == in->next)
+        th_in_clear(in);
+}
+
 void th_in_clear(struct th_in *in)
 {
     if (in->credit)
@@ -41,6 +62,8 @@ void th_in_clear(struct th_in *in)
     in->room = 0;
     in->run_count = in->run_room = 0;
     in->unread = 0;
+    in->next = in->read;
+    in->read_len = 0;
 }
 
 /* taking */
@@ -247,8 +270,12 @@ size_t th_in_read(struct th_reliable *r, struct th_now now, uint8_t *buffer, siz
         in->read++;
     }
     in->unread -= got;
-    if (in->read > before)
+    if (in->read == before)
+        return got;
+    if (!in->is_stopped)
         give_credit(r, now);
+    else if (in->read == in->next)
+        th_in_clear(in);
     return got;
 }
 

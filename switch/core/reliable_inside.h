@@ -79,6 +79,7 @@ struct th_in {
     struct th_run *runs; /* beyond next, ascending */
     unsigned run_count, run_room;
     bool has_end, is_at_end; /* end_seq is known; it was read */
+    bool is_stopped;         /* nothing more is taken; what is there is read */
     uint32_t end_seq;
     uint64_t total, unread; /* bytes */
     th_ms grown_at;         /* window: since when grown_from was `read` */
@@ -159,7 +160,10 @@ void th_out_rest(struct th_out *out);
 /* credit: the line's, of which a window takes; borrowed for its life. */
 void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now);
 
-/* Frees it and gives back its part of the credit. */
+/* Nothing more comes: what is in order stays to be read, what is not is forgotten. */
+void th_in_stop(struct th_in *in);
+
+/* Frees it, what was not read too, and gives back its part of the credit. */
 void th_in_clear(struct th_in *in);
 
 /* Keeps what a packet brings, in whatever order. Drops: STREAM_REPEAT, STREAM_BEYOND. */

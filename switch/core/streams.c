@@ -132,10 +132,59 @@ static void tell_ready(struct th_switchboard *board, const struct th_exchange *e
     tell(board, ex, channel, TH_OK, false);
 }
 
+/* A stream whose line is gone. */
+struct th_left {
+    struct th_left *next;
+    uint64_t tag;
+    struct th_reliable *reliable;
+};
+
+/* Its numbers may soon be those of other streams: it is known by its tag alone. */
+static void leave(struct th_switchboard *board, const struct th_channel *channel, enum th_err why)
+{
+    struct th_left *left = channel->owner ? th_mem_zalloc(1, sizeof *left) : NULL;
+
+    if (left == NULL)
+        return;
+    left->tag = channel->tag;
+    left->reliable = th_reliable_leave(channel->reliable, why);
+    if (left->reliable) {
+        left->next = board->left;
+        board->left = left;
+    } else {
+        th_mem_free(left);
+    }
+}
+
 void th_board_on_stream_lost(struct th_switchboard *board, const struct th_exchange *ex,
                              const struct th_channel *channel, enum th_err why)
 {
+    leave(board, channel, why);
     tell(board, ex, channel, why, false);
+}
+
+void th_board_clear_left(struct th_switchboard *board)
+{
+    while (board->left) {
+        struct th_left *next = board->left->next;
+        th_reliable_free(board->left->reliable);
+        th_mem_free(board->left);
+        board->left = next;
+    }
+}
+
+struct th_reliable *th_switchboard_stream_left(struct th_switchboard *board, uint64_t tag)
+{
+    for (struct th_left **at = &board->left; *at; at = &(*at)->next) {
+        struct th_left *left = *at;
+        if (left->tag != tag)
+            continue;
+        struct th_reliable *reliable = left->reliable;
+        *at = left->next;
+        th_mem_free(left);
+        return reliable;
+    }
+    return NULL;
 }
 
 void th_board_tell_stream(struct th_switchboard *board, const struct th_exchange *ex,

@@ -55,6 +55,10 @@ TH_MUST enum th_err th_switchboard_stream_read(struct th_switchboard *board, str
                                                const struct th_hashname *peer, uint32_t c,
                                                uint8_t *buffer, size_t cap, size_t *got);
 
+/* Of one that went with its line (an action with why), by its tag: what has arrived and was not read
+ * (th_reliable_leave). Given to the caller; NULL: nothing. */
+struct th_reliable *th_switchboard_stream_left(struct th_switchboard *board, uint64_t tag);
+
 /* Bytes that a read would give now; 0 when there are none, or no such stream. */
 size_t th_switchboard_stream_readable(struct th_switchboard *board, const struct th_hashname *peer,
                                       uint32_t c);

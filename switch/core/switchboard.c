@@ -202,6 +202,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_heap_clear(&board->due);
     th_newcomers_clear(&board->newcomers);
     th_outbox_clear(&board->outbox);
+    th_board_clear_left(board);
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
     th_allow_release(board->config.allow);

@@ -162,6 +162,7 @@ static void silence_ends_it_on_both_sides(void **state)
     pair.faults.loss = 1000;
     run(TH_REL_SILENCE_MS + TH_REL_KEEP_MS);
     assert_reads(ours(), TH_TIMED_OUT);
+    read_text(theirs(), "hello");
     assert_reads(theirs(), TH_TIMED_OUT);
     pair_end(&pair);
 }

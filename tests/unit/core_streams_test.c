@@ -171,6 +171,35 @@ static void stream_ends_with_its_line_and_its_owner_is_told(void **state)
     wire_free(&w);
 }
 
+static void what_had_come_before_the_line_ended_is_left_to_be_read(void **state)
+{
+    (void)state;
+    uint8_t buffer[100];
+    size_t got = 0;
+    begin(2);
+    open_stream();
+    wire_pass(&w, 10);
+    write_to(1, 0, "unread", 6);
+    th_switchboard_stream_end(w.board[1], w.now, id_of(0), c);
+    wire_pass(&w, 100);
+    wire_restart(&w, 1, 0x77);
+    uint32_t other;
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true", &other), TH_OK);
+    wire_pass(&w, 10000);
+    assert_int_equal(told(0)->why, TH_CANCELLED);
+
+    struct th_reliable *left = th_switchboard_stream_left(w.board[0], 70);
+    assert_non_null(left);
+    assert_null(th_switchboard_stream_left(w.board[0], 70));
+    assert_int_equal(th_reliable_readable(left), 6);
+    assert_int_equal(th_reliable_read(left, w.now, buffer, sizeof buffer, &got), TH_OK);
+    assert_memory_equal(buffer, "unread", 6);
+    assert_int_equal(th_reliable_read(left, w.now, buffer, sizeof buffer, &got), TH_EOF);
+    th_reliable_free(left);
+    wire_free(&w);
+}
+
 static void line_with_a_stream_is_not_unused(void **state)
 {
     (void)state;
@@ -417,6 +446,7 @@ int main(void)
         cmocka_unit_test(stream_waits_for_a_line_that_is_being_made),
         cmocka_unit_test(stream_whose_first_packet_is_its_last_is_accepted),
         cmocka_unit_test(stream_ends_with_its_line_and_its_owner_is_told),
+        cmocka_unit_test(what_had_come_before_the_line_ended_is_left_to_be_read),
         cmocka_unit_test(line_with_a_stream_is_not_unused),
         cmocka_unit_test(stream_goes_on_when_an_address_changes),
         cmocka_unit_test(late_packets_of_a_closed_stream_are_dropped_and_counted),
