@@ -50,7 +50,7 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
     struct th_channel *channel = th_mem_zalloc(1, sizeof *channel);
     if (channel == NULL)
         return NULL;
-    channel->type = type;
+    channel->type = (uint8_t)type;
     channel->silence_ms = silence_ms < UINT32_MAX ? (uint32_t)silence_ms : UINT32_MAX;
     channel->opened_at = now.mono;
     channel->ends_at = now.mono + channel->silence_ms;
@@ -144,10 +144,23 @@ bool th_channels_was_used(const struct th_channels *channels, uint32_t id)
 
 bool th_channels_had_packets(const struct th_channels *channels, uint32_t id)
 {
-    for (unsigned i = 0; i < TH_CHANNELS_ENDED && i < channels->ended_count; i++)
-        if (channels->ended[i] == id)
+    const struct th_channels_ended *ended = channels->ended;
+
+    for (unsigned i = 0; ended && i < TH_CHANNELS_ENDED && i < ended->count; i++)
+        if (ended->id[i] == id)
             return true;
     return false;
+}
+
+/* Without memory who goes on sending to it is not told that it has ended. */
+static void remember_ended(struct th_channels *channels, uint32_t id)
+{
+    struct th_channels_ended *ended = channels->ended;
+
+    if (ended == NULL)
+        ended = channels->ended = th_mem_zalloc(1, sizeof *ended);
+    if (ended)
+        ended->id[ended->count++ % TH_CHANNELS_ENDED] = id;
 }
 
 void th_channel_touch(struct th_channel *channel, struct th_now now)
@@ -166,7 +179,7 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     *at = channel->next;
     channels->count--;
     if (channel->type == TH_CHANNEL_OTHER && channel->reliable == NULL)
-        channels->ended[channels->ended_count++ % TH_CHANNELS_ENDED] = channel->id;
+        remember_ended(channels, channel->id);
     th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }
@@ -194,5 +207,6 @@ void th_channels_clear(struct th_channels *channels)
 {
     while (channels->first)
         th_channels_close(channels, channels->first);
+    th_mem_free(channels->ended);
     th_channels_init(channels, channels->is_lower);
 }

@@ -40,7 +40,7 @@ struct th_channel {
     struct th_channel *next; /* of its line */
     uint32_t id;
     uint32_t silence_ms; /* 49 days at most */
-    enum th_channel_type type;
+    uint8_t type;        /* enum th_channel_type */
     bool is_ours;
     bool wants_read, wants_write; /* streams.c: its owner is to be told when it can */
     uint16_t relay; /* the switchboard's: the place of its relay (relay.h) and 1; 0: it has none */
@@ -55,18 +55,22 @@ struct th_channel {
 
 enum { TH_CHANNELS_ENDED = 32 };
 
+/* Of packets of applications, whose end may be lost: the newest that have ended, a ring. */
+struct th_channels_ended {
+    unsigned count;
+    uint32_t id[TH_CHANNELS_ENDED];
+};
+
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
 struct th_channels {
-    struct th_channel *first; /* newest first */
+    struct th_channel *first;        /* newest first */
+    struct th_channels_ended *ended; /* NULL: there was none, or no memory to remember it */
+    uint64_t theirs_used;            /* bit i: last_theirs - 2i was used */
+    th_ms ended_said_at; /* the switchboard's: when the peer was last told of one; 0 never */
     unsigned count;
-    bool is_lower;        /* our hashname is the lower of the two */
     uint32_t last_ours;   /* highest number we used; 0 none */
     uint32_t last_theirs; /* highest number they used; 0 none */
-    uint64_t theirs_used; /* bit i: last_theirs - 2i was used */
-    /* of packets of applications, whose end may be lost: the newest that have ended, a ring */
-    uint32_t ended[TH_CHANNELS_ENDED];
-    unsigned ended_count;
-    th_ms ended_said_at; /* the switchboard's: when the peer was last told of one; 0 never */
+    bool is_lower;        /* our hashname is the lower of the two */
 };
 
 enum {

@@ -139,23 +139,23 @@ struct th_line {
     bool is_opening;  /* we want a line and send opens */
     bool is_up;       /* announced */
     bool has_rtt;
-    uint8_t doubt;           /* enum th_doubt */
-    uint8_t silences;        /* that were told, since something came */
-    uint32_t rtt_ms;         /* newest, of the path in use */
-    uint32_t usual_rtt_ms;   /* of the path in use; 0: nothing was answered on it yet */
-    th_ms open_sent_at;      /* 0 never */
-    th_ms answered_at;       /* when we last answered a repeated open; 0 never */
-    th_ms open_at;           /* next try or giving up */
-    struct th_held *waiting; /* channel packets for the line, oldest first */
+    uint8_t doubt;             /* enum th_doubt */
+    uint8_t silences;          /* that were told, since something came */
+    uint32_t rtt_ms;           /* newest, of the path in use */
+    uint32_t usual_rtt_ms;     /* of the path in use; 0: nothing was answered on it yet */
+    uint32_t open_sent_at;     /* as a path keeps times, as the next three are; 0 never */
+    uint32_t answered_at;      /* when we last answered a repeated open; 0 never */
+    uint32_t unanswered_since; /* first packet that wants an answer and has none; 0 none */
+    uint32_t asked_at;         /* when doubt was last ASKED; 0 never */
+    th_ms open_at;             /* next try or giving up */
+    struct th_held *waiting;   /* channel packets for the line, oldest first */
 
     struct th_half current;
     struct th_pending *pending;
     th_ms up_since;
-    th_ms unanswered_since; /* first packet that wants an answer and has none; 0 none */
-    th_ms asked_at;         /* when it was last ASKED; 0 never */
-    th_ms doubt_at;         /* WAITING, ASKED: the next step; SILENT: it is not told again before */
-    th_ms search_at;        /* for a direct way; TH_NEVER: it has one */
-    th_ms relay_at;         /* when more may go by a relay; TH_NEVER: nothing waits */
+    th_ms doubt_at;  /* WAITING, ASKED: the next step; SILENT: it is not told again before */
+    th_ms search_at; /* for a direct way; TH_NEVER: it has one */
+    th_ms relay_at;  /* when more may go by a relay; TH_NEVER: nothing waits */
     struct th_bridge_ask *ask; /* NULL: nobody yet */
     struct th_pmtu *pmtu;      /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;

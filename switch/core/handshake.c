@@ -90,7 +90,7 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
     if (th_tap_is_on(board->config.tap))
         th_board_tap_own_open(board, ex, now, &path->addr);
     path->open_sent_at = th_exchange_path_time(now);
-    line->open_sent_at = now.mono;
+    line->open_sent_at = th_exchange_path_time(now);
     return true;
 }
 
@@ -257,11 +257,11 @@ static void accept(struct th_switchboard *board, struct th_exchange *ex, const s
         if (!th_exchange_path_may_open(path, now))
             answer_later(line, path, now);
         send_open(board, ex, path, now);
-        line->answered_at = now.mono;
+        line->answered_at = th_exchange_path_time(now);
     }
     if (line->is_up || !we_began)
         return; /* it is announced when something decrypts on it */
-    line->rtt_ms = (uint32_t)(now.mono - line->open_sent_at);
+    line->rtt_ms = (uint32_t)th_exchange_path_ago(line->open_sent_at, now);
     line->has_rtt = true;
     th_board_line_up(board, ex, now);
 }
@@ -273,12 +273,13 @@ static void answer_repeat(struct th_switchboard *board, struct th_exchange *ex,
 {
     struct th_line *line = ex->line;
     bool is_alive = half->rx_at != 0 && now.mono - half->rx_at < TH_ANSWER_QUIET_MS;
-    bool was_answered = line->answered_at != 0 && now.mono - line->answered_at < TH_PATH_OPEN_MS;
+    bool was_answered = line->answered_at != 0 &&
+                        th_exchange_path_ago(line->answered_at, now) < TH_PATH_OPEN_MS;
 
     th_drop_count(&board->drops, TH_DROP_OPEN_REPEAT);
     if (is_alive || was_answered || path == NULL)
         return;
-    line->answered_at = now.mono;
+    line->answered_at = th_exchange_path_time(now);
     send_open(board, ex, path, now);
 }
 
@@ -326,7 +327,7 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
         pending->from = path->addr;
         send_open(board, ex, path, now);
     }
-    ex->line->answered_at = now.mono;
+    ex->line->answered_at = th_exchange_path_time(now);
     challenge(board, ex, now);
     th_board_probe_pending(board, ex, now);
 }
@@ -358,7 +359,7 @@ static void follow(struct th_switchboard *board, struct th_exchange *ex, const s
     pending->probe_at = 0;
     if (path)
         send_open(board, ex, path, now);
-    ex->line->answered_at = now.mono;
+    ex->line->answered_at = th_exchange_path_time(now);
     if (is_to_be_asked_again(ex->line) || now.mono >= pending->since + TH_PENDING_MS)
         ask_again(board, ex, now);
     th_board_probe_pending(board, ex, now);

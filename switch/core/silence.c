@@ -29,7 +29,7 @@ static bool is_quiet(struct th_exchange *ex, struct th_now now, th_ms least)
 
 static th_ms unanswered(const struct th_line *line, struct th_now now)
 {
-    return line->unanswered_since ? now.mono - line->unanswered_since : 0;
+    return line->unanswered_since ? th_exchange_path_ago(line->unanswered_since, now) : 0;
 }
 
 /* --- what goes along with a packet ------------------------------------------------------------------ */
@@ -42,7 +42,7 @@ static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange 
 
     if (silence(ex, now) < TH_LINE_STALE_MS && unanswered(line, now) < TH_LINE_UNANSWERED_MS)
         return;
-    if (now.mono - line->open_sent_at < TH_LINE_REOPEN_MS)
+    if (line->open_sent_at && th_exchange_path_ago(line->open_sent_at, now) < TH_LINE_REOPEN_MS)
         return;
     th_board_send_opens(board, ex, now);
 }
@@ -102,7 +102,7 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
         line->doubt_at = now.mono + th_exchange_path_probe_in(used, now, true);
         return;
     }
-    line->asked_at = now.mono;
+    line->asked_at = th_exchange_path_time(now);
     line->doubt = TH_DOUBT_ASKED;
     show_middle_where_we_are(board, ex, now);
     th_board_probe_all(board, ex, now);
@@ -127,13 +127,14 @@ void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, stru
     if (!wants_answer(ex, now, wish))
         return;
     if (line->unanswered_since == 0)
-        line->unanswered_since = now.mono;
+        line->unanswered_since = th_exchange_path_time(now);
     if (line->doubt == TH_DOUBT_NONE) {
-        th_ms not_before = line->asked_at ? line->asked_at + TH_PATH_PROBE_MS : 0;
+        th_ms pause = answer_time(line, TH_LINE_ANSWER_MS);
+        th_ms asked = line->asked_at ? th_exchange_path_ago(line->asked_at, now) : TH_NEVER;
         line->doubt = TH_DOUBT_WAITING;
-        line->doubt_at = now.mono + answer_time(line, TH_LINE_ANSWER_MS);
-        if (line->doubt_at < not_before)
-            line->doubt_at = not_before;
+        if (asked < TH_PATH_PROBE_MS && pause < TH_PATH_PROBE_MS - asked)
+            pause = TH_PATH_PROBE_MS - asked;
+        line->doubt_at = now.mono + pause;
     } else if (line->doubt == TH_DOUBT_SILENT && now.mono >= line->doubt_at) {
         tell_silent(board, ex, now);
     }

@@ -215,7 +215,7 @@ static void serve(struct th_switchboard *board, struct th_exchange *ex, struct t
                   const struct th_addr *from, struct th_channel *channel,
                   const struct th_chanpkt *packet, bool is_first)
 {
-    switch (channel->type) {
+    switch ((enum th_channel_type)channel->type) {
     case TH_CHANNEL_PATH:
         if (channel->is_ours)
             th_board_on_path_answer(board, ex, now, from, channel, packet);

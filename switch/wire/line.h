@@ -26,12 +26,16 @@ enum {
 /* The id at the front of a line datagram. Drops: LINE_SHORT. datagram begins with 00 00. */
 TH_MUST enum th_drop th_line_read_id(struct th_line_id *out, struct th_bytes datagram);
 
-/* The recent nonces of one direction of one line. A zeroed one is empty and holds no memory. */
+/* The recent nonces of one direction of one line: a ring of them, folded. A zeroed one is empty; it has no
+ * memory of its own until more than few come within TH_REPLAY_MS, nor when that is over. */
 struct th_replay {
-    uint32_t *seen; /* a ring of nonces, folded; from TH_REPLAY_FEW to TH_REPLAY_REMEMBERED */
+    union {
+        uint32_t few[TH_REPLAY_FEW]; /* room is 0 */
+        uint32_t *many;              /* room is 2 * TH_REPLAY_FEW to TH_REPLAY_REMEMBERED */
+    };
     uint8_t room, count, next;
     uint32_t
-        turned_at; /* when the first place was filled; wraps, for a ring is full within hours */
+        turned_at; /* when the first place was filled; wraps, for a ring does not last so long */
 };
 
 /*

@@ -91,7 +91,7 @@ static void where_little_passes_the_last_8_are_remembered(void **state)
             assert_false(note_at(&replay, since + n * EVERY_MS, k));
     }
 
-    assert_int_equal(replay.room, TH_REPLAY_FEW);
+    assert_int_equal(replay.room, 0); /* in memory of its own */
     th_replay_clear(&replay);
 }
 
@@ -109,17 +109,35 @@ static void a_quiet_line_that_becomes_busy_remembers_128(void **state)
     th_replay_clear(&replay);
 }
 
-static void a_line_without_packets_costs_no_memory(void **state)
+static void
+a_busy_line_that_becomes_quiet_gives_its_memory_back_and_remembers_the_last(void **state)
+{
+    (void)state;
+    struct th_replay replay = {0};
+    uint32_t n = 1;
+    for (; n <= 200; n++)
+        assert_true(note_at(&replay, 1, n));
+    assert_int_equal(replay.room, TH_REPLAY_REMEMBERED);
+
+    for (; replay.room > 0; n++) {
+        assert_true(note_at(&replay, n * 10000, n));
+        for (uint32_t k = n - TH_REPLAY_FEW + 1; k <= n; k++)
+            assert_false(note_at(&replay, n * 10000, k));
+        assert_true(n < 300);
+    }
+    th_replay_clear(&replay);
+}
+
+static void a_line_on_which_little_passes_costs_no_memory(void **state)
 {
     (void)state;
     struct th_replay replay = {0};
 
-    assert_null(replay.seen);
-    assert_true(note(&replay, 1));
-    assert_int_equal(replay.room, 8);
+    for (uint32_t n = 1; n <= TH_REPLAY_FEW; n++)
+        assert_true(note(&replay, n));
+    assert_int_equal(replay.room, 0);
 
     th_replay_clear(&replay);
-    assert_null(replay.seen);
     assert_int_equal(replay.count, 0);
 }
 
@@ -155,17 +173,20 @@ static void after_a_refusal_it_grows_again_and_forgets_the_oldest_first(void **s
     th_replay_clear(&replay);
 }
 
-static void without_any_memory_every_packet_is_new(void **state)
+static void without_any_memory_the_last_8_are_remembered(void **state)
 {
     (void)state;
     struct th_replay replay = {0};
 
-    th_mem_refuse(1);
-    assert_true(note(&replay, 1));
-    th_mem_refuse(1);
-    assert_true(note(&replay, 1));
+    for (uint32_t n = 1; n <= 100; n++) {
+        th_mem_refuse(1);
+        assert_true(note(&replay, n));
+        for (uint32_t k = n > TH_REPLAY_FEW ? n - TH_REPLAY_FEW + 1 : 1; k <= n; k++)
+            assert_false(note(&replay, k));
+    }
+    th_mem_refuse(0);
 
-    assert_int_equal(replay.count, 0);
+    assert_int_equal(replay.room, 0);
     th_replay_clear(&replay);
 }
 
@@ -178,10 +199,12 @@ int main(void)
         cmocka_unit_test(of_many_at_once_exactly_the_last_128_are_remembered),
         cmocka_unit_test(where_little_passes_the_last_8_are_remembered),
         cmocka_unit_test(a_quiet_line_that_becomes_busy_remembers_128),
-        cmocka_unit_test(a_line_without_packets_costs_no_memory),
+        cmocka_unit_test(
+            a_busy_line_that_becomes_quiet_gives_its_memory_back_and_remembers_the_last),
+        cmocka_unit_test(a_line_on_which_little_passes_costs_no_memory),
         cmocka_unit_test(without_memory_to_grow_fewer_are_remembered),
         cmocka_unit_test(after_a_refusal_it_grows_again_and_forgets_the_oldest_first),
-        cmocka_unit_test(without_any_memory_every_packet_is_new),
+        cmocka_unit_test(without_any_memory_the_last_8_are_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
