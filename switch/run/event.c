@@ -81,7 +81,7 @@ void th_run_event_release(struct th_event *event, unsigned holds)
         atomic_fetch_sub_explicit(&event->holders, holds, memory_order_acq_rel) > holds)
         return;
     if (event->fact) {
-        th_run_fact_event_free(event);
+        th_mem_free(th_run_fact_of(event));
         return;
     }
     if (event->body && event->drop)

@@ -362,29 +362,30 @@ static void tell_missed(struct manager *manager, struct th_host *host, uint64_t 
     }
 }
 
-static void tell_end(struct manager *manager, const struct th_self *self,
-                     struct th_fact_event *ended)
+struct teller {
+    struct manager *manager;
+    const struct th_self *self;
+};
+
+static void tell_end(void *ctx, uint64_t end_kind, struct th_event *end)
 {
-    struct th_event *end = th_run_fact_end_new(ended);
+    const struct teller *teller = ctx;
 
     if (end) {
-        tell(manager, self->host, self->pid, end, NULL);
+        tell(teller->manager, teller->self->host, teller->self->pid, end, NULL);
     } else {
-        manager->seq++;
-        tell_missed(manager, self->host, ended->event.fact->end_kind);
+        teller->manager->seq++;
+        tell_missed(teller->manager, teller->self->host, end_kind);
     }
-    th_event_release(&ended->event);
 }
 
 /* A subscriber has ended, or an announcer. */
 static void on_down(struct manager *manager, const struct th_self *self, th_pid pid)
 {
-    struct th_fact_event *ended;
+    struct teller teller = {manager, self};
 
     sweep(manager, self, pid);
-    th_run_keep_on_down(&manager->keep, self, pid);
-    while ((ended = th_run_keep_take_ended(&manager->keep)) != NULL)
-        tell_end(manager, self, ended);
+    th_run_keep_on_down(&manager->keep, self, pid, tell_end, &teller);
 }
 
 /* --- the server --- */

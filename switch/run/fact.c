@@ -17,28 +17,19 @@ static void drop_facts(void *body)
 const struct th_msg_kind th_facts_ask_msg = {"event.facts", th_mem_free};
 const struct th_msg_kind th_facts_msg = {"event.facts", drop_facts};
 
-/* With room for a body of its own. */
-static struct th_fact_event *make(uint64_t kind, const struct th_fact_kind *fact, bool is_over,
-                                  size_t size)
+struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact, bool is_over,
+                                   const void *body, size_t size)
 {
     struct th_fact_event *made = th_mem_zalloc(1, sizeof *made + size);
 
+    TH_CHECK(fact->key_len <= TH_FACT_KEY_MAX && fact->key_len <= size);
+    TH_CHECK(size <= TH_FACT_BODY_MAX);
     if (made == NULL)
         return NULL;
     made->event = (struct th_event){
         .kind = kind, .is_state = true, .is_over = is_over, .fact = fact, .body = made->body};
     atomic_init(&made->event.holders, 1);
-    return made;
-}
-
-struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact, bool is_over,
-                                   const void *body, size_t size)
-{
-    struct th_fact_event *made = make(kind, fact, is_over, size);
-
-    TH_CHECK(fact->key_len <= TH_FACT_KEY_MAX && fact->key_len <= size);
-    if (made == NULL)
-        return NULL;
+    made->size = size;
     memcpy(made->body, body, size);
     return &made->event;
 }
@@ -48,32 +39,6 @@ struct th_fact_event *th_run_fact_of(const struct th_event *event)
     TH_CHECK(event->fact != NULL);
     /* Only what the event says is const for those who read it. */
     return TH_HEAP_OWNER((void *)(uintptr_t)event, struct th_fact_event, event);
-}
-
-/* The body of an end, which is that of the event that said that it is so. */
-static void let_go(void *body)
-{
-    th_event_release(&TH_HEAP_OWNER(body, struct th_fact_event, body)->event);
-}
-
-struct th_event *th_run_fact_end_new(struct th_fact_event *made)
-{
-    const struct th_fact_kind *fact = made->event.fact;
-    struct th_fact_event *end = make(fact->end_kind, fact, true, 0);
-
-    if (end == NULL)
-        return NULL;
-    th_event_hold(&made->event);
-    end->event.body = made->body;
-    end->event.drop = let_go;
-    return &end->event;
-}
-
-void th_run_fact_event_free(struct th_event *event)
-{
-    if (event->drop)
-        event->drop(event->body);
-    th_mem_free(th_run_fact_of(event));
 }
 
 bool th_fact_is_same(const struct th_event *a, const struct th_event *b)

@@ -2,8 +2,8 @@
  * fact.h - what is so: state that the event manager keeps.
  *
  * A fact has a kind and a key, some bytes that mean nothing to the manager ("line up", a hashname). An
- * event may say that a fact is so, or that it is over; the manager keeps the event that said last that
- * it is so. Whoever asks gets the events of all facts of his interest and the number of the last event
+ * event may say that a fact is so, or that it is over; the manager keeps what was said last that is so.
+ * Whoever asks gets an event for each fact of his interest (without a number) and the number of the last event
  * that they include. It is exact, for the same server forwards and answers: whatever comes after the
  * answer is newer than it. So who has missed events, or has just begun, asks, takes the answer for the
  * whole truth, and goes on with events (picture.h does that). State is never lost.
@@ -22,8 +22,9 @@
 
 enum {
     TH_FACT_KEY_MAX = 40,
+    TH_FACT_BODY_MAX = 1024,
     TH_FACTS_MAX =
-        16384 /* of one manager, some 4 MiB; what finds no room makes answers not whole */
+        16384 /* of one manager, some 2 MiB; what finds no room makes answers not whole */
 };
 
 /* What facts of one kind have in common: a constant of who announces them. Kind and key name a fact;
@@ -42,7 +43,7 @@ struct th_fact_kind {
  * kind     of the event, one bit.
  * fact     borrowed for ever.
  * is_over  it is so no more (whoever said that it was); false: it is so, with this body.
- * body     copied: size bytes, which begin with the key.
+ * body     copied: size bytes, at most TH_FACT_BODY_MAX, which begin with the key.
  * Returns NULL without memory.
  */
 TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact,
@@ -57,7 +58,8 @@ struct th_facts {
     bool is_whole;     /* false: some found no room; what is not here may be so all the same */
     uint64_t left_out; /* of this manager so far: what found no room */
     unsigned count;
-    struct th_event *event[]; /* held; order in which they began to be so */
+    struct th_event
+        *event[]; /* held; order in which they began to be so, those of one key together */
 };
 
 /* Call the manager with this, body struct th_interest (th_mem_copy'd): the facts whose kind is in its

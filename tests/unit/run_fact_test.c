@@ -1,6 +1,7 @@
 /* Facts: what is so is kept by the event manager, can be asked for, and ends with who said it. */
 #include "tests/unit/run_events.h"
 
+#include "switch/base/rng.h"
 #include "switch/run/announcer.h"
 #include "switch/run/picture.h"
 
@@ -237,6 +238,83 @@ static void fact_may_outlive_its_announcer(void **state)
     th_host_sim_close(stage.host);
 }
 
+/* --- how it is kept --- */
+
+/* Every third body has none, one or many runs of zeros, of every length. */
+static void fill_body(uint8_t *body, size_t size, struct th_rng *rng)
+{
+    th_rng_fill(rng, body, size);
+    for (uint64_t runs = th_rng_below(rng, 6); runs > 0; runs--) {
+        size_t at = (size_t)th_rng_below(rng, size), len = (size_t)th_rng_below(rng, size);
+        memset(body + at, 0, len < size - at ? len : size - at);
+    }
+}
+
+static void body_comes_back_as_it_was_said_whatever_it_is(void **state)
+{
+    (void)state;
+    static const struct th_fact_kind kind = {.kind = SO, .key_len = 4};
+    const uint8_t seed[TH_RNG_SEED_BYTES] = {1};
+    struct stage stage = stage_open(0);
+    th_pid manager = spawn_manager(&stage);
+    uint8_t body[TH_FACT_BODY_MAX];
+    struct th_rng rng;
+    th_rng_init(&rng, seed);
+
+    for (unsigned i = 0; i < 2000; i++) {
+        size_t size = 4 + (size_t)th_rng_below(&rng, TH_FACT_BODY_MAX - 3);
+        fill_body(body, size, &rng);
+        memcpy(body, "same", 4);
+        assert_int_equal(
+            th_notify(stage.host, manager,
+                      th_fact_event_new(i % 2 ? SO : CHANGED, &kind, false, body, size)),
+            TH_OK);
+
+        struct th_facts *facts = ask_facts(&stage, manager, SO);
+        assert_int_equal(facts->count, 1);
+        assert_int_equal(facts->event[0]->kind, i % 2 ? SO : CHANGED);
+        assert_memory_equal(facts->event[0]->body, body, size);
+        drop_facts(facts);
+    }
+    th_host_sim_close(stage.host);
+}
+
+static enum th_err announces_other_of_the_same_key(struct probe *probe, const struct th_self *self,
+                                                   struct th_msg *msg)
+{
+    static const struct th_fact_kind other_kind = {OTHER, CHANGED, .key_len = 1};
+    const struct fact_body body = {'a', "two"};
+
+    (void)msg;
+    return th_notify(self->host, probe->other,
+                     th_fact_event_new(OTHER, &other_kind, false, &body, sizeof body));
+}
+
+static void facts_of_one_key_end_each_with_its_own_announcer(void **state)
+{
+    (void)state;
+    for (unsigned first_to_end = 0; first_to_end < 2; first_to_end++) {
+        struct stage stage = stage_open(first_to_end);
+        th_pid manager = spawn_manager(&stage);
+        struct probe one = {.on_msg = announces, .other = manager, .data = "one"};
+        struct probe two = {.on_msg = announces_other_of_the_same_key, .other = manager};
+        th_pid pids[] = {stage_spawn(&stage, &one), stage_spawn(&stage, &two)};
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(th_post(stage.host, pids[i], probe_number(0)), TH_OK);
+            th_host_sim_run(stage.host, 1);
+        }
+        assert_facts(&stage, manager, SO | OTHER, "a=one a=two ", 2);
+
+        th_stop(stage.host, pids[first_to_end], TH_OK);
+        th_host_sim_run(stage.host, 1);
+        assert_facts(&stage, manager, SO | OTHER, first_to_end ? "a=one " : "a=two ", 3);
+        th_stop(stage.host, pids[1 - first_to_end], TH_OK);
+        th_host_sim_run(stage.host, 1);
+        assert_facts(&stage, manager, SO | OTHER, "", 4);
+        th_host_sim_close(stage.host);
+    }
+}
+
 /* --- limits --- */
 
 static enum th_err announces_many(struct probe *probe, const struct th_self *self,
@@ -448,6 +526,8 @@ int main(void)
         cmocka_unit_test(fact_that_another_announcer_says_anew_goes_on),
         cmocka_unit_test(who_cannot_be_told_of_an_end_without_memory_is_told_to_ask),
         cmocka_unit_test(fact_may_outlive_its_announcer),
+        cmocka_unit_test(body_comes_back_as_it_was_said_whatever_it_is),
+        cmocka_unit_test(facts_of_one_key_end_each_with_its_own_announcer),
         cmocka_unit_test(facts_over_the_limit_are_counted_and_the_answer_says_so),
         cmocka_unit_test(without_memory_an_answer_is_whole_or_says_that_it_is_not),
         cmocka_unit_test(facts_that_find_the_manager_full_are_told_later_in_order),
