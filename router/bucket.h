@@ -23,9 +23,9 @@ struct th_peer {
     struct th_hashname id;
     struct th_addr addr; /* of its line; family NONE: not known, or relayed */
     uint8_t csid;        /* of its line */
-    bool is_out;         /* of the two requests the one that counts was ours */
-    bool is_seed;
-    bool is_kept;     /* the application asked for it: never ended by us */
+    bool is_out : 1;     /* of the two requests the one that counts was ours */
+    bool is_seed : 1;
+    bool is_kept : 1; /* the application asked for it: never ended by us */
     uint8_t failures; /* as a spare, before this */
     th_epoch_ms first_seen_at;
     struct th_link link;

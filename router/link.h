@@ -45,24 +45,27 @@ enum {
     TH_LINK_PATIENCE_MS = 5000
 };
 
-/* Embed by value. Read the fields freely; write them only through the functions below. */
+/* Embed by value. Read the fields freely; write them only through the functions below. There are many,
+ * so the times of its machine are the low 32 bits of a th_ms, less than 24 days from heard_at. */
 struct th_link {
     uint32_t ours, theirs; /* numbers of the channels; 0: none, or not known yet */
     bool is_up;
     bool is_ours_heard; /* something came on our channel: the other side has it */
     bool is_ours_last;  /* and what came last did */
     bool has_rtt;
-    uint8_t tries;     /* packets that wait for the same answer */
-    uint32_t rtt_ms;   /* of the newest keepalive that was answered at the first try */
-    uint32_t every_ms; /* upper bound between two of ours */
-    th_ms began_at;    /* first request of either side */
-    th_ms up_at;
+    uint8_t tries;        /* packets that wait for the same answer */
+    uint16_t every_ms;    /* upper bound between two of ours */
+    uint32_t rtt_ms;      /* of the newest keepalive that was answered at the first try */
+    uint32_t up_after_ms; /* from the first request on */
+    uint32_t sent_low;
+    uint32_t asked_low; /* the first of those tries */
+    uint32_t end_low;   /* not given up before, once there were TH_LINK_TRIES_MIN */
+    uint32_t due_low;
+    th_ms began_at; /* first request of either side */
     th_ms heard_at;
-    th_ms sent_at;
-    th_ms asked_at; /* the first of those tries */
-    th_ms end_at;   /* not given up before, once there were TH_LINK_TRIES_MIN */
-    th_ms due_at;
 };
+
+_Static_assert(TH_LINK_KEEPALIVE_MS_MAX <= UINT16_MAX, "every_ms");
 
 /* What th_link_tick asks for. Call th_link_on_sent when it was done (not for GIVE_UP). */
 enum th_link_want {
@@ -82,6 +85,12 @@ void th_link_init_ours(struct th_link *link, th_ms keepalive_ms, struct th_now n
  * than what we know. */
 void th_link_init_up(struct th_link *link, th_ms keepalive_ms, uint32_t c, bool is_ours,
                      struct th_now now, struct th_rng *rng);
+
+/* When it came up, which it is. */
+static inline th_ms th_link_up_at(const struct th_link *link)
+{
+    return link->began_at + link->up_after_ms;
+}
 
 /* The switch gave our channel its number; of no interest when another one is in use already. */
 void th_link_on_opened(struct th_link *link, uint32_t c);

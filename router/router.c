@@ -131,7 +131,7 @@ static struct th_link_look look_of(const struct th_peer *peer, int bucket, struc
                                  .has_rtt = link->has_rtt,
                                  .rtt_ms = link->rtt_ms,
                                  .first_seen_at = link->is_up ? peer->first_seen_at : now.wall,
-                                 .up_ms = link->is_up ? now.mono - link->up_at : 0,
+                                 .up_ms = link->is_up ? now.mono - th_link_up_at(link) : 0,
                                  .last_rx_ms = link->is_up ? now.mono - link->heard_at : 0};
 }
 

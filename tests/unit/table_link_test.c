@@ -45,7 +45,7 @@ static void answer_makes_the_link_up_and_tells_the_round_trip(void **state)
     th_link_on_heard(&link, 8, true, test_now(1070), &rng);
 
     assert_true(link.is_up);
-    assert_int_equal(link.up_at, 1070);
+    assert_int_equal(th_link_up_at(&link), 1070);
     assert_true(link.has_rtt);
     assert_int_equal(link.rtt_ms, 70);
 }
