@@ -10,6 +10,7 @@ const struct th_bench_entry th_bench_entries[] = {
     {"run-time", "server_bytes", th_bench_server},
     {"streams", "connect_ms, connect_p95_ms", th_bench_connect},
     {"streams", "stream_mb_s, stream_fair", th_bench_stream},
+    {"streams", "stream_lossy", th_bench_lossy},
     {"memory", "rss_idle, rss_idle_one_thread", th_bench_rss},
     {"memory", "bytes_per_line, bytes_per_known", th_bench_line},
     {"memory", "size_library", th_bench_size},

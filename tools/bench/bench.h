@@ -49,6 +49,7 @@ bool th_bench_server(struct th_bench *bench);
 /* streams */
 bool th_bench_connect(struct th_bench *bench);
 bool th_bench_stream(struct th_bench *bench);
+bool th_bench_lossy(struct th_bench *bench);
 
 /* memory */
 bool th_bench_rss(struct th_bench *bench);

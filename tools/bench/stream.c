@@ -22,18 +22,26 @@ enum {
 /* One end of a stream. */
 struct end {
     struct two *two;
-    uint64_t bytes; /* read, or still to be written */
+    uint64_t bytes;  /* read, or still to be written */
+    uint64_t before; /* read by the moment at which the last of them had begun */
 };
 
 struct two {
     struct th_node *node[2];
     struct end out[STREAMS], in[STREAMS];
-    unsigned accepted;
-    uint64_t wanted; /* bytes that end the measurement */
+    unsigned accepted, running; /* running: have brought a chunk */
+    uint64_t wanted;            /* bytes that end the measurement */
     uv_sem_t ready, done;
     uint64_t begun_at, ended_at; /* ns */
     bool is_over;
 };
+
+static void all_run(struct two *two)
+{
+    for (unsigned i = 0; i < STREAMS; i++)
+        two->in[i].before = two->in[i].bytes;
+    uv_sem_post(&two->done);
+}
 
 static void read_on(struct th_stream *stream, void *data)
 {
@@ -41,8 +49,11 @@ static void read_on(struct th_stream *stream, void *data)
     struct end *end = data;
     size_t got;
 
+    bool has_begun = end->bytes >= CHUNK;
     while (th_stream_read(stream, bytes, sizeof bytes, &got) == TH_OK)
         end->bytes += got;
+    if (!has_begun && end->bytes >= CHUNK && ++end->two->running == STREAMS)
+        all_run(end->two);
     if (end->two->wanted > 0 && end->bytes >= end->two->wanted && !end->two->is_over) {
         end->two->is_over = true;
         end->two->ended_at = uv_hrtime();
@@ -138,13 +149,12 @@ static bool open_streams(struct two *two, unsigned count, uint64_t bytes)
     size_t taken;
 
     for (unsigned i = 0; i < count; i++) {
-        two->out[i] = (struct end){two, bytes};
+        two->out[i] = (struct end){.two = two, .bytes = bytes};
         if (th_stream_open(two->node[1], th_node_hashname(two->node[0]), "_bench", &callbacks,
-                           &two->out[i], &stream) != TH_OK ||
-            th_stream_write(stream, first, sizeof first, &taken) != TH_OK)
+                           &two->out[i], &stream) != TH_OK)
             return false;
-        if (th_stream_write(stream, first, 1, &taken) == TH_OK)
-            return false; /* it is full, so that write_on goes on */
+        while (th_stream_write(stream, first, sizeof first, &taken) == TH_OK)
+            continue; /* until it is full: then write_on goes on */
     }
     return true;
 }
@@ -167,17 +177,19 @@ static double take_one(void)
     return mb_s;
 }
 
-/* Jain's index of what each stream got in the same time; 0 when it failed. */
+/* Jain's index of what each stream got in the same time, once all have begun; 0 when it failed. */
 static double take_fair(void)
 {
     static struct two two;
     double sum = 0, squares = 0;
 
-    if (begin(&two) && open_streams(&two, STREAMS, UINT64_MAX))
+    bool is_ok = begin(&two) && open_streams(&two, STREAMS, UINT64_MAX) &&
+                 wait_for(&two.done, 1000 * WAIT_S);
+    if (is_ok)
         uv_sleep(FAIR_MS);
     end(&two);
-    for (unsigned i = 0; i < STREAMS; i++) {
-        double bytes = (double)two.in[i].bytes;
+    for (unsigned i = 0; i < STREAMS && is_ok; i++) {
+        double bytes = (double)(two.in[i].bytes - two.in[i].before);
         sum += bytes;
         squares += bytes * bytes;
     }
