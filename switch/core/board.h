@@ -12,6 +12,7 @@
  * introduce.c    peer and connect
  * outside.c      how we look from outside
  * roster.c       who is known
+ * ways.c         at which addresses they are
  * newcomers.c    lines that have proved nothing yet
  * streams.c      reliable channels
  * packets.c      the other channels of applications
@@ -34,6 +35,7 @@
 #include "switch/core/roster.h"
 #include "switch/core/served.h"
 #include "switch/core/skew.h"
+#include "switch/core/ways.h"
 #include "switch/wire/see.h"
 
 enum {
@@ -57,6 +59,7 @@ struct th_switchboard {
     unsigned lines;
     struct th_heap due; /* lines */
     struct th_newcomers newcomers;
+    struct th_ways ways; /* of lines that are up, and of some that were */
     struct th_outbox outbox;
     struct th_limit opens, punches;
     struct th_skew skew;
@@ -265,6 +268,9 @@ void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, st
 /* The same under the keys of the pending half, to where its open came from. */
 void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex,
                             struct th_now now);
+
+/* A line that is up may be at another address now. */
+void th_board_note_way(struct th_switchboard *board, const struct th_exchange *ex);
 
 /* Something decrypted from there: when it may be a better way than the one in use, it is asked. */
 void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,

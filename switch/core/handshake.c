@@ -188,6 +188,7 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     line->up_since = now.mono;
     th_line_forget_doubt(line);
     board->lines++;
+    th_board_note_way(board, ex);
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
@@ -254,6 +255,7 @@ static void accept(struct th_switchboard *board, struct th_exchange *ex, const s
     }
     if (path) {
         th_exchange_paths_use(&ex->paths, path);
+        th_board_note_way(board, ex);
         if (!th_exchange_path_may_open(path, now))
             answer_later(line, path, now);
         send_open(board, ex, path, now);

@@ -205,16 +205,50 @@ void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struc
         th_board_ask_bridge(board, ex, now);
 }
 
+/* Where a node is with which there is a line: the address in use, unless that is a bridge's. NULL: it
+ * has none. */
+static const struct th_addr *own_way_of(const struct th_exchange *ex)
+{
+    const struct th_exchange_path *way = th_exchange_paths_look(&ex->paths);
+
+    return way && !way->is_bridge && th_exchange_is_up(ex) ? &way->addr : NULL;
+}
+
+static void note_ways_anew(struct th_switchboard *board)
+{
+    th_ways_empty(&board->ways);
+    for (const struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
+        const struct th_addr *way = own_way_of(ex);
+        if (way)
+            th_ways_add(&board->ways, way);
+    }
+}
+
+void th_board_note_way(struct th_switchboard *board, const struct th_exchange *ex)
+{
+    const struct th_addr *way = own_way_of(ex);
+
+    if (way && board->ways.count == board->ways.room && board->ways.count >= 2 * board->lines)
+        note_ways_anew(board); /* most are of lines that are gone */
+    else if (way)
+        th_ways_add(&board->ways, way);
+}
+
 /* What a bridge sends comes from its own address, perhaps before we know that it is one. */
 static bool is_of_another(struct th_switchboard *board, const struct th_exchange *ex,
                           const struct th_addr *from)
 {
-    for (struct th_exchange *other = board->roster.first; other; other = other->next) {
-        const struct th_exchange_path *way = th_exchange_paths_used(&other->paths);
-        if (other != ex && th_exchange_is_up(other) && way && !way->is_bridge &&
-            th_addr_is_equal(&way->addr, from))
+    const struct th_addr *own = own_way_of(ex);
+    unsigned expected = own && th_addr_is_equal(own, from);
+
+    if (th_ways_count(&board->ways, from) <= expected)
+        return false;
+    for (const struct th_exchange *other = board->roster.first; other; other = other->next) {
+        const struct th_addr *way = other == ex ? NULL : own_way_of(other);
+        if (way && th_addr_is_equal(way, from))
             return true;
     }
+    note_ways_anew(board);
     return false;
 }
 
@@ -222,6 +256,7 @@ void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex,
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
+    th_board_note_way(board, ex);
     ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms + (used->rtt_ms == 0) : 0;
     th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
     if (ex->line->search_at != TH_NEVER || !th_exchange_paths_want_better(&ex->paths))
@@ -237,7 +272,7 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 
     if (path == NULL || path->is_answered || !th_exchange_is_up(ex))
         return;
-    if (is_of_another(board, ex, from))
+    if (!path->is_bridge && is_of_another(board, ex, from))
         path->is_bridge = true;
     if (th_exchange_paths_used(&ex->paths) != path)
         th_board_probe(board, ex, path, now);

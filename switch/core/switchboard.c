@@ -201,6 +201,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
     th_newcomers_clear(&board->newcomers);
+    th_ways_clear(&board->ways);
     th_outbox_clear(&board->outbox);
     th_board_clear_left(board);
     th_relays_clear(&board->relays);
