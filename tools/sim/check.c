@@ -118,6 +118,11 @@ struct th_checks *th_checks_new(struct th_sim *sim)
     return checks;
 }
 
+unsigned th_checks_watched(const struct th_sim *sim)
+{
+    return sim->world.count < TH_CHECK_NODES_MAX ? sim->world.count : TH_CHECK_NODES_MAX;
+}
+
 void th_checks_at_rest(struct th_checks *checks)
 {
     const struct th_world *world = &checks->sim->world;

@@ -11,7 +11,8 @@
  *
  * Floor:  7 (sim).
  * Thread: one.
- * Limits: TH_CHECK_NODES_MAX nodes are watched by those checkers whose books grow with each line.
+ * Limits: TH_CHECK_NODES_MAX nodes are watched by those checkers that keep a book for each, the seeds among
+ *         them; of larger runs all else is checked for all nodes.
  */
 #ifndef TH_SIM_CHECK_H
 #define TH_SIM_CHECK_H
@@ -30,6 +31,9 @@ struct th_checks *th_checks_new(struct th_sim *sim);
 
 /* Checks what must hold at rest; th_sim_rest (scenario.h) calls it. */
 void th_checks_at_rest(struct th_checks *checks);
+
+/* Of how many nodes books are kept. */
+unsigned th_checks_watched(const struct th_sim *sim);
 
 void th_checks_free(struct th_checks *checks);
 
@@ -70,6 +74,12 @@ th_ms th_check_patience(const struct th_sim *sim);
 /* When the node was last kept from running (th_world_stop) until, by its own clock; 0 never since it was
  * started. What was due before is done then, and not late. */
 th_ms th_check_awake_since(const struct th_world_node *node);
+
+/* True for a node of which books are kept. */
+static inline bool th_check_is_watched(const struct th_world_node *node)
+{
+    return node->index < TH_CHECK_NODES_MAX;
+}
 
 /* True for a node that has a host and takes turns. */
 static inline bool th_check_is_running(const struct th_world_node *node)

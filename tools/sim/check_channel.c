@@ -212,7 +212,7 @@ static void on_given(void *data, struct th_world_node *node, const struct th_hos
 {
     struct channels *channels = data;
 
-    if (node->index >= TH_CHECK_NODES_MAX || given->msg == NULL)
+    if (!th_check_is_watched(node) || given->msg == NULL)
         return;
     struct book *book = th_check_book(&channels->nodes, node->index, sizeof *book);
     if (given->sort == TH_TRACE_EVENT)
@@ -225,7 +225,7 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
 {
     struct channels *channels = data;
 
-    if (wish->kind == TH_WISH_NOTHING && node->index < TH_CHECK_NODES_MAX)
+    if (wish->kind == TH_WISH_NOTHING && th_check_is_watched(node))
         forget_of(th_check_book(&channels->nodes, node->index, sizeof(struct book)), wish->owner);
 }
 
@@ -233,7 +233,7 @@ static void on_down(void *data, struct th_world_node *node)
 {
     struct channels *channels = data;
 
-    if (node->index < TH_CHECK_NODES_MAX)
+    if (th_check_is_watched(node))
         forget_of(th_check_book(&channels->nodes, node->index, sizeof(struct book)), 0);
 }
 

@@ -143,6 +143,8 @@ static void on_given(void *data, struct th_world_node *node, const struct th_hos
     const struct th_msg *msg = given->msg;
     struct dial *dial;
 
+    if (!th_check_is_watched(node))
+        return;
     if (given->ops == &th_dialer_ops)
         note_dialer(dials, node, given);
     if (given->sort == TH_TRACE_CALL && msg->kind == &th_dialer_msg_dial) {
@@ -170,9 +172,11 @@ static void forget_of(struct dials *dials, uint64_t node, th_pid asker, uint64_t
 static void on_wish(void *data, struct th_world_node *node, const struct th_host_sim_wish *wish)
 {
     struct dials *dials = data;
-    struct dialer *dialer = dialer_of(dials, node);
     struct dial *dial;
 
+    if (!th_check_is_watched(node))
+        return;
+    struct dialer *dialer = dialer_of(dials, node);
     if (wish->kind == TH_WISH_NOTHING) {
         forget_of(dials, node->index, wish->owner, 0);
         if (dialer->pid == wish->owner)
@@ -186,6 +190,8 @@ static void on_wish(void *data, struct th_world_node *node, const struct th_host
 
 static void on_down(void *data, struct th_world_node *node)
 {
+    if (!th_check_is_watched(node))
+        return;
     forget_of(data, node->index, 0, 0);
     *dialer_of(data, node) = (struct dialer){0};
 }
@@ -195,7 +201,7 @@ static void at_rest(void *data)
     struct dials *dials = data;
     const struct th_world *world = &dials->sim->world;
 
-    for (unsigned i = 0; i < world->count; i++) {
+    for (unsigned i = 0; i < world->count && th_check_is_watched(world->node[i]); i++) {
         const struct th_world_node *node = world->node[i];
         const struct dialer *dialer = dialer_of(dials, node);
         if (!th_check_is_running(node) || dialer->pid == 0 ||

@@ -162,10 +162,13 @@ static void end_monitor(struct server *server, unsigned i)
 static void on_wish(void *data, struct th_world_node *node, const struct th_host_sim_wish *wish)
 {
     struct books *books = data;
-    struct server *server = find(books, node, wish->owner, NULL, "a wish");
+    struct server *server;
     struct call *call;
     unsigned i;
 
+    if (!th_check_is_watched(node))
+        return;
+    server = find(books, node, wish->owner, NULL, "a wish");
     if (server == NULL)
         return;
     switch (wish->kind) {
@@ -250,8 +253,11 @@ static void take_event(struct books *books, const struct th_world_node *node,
 static void on_given(void *data, struct th_world_node *node, const struct th_host_sim_given *given)
 {
     struct books *books = data;
-    struct server *server = find(books, node, given->to, given->name, given->doing);
+    struct server *server;
 
+    if (!th_check_is_watched(node))
+        return;
+    server = find(books, node, given->to, given->name, given->doing);
     if (server == NULL)
         return;
     if (given->sort == TH_TRACE_REPLY)
@@ -300,7 +306,6 @@ static void look_for_late(struct books *books, const struct th_world_node *node,
 static void look(void *data, struct th_world_node *node)
 {
     struct books *books = data;
-    struct book *book = book_of(books, node);
     th_ms now = th_host_now(node->host).mono;
     struct th_account account;
 
@@ -310,6 +315,9 @@ static void look(void *data, struct th_world_node *node)
                       "%" PRIu64 " messages were sent, and of %" PRId64
                       " it is not known where they are; 0 were expected",
                       account.sent, account.unaccounted);
+    if (!th_check_is_watched(node))
+        return;
+    struct book *book = book_of(books, node);
     for (uint32_t i = 0; i < book->room; i++)
         look_for_late(books, node, &book->server[i], now);
 }
@@ -318,7 +326,8 @@ static void look(void *data, struct th_world_node *node)
 
 static void on_down(void *data, struct th_world_node *node)
 {
-    clear_book(book_of(data, node));
+    if (th_check_is_watched(node))
+        clear_book(book_of(data, node));
 }
 
 static void *begin(struct th_sim *sim)

@@ -207,6 +207,8 @@ static void on_given(void *data, struct th_world_node *node, const struct th_hos
 {
     struct th_check_tables *tables = data;
 
+    if (!th_check_is_watched(node))
+        return;
     if (given->ops == &th_router_ops)
         note_given(book_of(tables, node), given);
     else if (given->ops == &th_switch_ops && given->msg)
@@ -444,7 +446,7 @@ static void on_turn(void *data, struct th_world_node *node, const struct th_host
 {
     struct th_check_tables *tables = data;
 
-    if (turn->ops != &th_router_ops)
+    if (turn->ops != &th_router_ops || !th_check_is_watched(node))
         return;
     struct th_check_book *book = book_of(tables, node);
     if (strcmp(turn->doing, "init") == 0 || strcmp(turn->doing, "terminate") == 0)
@@ -473,8 +475,9 @@ static void on_turn(void *data, struct th_world_node *node, const struct th_host
 
 static void on_down(void *data, struct th_world_node *node)
 {
+    if (!th_check_is_watched(node))
+        return;
     struct th_check_book *book = book_of(data, node);
-
     th_mem_free(book->links);
     th_mem_free(book->gone);
     *book = (struct th_check_book){0};

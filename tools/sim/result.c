@@ -1,6 +1,8 @@
 /* What a run says at its end. */
 #include "tools/sim/sim.h"
 
+#include "tools/sim/check.h"
+
 #include <inttypes.h>
 #include <malloc.h>
 #include <string.h>
@@ -99,10 +101,11 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
     fprintf(out,
             "{\"scenario\":\"%s\",\"rng_seed\":%" PRIu64 ",\"nodes\":%u,\"virtual_ms\":%" PRIu64
             ",\"wall_ms\":%" PRIu64 ",\"events\":%" PRIu64 ",\"trace_hash\":\"%s\","
-            "\"replay\":\"thsim replay %s\",\"commit\":\"%s\",\"checks\":%" PRIu64 ",",
+            "\"replay\":\"thsim replay %s\",\"commit\":\"%s\",\"checks\":%" PRIu64
+            ",\"watched_nodes\":%u,",
             sim->plan.scenario->name, sim->plan.rng_seed, sim->plan.nodes, world->now,
             wall_ms_since(sim->began_us), world->trace.events, hash, token, th_sim_commit(),
-            sim->checks);
+            sim->checks, sim->checking ? th_checks_watched(sim) : 0);
     write_failures(sim, out);
     fprintf(out, ",\"peak_bytes\":%" PRIu64 ",\"node_bytes\":%" PRIu64 ",\"all_ready_ms\":",
             (uint64_t)usage.ru_maxrss * 1024, th_sim_heap_bytes() / sim->plan.nodes);
