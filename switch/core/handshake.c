@@ -275,8 +275,8 @@ static void answer_repeat(struct th_switchboard *board, struct th_exchange *ex,
 {
     struct th_line *line = ex->line;
     bool is_alive = half->rx_at != 0 && now.mono - half->rx_at < TH_ANSWER_QUIET_MS;
-    bool was_answered = line->answered_at != 0 &&
-                        th_exchange_path_ago(line->answered_at, now) < TH_PATH_OPEN_MS;
+    bool was_answered =
+        line->answered_at != 0 && th_exchange_path_ago(line->answered_at, now) < TH_PATH_OPEN_MS;
 
     th_drop_count(&board->drops, TH_DROP_OPEN_REPEAT);
     if (is_alive || was_answered || path == NULL)
