@@ -66,11 +66,12 @@ struct th_channels {
     struct th_channel *first;        /* newest first */
     struct th_channels_ended *ended; /* NULL: there was none, or no memory to remember it */
     uint64_t theirs_used;            /* bit i: last_theirs - 2i was used */
-    th_ms ended_said_at; /* the switchboard's: when the peer was last told of one; 0 never */
-    unsigned count;
-    uint32_t last_ours;   /* highest number we used; 0 none */
-    uint32_t last_theirs; /* highest number they used; 0 none */
-    bool is_lower;        /* our hashname is the lower of the two */
+    uint32_t last_ours;              /* highest number we used; 0 none */
+    uint32_t last_theirs;            /* highest number they used; 0 none */
+    uint32_t
+        ended_said_at; /* the switchboard's: when the peer was last told of one, low bits; 0 never */
+    uint16_t count;
+    bool is_lower; /* our hashname is the lower of the two */
 };
 
 enum {

@@ -62,17 +62,44 @@ void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts)
     }
 }
 
-enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower)
+/* The seed of our keys first. */
+static uint8_t *secrets_of(struct th_line *line)
 {
-    ex->line = th_mem_zalloc(1, sizeof *ex->line);
+    return (uint8_t *)(line + 1);
+}
+
+static uint8_t *current_keys(struct th_line *line)
+{
+    return secrets_of(line) + line->ex->cipher->seed_bytes;
+}
+
+static size_t secrets_len(const struct th_cipher *cipher)
+{
+    return (size_t)cipher->seed_bytes + 2 * cipher->key_bytes;
+}
+
+enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower,
+                                  const uint8_t seed[TH_KEY_BYTES])
+{
+    ex->line = th_mem_zalloc(1, sizeof *ex->line + secrets_len(ex->cipher));
     if (ex->line == NULL)
         return TH_NO_MEMORY;
     ex->line->ex = ex;
     ex->line->open_at = TH_NEVER;
     ex->line->search_at = TH_NEVER;
     ex->line->relay_at = TH_NEVER;
+    memcpy(secrets_of(ex->line), seed, ex->cipher->seed_bytes);
     th_channels_init(&ex->line->channels, is_lower);
     return TH_OK;
+}
+
+void th_exchange_line_keypair(const struct th_exchange *ex, struct th_keypair *out)
+{
+    uint8_t seed[TH_KEY_BYTES] = {0};
+
+    memcpy(seed, secrets_of(ex->line), ex->cipher->seed_bytes);
+    ex->cipher->keypair(out, seed);
+    sodium_memzero(seed, sizeof seed);
 }
 
 void th_line_forget_sealed(struct th_line *line)
@@ -91,14 +118,14 @@ void th_exchange_free_line(struct th_exchange *ex)
     if (line == NULL)
         return;
     th_line_forget_pending(line);
-    th_half_clear(&line->current);
+    th_half_clear(&line->current, ex->cipher);
     th_channels_clear(&line->channels);
     th_mem_free(line->streams);
     th_held_free(&line->waiting);
     th_mem_free(line->pmtu);
     th_mem_free(line->ask);
     th_line_forget_sealed(line);
-    sodium_memzero(line->own_seed, sizeof line->own_seed);
+    sodium_memzero(secrets_of(line), secrets_len(ex->cipher));
     th_mem_free(line);
     ex->line = NULL;
 }
@@ -112,7 +139,7 @@ static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *
     if (line->sealed)
         own = line->sealed->keys;
     else /* seldom: the peer begins anew on a line that is up */
-        ex->cipher->keypair(&own, line->own_seed);
+        th_exchange_line_keypair(ex, &own);
     enum th_err err =
         ex->cipher->line_keys(keys, &own, &open->line_key, &line->own_id, &open->line);
     th_keypair_clear(&own);
@@ -122,31 +149,52 @@ static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *
 enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                         const struct th_open *open, struct th_now now)
 {
+    struct th_line *line = ex->line;
+    size_t key_bytes = ex->cipher->key_bytes;
     struct th_line_keys keys;
     enum th_err err = keys_of(&keys, ex, open);
 
     if (err == TH_OK) {
-        th_half_clear(half);
-        *half = (struct th_half){
-            .is_set = true, .id = open->line, .at = open->at, .keys = keys, .since = now.mono};
+        th_half_clear(half, ex->cipher);
+        *half =
+            (struct th_half){.is_set = true, .id = open->line, .at = open->at, .since = now.mono};
+        half->keys = half == &line->current ? current_keys(line) : line->pending->keys;
+        memcpy(half->keys, keys.send, key_bytes);
+        memcpy(half->keys + key_bytes, keys.receive, key_bytes);
     }
     th_line_keys_clear(&keys);
     return err;
 }
 
-void th_half_clear(struct th_half *half)
+void th_half_clear(struct th_half *half, const struct th_cipher *cipher)
 {
     th_replay_clear(&half->replay);
-    th_line_keys_clear(&half->keys);
-    sodium_memzero(half, sizeof *half);
+    if (half->keys)
+        sodium_memzero(half->keys, 2 * (size_t)cipher->key_bytes);
+    *half = (struct th_half){0};
+}
+
+void th_line_take_over(struct th_line *line)
+{
+    const struct th_cipher *cipher = line->ex->cipher;
+    struct th_half *half = &line->pending->half;
+
+    th_half_clear(&line->current, cipher);
+    line->current = *half;
+    line->current.keys = current_keys(line);
+    memcpy(line->current.keys, half->keys, 2 * (size_t)cipher->key_bytes);
+    half->replay = (struct th_replay){0};
+    th_half_clear(half, cipher);
 }
 
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
                    const struct th_open *open)
 {
+    size_t key_bytes = ex->cipher->key_bytes;
     struct th_line_keys keys;
-    bool is_same =
-        keys_of(&keys, ex, open) == TH_OK && sodium_memcmp(&keys, &half->keys, sizeof keys) == 0;
+    bool is_same = keys_of(&keys, ex, open) == TH_OK &&
+                   sodium_memcmp(keys.send, half->keys, key_bytes) == 0 &&
+                   sodium_memcmp(keys.receive, half->keys + key_bytes, key_bytes) == 0;
 
     th_line_keys_clear(&keys);
     return is_same;
@@ -156,7 +204,8 @@ enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher
                             struct th_bytes datagram, struct th_now now, uint8_t *plain,
                             size_t *plain_len)
 {
-    enum th_drop why = cipher->line_unseal(plain, plain_len, &half->keys, datagram);
+    enum th_drop why =
+        cipher->line_unseal(plain, plain_len, half->keys + cipher->key_bytes, datagram);
 
     if (why != TH_DROP_NONE)
         return why;
@@ -198,7 +247,7 @@ void th_line_forget_pending(struct th_line *line)
 
     if (pending == NULL)
         return;
-    th_half_clear(&pending->half);
+    th_half_clear(&pending->half, line->ex->cipher);
     th_channels_clear(&pending->channels);
     th_held_free(&pending->kept);
     th_mem_free(pending);

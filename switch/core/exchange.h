@@ -57,7 +57,8 @@ struct th_half {
     bool is_set;
     bool is_confirmed; /* something decrypted on it */
     struct th_line_id id;
-    struct th_line_keys keys;
+    uint8_t *
+        keys; /* to send and to receive, each of its cipher set's key_bytes; with who has the half */
     struct th_replay replay;
     int64_t at;
     th_ms since; /* when it was accepted */
@@ -84,6 +85,7 @@ struct th_pending {
     th_ms probe_at;                           /* when the next `path` under the new keys may go */
     struct th_held *kept;                     /* oldest first */
     unsigned kept_count;
+    uint8_t keys[2 * TH_KEY_BYTES]; /* of the half */
 };
 
 /* Our open, and the keys in it. */
@@ -119,14 +121,14 @@ enum th_doubt {
     TH_DOUBT_SILENT   /* nor to that: it was told */
 };
 
-/* A line, from our first open on: our half, the peer's, and all that lives as long as it does. */
+/* A line, from our first open on: our half, the peer's, and all that lives as long as it does. Behind it, in
+ * the same memory, are the seed of our line keys and the keys of `current`, as its cipher set has them. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
     struct th_heap_node due;     /* in the heap for all its life */
     struct th_exchange *ex;
 
     /* our half */
-    uint8_t own_seed[TH_KEY_BYTES]; /* of our line keys */
     struct th_line_id own_id;
     struct th_sealed *sealed; /* NULL once the line has proven itself, until it is needed again */
 
@@ -213,8 +215,18 @@ struct th_dealings *th_exchange_dealings(struct th_exchange *ex);
 /* Its parts; without any as long as nothing was learnt. */
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);
 
-/* Makes a line without halves. is_lower: our hashname is the lower one. Errors: TH_NO_MEMORY. */
-TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower);
+/*
+ * Makes a line without halves; its cipher set is known.
+ *
+ * is_lower  our hashname is the lower one.
+ * seed      of our line keys; so much of it is kept as the cipher set has.
+ * Errors: TH_NO_MEMORY.
+ */
+TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower,
+                                          const uint8_t seed[TH_KEY_BYTES]);
+
+/* Our line keys. Wipe with th_keypair_clear. */
+void th_exchange_line_keypair(const struct th_exchange *ex, struct th_keypair *out);
 
 /* Wipes and frees our open: the peer has it. Harmless without one. */
 void th_line_forget_sealed(struct th_line *line);
@@ -237,11 +249,16 @@ static inline bool th_exchange_is_idle(const struct th_exchange *ex)
     return ex->line == NULL || (!ex->line->is_up && !ex->line->is_opening);
 }
 
-/* Takes a peer's open as a half of a line: its keys are made. Errors: TH_INVALID; half is then
- * untouched. */
+/* Takes a peer's open as a half of the line, `current` or that of `pending`: its keys are made.
+ * Errors: TH_INVALID; half is then untouched. */
 TH_MUST enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                                 const struct th_open *open, struct th_now now);
-void th_half_clear(struct th_half *half);
+
+/* Wipes its keys. */
+void th_half_clear(struct th_half *half, const struct th_cipher *cipher);
+
+/* The half of `pending` becomes `current`; there is none in `pending` any more. */
+void th_line_take_over(struct th_line *line);
 
 /* True when this open, which has the half's id, leads to the half's keys. */
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,

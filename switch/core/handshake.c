@@ -31,7 +31,7 @@ static enum th_err seal_open(const struct th_switchboard *board, struct th_excha
 
     if (line->sealed)
         return TH_OK;
-    ex->cipher->keypair(&keys, line->own_seed);
+    th_exchange_line_keypair(ex, &keys);
     enum th_err err = th_open_write(bytes, sizeof bytes, &len, ex->cipher, board->self, &keys,
                                     &line->own_id, ex->own_at, &ex->id, &ex->key);
     sealed = err == TH_OK ? th_mem_zalloc(1, sizeof *sealed + len) : NULL;
@@ -49,16 +49,21 @@ static enum th_err seal_open(const struct th_switchboard *board, struct th_excha
 static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     bool is_lower = th_hashname_compare(&board->self->hashname, &ex->id) < 0;
+    uint8_t seed[TH_KEY_BYTES];
+    struct th_line_id id;
 
     if (ex->line)
         return TH_OK;
-    if (th_exchange_make_line(ex, is_lower) != TH_OK)
-        return TH_NO_MEMORY;
-    th_rng_fill(board->rng, &ex->line->own_id, sizeof ex->line->own_id);
-    th_rng_fill(board->rng, ex->line->own_seed, sizeof ex->line->own_seed);
+    th_rng_fill(board->rng, &id, sizeof id);
+    th_rng_fill(board->rng, seed, sizeof seed);
+    enum th_err err = th_exchange_make_line(ex, is_lower, seed);
+    sodium_memzero(seed, sizeof seed);
+    if (err != TH_OK)
+        return err;
+    ex->line->own_id = id;
     ex->own_at = next_at(board, ex, now);
 
-    enum th_err err = seal_open(board, ex);
+    err = seal_open(board, ex);
     if (err == TH_OK)
         err = th_board_add_line(board, ex->line);
     if (err != TH_OK) {
@@ -317,14 +322,18 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
 {
     struct th_pending *pending = th_mem_zalloc(1, sizeof *pending);
 
-    if (pending == NULL || th_half_set(&pending->half, ex, open, now) != TH_OK) {
-        th_drop_count(&board->drops, pending ? TH_DROP_OPEN_CRYPT : TH_DROP_OPEN_LIMIT);
-        th_mem_free(pending);
+    if (pending == NULL) {
+        th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
+        return;
+    }
+    ex->line->pending = pending;
+    if (th_half_set(&pending->half, ex, open, now) != TH_OK) {
+        th_drop_count(&board->drops, TH_DROP_OPEN_CRYPT);
+        th_line_forget_pending(ex->line);
         return;
     }
     th_channels_init(&pending->channels, ex->line->channels.is_lower);
     pending->since = now.mono;
-    ex->line->pending = pending;
     if (path) {
         pending->from = path->addr;
         send_open(board, ex, path, now);
@@ -489,10 +498,8 @@ static void take_over(struct th_switchboard *board, struct th_exchange *ex, stru
     line->is_up = false;
 
     th_channels_clear(&line->channels);
-    th_half_clear(&line->current);
-    line->current = pending->half;
+    th_line_take_over(line);
     line->channels = pending->channels;
-    pending->half = (struct th_half){0};
     pending->channels = (struct th_channels){0};
     pending->kept = NULL;
     th_line_forget_pending(line);

@@ -23,7 +23,7 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, stru
     if (room == NULL)
         return false;
     th_rng_fill(board->rng, nonce, sizeof nonce);
-    if (ex->cipher->line_seal(room, len, &len, &half->keys, &half->id, nonce, plain) != TH_OK)
+    if (ex->cipher->line_seal(room, len, &len, half->keys, &half->id, nonce, plain) != TH_OK)
         return false;
     if (th_tap_is_on(board->config.tap))
         th_board_tap_line(board, ex, now, &path->addr, &half->id, false, plain);
@@ -176,9 +176,10 @@ static enum th_drop say_closed(struct th_switchboard *board, struct th_exchange 
                    th_stream_type_is_valid(packet->type) || th_chanpkt_app(packet).len > 0;
 
     if (is_last || is_reliable || !is_apps ||
-        (channels->ended_said_at && now.mono < channels->ended_said_at + TH_PACKETS_CLOSED_MS))
+        (channels->ended_said_at &&
+         th_exchange_path_ago(channels->ended_said_at, now) < TH_PACKETS_CLOSED_MS))
         return TH_DROP_CHANNEL_CLOSED;
-    channels->ended_said_at = now.mono;
+    channels->ended_said_at = th_exchange_path_time(now);
     return refuse(board, ex, now, packet->c, "closed", TH_DROP_CHANNEL_CLOSED);
 }
 

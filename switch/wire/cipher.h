@@ -45,6 +45,8 @@ struct th_cipher {
     const char *name;     /* "3a" */
     size_t open_overhead; /* bytes an open is longer than its inside */
     size_t line_overhead; /* bytes a line datagram is longer than its inside */
+    uint8_t seed_bytes;   /* of a line's key pair, the rest is 0; and … */
+    uint8_t key_bytes;    /* … of each of a line's keys: what is to be kept of them */
 
     void (*keypair)(struct th_keypair *out, const uint8_t seed[TH_KEY_BYTES]);
 
@@ -68,14 +70,16 @@ struct th_cipher {
                              const struct th_public_key *peer_line, const struct th_line_id *own_id,
                              const struct th_line_id *peer_id);
 
-    /* Seals a channel packet into a line datagram for the peer whose id is `to`. Errors: TH_TOO_BIG. */
-    enum th_err (*line_seal)(uint8_t *out, size_t cap, size_t *len, const struct th_line_keys *keys,
+    /* Seals a channel packet into a line datagram for the peer whose id is `to`.
+     * key: `send`, of key_bytes. Errors: TH_TOO_BIG. */
+    enum th_err (*line_seal)(uint8_t *out, size_t cap, size_t *len, const uint8_t *key,
                              const struct th_line_id *to, const uint8_t nonce[TH_LINE_NONCE_BYTES],
                              struct th_bytes plain);
 
     /* Decrypts a line datagram. plain: filled, at least datagram.len bytes of room.
+     * key: `receive`, of key_bytes.
      * Drops: LINE_SHORT, LINE_CRYPT. */
-    enum th_drop (*line_unseal)(uint8_t *plain, size_t *plain_len, const struct th_line_keys *keys,
+    enum th_drop (*line_unseal)(uint8_t *plain, size_t *plain_len, const uint8_t *key,
                                 struct th_bytes datagram);
 };
 

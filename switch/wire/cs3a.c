@@ -132,7 +132,7 @@ static enum th_err line_keys(struct th_line_keys *out, const struct th_keypair *
     return e;
 }
 
-static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const struct th_line_keys *keys,
+static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const uint8_t *key,
                              const struct th_line_id *to, const uint8_t nonce[TH_LINE_NONCE_BYTES],
                              struct th_bytes plain)
 {
@@ -143,18 +143,18 @@ static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const struct
     out[1] = 0;
     memcpy(out + 2, to->b, sizeof to->b);
     memcpy(out + LINE_NONCE, nonce, TH_LINE_NONCE_BYTES);
-    crypto_secretbox_easy(out + LINE_BOX, plain.at, plain.len, nonce, keys->send);
+    crypto_secretbox_easy(out + LINE_BOX, plain.at, plain.len, nonce, key);
     *len = LINE_OVERHEAD + plain.len;
     return TH_OK;
 }
 
-static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const struct th_line_keys *keys,
+static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const uint8_t *key,
                                 struct th_bytes datagram)
 {
     if (datagram.len < LINE_OVERHEAD + EMPTY_PACKET)
         return TH_DROP_LINE_SHORT;
     if (crypto_secretbox_open_easy(plain, datagram.at + LINE_BOX, datagram.len - LINE_BOX,
-                                   datagram.at + LINE_NONCE, keys->receive) != 0)
+                                   datagram.at + LINE_NONCE, key) != 0)
         return TH_DROP_LINE_CRYPT;
     *plain_len = datagram.len - LINE_OVERHEAD;
     return TH_DROP_NONE;
@@ -165,6 +165,8 @@ const struct th_cipher th_cs3a = {
     .name = "3a",
     .open_overhead = OPEN_OVERHEAD,
     .line_overhead = LINE_OVERHEAD,
+    .seed_bytes = TH_KEY_BYTES,
+    .key_bytes = TH_KEY_BYTES,
     .keypair = keypair,
     .open_seal = open_seal,
     .open_unseal = open_unseal,

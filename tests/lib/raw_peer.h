@@ -51,7 +51,7 @@ static inline void raw_send(struct raw_peer *raw, struct wire *w, const char *he
     raw->nonces++;
     memcpy(nonce, &raw->nonces, sizeof raw->nonces);
     assert_int_equal(th_packet_write(plain, sizeof plain, &len, th_bytes_of(head), body), TH_OK);
-    assert_int_equal(th_cipher_find(TH_CS3A)->line_seal(bytes, sizeof bytes, &len, &raw->line,
+    assert_int_equal(th_cipher_find(TH_CS3A)->line_seal(bytes, sizeof bytes, &len, raw->line.send,
                                                         &raw->theirs, nonce,
                                                         (struct th_bytes){plain, len}),
                      TH_OK);

@@ -45,8 +45,8 @@ static struct th_bytes seal_line(const struct pair *p, uint8_t out[200], const c
     static const uint8_t nonce[TH_LINE_NONCE_BYTES] = {9, [23] = 8};
     size_t len;
 
-    assert_int_equal(null->line_seal(out, 200, &len, &p->of_a, &p->b_id, nonce, th_bytes_of(plain)),
-                     TH_OK);
+    assert_int_equal(
+        null->line_seal(out, 200, &len, p->of_a.send, &p->b_id, nonce, th_bytes_of(plain)), TH_OK);
     return (struct th_bytes){out, len};
 }
 
@@ -166,10 +166,10 @@ static void line_packet_is_read_by_the_other_side_only(void **state)
 
     struct th_bytes line = seal_line(&p, packet, "hello");
 
-    assert_int_equal(null->line_unseal(plain, &len, &other, line), TH_DROP_LINE_CRYPT);
-    assert_int_equal(null->line_unseal(plain, &len, &p.of_a, line), TH_DROP_LINE_CRYPT);
+    assert_int_equal(null->line_unseal(plain, &len, other.receive, line), TH_DROP_LINE_CRYPT);
+    assert_int_equal(null->line_unseal(plain, &len, p.of_a.receive, line), TH_DROP_LINE_CRYPT);
     assert_int_equal(len, 99);
-    assert_int_equal(null->line_unseal(plain, &len, &p.of_b, line), TH_DROP_NONE);
+    assert_int_equal(null->line_unseal(plain, &len, p.of_b.receive, line), TH_DROP_NONE);
     assert_int_equal(len, 5);
     assert_memory_equal(plain, "hello", 5);
 }
@@ -185,9 +185,9 @@ static void line_keys_are_of_both_ids(void **state)
     struct th_bytes line = seal_line(&p, packet, "hello");
 
     assert_int_equal(null->line_keys(&keys, &p.b_line, &p.a_line.pub, &other, &p.a_id), TH_OK);
-    assert_int_equal(null->line_unseal(plain, &len, &keys, line), TH_DROP_LINE_CRYPT);
+    assert_int_equal(null->line_unseal(plain, &len, keys.receive, line), TH_DROP_LINE_CRYPT);
     assert_int_equal(null->line_keys(&keys, &p.b_line, &p.a_line.pub, &p.b_id, &other), TH_OK);
-    assert_int_equal(null->line_unseal(plain, &len, &keys, line), TH_DROP_LINE_CRYPT);
+    assert_int_equal(null->line_unseal(plain, &len, keys.receive, line), TH_DROP_LINE_CRYPT);
 }
 
 static void changed_line_packet_is_dropped_wherever_it_is_changed(void **state)
@@ -200,7 +200,7 @@ static void changed_line_packet_is_dropped_wherever_it_is_changed(void **state)
 
     for (size_t bit = 18 * 8; bit < line.len * 8; bit++) {
         packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_equal(null->line_unseal(plain, &len, &p.of_b, line), TH_DROP_LINE_CRYPT);
+        assert_int_equal(null->line_unseal(plain, &len, p.of_b.receive, line), TH_DROP_LINE_CRYPT);
         packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
 }
@@ -214,9 +214,9 @@ static void line_packet_below_the_smallest_is_short(void **state)
     struct th_bytes line = seal_line(&p, packet, "ab");
 
     assert_int_equal(line.len, TH_LINE_MIN);
-    assert_int_equal(null->line_unseal(plain, &len, &p.of_b, line), TH_DROP_NONE);
+    assert_int_equal(null->line_unseal(plain, &len, p.of_b.receive, line), TH_DROP_NONE);
     for (line.len = 0; line.len < TH_LINE_MIN; line.len++)
-        assert_int_equal(null->line_unseal(plain, &len, &p.of_b, line), TH_DROP_LINE_SHORT);
+        assert_int_equal(null->line_unseal(plain, &len, p.of_b.receive, line), TH_DROP_LINE_SHORT);
 }
 
 static void what_does_not_fit_is_not_sealed(void **state)
@@ -231,7 +231,7 @@ static void what_does_not_fit_is_not_sealed(void **state)
         assert_int_equal(null->open_seal(packet, cap, &len, &p.b.pub, &p.a, &p.a_line, inner),
                          TH_TOO_BIG);
     for (size_t cap = 0; cap < null->line_overhead + inner.len; cap++)
-        assert_int_equal(null->line_seal(packet, cap, &len, &p.of_a, &p.b_id, nonce, inner),
+        assert_int_equal(null->line_seal(packet, cap, &len, p.of_a.send, &p.b_id, nonce, inner),
                          TH_TOO_BIG);
 
     assert_int_equal(len, 99);

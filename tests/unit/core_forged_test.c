@@ -56,8 +56,8 @@ static void forge_and_speak(struct wire *w, uint8_t n)
         TH_DROP_NONE);
     assert_int_equal(
         cipher->line_keys(&keys, &forged.keys, &answer.line_key, &forged.id, &answer.line), TH_OK);
-    assert_int_equal(cipher->line_seal(datagram, sizeof datagram, &len, &keys, &answer.line, nonce,
-                                       (struct th_bytes){nothing, sizeof nothing}),
+    assert_int_equal(cipher->line_seal(datagram, sizeof datagram, &len, keys.send, &answer.line,
+                                       nonce, (struct th_bytes){nothing, sizeof nothing}),
                      TH_OK);
     wire_deliver(w, 0, &elsewhere, datagram, len);
 }

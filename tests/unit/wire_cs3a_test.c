@@ -204,8 +204,9 @@ static void what_does_not_fit_is_not_sealed(void **state)
             pair.cipher->open_seal(packet, cap, &len, &pair.b.pub, &pair.a, &pair.a_line, inner),
             TH_TOO_BIG);
     for (size_t cap = 0; cap < line_len; cap++)
-        assert_int_equal(pair.cipher->line_seal(packet, cap, &len, &keys, &pair.b_id, nonce, inner),
-                         TH_TOO_BIG);
+        assert_int_equal(
+            pair.cipher->line_seal(packet, cap, &len, keys.send, &pair.b_id, nonce, inner),
+            TH_TOO_BIG);
 
     assert_int_equal(len, 99);
 }
@@ -242,15 +243,16 @@ static void a_line_packet_is_read_by_the_other_side_only(void **state)
         pair.cipher->line_keys(&of_b, &pair.b_line, &pair.a_line.pub, &pair.b_id, &pair.a_id),
         TH_OK);
 
-    assert_int_equal(pair.cipher->line_seal(packet, sizeof packet, &len, &of_a, &pair.b_id, nonce,
-                                            th_bytes_of("hello")),
+    assert_int_equal(pair.cipher->line_seal(packet, sizeof packet, &len, of_a.send, &pair.b_id,
+                                            nonce, th_bytes_of("hello")),
                      TH_OK);
 
     struct th_bytes datagram = {packet, len};
-    assert_int_equal(pair.cipher->line_unseal(plain, &plain_len, &of_b, datagram), TH_DROP_NONE);
+    assert_int_equal(pair.cipher->line_unseal(plain, &plain_len, of_b.receive, datagram),
+                     TH_DROP_NONE);
     assert_int_equal(plain_len, 5);
     assert_memory_equal(plain, "hello", 5);
-    assert_int_equal(pair.cipher->line_unseal(plain, &plain_len, &of_a, datagram),
+    assert_int_equal(pair.cipher->line_unseal(plain, &plain_len, of_a.receive, datagram),
                      TH_DROP_LINE_CRYPT);
 }
 
@@ -263,17 +265,17 @@ static void a_line_packet_below_the_smallest_is_short(void **state)
     size_t len, plain_len;
     struct th_bytes empty = {(const uint8_t *)"\0", 2};
     assert_int_equal(
-        pair.cipher->line_seal(packet, sizeof packet, &len, &keys, &pair.b_id, nonce, empty),
+        pair.cipher->line_seal(packet, sizeof packet, &len, keys.send, &pair.b_id, nonce, empty),
         TH_OK);
     assert_int_equal(len, TH_LINE_MIN);
 
     assert_int_equal(
-        pair.cipher->line_unseal(plain, &plain_len, &keys, (struct th_bytes){packet, len}),
+        pair.cipher->line_unseal(plain, &plain_len, keys.receive, (struct th_bytes){packet, len}),
         TH_DROP_NONE);
     for (size_t shorter = 0; shorter < len; shorter++)
-        assert_int_equal(
-            pair.cipher->line_unseal(plain, &plain_len, &keys, (struct th_bytes){packet, shorter}),
-            TH_DROP_LINE_SHORT);
+        assert_int_equal(pair.cipher->line_unseal(plain, &plain_len, keys.receive,
+                                                  (struct th_bytes){packet, shorter}),
+                         TH_DROP_LINE_SHORT);
 }
 
 static void cleared_keys_are_zero(void **state)

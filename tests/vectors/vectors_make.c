@@ -170,8 +170,8 @@ static size_t seal_line(uint8_t out[BYTES_MAX], const struct side *from, const s
     size_t len;
 
     th_rng_fill(&rng, nonce, sizeof nonce);
-    TH_CHECK(th_cipher_find(TH_CS3A)->line_seal(out, BYTES_MAX, &len, &from->keys, &to->line, nonce,
-                                                plain) == TH_OK);
+    TH_CHECK(th_cipher_find(TH_CS3A)->line_seal(out, BYTES_MAX, &len, from->keys.send, &to->line,
+                                                nonce, plain) == TH_OK);
     return len;
 }
 

@@ -13,7 +13,8 @@ enum {
     LINE_NONCE = 2 + TH_LINE_ID_BYTES,
     LINE_TAG = LINE_NONCE + TH_LINE_NONCE_BYTES,
     LINE_PLAIN = LINE_TAG + TAG_BYTES,
-    EMPTY_PACKET = 2
+    EMPTY_PACKET = 2,
+    SEED_BYTES = 8 /* as many lines have no two seeds alike as there will be */
 };
 
 _Static_assert(2 * (int)TAG_BYTES == TH_KEY_BYTES && 2 * (int)MIX_BYTES == TH_KEY_BYTES &&
@@ -127,7 +128,7 @@ static enum th_err line_keys(struct th_line_keys *out, const struct th_keypair *
 }
 
 /* The tag of a line packet: of its inside under the key, then of that and the nonce. */
-static void tag_line(uint8_t out[TAG_BYTES], const uint8_t key[TH_KEY_BYTES],
+static void tag_line(uint8_t out[TAG_BYTES], const uint8_t key[MIX_BYTES],
                      const uint8_t nonce[TH_LINE_NONCE_BYTES], struct th_bytes plain)
 {
     uint8_t inner_key[MIX_BYTES];
@@ -136,7 +137,7 @@ static void tag_line(uint8_t out[TAG_BYTES], const uint8_t key[TH_KEY_BYTES],
     hash(out, plain.at, plain.len, inner_key);
 }
 
-static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const struct th_line_keys *keys,
+static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const uint8_t *key,
                              const struct th_line_id *to, const uint8_t nonce[TH_LINE_NONCE_BYTES],
                              struct th_bytes plain)
 {
@@ -147,13 +148,13 @@ static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const struct
     out[1] = 0;
     memcpy(out + 2, to->b, sizeof to->b);
     memcpy(out + LINE_NONCE, nonce, TH_LINE_NONCE_BYTES);
-    tag_line(out + LINE_TAG, keys->send, nonce, plain);
+    tag_line(out + LINE_TAG, key, nonce, plain);
     memcpy(out + LINE_PLAIN, plain.at, plain.len);
     *len = LINE_PLAIN + plain.len;
     return TH_OK;
 }
 
-static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const struct th_line_keys *keys,
+static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const uint8_t *key,
                                 struct th_bytes datagram)
 {
     uint8_t tag[TAG_BYTES];
@@ -161,7 +162,7 @@ static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const struct 
     if (datagram.len < LINE_PLAIN + EMPTY_PACKET)
         return TH_DROP_LINE_SHORT;
     struct th_bytes inside = {datagram.at + LINE_PLAIN, datagram.len - LINE_PLAIN};
-    tag_line(tag, keys->receive, datagram.at + LINE_NONCE, inside);
+    tag_line(tag, key, datagram.at + LINE_NONCE, inside);
     if (memcmp(tag, datagram.at + LINE_TAG, sizeof tag) != 0)
         return TH_DROP_LINE_CRYPT;
     memcpy(plain, inside.at, inside.len);
@@ -174,6 +175,8 @@ const struct th_cipher th_cipher_null = {
     .name = "0a",
     .open_overhead = OPEN_INNER,
     .line_overhead = LINE_PLAIN,
+    .seed_bytes = SEED_BYTES,
+    .key_bytes = MIX_BYTES,
     .keypair = keypair,
     .open_seal = open_seal,
     .open_unseal = open_unseal,
