@@ -68,9 +68,12 @@ static uint8_t *secrets_of(struct th_line *line)
     return (uint8_t *)(line + 1);
 }
 
-static uint8_t *current_keys(struct th_line *line)
+uint8_t *th_half_keys(const struct th_half *half, const struct th_exchange *ex)
 {
-    return secrets_of(line) + line->ex->cipher->seed_bytes;
+    struct th_line *line = ex->line;
+    bool is_current = half == &line->current;
+
+    return is_current ? secrets_of(line) + ex->cipher->seed_bytes : line->pending->keys;
 }
 
 static size_t secrets_len(const struct th_cipher *cipher)
@@ -118,7 +121,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     if (line == NULL)
         return;
     th_line_forget_pending(line);
-    th_half_clear(&line->current, ex->cipher);
+    th_half_clear(&line->current, ex);
     th_channels_clear(&line->channels);
     th_mem_free(line->streams);
     th_held_free(&line->waiting);
@@ -149,69 +152,68 @@ static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *
 enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                         const struct th_open *open, struct th_now now)
 {
-    struct th_line *line = ex->line;
+    uint8_t *kept = th_half_keys(half, ex);
     size_t key_bytes = ex->cipher->key_bytes;
     struct th_line_keys keys;
     enum th_err err = keys_of(&keys, ex, open);
 
     if (err == TH_OK) {
-        th_half_clear(half, ex->cipher);
-        *half =
-            (struct th_half){.is_set = true, .id = open->line, .at = open->at, .since = now.mono};
-        half->keys = half == &line->current ? current_keys(line) : line->pending->keys;
-        memcpy(half->keys, keys.send, key_bytes);
-        memcpy(half->keys + key_bytes, keys.receive, key_bytes);
+        th_half_clear(half, ex);
+        *half = (struct th_half){
+            .is_set = true, .id = open->line, .at = open->at, .heard_at = now.mono};
+        memcpy(kept, keys.send, key_bytes);
+        memcpy(kept + key_bytes, keys.receive, key_bytes);
     }
     th_line_keys_clear(&keys);
     return err;
 }
 
-void th_half_clear(struct th_half *half, const struct th_cipher *cipher)
+void th_half_clear(struct th_half *half, const struct th_exchange *ex)
 {
     th_replay_clear(&half->replay);
-    if (half->keys)
-        sodium_memzero(half->keys, 2 * (size_t)cipher->key_bytes);
+    sodium_memzero(th_half_keys(half, ex), 2 * (size_t)ex->cipher->key_bytes);
     *half = (struct th_half){0};
 }
 
 void th_line_take_over(struct th_line *line)
 {
-    const struct th_cipher *cipher = line->ex->cipher;
+    const struct th_exchange *ex = line->ex;
     struct th_half *half = &line->pending->half;
 
-    th_half_clear(&line->current, cipher);
+    th_half_clear(&line->current, ex);
     line->current = *half;
-    line->current.keys = current_keys(line);
-    memcpy(line->current.keys, half->keys, 2 * (size_t)cipher->key_bytes);
-    half->replay = (struct th_replay){0};
-    th_half_clear(half, cipher);
+    memcpy(th_half_keys(&line->current, ex), th_half_keys(half, ex),
+           2 * (size_t)ex->cipher->key_bytes);
+    half->replay = (struct th_replay){0}; /* it went along */
+    th_half_clear(half, ex);
 }
 
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
                    const struct th_open *open)
 {
+    const uint8_t *kept = th_half_keys(half, ex);
     size_t key_bytes = ex->cipher->key_bytes;
     struct th_line_keys keys;
     bool is_same = keys_of(&keys, ex, open) == TH_OK &&
-                   sodium_memcmp(keys.send, half->keys, key_bytes) == 0 &&
-                   sodium_memcmp(keys.receive, half->keys + key_bytes, key_bytes) == 0;
+                   sodium_memcmp(keys.send, kept, key_bytes) == 0 &&
+                   sodium_memcmp(keys.receive, kept + key_bytes, key_bytes) == 0;
 
     th_line_keys_clear(&keys);
     return is_same;
 }
 
-enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher,
+enum th_drop th_half_unseal(struct th_half *half, const struct th_exchange *ex,
                             struct th_bytes datagram, struct th_now now, uint8_t *plain,
                             size_t *plain_len)
 {
-    enum th_drop why =
-        cipher->line_unseal(plain, plain_len, half->keys + cipher->key_bytes, datagram);
+    const uint8_t *key = th_half_keys(half, ex) + ex->cipher->key_bytes;
+    enum th_drop why = ex->cipher->line_unseal(plain, plain_len, key, datagram);
 
     if (why != TH_DROP_NONE)
         return why;
     if (!th_replay_note(&half->replay, datagram, now))
         return TH_DROP_LINE_REPLAY;
-    half->rx_at = now.mono;
+    half->heard_at = now.mono;
     half->is_confirmed = true;
     return TH_DROP_NONE;
 }
@@ -247,7 +249,7 @@ void th_line_forget_pending(struct th_line *line)
 
     if (pending == NULL)
         return;
-    th_half_clear(&pending->half, line->ex->cipher);
+    th_half_clear(&pending->half, line->ex);
     th_channels_clear(&pending->channels);
     th_held_free(&pending->kept);
     th_mem_free(pending);
@@ -264,7 +266,7 @@ bool th_line_was_challenged(const struct th_line *line)
 
 th_ms th_line_silent_at(const struct th_line *line)
 {
-    th_ms since = line->pending->since, rx_at = line->current.rx_at;
+    th_ms since = line->pending->since, rx_at = th_half_rx_at(&line->current);
 
     return (rx_at > since ? rx_at : since) + TH_CHALLENGE_SILENCE_MS;
 }
@@ -272,7 +274,7 @@ th_ms th_line_silent_at(const struct th_line *line)
 static th_ms pending_deadline(const struct th_line *line)
 {
     const struct th_pending *pending = line->pending;
-    th_ms first = th_sooner(pending->half.since + TH_PENDING_MS, pending->challenge_at);
+    th_ms first = th_sooner(pending->accepted_at + TH_PENDING_MS, pending->challenge_at);
 
     /* once the new half has spoken, the old line's silence decides */
     if (pending->half.is_confirmed && th_line_was_challenged(line))
@@ -285,7 +287,7 @@ bool th_line_is_unproven(const struct th_line *line, struct th_now now)
     const struct th_half *current = &line->current;
 
     return current->is_set && !current->is_confirmed &&
-           now.mono >= current->since + TH_LINE_UNPROVEN_MS;
+           now.mono >= current->heard_at + TH_LINE_UNPROVEN_MS;
 }
 
 void th_line_forget_doubt(struct th_line *line)
@@ -337,9 +339,9 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (th_exchange_is_unused(ex))
         first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
     if (line->current.is_confirmed)
-        first = th_sooner(first, line->current.rx_at + TH_LINE_SILENCE_MS);
+        first = th_sooner(first, line->current.heard_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)
-        first = th_sooner(first, line->current.since + TH_LINE_UNPROVEN_MS);
+        first = th_sooner(first, line->current.heard_at + TH_LINE_UNPROVEN_MS);
     return first;
 }
 

@@ -52,18 +52,21 @@ enum {
     TH_ANSWER_QUIET_MS = 10000    /* a repeated open is not answered while the line is this alive */
 };
 
-/* The peer's half of a line. */
+/* The peer's half of a line. Its keys are with who has it: th_half_keys. */
 struct th_half {
     bool is_set;
     bool is_confirmed; /* something decrypted on it */
     struct th_line_id id;
-    uint8_t *
-        keys; /* to send and to receive, each of its cipher set's key_bytes; with who has the half */
     struct th_replay replay;
     int64_t at;
-    th_ms since; /* when it was accepted */
-    th_ms rx_at; /* when something last decrypted on it; 0 never */
+    th_ms heard_at; /* when something last decrypted on it; until then, when it was accepted */
 };
+
+/* When something last decrypted on it; 0 never. */
+static inline th_ms th_half_rx_at(const struct th_half *half)
+{
+    return half->is_confirmed ? half->heard_at : 0;
+}
 
 /* A packet in memory of its own. */
 struct th_held {
@@ -76,6 +79,7 @@ struct th_held {
 /* A changed open, not yet believed. */
 struct th_pending {
     struct th_half half;
+    th_ms accepted_at; /* the half was */
     th_ms since; /* when the first of the challenges went out: for it, or for one that it follows */
     struct th_addr from;
     struct th_channels channels;              /* only `path` lives here */
@@ -254,8 +258,12 @@ static inline bool th_exchange_is_idle(const struct th_exchange *ex)
 TH_MUST enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
                                 const struct th_open *open, struct th_now now);
 
-/* Wipes its keys. */
-void th_half_clear(struct th_half *half, const struct th_cipher *cipher);
+/* The keys of `current` or of the half of `pending`: to send, and to receive, each as long as the cipher set
+ * says. */
+uint8_t *th_half_keys(const struct th_half *half, const struct th_exchange *ex);
+
+/* Forgets it and wipes its keys. */
+void th_half_clear(struct th_half *half, const struct th_exchange *ex);
 
 /* The half of `pending` becomes `current`; there is none in `pending` any more. */
 void th_line_take_over(struct th_line *line);
@@ -268,7 +276,7 @@ bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
  * Decrypts a line datagram on a half and notes its nonce.
  * plain  filled, at least datagram.len bytes. Drops: LINE_SHORT, LINE_CRYPT, LINE_REPLAY.
  */
-TH_MUST enum th_drop th_half_unseal(struct th_half *half, const struct th_cipher *cipher,
+TH_MUST enum th_drop th_half_unseal(struct th_half *half, const struct th_exchange *ex,
                                     struct th_bytes datagram, struct th_now now, uint8_t *plain,
                                     size_t *plain_len);
 

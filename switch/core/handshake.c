@@ -279,7 +279,7 @@ static void answer_repeat(struct th_switchboard *board, struct th_exchange *ex,
                           struct th_now now)
 {
     struct th_line *line = ex->line;
-    bool is_alive = half->rx_at != 0 && now.mono - half->rx_at < TH_ANSWER_QUIET_MS;
+    bool is_alive = half->is_confirmed && now.mono - half->heard_at < TH_ANSWER_QUIET_MS;
     bool was_answered =
         line->answered_at != 0 && th_exchange_path_ago(line->answered_at, now) < TH_PATH_OPEN_MS;
 
@@ -304,7 +304,7 @@ static void challenge(struct th_switchboard *board, struct th_exchange *ex, stru
  * since then answers nothing. */
 static bool is_to_be_asked_again(const struct th_line *line)
 {
-    return line->current.rx_at > line->pending->since;
+    return th_half_rx_at(&line->current) > line->pending->since;
 }
 
 static void ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
@@ -333,6 +333,7 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
         return;
     }
     th_channels_init(&pending->channels, ex->line->channels.is_lower);
+    pending->accepted_at = now.mono;
     pending->since = now.mono;
     if (path) {
         pending->from = path->addr;
@@ -351,7 +352,8 @@ static bool has_had_its_time(const struct th_line *line, struct th_now now)
     const struct th_half *half = &line->pending->half;
 
     return !half->is_confirmed && th_line_was_challenged(line) &&
-           now.mono >= half->since + TH_CHALLENGE_SILENCE_MS && now.mono >= th_line_silent_at(line);
+           now.mono >= line->pending->accepted_at + TH_CHALLENGE_SILENCE_MS &&
+           now.mono >= th_line_silent_at(line);
 }
 
 static void follow(struct th_switchboard *board, struct th_exchange *ex, const struct th_open *open,
@@ -366,6 +368,7 @@ static void follow(struct th_switchboard *board, struct th_exchange *ex, const s
     th_drop_count(&board->drops, TH_DROP_OPEN_PENDING); /* the one before it */
     th_channels_clear(&pending->channels);
     th_channels_init(&pending->channels, ex->line->channels.is_lower);
+    pending->accepted_at = now.mono;
     pending->from = path ? path->addr : (struct th_addr){0};
     pending->probe_at = 0;
     if (path)
@@ -532,7 +535,7 @@ static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, s
             take_over(board, ex, now);
         return;
     }
-    if (now.mono >= pending->half.since + TH_PENDING_MS) {
+    if (now.mono >= pending->accepted_at + TH_PENDING_MS) {
         th_drop_count(&board->drops, TH_DROP_OPEN_PENDING);
         th_line_forget_pending(ex->line);
         return;
@@ -563,7 +566,7 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
     if (ex->line == NULL)
         return;
     current = &ex->line->current;
-    if (current->is_confirmed && now.mono >= current->rx_at + TH_LINE_SILENCE_MS)
+    if (current->is_confirmed && now.mono >= current->heard_at + TH_LINE_SILENCE_MS)
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
     else if (th_line_is_unproven(ex->line, now))
         th_board_end_line(board, ex, TH_TIMED_OUT, now);

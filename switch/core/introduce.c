@@ -101,7 +101,7 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     }
     struct th_exchange *target = th_board_find(board, &head.target);
     if (target == NULL || target == asker || !th_exchange_is_up(target) ||
-        now.mono - target->line->current.rx_at > TH_INTRODUCE_HEARD_MS) {
+        now.mono - th_half_rx_at(&target->line->current) > TH_INTRODUCE_HEARD_MS) {
         refuse(board, asker, now, channel, "not found", TH_DROP_PEER_UNKNOWN);
         return;
     }

@@ -47,7 +47,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .mtu = th_board_mtu(ex),
         .channels = line->channels.count,
         .up_ms = line->is_up ? now.mono - line->up_since : 0,
-        .last_rx_ms = line->current.rx_at ? now.mono - line->current.rx_at : 0,
+        .last_rx_ms = line->current.is_confirmed ? now.mono - line->current.heard_at : 0,
         .rx_packets = line->rx_packets,
         .tx_packets = line->tx_packets,
         .rx_bytes = line->rx_bytes,

@@ -73,7 +73,7 @@ void th_board_tick_mtu(struct th_switchboard *board, struct th_exchange *ex, str
 
     if (pmtu == NULL)
         return;
-    th_pmtu_tick(pmtu, ex->line->current.rx_at, now);
+    th_pmtu_tick(pmtu, th_half_rx_at(&ex->line->current), now);
     unsigned size = th_pmtu_next(pmtu, now);
     if (size > 0)
         probe(board, ex, pmtu, size, now);

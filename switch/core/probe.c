@@ -183,7 +183,8 @@ static void keep_middle(struct th_switchboard *board, const struct th_exchange *
 {
     struct th_exchange *middle = th_board_middle_of(board, ex);
 
-    if (th_exchange_is_up(middle) && middle->line->current.rx_at + TH_SEARCH_KEEP_MS < now.mono) {
+    if (th_exchange_is_up(middle) &&
+        th_half_rx_at(&middle->line->current) + TH_SEARCH_KEEP_MS < now.mono) {
         th_board_ask_path(board, middle, now, false);
         th_board_reset_alarm(board, middle);
     }

@@ -12,9 +12,7 @@
 
 static th_ms silence(const struct th_exchange *ex, struct th_now now)
 {
-    const struct th_half *current = &ex->line->current;
-
-    return now.mono - (current->rx_at ? current->rx_at : current->since);
+    return now.mono - ex->line->current.heard_at;
 }
 
 /* Whether nothing came lately by the way that ours goes: what comes by another, such as a relay, does

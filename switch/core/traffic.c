@@ -23,7 +23,8 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, stru
     if (room == NULL)
         return false;
     th_rng_fill(board->rng, nonce, sizeof nonce);
-    if (ex->cipher->line_seal(room, len, &len, half->keys, &half->id, nonce, plain) != TH_OK)
+    if (ex->cipher->line_seal(room, len, &len, th_half_keys(half, ex), &half->id, nonce, plain) !=
+        TH_OK)
         return false;
     if (th_tap_is_on(board->config.tap))
         th_board_tap_line(board, ex, now, &path->addr, &half->id, false, plain);
@@ -400,10 +401,10 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
 
     struct th_exchange *ex = line->ex;
     bool is_pending = false;
-    why = th_half_unseal(&line->current, ex->cipher, bytes, now, plain, &len);
+    why = th_half_unseal(&line->current, ex, bytes, now, plain, &len);
     if (why == TH_DROP_LINE_CRYPT && line->pending) {
         is_pending = true;
-        why = th_half_unseal(&line->pending->half, ex->cipher, bytes, now, plain, &len);
+        why = th_half_unseal(&line->pending->half, ex, bytes, now, plain, &len);
     }
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
