@@ -12,7 +12,7 @@ const struct th_bench_entry th_bench_entries[] = {
     {"streams", "stream_mb_s, stream_fair", th_bench_stream},
     {"streams", "stream_lossy", th_bench_lossy},
     {"memory", "rss_idle, rss_idle_one_thread", th_bench_rss},
-    {"memory", "bytes_per_line, bytes_per_known", th_bench_line},
+    {"memory", "bytes_per_line, bytes_per_line_null, bytes_per_known", th_bench_line},
     {"memory", "size_library", th_bench_size},
     {NULL, NULL, NULL},
 };

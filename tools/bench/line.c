@@ -1,16 +1,18 @@
 /*
- * line.c - bytes_per_line and bytes_per_known: what a node holds of another one.
+ * line.c - bytes_per_line, bytes_per_line_null and bytes_per_known: what a node holds of another one.
  *
  * A node takes a line and a link of each of many others. What it holds of them is what the C library
  * has handed out more than before: the switch's exchange, line and channel, the router's peer and its
  * age, the dialer's contact. After ten minutes of silence the lines end; what the switch still holds
- * is a node that is known.
+ * is a node that is known. The same is done with the simulator's cipher set, which has nearly no keys.
  */
 #include "dialer/contacts.h"
 #include "router/routing.h"
 #include "switch/base/mem.h"
 #include "switch/core/switchboard.h"
+#include "switch/wire/cs3a.h"
 #include "tools/bench/bench.h"
+#include "tools/sim/cipher_null.h"
 
 #include <malloc.h>
 #include <sodium.h>
@@ -23,6 +25,7 @@ static const th_epoch_ms start_wall = 1400000000000;
 
 /* What lives of one node: the machines of three servers. */
 struct hub {
+    const struct th_cipher *cipher; /* of all nodes */
     struct th_now now;
     struct th_rng rng;
     struct th_identity id;
@@ -60,7 +63,7 @@ static void make_identity(struct hub *hub, struct th_identity *out)
     uint8_t seed[TH_KEY_BYTES];
 
     th_rng_fill(&hub->rng, seed, sizeof seed);
-    th_identity_make(out, seed);
+    th_identity_make_of(out, hub->cipher, seed);
 }
 
 static struct th_switchboard *make_board(struct hub *hub, const struct th_identity *id)
@@ -70,13 +73,13 @@ static struct th_switchboard *make_board(struct hub *hub, const struct th_identi
     return th_switchboard_new(&config, &hub->rng, hub->now);
 }
 
-static void begin(struct hub *hub)
+static void begin(struct hub *hub, const struct th_cipher *cipher)
 {
     const struct th_now now = {.mono = START_MS, .wall = start_wall};
     struct th_routing_config config = {.is_seed = true};
     uint8_t seed[TH_RNG_SEED_BYTES];
 
-    memset(hub, 0, sizeof *hub);
+    *hub = (struct hub){.cipher = cipher};
     randombytes_buf(seed, sizeof seed);
     th_rng_init(&hub->rng, seed);
     hub->now = now;
@@ -85,7 +88,7 @@ static void begin(struct hub *hub)
     hub->board = make_board(hub, &hub->id);
     hub->is_failed = hub->board == NULL;
     config.table = (struct th_table_config){
-        .self = hub->id.hashname, .csid = TH_CS3A, .k = K, .links_max = TH_EXCHANGES_MAX};
+        .self = hub->id.hashname, .csid = cipher->csid, .k = K, .links_max = TH_EXCHANGES_MAX};
     th_routing_init(&hub->routing, &config, &hub->rng, now);
 }
 
@@ -217,14 +220,14 @@ static void fall_silent(struct hub *hub)
     }
 }
 
-static bool take_round(struct bytes *out)
+static bool take_round(struct bytes *out, const struct th_cipher *cipher)
 {
     struct hub *hub = th_mem_zalloc(1, sizeof *hub);
     struct th_switchboard_totals totals;
 
     if (hub == NULL)
         return false;
-    begin(hub);
+    begin(hub, cipher);
     size_t before = handed_out();
     for (unsigned i = 0; !hub->is_failed && i < PEERS; i++)
         link_peer(hub, i);
@@ -247,45 +250,69 @@ static bool take_round(struct bytes *out)
     return is_ok;
 }
 
-static void tell(struct th_bench *bench, struct th_figure *figure, struct th_samples *samples)
+struct taken {
+    struct th_samples line, of_switch, known;
+};
+
+static bool take_rounds(const struct th_bench *bench, const struct th_cipher *cipher,
+                        struct taken *out)
 {
-    th_figure_fill(figure, samples, NULL);
-    th_bench_tell(bench, figure);
+    bool is_ok = true;
+
+    *out = (struct taken){0};
+    for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
+        struct bytes bytes = {0};
+
+        is_ok = take_round(&bytes, cipher) && th_samples_add(&out->line, bytes.line) == TH_OK &&
+                th_samples_add(&out->of_switch, bytes.of_switch) == TH_OK &&
+                th_samples_add(&out->known, bytes.known) == TH_OK;
+    }
+    if (!is_ok)
+        th_bench_note("bytes_per_line: not all lines and links came up, or ended in time");
+    return is_ok;
+}
+
+static void clear(struct taken *taken)
+{
+    th_samples_clear(&taken->line);
+    th_samples_clear(&taken->of_switch);
+    th_samples_clear(&taken->known);
+}
+
+static void tell(struct th_bench *bench, const char *name, const char *what, double goal,
+                 struct th_samples *samples)
+{
+    struct th_figure figure = {.suite = "memory",
+                               .name = name,
+                               .what = what,
+                               .unit = "B",
+                               .is_less_better = true,
+                               .goal = goal};
+
+    th_figure_fill(&figure, samples, NULL);
+    th_bench_tell(bench, &figure);
 }
 
 bool th_bench_line(struct th_bench *bench)
 {
-    struct th_samples line = {0}, of_switch = {0}, known = {0};
-    struct th_figure figure = {
-        .suite = "memory", .unit = "B", .is_less_better = true, .goal = 1536};
-    bool is_ok = true;
+    struct taken real, null = {0};
+    bool is_ok;
 
-    if (mallinfo2().uordblks == 0) { /* a sanitizer has put its own allocator there */
+    if (handed_out() == 0) { /* a sanitizer has put its own allocator there */
         th_bench_note("bytes_per_line left out: the C library counts no memory in this build");
         return true;
     }
-    for (unsigned i = 0; is_ok && i < bench->rounds; i++) {
-        struct bytes bytes = {0};
-
-        is_ok = take_round(&bytes) && th_samples_add(&line, bytes.line) == TH_OK &&
-                th_samples_add(&of_switch, bytes.of_switch) == TH_OK &&
-                th_samples_add(&known, bytes.known) == TH_OK;
-    }
+    is_ok = take_rounds(bench, &th_cs3a, &real) && take_rounds(bench, &th_cipher_null, &null);
     if (is_ok) {
-        figure.name = "bytes_per_line";
-        figure.what = "a line with a link: switch, router and dialer";
-        tell(bench, &figure, &line);
-        th_bench_note("bytes_per_line: %.0f B of it are the switch's",
-                      th_samples_median(&of_switch));
-        figure.name = "bytes_per_known";
-        figure.what = "a node without a line: switch";
-        figure.goal = 200;
-        tell(bench, &figure, &known);
-    } else {
-        th_bench_note("bytes_per_line: not all lines and links came up, or ended in time");
+        tell(bench, "bytes_per_line", "a line with a link: switch, router and dialer", 1536,
+             &real.line);
+        th_bench_note("bytes_per_line: %.0f B of it are the switch's, %.0f B of the next",
+                      th_samples_median(&real.of_switch), th_samples_median(&null.of_switch));
+        tell(bench, "bytes_per_line_null", "the same without keys, as in the simulator", 400,
+             &null.line);
+        tell(bench, "bytes_per_known", "a node without a line: switch", 200, &real.known);
     }
-    th_samples_clear(&line);
-    th_samples_clear(&of_switch);
-    th_samples_clear(&known);
+    clear(&real);
+    clear(&null);
     return is_ok;
 }
