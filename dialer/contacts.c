@@ -98,6 +98,21 @@ unsigned th_contacts_count_silence(struct th_contacts *contacts, const struct th
     return contact->silences;
 }
 
+/* While a node joins it has many lines that it needs no more afterwards. */
+static void give_back(struct th_contacts *contacts)
+{
+    unsigned room = th_mem_room_after(contacts->count);
+    struct th_contact *fewer;
+
+    if (contacts->room < room + room / 4)
+        return;
+    fewer = th_mem_resize(contacts->contact, room, sizeof *fewer);
+    if (fewer == NULL)
+        return; /* the next time */
+    contacts->contact = fewer;
+    contacts->room = room;
+}
+
 void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hashname *id)
 {
     struct th_contact *contact = find(contacts, id);
@@ -107,6 +122,7 @@ void th_contacts_on_line_down(struct th_contacts *contacts, const struct th_hash
     contacts->count--;
     memmove(contact, contact + 1,
             (size_t)(&contacts->contact[contacts->count] - contact) * sizeof *contact);
+    give_back(contacts);
 }
 
 void th_contacts_on_link(struct th_contacts *contacts, const struct th_hashname *id, bool is_seed)

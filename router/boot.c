@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
 static struct th_boot_source *find(const struct th_boot *boot, const struct th_hashname *id)
 {
     return th_boot_sources_find(&boot->sources, id);
@@ -107,18 +109,39 @@ static void reach(struct th_boot *boot, struct th_boot_source *source, struct th
 
 /* --- links ---------------------------------------------------------------------------------------- */
 
-static struct th_boot_link *find_link(const struct th_boot *boot, const struct th_hashname *id)
+/* Who makes up two hashnames of one number, which takes some 2^32 tries, is one link to us, and if one of
+ * the two ends we may join once too often. */
+static uint64_t number_of(const struct th_hashname *id)
+{
+    uint64_t number = 0, word;
+
+    for (size_t i = 0; i < sizeof id->b; i += sizeof word) {
+        memcpy(&word, id->b + i, sizeof word);
+        number = number * 0x9e3779b97f4a7c15 + word;
+    }
+    return number & ~1ull;
+}
+
+static uint64_t *find_link(const struct th_boot *boot, uint64_t number)
 {
     for (unsigned i = 0; i < boot->link_count; i++)
-        if (th_hashname_is_equal(&boot->link[i].id, id))
+        if ((boot->link[i] & ~1ull) == number)
             return &boot->link[i];
+    return NULL;
+}
+
+static struct th_boot_source *find_numbered(const struct th_boot *boot, uint64_t number)
+{
+    for (unsigned i = 0; i < boot->sources.count; i++)
+        if (number_of(&boot->sources.source[i].id) == number)
+            return &boot->sources.source[i];
     return NULL;
 }
 
 static bool has_seed(const struct th_boot *boot)
 {
     for (unsigned i = 0; i < boot->link_count; i++)
-        if (boot->link[i].is_seed)
+        if (boot->link[i] & 1)
             return true;
     return false;
 }
@@ -146,7 +169,8 @@ static void look_for_ourselves(struct th_boot *boot)
 
 static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id, bool is_seed)
 {
-    struct th_boot_link *link = find_link(boot, id);
+    uint64_t number = number_of(id);
+    uint64_t *link = find_link(boot, number);
 
     if (link == NULL) {
         if (boot->link_count == boot->link_room) {
@@ -159,7 +183,7 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
         }
         link = &boot->link[boot->link_count++];
     }
-    *link = (struct th_boot_link){*id, is_seed};
+    *link = number | is_seed;
     if (boot->dial == TH_BOOT_DIAL_ENDED && boot->looks_elsewhere)
         boot->dial = TH_BOOT_DIAL_NONE; /* ourselves is still to be looked for */
 
@@ -222,11 +246,10 @@ static void ask_who_refused(struct th_boot *boot, const struct th_boot_source *s
         look(boot, boot->dial == TH_BOOT_DIAL_ENDED);
 }
 
-static void drop_link(struct th_boot *boot, struct th_now now, struct th_hashname id,
-                      enum th_err why)
+static void drop_link(struct th_boot *boot, struct th_now now, uint64_t number, enum th_err why)
 {
-    struct th_boot_link *link = find_link(boot, &id);
-    struct th_boot_source *source = find(boot, &id);
+    uint64_t *link = find_link(boot, number);
+    struct th_boot_source *source = find_numbered(boot, number);
 
     if (link)
         *link = boot->link[--boot->link_count];
@@ -411,7 +434,7 @@ enum th_err th_boot_on_link_up(struct th_boot *boot, struct th_now now,
 void th_boot_on_link_down(struct th_boot *boot, struct th_now now, const struct th_hashname *id,
                           enum th_err why)
 {
-    drop_link(boot, now, *id, why);
+    drop_link(boot, now, number_of(id), why);
     settle(boot, now);
 }
 
@@ -444,10 +467,11 @@ enum th_err th_boot_on_links(struct th_boot *boot, struct th_now now,
     }
     for (unsigned i = boot->link_count; i-- > 0;) {
         bool is_up = false;
+        uint64_t number = boot->link[i] & ~1ull;
         for (unsigned k = 0; k < count; k++)
-            is_up |= th_hashname_is_equal(&links[k].id, &boot->link[i].id);
+            is_up |= number_of(&links[k].id) == number;
         if (!is_up)
-            drop_link(boot, now, boot->link[i].id, TH_CANCELLED);
+            drop_link(boot, now, number, TH_CANCELLED);
     }
     settle(boot, now);
     return result;

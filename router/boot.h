@@ -69,7 +69,8 @@ struct th_boot {
 
     struct th_boot_sources sources;
     unsigned link_count, link_room;
-    struct th_boot_link *link;
+    uint64_t
+        *link; /* of each a number that follows from its hashname; the last bit: it is a seed */
 
     uint32_t attempts; /* numbers for tries and dials */
 
