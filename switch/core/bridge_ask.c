@@ -121,7 +121,7 @@ static void ask_by_channel(struct th_switchboard *board, struct th_exchange *ex,
     if (addr == NULL)
         return;
     struct th_bridge_head head = {
-        .to = ex->line->current.id, .from = ex->line->own_id, .addr = *addr};
+        .to = ex->line->current.id, .from = th_line_own_id(ex->line), .addr = *addr};
     th_bridge_put(&text, &head);
     struct th_channel_request request = {.type = TH_CHANNEL_BRIDGE, .fields = th_text_bytes(&text)};
     ask(board, ex, now, middle, &request);
@@ -171,6 +171,7 @@ void th_board_note_bridges(struct th_switchboard *board, struct th_exchange *ex,
     ex->line->bridges = (uint8_t)families;
     for (struct th_exchange *other = is_new ? board->roster.first : NULL; other;
          other = other->next)
-        if (th_exchange_is_up(other) && now.mono - other->line->up_since >= TH_BRIDGE_ASK_MS)
+        if (th_exchange_is_up(other) &&
+            now.mono - th_line_up_since(other->line) >= TH_BRIDGE_ASK_MS)
             th_board_ask_bridge(board, other, now); /* not only at its next search */
 }

@@ -27,10 +27,22 @@ struct th_dealings *th_exchange_dealings(struct th_exchange *ex)
         return ex->dealings;
     ex->dealings = th_mem_zalloc(1, sizeof *ex->dealings);
     if (ex->dealings) { /* full, so that it does not matter since when */
-        th_limit_init(&ex->dealings->connects, 1, TH_CONNECT_PER_MIN, 0);
-        th_limit_init(&ex->dealings->named, 1, TH_PATH_NEW_PER_MIN, 0);
+        ex->dealings->connects.milli = 1000 * TH_CONNECT_PER_MIN;
+        ex->dealings->named.milli = 1000 * TH_PATH_NEW_PER_MIN;
     }
     return ex->dealings;
+}
+
+bool th_naming_take(struct th_naming *naming, unsigned burst, th_ms now_ms)
+{
+    struct th_limit limit = {.per_s = 1,
+                             .burst = burst,
+                             .milli = naming->milli,
+                             .since = now_ms - (uint32_t)((uint32_t)now_ms - naming->since)};
+    bool may = th_limit_take(&limit, now_ms, 1);
+
+    *naming = (struct th_naming){.since = (uint32_t)limit.since, .milli = (uint16_t)limit.milli};
+    return may;
 }
 
 enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
@@ -79,6 +91,12 @@ uint8_t *th_half_keys(const struct th_half *half, const struct th_exchange *ex)
 static size_t secrets_len(const struct th_cipher *cipher)
 {
     return (size_t)cipher->seed_bytes + 2 * cipher->key_bytes;
+}
+
+void th_line_set_own_id(struct th_line *line, const struct th_line_id *id)
+{
+    memcpy(&line->by_own.key, id->b, sizeof line->by_own.key);
+    memcpy(line->own_rest, id->b + sizeof line->by_own.key, sizeof line->own_rest);
 }
 
 enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower,
@@ -137,14 +155,14 @@ static enum th_err keys_of(struct th_line_keys *keys, const struct th_exchange *
                            const struct th_open *open)
 {
     const struct th_line *line = ex->line;
+    const struct th_line_id own_id = th_line_own_id(line);
     struct th_keypair own;
 
     if (line->sealed)
         own = line->sealed->keys;
     else /* seldom: the peer begins anew on a line that is up */
         th_exchange_line_keypair(ex, &own);
-    enum th_err err =
-        ex->cipher->line_keys(keys, &own, &open->line_key, &line->own_id, &open->line);
+    enum th_err err = ex->cipher->line_keys(keys, &own, &open->line_key, &own_id, &open->line);
     th_keypair_clear(&own);
     return err;
 }

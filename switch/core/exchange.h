@@ -19,6 +19,8 @@
 #include "switch/wire/line.h"
 #include "switch/wire/open.h"
 
+#include <string.h>
+
 enum {
     TH_PENDING_KEPT_MAX = 16,       /* packets kept on a half that is not confirmed */
     TH_CHALLENGES_MAX = 3,          /* at once, after 0.5 s and after 1.5 s */
@@ -133,7 +135,7 @@ struct th_line {
     struct th_exchange *ex;
 
     /* our half */
-    struct th_line_id own_id;
+    uint8_t own_rest[TH_LINE_ID_BYTES - sizeof(uint64_t)]; /* of our line id: th_line_own_id */
     struct th_sealed *sealed; /* NULL once the line has proven itself, until it is needed again */
 
     uint8_t open_tries;
@@ -145,8 +147,10 @@ struct th_line {
     bool is_opening;  /* we want a line and send opens */
     bool is_up;       /* announced */
     bool has_rtt;
-    uint8_t doubt;             /* enum th_doubt */
-    uint8_t silences;          /* that were told, since something came */
+    uint8_t doubt;    /* enum th_doubt */
+    uint8_t silences; /* that were told, since something came */
+    uint8_t up_since_high;
+    uint32_t up_since_low;     /* th_line_up_since */
     uint32_t rtt_ms;           /* newest, of the path in use */
     uint32_t usual_rtt_ms;     /* of the path in use; 0: nothing was answered on it yet */
     uint32_t open_sent_at;     /* as a path keeps times, as the next three are; 0 never */
@@ -158,7 +162,6 @@ struct th_line {
 
     struct th_half current;
     struct th_pending *pending;
-    th_ms up_since;
     th_ms doubt_at;  /* WAITING, ASKED: the next step; SILENT: it is not told again before */
     th_ms search_at; /* for a direct way; TH_NEVER: it has one */
     th_ms relay_at;  /* when more may go by a relay; TH_NEVER: nothing waits */
@@ -169,14 +172,38 @@ struct th_line {
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
 
+/* Our line id. */
+static inline struct th_line_id th_line_own_id(const struct th_line *line)
+{
+    struct th_line_id id;
+
+    memcpy(id.b, &line->by_own.key, sizeof line->by_own.key);
+    memcpy(id.b + sizeof line->by_own.key, line->own_rest, sizeof line->own_rest);
+    return id;
+}
+
+void th_line_set_own_id(struct th_line *line, const struct th_line_id *id);
+
+/* When it came up, which it did. */
+static inline th_ms th_line_up_since(const struct th_line *line)
+{
+    return (th_ms)line->up_since_high << 32 | line->up_since_low;
+}
+
 /* How many addresses a node may name, in a `connect` and in a `path`. A bucket of whole tokens a second
  * is too fast for that, so its seconds are longer ones. */
 enum { TH_NAMING_CONNECT_S = 60 / TH_CONNECT_PER_MIN, TH_NAMING_PATH_S = 60 / TH_PATH_NEW_PER_MIN };
 
+/* A th_limit of one a second, in as few bytes as that takes. */
+struct th_naming {
+    uint32_t since; /* low bits of when it was right */
+    uint16_t milli; /* thousandths of an address that it may name */
+};
+
 /* What few nodes have. */
 struct th_dealings {
-    struct th_parts *parts;          /* NULL: the one that follows from cipher and key */
-    struct th_limit connects, named; /* addresses that it may name */
+    struct th_parts *parts;           /* NULL: the one that follows from cipher and key */
+    struct th_naming connects, named; /* addresses that it may name */
     th_ms introduced_until; /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
     th_ms asked_until;      /* since we introduced it to another it is not modest, until then */
 };
@@ -215,6 +242,14 @@ TH_MUST enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_ci
 
 /* Made if need be. NULL without memory. */
 struct th_dealings *th_exchange_dealings(struct th_exchange *ex);
+
+/*
+ * Takes one of the addresses that a node may name, if it may; else false.
+ *
+ * burst   how many it may name at once.
+ * now_ms  in thousandths of the seconds in which one more comes.
+ */
+TH_MUST bool th_naming_take(struct th_naming *naming, unsigned burst, th_ms now_ms);
 
 /* Its parts; without any as long as nothing was learnt. */
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);

@@ -24,6 +24,7 @@ static int64_t next_at(const struct th_switchboard *board, const struct th_excha
 static enum th_err seal_open(const struct th_switchboard *board, struct th_exchange *ex)
 {
     struct th_line *line = ex->line;
+    const struct th_line_id own_id = th_line_own_id(line);
     uint8_t bytes[TH_OPEN_MAX];
     struct th_keypair keys;
     struct th_sealed *sealed;
@@ -33,7 +34,7 @@ static enum th_err seal_open(const struct th_switchboard *board, struct th_excha
         return TH_OK;
     th_exchange_line_keypair(ex, &keys);
     enum th_err err = th_open_write(bytes, sizeof bytes, &len, ex->cipher, board->self, &keys,
-                                    &line->own_id, ex->own_at, &ex->id, &ex->key);
+                                    &own_id, ex->own_at, &ex->id, &ex->key);
     sealed = err == TH_OK ? th_mem_zalloc(1, sizeof *sealed + len) : NULL;
     if (sealed) {
         sealed->keys = keys;
@@ -60,7 +61,7 @@ static enum th_err make_own(struct th_switchboard *board, struct th_exchange *ex
     sodium_memzero(seed, sizeof seed);
     if (err != TH_OK)
         return err;
-    ex->line->own_id = id;
+    th_line_set_own_id(ex->line, &id);
     ex->own_at = next_at(board, ex, now);
 
     err = seal_open(board, ex);
@@ -190,7 +191,8 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     line->waiting = NULL;
     line->waiting_count = 0;
     line->is_up = true;
-    line->up_since = now.mono;
+    line->up_since_low = (uint32_t)now.mono;
+    line->up_since_high = (uint8_t)(now.mono >> 32);
     th_line_forget_doubt(line);
     board->lines++;
     th_board_note_way(board, ex);

@@ -133,7 +133,8 @@ static bool may_name(struct th_exchange *middle, struct th_now now)
 {
     struct th_dealings *dealings = th_exchange_dealings(middle);
 
-    return dealings && th_limit_take(&dealings->connects, now.mono / TH_NAMING_CONNECT_S, 1);
+    return dealings &&
+           th_naming_take(&dealings->connects, TH_CONNECT_PER_MIN, now.mono / TH_NAMING_CONNECT_S);
 }
 
 /* Where it is said to be, as far as the introducer may name that. */

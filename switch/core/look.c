@@ -46,7 +46,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .rtt_ms = line->rtt_ms,
         .mtu = th_board_mtu(ex),
         .channels = line->channels.count,
-        .up_ms = line->is_up ? now.mono - line->up_since : 0,
+        .up_ms = line->is_up ? now.mono - th_line_up_since(line) : 0,
         .last_rx_ms = line->current.is_confirmed ? now.mono - line->current.heard_at : 0,
         .rx_packets = line->rx_packets,
         .tx_packets = line->tx_packets,

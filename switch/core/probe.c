@@ -202,7 +202,7 @@ void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struc
         line->searches -= 2;
     th_board_probe_all(board, ex, now);
     keep_middle(board, ex, now);
-    if (now.mono - line->up_since >= TH_BRIDGE_ASK_MS)
+    if (now.mono - th_line_up_since(line) >= TH_BRIDGE_ASK_MS)
         th_board_ask_bridge(board, ex, now);
 }
 
@@ -285,7 +285,8 @@ static bool may_name(struct th_exchange *ex, struct th_now now)
 {
     struct th_dealings *dealings = th_exchange_dealings(ex);
 
-    return dealings && th_limit_take(&dealings->named, now.mono / TH_NAMING_PATH_S, 1);
+    return dealings &&
+           th_naming_take(&dealings->named, TH_PATH_NEW_PER_MIN, now.mono / TH_NAMING_PATH_S);
 }
 
 /* Loopback is the same machine only for who is on it, and link-local addresses say no link. */

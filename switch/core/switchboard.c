@@ -76,7 +76,8 @@ struct th_line *th_board_find_line(const struct th_switchboard *board, const str
 
     for (; node; node = th_index_next(node)) {
         struct th_line *line = TH_HEAP_OWNER(node, struct th_line, by_own);
-        if (memcmp(&line->own_id, id, sizeof *id) == 0)
+        const struct th_line_id own_id = th_line_own_id(line);
+        if (memcmp(&own_id, id, sizeof *id) == 0)
             return line;
     }
     return NULL;
@@ -85,7 +86,7 @@ struct th_line *th_board_find_line(const struct th_switchboard *board, const str
 enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line)
 {
     if (th_heap_reserve(&board->due) != TH_OK ||
-        th_index_add(&board->by_own, &line->by_own, key_of(&line->own_id)) != TH_OK)
+        th_index_add(&board->by_own, &line->by_own, line->by_own.key) != TH_OK)
         return TH_NO_MEMORY;
     th_heap_set(&board->due, &line->due, NOT_DUE);
     return TH_OK;

@@ -41,13 +41,13 @@ void th_board_tap_line(struct th_switchboard *board, struct th_exchange *ex, str
 void th_board_tap_own_open(struct th_switchboard *board, const struct th_exchange *ex,
                            struct th_now now, const struct th_addr *addr)
 {
-    struct th_tapped packet = {
-        .peer = ex->id, .line = ex->line->own_id, .addr = *addr, .is_open = true};
+    const struct th_line_id own_id = th_line_own_id(ex->line);
+    struct th_tapped packet = {.peer = ex->id, .line = own_id, .addr = *addr, .is_open = true};
     uint8_t inner[TH_OPEN_MAX];
     size_t len;
 
     if (th_open_write_inner(inner, sizeof inner, &len, &board->self->parts, &board->self->keys.pub,
-                            &ex->line->own_id, ex->own_at, &ex->id) == TH_OK)
+                            &own_id, ex->own_at, &ex->id) == TH_OK)
         th_tap_put(board->config.tap, now, &packet, (struct th_bytes){inner, len});
 }
 
