@@ -104,11 +104,12 @@ struct th_sealed {
 /* What the reliable channels of a line have in common; there from the first one on. */
 struct th_streams {
     struct th_congestion way;
-    bool is_compact; /* the peer is one of ours: relpkt.h */
-    bool is_busy;    /* may have something to send: in the list of its board */
+    bool is_compact, takes_parts; /* the peer is one of ours: relpkt.h */
+    bool is_busy;                 /* may have something to send: in the list of its board */
     struct th_streams *next_busy;
     struct th_exchange *ex; /* while it is busy */
     uint32_t turn;          /* channel that is next */
+    uint32_t full;          /* packets that were, since larger ones were last wanted */
     th_ms due_at;           /* of the first of them; TH_NEVER */
     th_ms held_until;       /* the address in use is not open and had its bytes; 0 */
 };

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { PARTS_SAID_MAX = 32, DOUBT_PROBES = 2 };
+
 struct th_reliable *th_reliable_new(const struct th_reliable_config *config, struct th_now now)
 {
     struct th_reliable *r = th_mem_zalloc(1, sizeof *r);
@@ -15,6 +17,7 @@ struct th_reliable *th_reliable_new(const struct th_reliable_config *config, str
     strcpy(r->type, config->type);
     r->is_ours = config->is_ours;
     r->is_compact = config->is_compact;
+    r->takes_parts = config->takes_parts;
     r->way = config->way;
     r->heard_at = r->said_at = now.mono;
     r->over_at = r->release_ends_at = TH_NEVER;
@@ -225,6 +228,7 @@ enum th_drop th_reliable_on_packet(struct th_reliable *r, struct th_now now,
     r->heard_at = now.mono;
     r->has_heard = true;
     r->is_compact |= packet->has_max;
+    r->takes_parts |= packet->takes_parts;
     th_out_on_ack(r, now, packet);
     if (packet->has_seq)
         why = th_in_take(r, now, packet);
@@ -237,6 +241,16 @@ enum th_drop th_reliable_on_packet(struct th_reliable *r, struct th_now now,
     }
     settle(r, now);
     return why;
+}
+
+bool th_reliable_takes_parts(const struct th_reliable *r)
+{
+    return r->takes_parts;
+}
+
+bool th_reliable_is_in_doubt(const struct th_reliable *r)
+{
+    return r->why == TH_OK && r->out.probes >= DOUBT_PROBES;
 }
 
 void th_reliable_on_moved(struct th_reliable *r, struct th_now now)
@@ -261,7 +275,7 @@ static bool make(struct th_reliable *r, struct th_now now, const struct th_relpk
 bool th_reliable_next(struct th_reliable *r, struct th_now now, uint8_t *out, size_t cap,
                       size_t *len)
 {
-    uint8_t body[TH_CHANPKT_MAX];
+    uint8_t body[TH_CHANPKT_PROVEN_MAX];
     struct th_relpkt packet;
 
     memset(&packet, 0, offsetof(struct th_relpkt, miss));
@@ -277,16 +291,22 @@ bool th_reliable_next(struct th_reliable *r, struct th_now now, uint8_t *out, si
         return false;
     bool has_list = r->in.wants_ack && th_in_has_holes(&r->in);
     uint32_t seq = has_list ? TH_SEG_NONE : th_out_pick(r, now);
-    bool has_content = seq != TH_SEG_NONE && th_out_send(r, now, seq, &packet, body);
+    bool has_content = seq != TH_SEG_NONE && th_out_send(r, now, seq, cap, &packet, body);
     if (!has_content && !r->in.wants_ack)
         return false;
     th_in_fill_ack(r, &packet, !has_content);
+    if (!has_content && r->parts_said < PARTS_SAID_MAX) {
+        packet.takes_parts = true;
+        r->parts_said++;
+    }
     return make(r, now, &packet, out, cap, len);
 }
 
 static th_ms silence_ms(const struct th_reliable *r)
 {
-    return r->is_compact ? TH_REL_SILENCE_MS : TH_REL_FOREIGN_SILENCE_MS;
+    if (r->is_compact)
+        return TH_REL_SILENCE_MS;
+    return r->has_heard ? TH_REL_FOREIGN_SILENCE_MS : TH_REL_OPEN_MS;
 }
 
 /* Who is not one of ours says nothing for long while it has nothing to say. */
@@ -299,7 +319,7 @@ static th_ms next_at(const struct th_reliable *r, struct th_now now)
 {
     const struct th_congestion *way = r->way;
 
-    if (r->in.wants_ack || r->out.probes_due > 0)
+    if (r->in.wants_ack || r->out.probes_due > 0 || r->out.part_at > 0)
         return now.mono;
     if (th_out_wants(r) && way->in_flight + TH_WAY_STEP <= way->window)
         return th_congestion_send_at(way, now);

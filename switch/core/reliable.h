@@ -17,8 +17,9 @@
  * its probe, RFC 8985; the waits of RFC 9002). Who writes more than the other side reads is stopped; what
  * a reader has not read is bounded by what it was given credit for.
  *
- * A number means the same content for ever, so what was cut into packets stays so: packets are made for
- * the smallest way (TH_CHANPKT_MAX).
+ * A number means the same content for ever, so what was cut into packets stays so. Packets are made for the
+ * smallest way (TH_CHANPKT_MAX), or as large as the way carries if the peer puts together what is sent in
+ * parts when it carries less (relpkt.h).
  *
  * Floor:  2 (core), sans-I/O.
  * Thread: the owner's of the line.
@@ -32,7 +33,7 @@
 enum {
     TH_REL_WINDOW_FIRST =
         64, /* packets of credit at first; doubled for who reads faster, up to … */
-    TH_REL_WINDOW_MAX = 2048, /* … 2 MiB: 200 Mbit/s over 80 ms */
+    TH_REL_WINDOW_MAX = 2048, /* … 2.5 MiB: 250 Mbit/s over 80 ms */
     TH_REL_FOREIGN_OUT = 32,  /* beyond what was acknowledged: the C switch's window */
     TH_REL_FOREIGN_IN = 100,  /* the specification's; the JavaScript switch asks nobody */
     TH_REL_RUNS_MAX = 512,    /* out of order; one more is dropped, as if lost */
@@ -46,10 +47,13 @@ enum {
     TH_REL_KEEP_MS = 15000,            /* a channel that says nothing shows that it lives */
     TH_REL_SILENCE_MS = 60000,         /* nothing heard: it is over */
     TH_REL_FOREIGN_SILENCE_MS = 10000, /* others say nothing while they have nothing to say */
-    TH_REL_RELEASE_MS = 60000,         /* what was written before the release is given up after so
+    TH_REL_OPEN_MS =
+        30000, /* for a first answer: who has just moved tells us so with its next keepalive,
+                               which comes within 25 s */
+    TH_REL_RELEASE_MS = 60000,      /* what was written before the release is given up after so
                                           long without progress … */
-    TH_REL_RELEASE_MAX_MS = 600000,    /* … and after so long with some */
-    TH_REL_ERR_MS = 500,               /* between two errs to who goes on talking */
+    TH_REL_RELEASE_MAX_MS = 600000, /* … and after so long with some */
+    TH_REL_ERR_MS = 500,            /* between two errs to who goes on talking */
     TH_REL_LINGER_MS = 5000 /* after its end its last acknowledgement may be asked for again */
 };
 
@@ -64,9 +68,10 @@ struct th_credit {
 
 struct th_reliable_config {
     uint32_t c;
-    const char *type;          /* printable ASCII without " and \; copied */
-    bool is_ours;              /* we opened it: our first packet goes out at once */
-    bool is_compact;           /* other channels of the line showed that the peer is one of ours */
+    const char *type; /* printable ASCII without " and \; copied */
+    bool is_ours;     /* we opened it: our first packet goes out at once */
+    bool is_compact;  /* other channels of the line showed that the peer is one of ours … */
+    bool takes_parts; /* … and takes parts */
     struct th_congestion *way; /* of the line; borrowed for its life */
     struct th_credit *credit;  /* of the node; the same; NULL: no limit but each channel's */
 };
@@ -156,10 +161,17 @@ void th_reliable_look(const struct th_reliable *r, struct th_reliable_look *look
 TH_MUST enum th_drop th_reliable_on_packet(struct th_reliable *r, struct th_now now,
                                            const struct th_relpkt *packet);
 
+/* The peer puts parts together. */
+bool th_reliable_takes_parts(const struct th_reliable *r);
+
+/* What was sent is not acknowledged, and probes are not: perhaps what is large does not pass any more. */
+bool th_reliable_is_in_doubt(const struct th_reliable *r);
+
 /* Another address is in use: probes at once. The way was told by the line. */
 void th_reliable_on_moved(struct th_reliable *r, struct th_now now);
 
-/* Makes the next packet that may leave now; false when there is none. cap: at least TH_CHANPKT_MAX. */
+/* Makes the next packet that may leave now; false when there is none. cap: how large it may be, at least
+ * TH_CHANPKT_MAX. */
 TH_MUST bool th_reliable_next(struct th_reliable *r, struct th_now now, uint8_t *out, size_t cap,
                               size_t *len);
 

@@ -148,6 +148,7 @@ static bool keep(struct th_in *in, const struct th_relpkt *packet)
     }
     if (bytes)
         memcpy(bytes, packet->body.at, packet->body.len);
+    th_mem_free(slot_of(in, packet->seq)->bytes); /* parts of it */
     *slot_of(in, packet->seq) = (struct th_slot){
         .bytes = bytes, .len = (uint16_t)packet->body.len, .is_there = true, .end = packet->end};
     in->unread += packet->body.len;
@@ -167,7 +168,8 @@ static bool is_known(const struct th_in *in, uint32_t seq)
     return seq < in->next || (seq - in->read < in->room && slot_of(in, seq)->is_there);
 }
 
-enum th_drop th_in_take(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet)
+static enum th_drop take_whole(struct th_reliable *r, struct th_now now,
+                               const struct th_relpkt *packet)
 {
     struct th_in *in = &r->in;
     uint32_t seq = packet->seq;
@@ -202,6 +204,44 @@ enum th_drop th_in_take(struct th_reliable *r, struct th_now now, const struct t
         in->ack_at = now.mono + TH_REL_ACK_MS;
     th_in_read(r, now, NULL, 0); /* what is empty is read */
     return TH_DROP_NONE;
+}
+
+/* A part waits in its slot; one that is not the next is dropped, as if lost. The last makes it whole. */
+static enum th_drop take_part(struct th_reliable *r, struct th_now now,
+                              const struct th_relpkt *packet)
+{
+    struct th_in *in = &r->in;
+    uint32_t seq = packet->seq;
+
+    if (is_known(in, seq) || seq >= top_of(r))
+        return take_whole(r, now, packet); /* which knows what to say of it, and takes nothing */
+    if (packet->of > TH_CHANPKT_PROVEN_MAX || !make_room(in, seq))
+        return TH_DROP_STREAM_BEYOND;
+    struct th_slot *slot = slot_of(in, seq);
+    if (packet->at == 0)
+        slot->len = 0; /* it is sent anew */
+    if (packet->at != slot->len)
+        return TH_DROP_STREAM_REPEAT;
+    if (slot->bytes == NULL)
+        slot->bytes = th_mem_zalloc(TH_CHANPKT_PROVEN_MAX, 1);
+    if (slot->bytes == NULL)
+        return TH_DROP_STREAM_BEYOND;
+    memcpy(slot->bytes + packet->at, packet->body.at, packet->body.len);
+    slot->len = (uint16_t)(packet->at + packet->body.len);
+    if (slot->len < packet->of)
+        return TH_DROP_NONE;
+
+    uint8_t bytes[TH_CHANPKT_PROVEN_MAX];
+    struct th_relpkt whole = *packet;
+    memcpy(bytes, slot->bytes, packet->of);
+    whole.of = whole.at = 0;
+    whole.body = (struct th_bytes){bytes, packet->of};
+    return take_whole(r, now, &whole);
+}
+
+enum th_drop th_in_take(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet)
+{
+    return packet->of > 0 ? take_part(r, now, packet) : take_whole(r, now, packet);
 }
 
 /* reading */
@@ -292,6 +332,8 @@ void th_in_rest(struct th_in *in)
 {
     if (in->read < in->next || in->run_count > 0)
         return;
+    for (uint32_t i = 0; i < in->room; i++)
+        th_mem_free(in->slots[i].bytes); /* parts, of which the others did not come */
     th_mem_free(in->slots);
     th_mem_free(in->runs);
     in->slots = NULL;

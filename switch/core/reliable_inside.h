@@ -53,6 +53,9 @@ struct th_out {
     unsigned told_count; /* runs of the last acknowledgement: need not be gone through again */
     struct th_run told[TH_GOT_MAX];
 
+    uint32_t part_seq,
+        part_at; /* it goes out in parts, and this is the next; part_at 0: none does */
+
     th_ms sent_at;   /* content, last */
     unsigned probes; /* in a row without an acknowledgement */
     unsigned probes_due;
@@ -63,7 +66,7 @@ struct th_out {
 /* A packet that arrived. */
 struct th_slot {
     uint8_t *bytes; /* NULL when len is 0 */
-    uint16_t len;
+    uint16_t len;   /* of one that is not there yet: of its parts that are */
     bool is_there, end;
 };
 
@@ -92,7 +95,9 @@ struct th_in {
 struct th_reliable {
     uint32_t c;
     char type[TH_TYPE_MAX];
-    bool is_ours, is_compact, is_released;
+    bool is_ours, is_compact, takes_parts, is_released;
+    uint8_t
+        parts_said; /* acknowledgements that said that we take parts; some, as any may be lost */
     bool has_heard;
     bool wants_err;  /* an err is to be sent */
     bool is_reset;   /* we sent one, or it waits */
@@ -135,9 +140,10 @@ uint32_t th_out_pick(struct th_reliable *r, struct th_now now);
 /* Something may leave now. */
 bool th_out_wants(const struct th_reliable *r);
 
-/* Fills the packet's content, by way of body, and notes that it is sent. False without memory. */
-TH_MUST bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq,
-                         struct th_relpkt *packet, uint8_t body[TH_CHANPKT_MAX]);
+/* Fills the content of a packet of at most cap bytes, by way of body, and notes that it is sent. What is larger
+ * goes out in parts: the first, and th_out_pick gives the others. False without memory. */
+TH_MUST bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, size_t cap,
+                         struct th_relpkt *packet, uint8_t body[TH_CHANPKT_PROVEN_MAX]);
 
 /* Marks as lost what was sent so long before something that arrived that it cannot be on its way still
  * (RFC 8985, RACK). Nothing for one of another implementation, which says what it misses. */

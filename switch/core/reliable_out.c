@@ -454,13 +454,16 @@ static bool may_be_new(const struct th_reliable *r)
 
 bool th_out_wants(const struct th_reliable *r)
 {
-    return r->out.lost_count > 0 || r->out.probes_due > 0 || may_be_new(r);
+    return r->out.lost_count > 0 || r->out.probes_due > 0 || r->out.part_at > 0 || may_be_new(r);
 }
 
 uint32_t th_out_pick(struct th_reliable *r, struct th_now now)
 {
     struct th_out *out = &r->out;
 
+    if (out->part_at > 0 && out->part_seq >= out->una && !seg_of(out, out->part_seq)->has_arrived)
+        return out->part_seq;
+    out->part_at = 0;
     while (out->probes_due > 0) {
         uint32_t seq = pick_probe(out);
         if (seq == TH_SEG_NONE)
@@ -495,17 +498,25 @@ static bool make_seg_room(struct th_out *out)
     return true;
 }
 
+/* Content for which a packet of so many bytes has room now. */
+static size_t content_room(const struct th_reliable *r, size_t cap)
+{
+    size_t room = cap - FRAME;
+
+    if (!r->out.has_answer)
+        room -= (r->is_ours ? strlen(r->type) + TYPE_FRAME : 0) + TH_REL_PARTS_LEN;
+    return room;
+}
+
 /* Cuts the next packet. */
-static bool cut(struct th_reliable *r)
+static bool cut(struct th_reliable *r, size_t cap)
 {
     struct th_out *out = &r->out;
-    size_t room = TH_CHANPKT_MAX - FRAME;
+    size_t room = content_room(r, r->takes_parts ? cap : TH_CHANPKT_MAX);
     uint64_t len = out->written - out->sent;
 
     if (!make_seg_room(out))
         return false;
-    if (!out->has_answer && r->is_ours)
-        room -= strlen(r->type) + TYPE_FRAME;
     if (len > room)
         len = room;
     bool end = out->wants_end && out->sent + len == out->written;
@@ -517,14 +528,12 @@ static bool cut(struct th_reliable *r)
     return true;
 }
 
-bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, struct th_relpkt *packet,
-                 uint8_t body[TH_CHANPKT_MAX])
+/* Notes that it is sent, or its first part. */
+static void note_sent(struct th_reliable *r, struct th_now now, uint32_t seq)
 {
     struct th_out *out = &r->out;
-
-    if (seq == out->next && !cut(r))
-        return false;
     struct th_seg *seg = seg_of(out, seq);
+
     if (seg->is_in_flight) { /* a probe */
         take_from_flight(out, seg);
         th_congestion_on_gone(r->way, cost(seg));
@@ -539,15 +548,48 @@ bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, struct 
     put_in_flight(r, seq, now);
     out->sent_at = now.mono;
     out->packets++;
+}
+
+/* How many bytes of the number go out now: all, or the next that a packet has room for. */
+static size_t take_part(struct th_out *out, const struct th_seg *seg, uint32_t seq, size_t room,
+                        struct th_relpkt *packet)
+{
+    size_t left = (size_t)seg->len - out->part_at;
+
+    if (out->part_at == 0 && left <= room)
+        return left;
+    packet->at = out->part_at;
+    packet->of = seg->len;
+    room -= TH_REL_PART_LEN;
+    size_t len = left < room ? left : room;
+    out->part_seq = seq;
+    out->part_at = len < left ? out->part_at + (uint32_t)len : 0;
+    return len;
+}
+
+bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, size_t cap,
+                 struct th_relpkt *packet, uint8_t body[TH_CHANPKT_PROVEN_MAX])
+{
+    struct th_out *out = &r->out;
+
+    cap = cap < TH_CHANPKT_PROVEN_MAX ? cap : TH_CHANPKT_PROVEN_MAX;
+    if (seq == out->next && !cut(r, cap))
+        return false;
+    struct th_seg *seg = seg_of(out, seq);
+    if (out->part_at == 0)
+        note_sent(r, now, seq);
 
     packet->has_seq = true;
     packet->seq = seq;
     packet->end = seg->end;
+    packet->takes_parts = !out->has_answer;
     if (!out->has_answer && r->is_ours)
         memcpy(packet->type, r->type, sizeof packet->type);
-    packet->body = (struct th_bytes){body, seg->len};
-    if (seg->len > 0)
-        copy_out(out, out->first + (uint32_t)(seg->at - (uint32_t)out->first), body, seg->len);
+    size_t len = take_part(out, seg, seq, content_room(r, cap), packet);
+    packet->body = (struct th_bytes){body, len};
+    if (len > 0)
+        copy_out(out, out->first + (uint32_t)(seg->at - (uint32_t)out->first) + packet->at, body,
+                 len);
     return true;
 }
 

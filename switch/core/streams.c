@@ -6,7 +6,11 @@
 #include <string.h>
 
 /* Packets that leave in one go, before the owner looks at what else there is. */
-enum { PUMP_MAX = 64 };
+enum {
+    PUMP_MAX = 64,
+    WANT_LARGE = 64, /* full packets: so many are worth looking how large they may be */
+    NEARLY = 64      /* bytes; the numbers in a head are shorter at first */
+};
 
 /* types */
 
@@ -83,6 +87,7 @@ enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_excha
                                               .type = type,
                                               .is_ours = channel->is_ours,
                                               .is_compact = ex->line->streams->is_compact,
+                                              .takes_parts = ex->line->streams->takes_parts,
                                               .way = &ex->line->streams->way,
                                               .credit = &board->credit};
     channel->reliable = th_reliable_new(&config, now);
@@ -199,6 +204,7 @@ void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange 
 {
     channel->rx_packets++;
     ex->line->streams->is_compact |= packet->has_max;
+    ex->line->streams->takes_parts |= packet->takes_parts;
     th_drop_count(&board->drops, th_reliable_on_packet(channel->reliable, now, packet));
     tell_ready(board, ex, channel);
     be_busy(board, ex);
@@ -250,6 +256,8 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
         if (at->reliable == NULL)
             continue;
         th_reliable_tick(at->reliable, now);
+        if (th_reliable_is_in_doubt(at->reliable) && ex->line->pmtu)
+            th_pmtu_doubt(ex->line->pmtu, now);
         tell_ready(board, ex, at);
         if (th_reliable_is_over(at->reliable, now))
             th_board_close_channel(board, ex, at, now);
@@ -307,6 +315,21 @@ static void send_stream(struct th_switchboard *board, struct th_exchange *ex, st
     th_board_transmit(board, ex, now, plain, TH_WISH_PERHAPS);
 }
 
+/* How large packets may be now. Larger ones than that are wanted by who has many to send. */
+static size_t packet_max(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_streams *streams = ex->line->streams;
+    const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    if (!streams->takes_parts || used == NULL || !th_exchange_path_is_open(used))
+        return TH_CHANPKT_MAX;
+    if (streams->full >= WANT_LARGE) {
+        streams->full = 0;
+        th_board_want_mtu(board, ex, now);
+    }
+    return th_board_packet_max(ex);
+}
+
 /* A packet of each channel in turn; the turn goes on behind who had it last, however few may leave at a
  * time. Returns false once none has anything to send. */
 static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
@@ -314,16 +337,17 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
     struct th_channels *channels = &ex->line->channels;
     struct th_channel *at = first_in_turn(ex);
     unsigned idle = 0, sent = 0;
-    uint8_t plain[TH_CHANPKT_MAX];
-    size_t len;
+    uint8_t plain[TH_CHANPKT_PROVEN_MAX];
+    size_t len, cap = packet_max(board, ex, now);
 
     ex->line->streams->held_until = 0;
     while (at && idle <= channels->count && sent < PUMP_MAX) {
         if (at->reliable && may_pump(board, ex, at->reliable, now) &&
-            th_reliable_next(at->reliable, now, plain, sizeof plain, &len)) {
+            th_reliable_next(at->reliable, now, plain, cap, &len)) {
             send_stream(board, ex, now, (struct th_bytes){plain, len});
             at->tx_packets++;
             sent++;
+            ex->line->streams->full += len > TH_CHANPKT_MAX - NEARLY;
             idle = 0;
             ex->line->streams->turn = (at->next ? at->next : channels->first)->id;
         } else {

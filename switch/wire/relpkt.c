@@ -134,6 +134,12 @@ static bool take_member(struct cursor *in, struct th_relpkt *out, struct lists *
         return take_string(in, out->type, sizeof out->type);
     if (strcmp(key, "err") == 0)
         return take_string(in, out->err, sizeof out->err);
+    if (strcmp(key, "at") == 0)
+        return take_number(in, &out->at);
+    if (strcmp(key, "of") == 0)
+        return take_number(in, &out->of);
+    if (strcmp(key, "parts") == 0)
+        return out->takes_parts = take_word(in, "1");
     if (strcmp(key, "miss") == 0)
         return take_numbers(in, lists->miss, &lists->miss_count);
     if (strcmp(key, "got") == 0)
@@ -146,6 +152,13 @@ static void begin(struct th_relpkt *out)
     /* All but the lists, which are long and counted. */
     memset(out, 0, offsetof(struct th_relpkt, miss));
     out->body = (struct th_bytes){0};
+}
+
+/* A part lies within its whole. */
+static bool is_sane(const struct th_relpkt *packet)
+{
+    return packet->of == 0 ? packet->at == 0
+                           : (uint64_t)packet->at + packet->body.len <= packet->of;
 }
 
 bool th_relpkt_read_usual(struct th_relpkt *out, struct th_bytes plain)
@@ -170,7 +183,7 @@ bool th_relpkt_read_usual(struct th_relpkt *out, struct th_bytes plain)
     take_miss(out, lists.miss, lists.miss_count);
     take_got(out, lists.got, lists.got_count);
     out->body = packet.body;
-    return true;
+    return is_sane(out);
 }
 
 /* reading anything */
@@ -185,6 +198,12 @@ static unsigned read_numbers(const json_t *list, uint32_t numbers[NUMBERS_MAX])
     return count;
 }
 
+/* False when it is there and no number of 32 bits. */
+static bool read_number(uint32_t *out, const json_t *value)
+{
+    return value == NULL || th_json_u32(out, value);
+}
+
 enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
 {
     struct th_chanpkt packet;
@@ -194,18 +213,24 @@ enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
 
     if (head == NULL)
         return why == TH_DROP_NONE ? TH_DROP_PACKET_JSON : why;
-    const json_t *max = json_object_get(head, "max");
-    uint32_t max_value = 0;
-    if (max && !th_json_u32(&max_value, max)) {
+    const json_t *max = json_object_get(head, "max"), *parts = json_object_get(head, "parts");
+    uint32_t max_value = 0, at = 0, of = 0;
+    bool is_good = read_number(&max_value, max) && read_number(&at, json_object_get(head, "at")) &&
+                   read_number(&of, json_object_get(head, "of"));
+    begin(out);
+    out->at = at;
+    out->of = of;
+    out->body = packet.body;
+    if (!is_good || !is_sane(out)) {
         json_decref(head);
         return TH_DROP_CHANNEL_HEAD;
     }
-    begin(out);
     out->c = packet.c;
     out->has_seq = packet.has_seq;
     out->seq = packet.seq;
     out->has_ack = packet.has_ack;
     out->ack = packet.ack;
+    out->takes_parts = parts && json_is_integer(parts) && json_integer_value(parts) == 1;
     out->has_max = max != NULL;
     out->max = max_value;
     out->end = packet.end;
@@ -213,7 +238,6 @@ enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
     memcpy(out->err, packet.err, sizeof out->err);
     take_miss(out, numbers, read_numbers(json_object_get(head, "miss"), numbers));
     take_got(out, numbers, read_numbers(json_object_get(head, "got"), numbers));
-    out->body = packet.body;
     json_decref(head);
     return TH_DROP_NONE;
 }
@@ -304,6 +328,11 @@ enum th_err th_relpkt_write(uint8_t *out, size_t cap, size_t *len, const struct 
         put_number(&pen, ",\"ack\":", packet->ack);
     if (packet->has_max)
         put_number(&pen, ",\"max\":", packet->max);
+    if (packet->of > 0) {
+        put_number(&pen, ",\"at\":", packet->at);
+        put_number(&pen, ",\"of\":", packet->of);
+    }
+    put(&pen, packet->takes_parts ? ",\"parts\":1" : "");
     put_lists(&pen, packet);
     put_text(&pen, ",\"err\":", packet->err);
     put(&pen, packet->end ? ",\"end\":true}" : "}");

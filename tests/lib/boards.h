@@ -48,6 +48,7 @@ struct wire {
     size_t carries; /* longer datagrams get lost; 0: none may be longer than the safe size */
     int sent[WIRE_NODES];
     uint64_t sent_bytes[WIRE_NODES];
+    size_t largest[WIRE_NODES];     /* datagram that a node sent */
     struct flight last[WIRE_NODES]; /* the last datagram each node sent */
     unsigned flight_count;
     struct flight flight[WIRE_FLIGHT_MAX];
@@ -131,6 +132,8 @@ static inline void wire_collect(struct wire *w, int node)
             w->sent[node]++;
             wire_let_in(w, node, &action.addr);
             w->sent_bytes[node] += action.bytes.len;
+            if (action.bytes.len > w->largest[node])
+                w->largest[node] = action.bytes.len;
             if (w->lose_next > 0) {
                 w->lose_next--;
                 continue;

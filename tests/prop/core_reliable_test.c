@@ -140,6 +140,22 @@ static void every_byte_arrives_in_order_once_at_any_loss(void **state)
     }
 }
 
+/* What was sent large is sent again in parts, and those get lost, late and doubled too. */
+static void every_byte_arrives_in_order_once_though_the_way_carries_now_more_now_less(void **state)
+{
+    (void)state;
+    static const unsigned loss[] = {0, 10, 100, 200};
+
+    for (unsigned i = 0; i < sizeof loss / sizeof *loss; i++) {
+        struct faults faults = {
+            .loss = loss[i], .doubled = 20, .late = 50, .delay = 10, .flip_ms = 300};
+        transfer_sizes(&faults, false, loss[i] < 100 ? 4000000 : 300000);
+        transfer_sizes(&faults, true, 20000);
+        faults.flip_ms = (PAIR_BEGIN + 200) / 3; /* after 0.2 s less, for good */
+        transfer_sizes(&faults, false, 300000);
+    }
+}
+
 static void foreign_peer_gets_every_byte_in_order_once(void **state)
 {
     (void)state;
@@ -213,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives_in_order_once_at_any_loss),
+        cmocka_unit_test(every_byte_arrives_in_order_once_though_the_way_carries_now_more_now_less),
         cmocka_unit_test(foreign_peer_gets_every_byte_in_order_once),
         cmocka_unit_test(reader_that_stalls_stops_the_writer_and_bounds_memory),
         cmocka_unit_test(twenty_streams_of_one_line_share_it_fairly),

@@ -66,6 +66,7 @@ static void draw(struct th_relpkt *packet, const uint8_t body[100])
     packet->has_max = below(2);
     packet->max = packet->has_max ? number() : 0;
     packet->end = below(4) == 0;
+    packet->takes_parts = below(4) == 0;
     if (below(4) == 0)
         strcpy(packet->type, "_echo");
     if (below(8) == 0)
@@ -73,6 +74,10 @@ static void draw(struct th_relpkt *packet, const uint8_t body[100])
     if (below(2))
         add_lists(packet);
     packet->body = (struct th_bytes){body, below(100)};
+    if (below(4) == 0) {
+        packet->at = below(1000);
+        packet->of = packet->at + (uint32_t)packet->body.len + 1 + below(100);
+    }
 }
 
 static void check_same(const struct th_relpkt *a, const struct th_relpkt *b)
@@ -84,6 +89,9 @@ static void check_same(const struct th_relpkt *a, const struct th_relpkt *b)
     assert_int_equal(a->ack, b->ack);
     assert_int_equal(a->has_max, b->has_max);
     assert_int_equal(a->max, b->max);
+    assert_int_equal(a->takes_parts, b->takes_parts);
+    assert_int_equal(a->at, b->at);
+    assert_int_equal(a->of, b->of);
     assert_int_equal(a->end, b->end);
     assert_string_equal(a->type, b->type);
     assert_string_equal(a->err, b->err);
@@ -117,10 +125,25 @@ static void what_is_written_is_read_by_both_readers(void **state)
 /* Cuts, doubles and swaps parts of heads, so that many are still JSON. */
 static size_t spoil(uint8_t *plain, size_t len)
 {
-    static const char *const pieces[] = {
-        "\"seq\":", "\"ack\":7,", "\"miss\":[]", "\"got\":[1,2,3]", "\"_\":{},", " ",  "-",
-        "1.5",      "e9",         "\"end\":",    "false",           "null",      "00", "\\u0041",
-        "[",        "}"};
+    static const char *const pieces[] = {"\"seq\":",
+                                         "\"at\":7,",
+                                         "\"of\":9,",
+                                         "\"parts\":1",
+                                         "\"ack\":7,",
+                                         "\"miss\":[]",
+                                         "\"got\":[1,2,3]",
+                                         "\"_\":{},",
+                                         " ",
+                                         "-",
+                                         "1.5",
+                                         "e9",
+                                         "\"end\":",
+                                         "false",
+                                         "null",
+                                         "00",
+                                         "\\u0041",
+                                         "[",
+                                         "}"};
     const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
     size_t at = 2 + below(len - 2), size = strlen(piece);
 

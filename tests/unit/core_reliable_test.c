@@ -167,6 +167,27 @@ static void silence_ends_it_on_both_sides(void **state)
     pair_end(&pair);
 }
 
+/* It was over after ten seconds, while the other side, which had moved, was to be heard again within 25. */
+static void first_answer_has_half_a_minute(void **state)
+{
+    (void)state;
+    begin(false);
+    write_text(ours(), "hello");
+    pair.faults.loss = 1000;
+    run(TH_REL_OPEN_MS - 2 * TH_REL_PROBE_MAX_MS);
+    pair.faults.loss = 0;
+    run(2 * TH_REL_PROBE_MAX_MS - 1);
+    read_text(theirs(), "hello");
+    assert_int_equal(th_reliable_why(ours()), TH_OK);
+    pair_end(&pair);
+
+    begin(false);
+    pair.faults.loss = 1000;
+    run(TH_REL_OPEN_MS + 1000);
+    assert_reads(ours(), TH_TIMED_OUT);
+    pair_end(&pair);
+}
+
 static void idle_channel_is_kept_alive(void **state)
 {
     (void)state;
@@ -547,6 +568,7 @@ int main(void)
         cmocka_unit_test(err_as_the_first_answer_is_a_refusal),
         cmocka_unit_test(err_that_was_lost_is_said_again_to_who_goes_on_talking),
         cmocka_unit_test(silence_ends_it_on_both_sides),
+        cmocka_unit_test(first_answer_has_half_a_minute),
         cmocka_unit_test(idle_channel_is_kept_alive),
         cmocka_unit_test(what_was_written_before_the_release_arrives_with_its_end),
         cmocka_unit_test(acknowledgement_of_what_was_never_sent_is_dropped),

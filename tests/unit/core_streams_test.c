@@ -16,6 +16,7 @@ static const struct th_hashname *id_of(int node)
 static void begin(int nodes)
 {
     wire_init(&w, nodes);
+    w.carries = TH_DATAGRAM_SAFE_MAX; /* larger ones: core_streams_large_test.c */
     assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
     wire_settle(&w);
     assert_int_equal(th_switchboard_serve(w.board[1], "_test", true), TH_OK);
@@ -360,6 +361,7 @@ static void last_streams_of_a_node_are_for_those_it_opens(void **state)
     (void)state;
     enum { PEERS = WIRE_NODES - 1, EACH = TH_BOARD_STREAMS_THEIRS / PEERS };
     wire_init(&w, WIRE_NODES);
+    w.carries = TH_DATAGRAM_SAFE_MAX;
     assert_int_equal(th_switchboard_serve(w.board[0], "_test", true), TH_OK);
     for (int peer = 1; peer <= PEERS; peer++) {
         assert_int_equal(wire_open(&w, 0, peer), TH_AGAIN);

@@ -1,0 +1,135 @@
+/* Streams in packets as large as the way carries: what was sent so arrives when the way carries less, in
+ * parts. */
+#include "switch/core/streams.h"
+#include "tests/lib/introduce.h"
+
+enum { BYTES = 600000, HALF = BYTES / 2, TURNS_MAX = 60000 };
+
+static struct wire w;
+static uint32_t c;
+static uint8_t bytes[BYTES];
+static size_t written, arrived;
+
+/* 1 writes to 2; 0 is in the middle, and a bridge for everybody if it is told to. */
+static void begin(size_t carries, bool is_bridge)
+{
+    const struct th_bridge_policy policy = {.is_for_everybody = is_bridge};
+
+    for (size_t i = 0; i < BYTES; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    wire_init(&w, 3);
+    w.carries = carries;
+    th_switchboard_free(w.board[0]);
+    w.config[0].bridge = policy;
+    wire_boot(&w, 0, 0x20);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 1000);
+    assert_int_equal(th_switchboard_serve(w.board[2], "_test", true), TH_OK);
+    assert_int_equal(
+        th_switchboard_stream_open(w.board[1], w.now, &w.identity[2].hashname, "_test", 7, 70, &c),
+        TH_OK);
+    written = arrived = 0;
+}
+
+/* Writes and reads until so much has arrived; a millisecond each turn. */
+static void carry(size_t until)
+{
+    const struct th_hashname *from = &w.identity[1].hashname, *to = &w.identity[2].hashname;
+    uint8_t buffer[4096];
+    size_t taken, got;
+
+    for (unsigned turn = 0; arrived < until; turn++) {
+        assert_true(turn < TURNS_MAX);
+        const struct th_bytes rest = {bytes + written, BYTES - written};
+        if (rest.len > 0 &&
+            th_switchboard_stream_write(w.board[1], w.now, to, c, rest, &taken) == TH_OK)
+            written += taken;
+        wire_pass(&w, 1);
+        w.seen_count = 0;
+        while (th_switchboard_stream_read(w.board[2], w.now, from, c, buffer, sizeof buffer,
+                                          &got) == TH_OK) {
+            assert_memory_equal(buffer, bytes + arrived, got);
+            arrived += got;
+        }
+    }
+}
+
+static void packets_are_as_large_as_the_way_carries(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, false);
+    carry(BYTES);
+    assert_in_range(w.largest[1], TH_DATAGRAM_IPV4_MAX - 100, TH_DATAGRAM_IPV4_MAX);
+    wire_free(&w);
+}
+
+static void narrow_way_gets_small_ones(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_SAFE_MAX, false);
+    carry(HALF);
+    w.sent[1] = 0;
+    w.sent_bytes[1] = 0;
+    carry(BYTES);
+    assert_true(w.sent_bytes[1] / (size_t)w.sent[1] <= TH_DATAGRAM_SAFE_MAX);
+    wire_free(&w);
+}
+
+static void way_that_carries_less_in_the_middle_loses_nothing(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, false);
+    carry(HALF);
+    assert_true(written > arrived); /* some is under way */
+
+    w.carries = TH_DATAGRAM_SAFE_MAX;
+    carry(BYTES);
+    assert_int_equal(wire_look(&w, 1, 2).mtu, TH_DATAGRAM_SAFE_MAX);
+    wire_free(&w);
+}
+
+static void part_them_and_introduce_again(size_t carries)
+{
+    wire_part(&w, 1, 2, true);
+    wire_pass(&w, 1); /* what was sent last does not arrive */
+    w.carries = carries;
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+}
+
+static void line_that_goes_to_a_bridge_in_the_middle_loses_nothing(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, true);
+    carry(HALF);
+    part_them_and_introduce_again(TH_DATAGRAM_SAFE_MAX);
+    carry(BYTES);
+    assert_true(wire_look(&w, 1, 2).has_middle);
+    wire_free(&w);
+}
+
+/* A relay takes no more than TH_CHANPKT_MAX, and five packets a second. */
+static void line_that_goes_to_a_relay_in_the_middle_loses_nothing(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, false);
+    carry(HALF);
+    part_them_and_introduce_again(TH_DATAGRAM_IPV4_MAX);
+    carry(HALF + 50000);
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packets_are_as_large_as_the_way_carries),
+        cmocka_unit_test(narrow_way_gets_small_ones),
+        cmocka_unit_test(way_that_carries_less_in_the_middle_loses_nothing),
+        cmocka_unit_test(line_that_goes_to_a_bridge_in_the_middle_loses_nothing),
+        cmocka_unit_test(line_that_goes_to_a_relay_in_the_middle_loses_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
