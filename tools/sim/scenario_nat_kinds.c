@@ -27,10 +27,18 @@ enum {
 
 enum way { DIRECT, BRIDGED, RELAYED, NONE, WAYS };
 
+/* What the dial says. */
+struct told {
+    enum th_err result;
+    bool is_found;
+    th_ms took_ms;
+    unsigned asked, ways;
+};
+
 struct pairs {
     struct th_sim *sim;
     struct th_world_node *from[BATCH], *to[BATCH];
-    bool is_reached[BATCH]; /* says the dial */
+    struct told told[BATCH];
     bool has_homes;
     uint64_t at_home[2][WAYS]; /* whose box does not hairpin, and does */
     uint64_t seen[TH_NAT_KINDS][TH_NAT_KINDS][WAYS];
@@ -53,10 +61,15 @@ static bool can_be_direct(enum th_nat_kind a, enum th_nat_kind b)
 static void on_dialed(void *data, struct th_world_node *from, enum th_err why,
                       const struct th_dialed *dialed)
 {
-    bool *is_reached = data;
+    struct told *told = data;
 
     (void)from;
-    *is_reached = why == TH_OK && dialed->result == TH_OK;
+    *told = why != TH_OK ? (struct told){.result = why}
+                         : (struct told){.result = dialed->result,
+                                         .is_found = dialed->is_found,
+                                         .took_ms = dialed->took_ms,
+                                         .asked = dialed->asked,
+                                         .ways = dialed->way_count};
 }
 
 static bool is_of_one_home(const struct th_world_node *a, const struct th_world_node *b)
@@ -105,21 +118,36 @@ static void draw(struct pairs *pairs, unsigned i)
              is_of_one_home(pairs->from[i], pairs->to[i]) != is_at_home);
 }
 
+/* Whom to look at in a replay. */
+static void note_unreached(struct pairs *pairs, unsigned i)
+{
+    const struct th_world_node *from = pairs->from[i], *to = pairs->to[i];
+    const struct told *told = &pairs->told[i];
+
+    th_sim_note(pairs->sim, 0, "%.8s (%s) missed %.8s (%s): %s, %sfound, %u ms, %u asked, %u ways",
+                th_hashname_short(&from->id.hashname).hex, th_nat_kind_name(nat_of(from)),
+                th_hashname_short(&to->id.hashname).hex, th_nat_kind_name(nat_of(to)),
+                th_strerror(told->result), told->is_found ? "" : "not ", (unsigned)told->took_ms,
+                told->asked, told->ways);
+}
+
 static void meet(struct pairs *pairs, unsigned count)
 {
     struct th_sim *sim = pairs->sim;
 
     for (unsigned i = 0; i < count; i++) {
         draw(pairs, i);
-        pairs->is_reached[i] = false;
+        pairs->told[i] = (struct told){.result = TH_TIMED_OUT};
         th_world_dial(pairs->from[i], &pairs->to[i]->id.hashname, TH_DIAL_REACH, 0, on_dialed,
-                      &pairs->is_reached[i]);
+                      &pairs->told[i]);
     }
     th_sim_run_to(sim, sim->world.now + MET_MS);
     for (unsigned i = 0; i < count; i++) {
         enum way way = way_to(pairs->from[i], pairs->to[i]);
-        if (way == NONE && pairs->is_reached[i])
+        if (way == NONE && pairs->told[i].result == TH_OK)
             continue; /* the line had been there for long, and ended, for nobody used it */
+        if (way == NONE)
+            note_unreached(pairs, i);
         if (is_of_one_home(pairs->from[i], pairs->to[i]))
             pairs->at_home[pairs->from[i]->port->box->options.hairpins][way]++;
         else
