@@ -26,12 +26,37 @@ static bool may_pass_on(const struct th_addr *addr, const struct th_addr *seen,
     return th_exchange_can_use(target, addr);
 }
 
+/* A private address that was told, to one that we see at a private one ourselves. */
+static bool may_tell(const struct th_addr *addr, const struct th_exchange *target)
+{
+    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
+    enum th_realm realm = th_addr_realm(addr);
+    bool is_near = path && th_addr_realm(&path->addr) == TH_REALM_PRIVATE;
+
+    return (realm == TH_REALM_PUBLIC || (realm == TH_REALM_PRIVATE && is_near)) &&
+           th_exchange_can_use(target, addr);
+}
+
+/* One that we see through another only has told us where it is, in a `path`: without that its target,
+ * behind a NAT that lets in whom it sent to, would not let it in. */
+static void gather_told(struct th_paths *out, struct th_exchange *asker,
+                        const struct th_exchange *target)
+{
+    for (unsigned i = 0; i < asker->paths.count && out->count < TH_CONNECT_ADDRS_MAX; i++) {
+        const struct th_exchange_path *path = th_exchange_paths_at(&asker->paths, i);
+        if (th_exchange_path_is_direct(path) && may_tell(&path->addr, target))
+            out->addr[out->count++] = path->addr;
+    }
+}
+
 /* What the target is told of the asker: where we see it, then what it says of itself. */
 static void gather(struct th_paths *out, const struct th_paths *said, const struct th_addr *seen,
-                   const struct th_exchange *target)
+                   struct th_exchange *asker, const struct th_exchange *target)
 {
     *out = (struct th_paths){0};
-    if (th_exchange_can_use(target, seen))
+    if (seen->family == TH_FAMILY_RELAY)
+        gather_told(out, asker, target);
+    else if (th_exchange_can_use(target, seen))
         out->addr[out->count++] = *seen;
     for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
         if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], seen, target))
@@ -45,15 +70,6 @@ static void refuse(struct th_switchboard *board, struct th_exchange *asker, stru
 
     th_drop_count(&board->drops, why);
     th_board_say(board, now, &asker->id, &packet);
-}
-
-/* No relay goes through a relay. The two are introduced all the same, for they may reach each other
- * directly. */
-static bool can_relay(const struct th_addr *from, const struct th_exchange *target)
-{
-    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
-
-    return from->family != TH_FAMILY_RELAY && path && path->addr.family != TH_FAMILY_RELAY;
 }
 
 /*
@@ -106,7 +122,7 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
         return;
     }
 
-    gather(&paths, &head.paths, from, target);
+    gather(&paths, &head.paths, from, asker, target);
     bool is_known = th_board_has_pair(board, &asker->id, &target->id);
     bool may = may_introduce(asker, target, is_known ? 1 : paths.count, now.mono);
     if (!may && paths.count > 1) {
@@ -123,7 +139,7 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
     struct th_channel *connect;
     if (th_board_open_channel(board, target, now, &request, &connect) != TH_OK)
         th_drop_count(&board->drops, TH_DROP_CHANNEL_LIMIT);
-    else if (can_relay(from, target))
+    else /* nothing is relayed through a relay, but who is reached by one now soon is directly */
         th_board_pair(board, now, asker, channel, target, connect);
     th_board_reset_alarm(board, target);
 }

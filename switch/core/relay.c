@@ -416,8 +416,8 @@ static void pass_on(struct th_switchboard *board, struct th_exchange *sender, st
     struct th_channel *other = channel_of(board, &to->id, to->c, &ex);
     if (other == NULL)
         return;
-    pair->has_carried = true;
-    send_as_body(board, now, ex, other, pair->is_bridge, body);
+    if (send_as_body(board, now, ex, other, pair->is_bridge, body))
+        pair->has_carried = true;
 }
 
 /* --- both ------------------------------------------------------------------------------------------ */

@@ -242,6 +242,55 @@ static void nobody_is_introduced_over_a_relay_by_a_relay(void **state)
     wire_free(&w);
 }
 
+/* Who is reached through another when it is asked is reached directly a moment later, as most are. */
+static void introducer_carries_packets_as_soon_as_it_reaches_both_directly(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 4);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 3, 2), TH_AGAIN);
+    wire_settle(&w);
+    wire_part(&w, 1, 2, true);
+    wire_part(&w, 1, 3, true);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 2 * TH_RELAY_AFTER_MS);
+    assert_true(goes_through(&w, 1, 2, 0));
+
+    assert_int_equal(introduce(&w, 1, 2, 3), TH_OK);
+    wire_part(&w, 1, 2, false);
+    wire_pass(&w, 10000);
+
+    assert_false(goes_through(&w, 1, 2, 0));
+    assert_true(goes_through(&w, 1, 3, 2) && goes_through(&w, 3, 1, 2));
+    wire_free(&w);
+}
+
+/* Behind a NAT that lets in whom it sent to, the target must be told where the asker is, by one who sees
+ * it through another only, but was told. */
+static void introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 4);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 3, 2), TH_AGAIN);
+    wire_settle(&w);
+    wire_part(&w, 1, 2, true);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, 2 * TH_RELAY_AFTER_MS);
+    assert_true(goes_through(&w, 1, 2, 0));
+
+    assert_int_equal(introduce(&w, 1, 2, 3), TH_OK);
+    wire_pass(&w, 2000);
+
+    assert_true(goes_through(&w, 1, 2, 0));
+    assert_true(wire_look(&w, 1, 3).has_addr && !wire_look(&w, 1, 3).has_middle);
+    wire_free(&w);
+}
+
 static struct th_hashname nth(unsigned n)
 {
     return (struct th_hashname){{0xee, (uint8_t)(n >> 8), (uint8_t)n}};
@@ -286,6 +335,8 @@ int main(void)
         cmocka_unit_test(line_stays_when_the_two_are_introduced_again),
         cmocka_unit_test(line_stays_when_a_later_introduction_is_over),
         cmocka_unit_test(nobody_is_introduced_over_a_relay_by_a_relay),
+        cmocka_unit_test(introducer_carries_packets_as_soon_as_it_reaches_both_directly),
+        cmocka_unit_test(introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it),
         cmocka_unit_test(pairs_and_relays_have_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
