@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { DEPTH_MAX = 3 }; /* objects within each other, the head not counted; ours have 1 */
+
 /* --- flat ones: each of these takes what it names from the front, or says that it is not there --- */
 
 static bool take(struct th_bytes *text, char c)
@@ -61,17 +63,45 @@ static bool take_number(struct th_bytes *text, uint32_t *number)
     return true;
 }
 
-/* A list of texts; inside: what is between its brackets. */
-static bool take_list(struct th_bytes *text, struct th_bytes *inside)
+static bool take_value(struct th_bytes *text, struct th_value *value, unsigned depth);
+
+/* An object that is part of a head: its members are looked at and not kept. */
+static bool take_object(struct th_bytes *text, unsigned depth)
 {
-    struct th_bytes item;
+    struct th_bytes name;
+    struct th_value value;
+
+    if (depth == DEPTH_MAX || !take(text, '{'))
+        return false;
+    if (take(text, '}'))
+        return true;
+    do
+        if (!take_text(text, &name) || !take(text, ':') || !take_value(text, &value, depth + 1))
+            return false;
+    while (take(text, ','));
+    return take(text, '}');
+}
+
+/* An item of a list. */
+static bool take_item(struct th_bytes *text, struct th_value *item, unsigned depth)
+{
+    bool is_object = text->len > 0 && *text->at == '{';
+
+    *item = (struct th_value){.kind = is_object ? TH_VALUE_OTHER : TH_VALUE_TEXT};
+    return is_object ? take_object(text, depth) : take_text(text, &item->text);
+}
+
+/* A list of texts and objects; inside: what is between its brackets. */
+static bool take_list(struct th_bytes *text, struct th_bytes *inside, unsigned depth)
+{
+    struct th_value item;
 
     if (!take(text, '['))
         return false;
     inside->at = text->at;
     if (!take(text, ']')) {
         do
-            if (!take_text(text, &item))
+            if (!take_item(text, &item, depth))
                 return false;
         while (take(text, ','));
         if (!take(text, ']'))
@@ -81,7 +111,8 @@ static bool take_list(struct th_bytes *text, struct th_bytes *inside)
     return true;
 }
 
-static bool take_value(struct th_bytes *text, struct th_value *value)
+/* depth: of the objects that it is within. */
+static bool take_value(struct th_bytes *text, struct th_value *value, unsigned depth)
 {
     *value = (struct th_value){.kind = TH_VALUE_TEXT};
     switch (text->len > 0 ? *text->at : 0) {
@@ -89,7 +120,10 @@ static bool take_value(struct th_bytes *text, struct th_value *value)
         return take_text(text, &value->text);
     case '[':
         value->kind = TH_VALUE_LIST;
-        return take_list(text, &value->text);
+        return take_list(text, &value->text, depth);
+    case '{':
+        value->kind = TH_VALUE_OTHER;
+        return take_object(text, depth);
     case 't':
         value->kind = TH_VALUE_TRUE;
         return take_word(text, "true");
@@ -117,7 +151,7 @@ static bool read_flat(struct th_head *head, struct th_bytes text)
     do {
         struct th_head_member *member = &head->member[head->count];
         if (head->count == TH_HEAD_FLAT_MAX || !take_text(&text, &member->name) ||
-            !take(&text, ':') || !take_value(&text, &member->value))
+            !take(&text, ':') || !take_value(&text, &member->value, 0))
             return false;
         head->count++;
     } while (take(&text, ','));
@@ -187,9 +221,8 @@ bool th_value_next(struct th_value *list, struct th_value *item)
         *item = value_of(json_array_get(list->list, list->taken++));
         return item->kind != TH_VALUE_NONE;
     }
-    *item = (struct th_value){.kind = TH_VALUE_TEXT};
     bool is_there =
-        take_text(&list->text, &item->text); /* it was read once, so it is there or all are taken */
+        take_item(&list->text, item, 0); /* it was read once, so it is there or all are taken */
     (void)take(&list->text, ',');
     return is_there;
 }

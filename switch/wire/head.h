@@ -2,7 +2,8 @@
  * head.h - the head of a packet, member by member. Private to switch/wire.
  *
  * Nearly every head is flat: names and texts of printable ASCII without a backslash, numbers of 32 bits,
- * true, false, null, lists of such texts, and no white space. Such a head is read where it stands.
+ * true, false, null, objects of such, lists of texts and objects, and no white space. Such a head is read
+ * where it stands; of an object in it nothing more than that it is one.
  * Anything else is left to jansson, whose tree costs ten times as much; what is read is the same
  * (prop/wire_head compares them). Of duplicate names the last one wins, as in JSON.parse.
  *
