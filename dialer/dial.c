@@ -120,21 +120,21 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
     if (dial->phase == TH_DIAL_OVER)
         return;
     dial->phase = TH_DIAL_OVER;
-    dial->told = NULL;
-
-    *told = (struct th_dialed){.target = dial->request.target,
-                               .result = result,
-                               .is_found = outcome.is_found || dial->has_line,
-                               .has_line = dial->has_line,
-                               .took_ms = self->now.mono - dial->began_at,
-                               .found_ms = outcome.at ? outcome.at - dial->began_at : 0,
-                               .asked = th_search_asked(&dial->search),
-                               .paths = dial->search.path_count,
-                               .hops = outcome.hops};
-    told->rounds = dial->rounds;
     th_dialing_end_ways(dial, self, dial->has_line);
     told->way_count = dial->way_count;
-    memcpy(told->way, dial->way, sizeof told->way);
+    dial->way_count = 0;
+    dial->told = NULL;
+
+    told->target = dial->request.target;
+    told->result = result;
+    told->is_found = outcome.is_found || dial->has_line;
+    told->has_line = dial->has_line;
+    told->took_ms = self->now.mono - dial->began_at;
+    told->found_ms = outcome.at ? outcome.at - dial->began_at : 0;
+    told->asked = th_search_asked(&dial->search);
+    told->paths = dial->search.path_count;
+    told->hops = outcome.hops;
+    told->rounds = dial->rounds;
     told->closest_count = th_search_closest(&dial->search, closest, TH_DIAL_CLOSEST_MAX);
     for (unsigned i = 0; i < told->closest_count; i++)
         told->closest[i] = told_of(closest[i]);

@@ -89,8 +89,8 @@ struct th_dialing {
     bool is_last_wait;
     th_ms introduced_at;          /* to the target, last; 0 never */
     unsigned way_count, last_way; /* the one that was tried last */
-    struct th_dial_way way[TH_DIAL_WAYS_MAX];
-    struct th_dialed *told; /* taken at the start, so that telling cannot fail */
+    /* Taken at the start, so that telling cannot fail; its ways are this dial's. NULL: it is over. */
+    struct th_dialed *told;
 };
 
 /* The dialer's state. */

@@ -5,7 +5,7 @@
 static struct th_dial_way *find(struct th_dialing *dial, const struct th_hashname *via)
 {
     for (unsigned i = 0; i < dial->way_count; i++) {
-        struct th_dial_way *way = &dial->way[i];
+        struct th_dial_way *way = &dial->told->way[i];
         if (via == NULL ? !way->has_via : way->has_via && th_hashname_is_equal(&way->via, via))
             return way;
     }
@@ -15,8 +15,8 @@ static struct th_dial_way *find(struct th_dialing *dial, const struct th_hashnam
 bool th_dialing_has_tried(const struct th_dialing *dial, const struct th_hashname *via)
 {
     for (unsigned i = 0; i < dial->way_count; i++)
-        if (dial->way[i].has_via && dial->way[i].is_in_round &&
-            th_hashname_is_equal(&dial->way[i].via, via))
+        if (dial->told->way[i].has_via && dial->told->way[i].is_in_round &&
+            th_hashname_is_equal(&dial->told->way[i].via, via))
             return true;
     return false;
 }
@@ -26,10 +26,10 @@ void th_dialing_begin_way(struct th_dialing *dial, const struct th_self *self,
 {
     struct th_dial_way *way = find(dial, via);
 
-    if (way == NULL && dial->way_count == TH_DIAL_WAYS_MAX)
+    if (dial->told == NULL || (way == NULL && dial->way_count == TH_DIAL_WAYS_MAX))
         return;
     if (way == NULL) {
-        way = &dial->way[dial->way_count++];
+        way = &dial->told->way[dial->way_count++];
         *way = (struct th_dial_way){.has_via = via != NULL,
                                     .after_ms = self->now.mono - dial->began_at};
         if (via)
@@ -38,7 +38,7 @@ void th_dialing_begin_way(struct th_dialing *dial, const struct th_self *self,
     way->tries++;
     way->outcome = TH_AGAIN;
     way->is_in_round = dial->rounds > 0;
-    dial->last_way = (unsigned)(way - dial->way);
+    dial->last_way = (unsigned)(way - dial->told->way);
 }
 
 static void end(const struct th_dialing *dial, struct th_dial_way *way, const struct th_self *self,
@@ -65,14 +65,15 @@ void th_dialing_end_way(struct th_dialing *dial, const struct th_self *self,
 void th_dialing_end_ways(struct th_dialing *dial, const struct th_self *self, bool has_line)
 {
     for (unsigned i = 0; i < dial->way_count; i++)
-        if (dial->way[i].outcome == TH_AGAIN)
-            end(dial, &dial->way[i], self, has_line && i == dial->last_way ? TH_OK : TH_TIMED_OUT);
+        if (dial->told->way[i].outcome == TH_AGAIN)
+            end(dial, &dial->told->way[i], self,
+                has_line && i == dial->last_way ? TH_OK : TH_TIMED_OUT);
 }
 
 bool th_dialing_is_hopeful(const struct th_dialing *dial)
 {
     for (unsigned i = 0; i < dial->way_count; i++)
-        if (dial->way[i].outcome == TH_AGAIN)
+        if (dial->told->way[i].outcome == TH_AGAIN)
             return true;
     return false;
 }

@@ -230,7 +230,8 @@ static void dial_goes_on_when_only_a_later_introduction_is_refused(void **state)
 static void ways_over_the_limit_are_not_kept(void **state)
 {
     (void)state;
-    static struct th_dialing dial;
+    static struct th_dialed told;
+    static struct th_dialing dial = {.told = &told};
     const struct th_self self = {.now = {.mono = 5}};
 
     for (unsigned n = 0; n < TH_DIAL_WAYS_MAX + 3; n++) {
