@@ -39,6 +39,13 @@ static inline unsigned th_mem_room_after(unsigned room)
     return room + room / 4 + 8;
 }
 
+/* Has memory that is needed soon fetched into the processor's cache; any address will do. */
+static inline void th_mem_fetch(const void *memory, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += TH_LINE)
+        __builtin_prefetch((const char *)memory + i);
+}
+
 /* Frees; NULL is allowed. */
 void th_mem_free(void *memory);
 

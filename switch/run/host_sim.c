@@ -234,6 +234,27 @@ static void move_clock(struct sim_host *sim, th_ms mono)
         th_run_place_collect(place, mono);
 }
 
+void th_host_sim_expect(struct th_host *host, th_pid pid, unsigned before)
+{
+    const struct sim_host *sim = sim_of(host);
+    const struct th_slot *slot;
+
+    if (before >= 2) { /* all but the slot that no server has */
+        th_mem_fetch(&sim->core.progress, sizeof *sim - offsetof(struct th_host, progress));
+        return;
+    }
+    slot = th_run_slot(host, pid);
+    if (slot == NULL)
+        return;
+    if (before == 1) {
+        th_mem_fetch(slot, sizeof *slot);
+        for (const struct th_place *place = host->places; place; place = place->next)
+            th_mem_fetch(place, sizeof *place);
+    } else if (slot->state) {
+        th_mem_fetch(slot->state, slot->spec.ops->state_size);
+    }
+}
+
 /* Moves the clock to the next deadline, or to `until`; returns false when that is reached. */
 static bool move_on(struct sim_host *sim, th_ms until)
 {

@@ -23,6 +23,10 @@ TH_MUST enum th_err th_host_sim_new(struct th_host **out, uint64_t rng_seed);
 TH_MUST enum th_err th_host_sim_place(struct th_host *host, const char *name,
                                       struct th_place **out);
 
+/* A server is about to be sent something; 0: next, 2: soon. What that needs is fetched into the processor's
+ * cache step by step, which goes without saying in a daemon, but not among many thousand hosts. */
+void th_host_sim_expect(struct th_host *host, th_pid pid, unsigned before);
+
 /*
  * How soon a server runs that became ready: after 0..delay_max, each as likely; and one time in
  * stall_one_in after 0..stall_max instead, as if its thread had been kept from running. A server that

@@ -103,6 +103,11 @@ struct th_sim_port {
 typedef void (*th_net_sim_fn)(void *data, enum th_fate fate, const struct th_sim_port *from,
                               const struct th_sim_port *to, struct th_bytes bytes);
 
+/* A port is about to be given something: 0: next, TH_SIM_NEAR - 1: when so many others had theirs. Has what
+ * it is worth fetched into the processor's cache, and does nothing else. */
+enum { TH_SIM_NEAR = 3 };
+typedef void (*th_net_sim_near_fn)(const struct th_sim_port *port, unsigned before);
+
 struct th_net_sim {
     struct th_net_sim_options options; /* may be changed at any time */
     /* Per mille that is lost from one group to another; 1000: a partition. May be changed. */
@@ -110,6 +115,7 @@ struct th_net_sim {
     th_ms now; /* set by the world; never runs backwards */
     th_net_sim_fn on_fate;
     void *on_fate_data;
+    th_net_sim_near_fn on_near;
     uint64_t fates[TH_FATES]; /* how many ended so */
 
     uint64_t pair_seed;

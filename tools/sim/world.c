@@ -82,6 +82,17 @@ static void go_on(struct th_world_node *node)
     run_now(node);
 }
 
+static void expect(const struct th_sim_port *port, unsigned before)
+{
+    const struct th_world_node *node = port->owner;
+
+    if (node == NULL || port->receiver == 0)
+        return;
+    if (before == TH_SIM_NEAR - 1)
+        th_mem_fetch(node, sizeof *node);
+    th_host_sim_expect(port->host, port->receiver, before);
+}
+
 static void deliver(struct th_world *world, const struct th_sim_arrival *arrival)
 {
     struct th_world_node *node = arrival->port->owner;
@@ -551,6 +562,7 @@ void th_world_init(struct th_world *world, const struct th_world_options *option
     th_rng_init(&world->rng, seed);
     th_rng_fork(&world->rng, &world->node_rng);
     th_net_sim_init(&world->net, &net, options->rng_seed);
+    world->net.on_near = expect;
     th_sim_trace_init(&world->trace);
     th_world_watch_net(world);
 }
