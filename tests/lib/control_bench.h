@@ -7,6 +7,7 @@
 #include "tools/app/control.h"
 
 #include "switch/base/mem.h"
+#include "switch/pull.h"
 #include "switch/run/host_uv.h"
 
 #include <jansson.h>
@@ -23,6 +24,7 @@
 
 #include "tests/lib/test_cmocka.h"
 
+enum { CHUNK_BYTES = 1000 };
 enum { GATHER_MS = 300 }; /* who answers at all does so in time on a busy machine too */
 
 /* What the neighbours do; set before the bench is opened. */
@@ -34,6 +36,7 @@ struct script {
     unsigned more_lines; /* so many further ones */
     enum th_err dialed;  /* what a dial comes to */
     th_ms gather_ms;     /* for neighbours to answer; 0: GATHER_MS */
+    unsigned chunks;     /* of CHUNK_BYTES that a stream brings before its end */
 };
 
 struct bench {
@@ -47,7 +50,7 @@ struct bench {
     char folder[64];
     atomic_bool is_stopped;
     th_pid control;
-    atomic_uint dials;
+    atomic_uint dials, reads;
 };
 
 static const struct th_hashname peer = {{0xab, 0xcd}};
@@ -86,10 +89,30 @@ static inline void announce_answer(const struct th_self *self, const struct th_m
               th_event_new(TH_EV_PACKET, th_topic(channel->type, true), false, copy, th_mem_free));
 }
 
+/* A stream that brings what the script says, and takes nothing. */
+static inline void answer_stream(struct bench *bench, const struct th_self *self,
+                                 const struct th_msg *msg)
+{
+    if (msg->kind == &th_switch_msg_stream_open) {
+        struct th_pull_opened *opened = th_mem_zalloc(1, sizeof *opened);
+        opened->stream = 1;
+        answer(self, msg, opened);
+    } else if (msg->kind == &th_switch_msg_read) {
+        struct th_pull_data *data = th_mem_zalloc(1, sizeof *data + CHUNK_BYTES);
+        bool has_more = atomic_fetch_add(&bench->reads, 1) < bench->script.chunks;
+        data->err = has_more ? TH_OK : TH_EOF;
+        data->len = has_more ? CHUNK_BYTES : 0;
+        answer(self, msg, data);
+    } else if (msg->kind == &th_switch_msg_finish) {
+        answer(self, msg, th_mem_zalloc(1, sizeof(struct th_switch_result)));
+    }
+}
+
 static inline enum th_err switch_on_msg(void *state, const struct th_self *self, struct th_msg *msg)
 {
-    const struct bench *bench = ((struct neighbour *)state)->bench;
+    struct bench *bench = ((struct neighbour *)state)->bench;
 
+    answer_stream(bench, self, msg);
     if (msg->kind == &th_switch_msg_status) {
         struct th_switch_status *status = th_mem_zalloc(1, sizeof *status);
 

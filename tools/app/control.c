@@ -246,8 +246,12 @@ static void settle_pipe(struct th_control *c, const struct th_self *self, struct
     if (client->has_ended)
         th_pipe_on_end(client->pipe);
     send_output(client);
-    th_pipe_go_on(c, self, client->pipe, th_conn_output(&client->conn).len == 0);
-    send_output(client);
+    bool has_room = th_conn_output(&client->conn).len == 0;
+    th_pipe_go_on(c, self, client->pipe, has_room);
+    /* Else what is left waits until the client can take it, and then more is read. It might take all just
+     * now, and nobody would read any more. */
+    if (has_room)
+        send_output(client);
 
     bool has_output = th_conn_output(&client->conn).len > 0;
     bool is_gone = client->has_ended && has_hung_up(client);
