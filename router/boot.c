@@ -32,7 +32,8 @@ static void fail(struct th_boot *boot, struct th_boot_source *source, struct th_
 {
     if (source->fails == 0)
         source->silent_since = now.mono;
-    source->fails++;
+    if (source->fails < UINT16_MAX)
+        source->fails++;
     source->has_failed = true;
     rest(source, now.mono + shortened(boot, th_boot_source_pause(source, now)));
 }

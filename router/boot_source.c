@@ -2,6 +2,8 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
 enum { ROOM_STEP = 8 };
 
 struct th_boot_source *th_boot_sources_find(const struct th_boot_sources *sources,
@@ -20,6 +22,11 @@ bool th_boot_source_counts(const struct th_boot_source *source)
 
 /* --- what is known of one, in as little memory as it takes: there may be hundreds --- */
 
+static const struct th_part *parts_of(const struct th_boot_source *source)
+{
+    return (const struct th_part *)(source->addr + source->path_count);
+}
+
 void th_boot_source_seed(const struct th_boot_source *source, struct th_seed *out)
 {
     *out = (struct th_seed){.id = source->id,
@@ -27,16 +34,32 @@ void th_boot_source_seed(const struct th_boot_source *source, struct th_seed *ou
                             .parts.count = source->part_count,
                             .paths.count = source->path_count};
     for (unsigned i = 0; i < source->part_count; i++)
-        out->parts.part[i] = source->part[i];
+        out->parts.part[i] = parts_of(source)[i];
+    if (source->sole_csid) {
+        out->parts.count = 1;
+        out->parts.part[0].csid = source->sole_csid;
+        th_fingerprint_of(&out->parts.part[0].fingerprint, source->key.b, sizeof source->key.b);
+    }
     for (unsigned i = 0; i < source->path_count; i++)
         out->paths.addr[i] = source->addr[i];
+}
+
+/* The cipher set of the only part, when that follows from the key; else 0. */
+static uint8_t sole_csid(const struct th_seed *seed)
+{
+    uint8_t csid = seed->parts.part[0].csid;
+    struct th_bytes key = {seed->key.b, sizeof seed->key.b};
+
+    return seed->parts.count == 1 && th_parts_have_key(&seed->parts, csid, key) ? csid : 0;
 }
 
 /* Takes over what a seeds entry says; what was known before is freed. */
 static enum th_err learn(struct th_boot_source *source, const struct th_seed *seed)
 {
+    uint8_t sole = sole_csid(seed);
+    unsigned part_count = sole ? 0 : seed->parts.count;
     size_t addrs = seed->paths.count * sizeof *source->addr;
-    size_t parts = seed->parts.count * sizeof *source->part;
+    size_t parts = part_count * sizeof(struct th_part);
     struct th_addr *addr = th_mem_zalloc(1, addrs + parts + 1);
 
     if (addr == NULL)
@@ -44,14 +67,13 @@ static enum th_err learn(struct th_boot_source *source, const struct th_seed *se
     th_mem_free(source->addr);
     source->id = seed->id;
     source->key = seed->key;
-    source->part_count = seed->parts.count;
-    source->path_count = seed->paths.count;
+    source->sole_csid = sole;
+    source->part_count = (uint8_t)part_count;
+    source->path_count = (uint8_t)seed->paths.count;
     source->addr = addr;
-    source->part = (struct th_part *)(addr + seed->paths.count);
     for (unsigned i = 0; i < source->path_count; i++)
         source->addr[i] = seed->paths.addr[i];
-    for (unsigned i = 0; i < source->part_count; i++)
-        source->part[i] = seed->parts.part[i];
+    memcpy(addr + source->path_count, seed->parts.part, parts);
     return TH_OK;
 }
 
@@ -95,7 +117,7 @@ static struct th_boot_source *append(struct th_boot_sources *sources)
 static enum th_err fill(struct th_boot_sources *sources, struct th_boot_source *source,
                         const struct th_seed *seed, enum th_boot_kind kind)
 {
-    struct th_boot_source fresh = {.kind = kind, .order = sources->orders};
+    struct th_boot_source fresh = {.kind = (uint8_t)kind, .order = sources->orders};
 
     if (learn(&fresh, seed) != TH_OK)
         return TH_NO_MEMORY;
@@ -112,7 +134,7 @@ enum th_err th_boot_sources_add(struct th_boot_sources *sources, const struct th
 
     if (source) {
         if (kind < source->kind)
-            source->kind = kind;
+            source->kind = (uint8_t)kind;
         return learn_paths(source, &seed->paths);
     }
     source = append(sources);

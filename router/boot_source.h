@@ -20,7 +20,7 @@ enum {
     TH_BOOT_TRIES = 3,              /* of a source that nobody configured, in a row … */
     TH_BOOT_PAUSE_LEFT_MS = 600000, /* … then this pause, which matters only to who has no link */
 
-    TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 200 bytes each */
+    TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 160 bytes each */
 };
 
 enum th_boot_kind {
@@ -34,17 +34,19 @@ enum th_boot_phase { TH_BOOT_IDLE, TH_BOOT_OPENING, TH_BOOT_LINKING, TH_BOOT_LIN
 struct th_boot_source {
     struct th_hashname id;
     struct th_public_key key;
-    unsigned part_count, path_count;
-    struct th_part *part; /* in one piece with the addresses, as few as there are */
-    struct th_addr *addr;
-    enum th_boot_kind kind;
-    enum th_boot_phase phase;
+    struct th_addr
+        *addr; /* path_count of them, and the parts behind: in one piece, as few as there are */
+    uint8_t part_count, path_count;
+    uint8_t
+        sole_csid; /* its only part is of this cipher set and follows from the key; 0: they are kept */
+    uint8_t kind;   /* enum th_boot_kind */
+    uint8_t phase;  /* enum th_boot_phase */
     bool is_asking; /* its action was not yet taken by th_boot_next */
     bool is_line_up;
     bool was_linked;
     bool has_failed; /* since we began to join */
     bool is_useless; /* its key is bad, or it is ourselves */
-    unsigned fails;  /* in a row */
+    uint16_t fails;  /* in a row */
     uint32_t attempt;
     th_ms at;           /* IDLE: not before; OPENING, LINKING: given up then */
     th_ms silent_since; /* the first of these fails */
