@@ -8,7 +8,7 @@ import threading
 import time
 
 from mesh import Mesh, SLOW, Stopwatch, THCTL, check, main, run, telehashd, test, wait_for
-from rows import Table, put
+from rows import Steady, Table, put
 
 NAME = "ab" * 32
 
@@ -102,6 +102,17 @@ def wrong_words_are_refused_before_anything_is_asked():
 
 
 @test
+def wrong_words_leave_a_daemon_that_hears_them_as_it_is():
+    with Mesh() as mesh:
+        node = mesh.node("a").start()
+        table = Table(steady=Steady(node), folder=mesh.folder)
+        for command, *words in WORDS:
+            own = [] if "--socket" in command else ["--socket", node.socket]
+            table.row(2, own + table.words(command), *words, program=THCTL)
+        table.end()
+
+
+@test
 def without_a_daemon_every_place_is_named_that_was_tried():
     with Mesh() as mesh:
         table = Table(folder=mesh.folder, file=os.path.join(mesh.folder, "file"))
@@ -149,6 +160,7 @@ def what_a_daemon_refuses_is_told_in_its_words():
         wait_for("both are linked", lambda: len(node.links()) == 2, 10 * SLOW)
         free = next(d for d in "0123456789abcdef" if d not in (node.hashname[0], digit))
         table = Table(folder=mesh.folder, socket=node.socket, own=node.hashname, free=free, twin=digit)
+        table.steady = Steady(node, is_alone=False)
         for code, command, *words in (
             (1, "ping {twin}", "2 peers begin like that", "more digits", one.hashname, other.hashname),
             (1, "connect {twin}", "2 peers begin like that", "more digits"),
@@ -479,6 +491,7 @@ def wrong_requests_are_answered_with_code_id_and_what_was_meant():
         node = mesh.node("a").start()
         logged = len(node.log())
         wrong = []
+        steady = Steady(node)
         with node.rpc() as rpc:
             version = rpc.call("status")["version"]
             for line, code, its_id, word in REQUESTS:
@@ -491,6 +504,7 @@ def wrong_requests_are_answered_with_code_id_and_what_was_meant():
                     wrong.append("%r (%d, %r, %r) is answered %s" % (line[:90], code, its_id, word, answer))
                 elif code == -32601 and error["data"]["version"] != version:
                     wrong.append("%r: no version in %s" % (line, answer))
+                wrong += ["%r: %s" % (line[:90], what) for what in steady.changed()]
             check("result" in rpc.answer("status"), "it does not answer any more")
         print("        %d rows" % len(REQUESTS))
         check(not wrong, "%d things are wrong:\n    %s" % (len(wrong), "\n    ".join(wrong)))

@@ -2,7 +2,7 @@
 
 Each row is one command, the exit code it must end with and the words its one line on stderr must
 have. Nothing comes on stdout. A folder with everything that was there before is compared before and
-after: names, modes, sizes, contents, times.
+after: names, modes, sizes, contents, times. A daemon beside it can be looked at after each row.
 """
 
 import fnmatch
@@ -50,12 +50,39 @@ def changes(before, after, allowed):
     return found
 
 
+class Steady:
+    """A daemon that no row may disturb: it answers after each, and what it has and keeps is as before."""
+
+    def __init__(self, node, is_alone=True):
+        self.node = node
+        self.is_alone = is_alone  # nobody else makes it save anything
+        self.before = self.look()
+
+    def look(self):
+        with self.node.rpc() as rpc:
+            status = rpc.call("status")
+            return {
+                "status": {key: status[key] for key in ("hashname", "listen", "advertised", "mapped", "version")},
+                "seeds": rpc.call("seeds.list"),
+                "servers": [(row["name"], row["state"] == "suspended", row["restarts"]) for row in rpc.call("servers")],
+                "folder": snapshot(self.node.state) if self.is_alone else {},
+            }
+
+    def changed(self):
+        """What is not as it was; a daemon that does not answer any more fails at once."""
+        now = self.look()
+        found = ["its %s was %s and is %s" % (key, self.before[key], now[key]) for key in now if now[key] != self.before[key]]
+        self.before = now  # each row is blamed for its own
+        return found
+
+
 class Table:
     """Runs rows and collects what is wrong, so that one run shows every row that fails."""
 
-    def __init__(self, **places):
+    def __init__(self, steady=None, **places):
         self.folder = places["folder"]
         self.places = places
+        self.steady = steady
         self.rows = 0
         self.wrong = []
 
@@ -88,6 +115,8 @@ class Table:
         if ended.stdout:
             say("on stdout: %r" % ended.stdout)
         for what in changes(before, snapshot(self.folder), allowed):
+            say(what)
+        for what in self.steady.changed() if self.steady else []:
             say(what)
         return said
 
