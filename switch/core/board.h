@@ -312,6 +312,9 @@ void th_board_want_mtu(struct th_switchboard *board, struct th_exchange *ex, str
 /* A datagram larger than TH_DATAGRAM_SAFE_MAX went to the path in use. */
 void th_board_note_large(struct th_exchange *ex, struct th_now now);
 
+/* A packet came for a channel of ours that is not open: it may be a guess of a forger (probe.c). */
+void th_board_note_guess(struct th_switchboard *board, struct th_exchange *ex, uint32_t c);
+
 /* A packet came on a `path` channel of ours, perhaps the answer to a probe. */
 void th_board_on_mtu_answer(struct th_switchboard *board, struct th_exchange *ex, uint32_t channel,
                             struct th_now now);

@@ -78,46 +78,140 @@ struct th_channel *th_channels_open(struct th_channels *channels, enum th_channe
     return channel;
 }
 
-/* Where a number of theirs stands: 0..63 steps below their highest, -1 above it, 64 too far back. */
-static int steps_back(const struct th_channels *channels, uint32_t id)
+static bool is_ours(const struct th_channels *channels, uint32_t id)
 {
+    return (id % 2 == 0) == channels->is_lower;
+}
+
+bool th_channels_is_hidden(const struct th_channels *channels, uint32_t id)
+{
+    const struct th_channels_hidden *hidden = channels->hidden;
+
+    return hidden && hidden->to && is_ours(channels, id) && id < hidden->to &&
+           hidden->to - id < 2u * TH_CHANNELS_HIDDEN;
+}
+
+static struct th_channels_hidden *meet_hidden(struct th_channels *channels)
+{
+    if (channels->hidden == NULL)
+        channels->hidden = th_mem_zalloc(1, sizeof *channels->hidden);
+    return channels->hidden;
+}
+
+static bool leave_numbers_out(struct th_channels *channels)
+{
+    uint32_t last = channels->last_ours;
+
+    if (channels->hidden && channels->hidden->to)
+        return true;
+    if (last == 0)
+        last = channels->is_lower ? 2 : 1;
+    if (last > UINT32_MAX - 2u * TH_CHANNELS_HIDDEN)
+        return false;
+    if (meet_hidden(channels) == NULL)
+        return false;
+    channels->hidden->to = channels->last_ours = last + 2u * TH_CHANNELS_HIDDEN;
+    return true;
+}
+
+struct th_channel *th_channels_open_hidden(struct th_channels *channels, th_ms silence_ms,
+                                           struct th_rng *rng, struct th_now now)
+{
+    uint32_t id;
+
+    if (!leave_numbers_out(channels))
+        return NULL;
+    struct th_channel *channel = add(channels, TH_CHANNEL_PATH, silence_ms, now);
+    if (channel == NULL)
+        return NULL;
+    do
+        id = channels->hidden->to - 2 * (uint32_t)th_rng_between(rng, 1, TH_CHANNELS_HIDDEN - 1);
+    while (th_channels_find(channels, id));
+    channel->id = id;
+    channel->is_ours = true;
+    return channel;
+}
+
+enum { WINDOW = 64 /* the highest, of which it is known whether they were used */ };
+
+/* How many steps a number is below another; WINDOW: too many. */
+static unsigned steps_below(uint32_t last, uint32_t id)
+{
+    uint32_t back = (last - id) / 2;
+
+    return back < WINDOW ? (unsigned)back : WINDOW;
+}
+
+/* What is known of a number of theirs. */
+enum standing { NEW, USED, LEFT_OUT };
+
+static enum standing standing_of(const struct th_channels *channels, uint32_t id)
+{
+    const struct th_channels_hidden *hidden = channels->hidden;
+    uint64_t used = channels->theirs_used;
+
     if (id > channels->last_theirs)
-        return -1;
-    uint32_t back = (channels->last_theirs - id) / 2;
-    return back < 64 ? (int)back : 64;
+        return NEW;
+    unsigned back = steps_below(channels->last_theirs, id);
+    if (back == WINDOW && (hidden == NULL || id > hidden->before_last))
+        return LEFT_OUT;
+    if (back == WINDOW) {
+        used = hidden->before_used;
+        back = steps_below(hidden->before_last, id);
+    }
+    return back == WINDOW || (used >> back & 1) ? USED : NEW;
+}
+
+/* Such a one may be hidden, and they go on below it. */
+static bool is_path_beyond(const struct th_channels *channels, uint32_t id,
+                           enum th_channel_type type)
+{
+    return type == TH_CHANNEL_PATH && id > channels->last_theirs &&
+           steps_below(id, channels->last_theirs) == WINDOW;
+}
+
+static void note_higher(struct th_channels *channels, uint32_t id)
+{
+    uint32_t ahead = (id - channels->last_theirs + 1) / 2;
+
+    if (ahead >= WINDOW && channels->last_theirs > 0 && meet_hidden(channels)) {
+        channels->hidden->before_last = channels->last_theirs;
+        channels->hidden->before_used = channels->theirs_used;
+    }
+    channels->theirs_used = ahead < WINDOW ? channels->theirs_used << ahead : 0;
+    channels->theirs_used |= 1;
+    channels->last_theirs = id;
 }
 
 static void note_used(struct th_channels *channels, uint32_t id)
 {
-    int back = steps_back(channels, id);
-
-    if (back >= 0) {
-        channels->theirs_used |= 1ull << back;
+    if (id > channels->last_theirs) {
+        note_higher(channels, id);
         return;
     }
-    uint32_t ahead = (id - channels->last_theirs + 1) / 2;
-    channels->theirs_used = ahead < 64 ? channels->theirs_used << ahead : 0;
-    channels->theirs_used |= 1;
-    channels->last_theirs = id;
+    unsigned back = steps_below(channels->last_theirs, id);
+    if (back < WINDOW)
+        channels->theirs_used |= 1ull << back;
+    else
+        channels->hidden->before_used |= 1ull << steps_below(channels->hidden->before_last, id);
 }
 
 enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
                                 enum th_channel_type type, struct th_now now,
                                 struct th_channel **out)
 {
-    bool is_even = id % 2 == 0;
-
-    if (is_even == channels->is_lower)
+    if (is_ours(channels, id))
         return TH_DROP_CHANNEL_PARITY;
-    int back = steps_back(channels, id);
-    if (back == 64 || (back >= 0 && channels->theirs_used >> back & 1))
+    enum standing standing = standing_of(channels, id);
+    if (standing == USED || (standing == LEFT_OUT && type != TH_CHANNEL_PATH))
         return TH_DROP_CHANNEL_CLOSED;
 
     struct th_channel *channel = add(channels, type, th_channel_silence_ms(type), now);
     if (channel == NULL)
         return TH_DROP_CHANNEL_LIMIT;
     channel->id = id;
-    note_used(channels, id);
+    if (standing == NEW && !is_path_beyond(channels, id, type))
+        note_used(channels, id);
     *out = channel;
     return TH_DROP_NONE;
 }
@@ -132,14 +226,11 @@ struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t
 
 bool th_channels_was_used(const struct th_channels *channels, uint32_t id)
 {
-    bool is_ours = (id % 2 == 0) == channels->is_lower;
-
     if (th_channels_find(channels, id))
         return false;
-    if (is_ours)
+    if (is_ours(channels, id))
         return id <= channels->last_ours;
-    int back = steps_back(channels, id);
-    return back == 64 || (back >= 0 && channels->theirs_used >> back & 1);
+    return standing_of(channels, id) != NEW;
 }
 
 bool th_channels_had_packets(const struct th_channels *channels, uint32_t id)
@@ -150,6 +241,18 @@ bool th_channels_had_packets(const struct th_channels *channels, uint32_t id)
         if (ended->id[i] == id)
             return true;
     return false;
+}
+
+bool th_channels_is_guess(const struct th_channels *channels, uint32_t id)
+{
+    const struct th_channels_hidden *hidden = channels->hidden;
+
+    if (!th_channels_is_hidden(channels, id) || th_channels_find(channels, id))
+        return false;
+    for (unsigned i = 0; i < TH_CHANNELS_HIDDEN_ENDED && i < hidden->count; i++)
+        if (hidden->id[i] == id)
+            return false;
+    return true;
 }
 
 /* Without memory who goes on sending to it is not told that it has ended. */
@@ -180,6 +283,8 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     channels->count--;
     if (channel->type == TH_CHANNEL_OTHER && channel->reliable == NULL)
         remember_ended(channels, channel->id);
+    if (th_channels_is_hidden(channels, channel->id))
+        channels->hidden->id[channels->hidden->count++ % TH_CHANNELS_HIDDEN_ENDED] = channel->id;
     th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }
@@ -208,5 +313,6 @@ void th_channels_clear(struct th_channels *channels)
     while (channels->first)
         th_channels_close(channels, channels->first);
     th_mem_free(channels->ended);
+    th_mem_free(channels->hidden);
     th_channels_init(channels, channels->is_lower);
 }

@@ -5,6 +5,12 @@
  * numbers from 2, the higher with odd ones from 1; numbers rise within a line, slightly out of order
  * is accepted, and a number that was used stays used until the line is replaced.
  *
+ * Whoever is asked for `path` at an address shows by the number that its answer has that it reads what is
+ * sent there; for that the number must be one that it could not guess. The first such request of a line
+ * leaves out TH_CHANNELS_HIDDEN numbers, of which it and those after it take any; all other channels go on
+ * above them, so that their numbers tell nothing. Who is asked accepts `path`, and nothing else, on
+ * numbers that were left out.
+ *
  * Floor:  2 (core), sans-I/O.
  * Thread: the owner's of its exchange.
  */
@@ -12,6 +18,7 @@
 #define TH_CORE_CHANNEL_H
 
 #include "switch/base/clock.h"
+#include "switch/base/rng.h"
 #include "switch/core/reliable.h"
 #include "switch/wire/chanpkt.h"
 
@@ -53,7 +60,7 @@ struct th_channel {
         tx_packets; /* for looking, may wrap; counted by who reads and writes them */
 };
 
-enum { TH_CHANNELS_ENDED = 32 };
+enum { TH_CHANNELS_ENDED = 32, TH_CHANNELS_HIDDEN = 1 << 19, TH_CHANNELS_HIDDEN_ENDED = 8 };
 
 /* Of packets of applications, whose end may be lost: the newest that have ended, a ring. */
 struct th_channels_ended {
@@ -61,13 +68,25 @@ struct th_channels_ended {
     uint32_t id[TH_CHANNELS_ENDED];
 };
 
+/* Where numbers were left out. Of ours only hidden channels have them, the next TH_CHANNELS_HIDDEN of ours below
+ * `to` (0: we left out none). Answers of one may come after the one that ended it: the newest that have
+ * ended, a ring. Of theirs what came before is remembered as the highest are, for what comes late. */
+struct th_channels_hidden {
+    uint32_t to;
+    uint32_t count;
+    uint32_t id[TH_CHANNELS_HIDDEN_ENDED];
+    uint32_t before_last; /* 0: they never left out any */
+    uint64_t before_used; /* bit i: before_last - 2i was used */
+};
+
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
 struct th_channels {
-    struct th_channel *first;        /* newest first */
-    struct th_channels_ended *ended; /* NULL: there was none, or no memory to remember it */
-    uint64_t theirs_used;            /* bit i: last_theirs - 2i was used */
-    uint32_t last_ours;              /* highest number we used; 0 none */
-    uint32_t last_theirs;            /* highest number they used; 0 none */
+    struct th_channel *first;          /* newest first */
+    struct th_channels_ended *ended;   /* NULL: there was none, or no memory to remember it */
+    struct th_channels_hidden *hidden; /* NULL: no numbers were left out, or the same */
+    uint64_t theirs_used;              /* bit i: last_theirs - 2i was used */
+    uint32_t last_ours;                /* highest number we used; 0 none */
+    uint32_t last_theirs;              /* highest number they used; 0 none */
     uint32_t
         ended_said_at; /* the switchboard's: when the peer was last told of one, low bits; 0 never */
     uint16_t count;
@@ -86,10 +105,20 @@ void th_channels_init(struct th_channels *channels, bool is_lower);
 TH_MUST struct th_channel *th_channels_open(struct th_channels *channels, enum th_channel_type type,
                                             th_ms silence_ms, struct th_now now);
 
+/* Opens a `path` of ours under a number that nobody can guess who does not read it. NULL as above. */
+TH_MUST struct th_channel *th_channels_open_hidden(struct th_channels *channels, th_ms silence_ms,
+                                                   struct th_rng *rng, struct th_now now);
+
+/* True for a number of ours that only a hidden channel has, or had, or none. */
+bool th_channels_is_hidden(const struct th_channels *channels, uint32_t id);
+
+/* True when it is none that a hidden channel has, or lately had: whoever sends on it has guessed. */
+bool th_channels_is_guess(const struct th_channels *channels, uint32_t id);
+
 /*
  * Opens one of theirs.
- * Drops: CHANNEL_PARITY, CHANNEL_CLOSED (the number was used, or is too far behind to know),
- *        CHANNEL_LIMIT (also without memory).
+ * Drops: CHANNEL_PARITY, CHANNEL_CLOSED (the number was used, or is too far behind to know; where they left
+ *        numbers out a `path` is accepted all the same), CHANNEL_LIMIT (also without memory).
  */
 TH_MUST enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
                                         enum th_channel_type type, struct th_now now,
@@ -98,7 +127,7 @@ TH_MUST enum th_drop th_channels_accept(struct th_channels *channels, uint32_t i
 /* The open channel of a number; NULL when there is none. */
 struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t id);
 
-/* True when a number was used on this line and its channel has ended. */
+/* True when a number was used on this line and its channel has ended, or it is too far behind to know. */
 bool th_channels_was_used(const struct th_channels *channels, uint32_t id);
 
 /* True when the channel of a number has ended lately, and carried packets of an application. */

@@ -97,6 +97,8 @@ struct th_pending {
 /* Our open, and the keys in it. */
 struct th_sealed {
     struct th_keypair keys;
+    struct th_addr to; /* where it went first */
+    bool is_spread;    /* and elsewhere */
     uint16_t len;
     uint8_t bytes[];
 };
@@ -142,6 +144,8 @@ struct th_line {
     uint8_t open_tries;
     uint8_t waiting_count; /* 0..TH_WAITING_MAX */
     uint8_t searches;      /* for a direct way, in vain, one after the other */
+    uint8_t guesses;       /* answers to no request of ours, since the last that nobody can guess */
+    uint8_t bursts;        /* of so many that all requests were given up */
     uint8_t bridges;       /* families that it would forward to for us, says its link */
     bool has_offered; /* … and said so before: who takes it back and says it again is no news */
     bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */

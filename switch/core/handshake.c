@@ -95,6 +95,10 @@ static bool send_open(struct th_switchboard *board, struct th_exchange *ex,
     th_board_send(board, now, &path->addr, line->sealed->len);
     if (th_tap_is_on(board->config.tap))
         th_board_tap_own_open(board, ex, now, &path->addr);
+    if (line->sealed->to.family == TH_FAMILY_NONE)
+        line->sealed->to = path->addr;
+    line->sealed->is_spread =
+        line->sealed->is_spread || !th_addr_is_equal(&line->sealed->to, &path->addr);
     path->open_sent_at = th_exchange_path_time(now);
     line->open_sent_at = th_exchange_path_time(now);
     return true;
@@ -194,6 +198,8 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     line->up_since_low = (uint32_t)now.mono;
     line->up_since_high = (uint8_t)(now.mono >> 32);
     th_line_forget_doubt(line);
+    th_exchange_paths_on_up(&ex->paths,
+                            line->sealed && !line->sealed->is_spread ? &line->sealed->to : NULL);
     board->lines++;
     th_board_note_way(board, ex);
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);

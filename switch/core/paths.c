@@ -272,6 +272,15 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
     return was_used;
 }
 
+void th_exchange_paths_on_up(struct th_exchange_paths *paths, const struct th_addr *alone)
+{
+    for (unsigned i = 0; i < paths->count; i++) {
+        struct th_exchange_path *path = th_exchange_paths_at(paths, i);
+        if (path->is_told && !(alone && th_addr_is_equal(alone, &path->addr)))
+            path->is_heard = true;
+    }
+}
+
 void th_exchange_paths_on_end(struct th_exchange_paths *paths)
 {
     paths->used = -1;

@@ -6,8 +6,9 @@
  * bytes that came from it (RFC 9000, 8.1). One that a line packet came from has proven itself: what
  * the peer sends from there reaches us. It is answered when a `path` request that went there alone
  * was: what we send there reaches the peer. Who holds a line can write any address as the sender of
- * its packets, so the streams of a line get no more than three times what came from an address that was
- * neither told nor answered (RFC 9000, 9.3.1).
+ * its packets, and who introduces it can name any, so the streams of a line get no more than three times
+ * what came from an address that is not answered (RFC 9000, 9.3.1), but for the one to which alone our
+ * open went: who speaks on the line has read it there.
  *
  * Not all are as good. Best is an address of the peer itself; then that of a node between, which
  * forwards the line's packets (a bridge); then a node between that carries five packets a second (a
@@ -30,8 +31,10 @@ enum {
     TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
     TH_PATH_PROBE_URGENT_MS = 200, /* the same while the line is in doubt; not to one that only the
                                       peer named */
-    TH_PATH_LOYAL_MS = 500, /* the address in use stays so while it was heard this lately … */
-    TH_PATH_LOST_MS = 3000  /* … and this lately, when the other one is of a lesser kind */
+    TH_PATH_GUESSES_MAX = 4, /* so many wrong answers spoil the requests to what is not open … */
+    TH_PATH_BURSTS_MAX = 4,  /* … and so often, those that follow on that line too */
+    TH_PATH_LOYAL_MS = 500,  /* the address in use stays so while it was heard this lately … */
+    TH_PATH_LOST_MS = 3000   /* … and this lately, when the other one is of a lesser kind */
 };
 
 /* Its times are the low 32 bits of a th_ms, for there are many: what is told by them is how long ago
@@ -44,7 +47,7 @@ struct th_exchange_path {
     uint32_t is_answered : 1; /* and what we sent there arrived, rtt_ms there and back */
     uint32_t is_bridge : 1;   /* of a node that forwards this line's packets */
     uint32_t is_named : 1;    /* only by the peer itself, in a `path` */
-    uint32_t is_heard : 1;    /* told, but only because it was proven once */
+    uint32_t is_heard : 1;    /* told, but streams go there only once it is answered */
     uint32_t unanswered : 3;  /* `path` requests in a row that went there alone; at most 7 */
     uint32_t budget : 23;     /* bytes that may go there while it is neither told nor proven, or of
                                  streams while it is not open */
@@ -134,6 +137,10 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
  * its place; used is -1 when there is none. */
 bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr,
                               struct th_now now);
+
+/* The line is up. alone: where our open went, and nowhere else; NULL: to several. What was told is no
+ * proof otherwise. */
+void th_exchange_paths_on_up(struct th_exchange_paths *paths, const struct th_addr *alone);
 
 /* The line ended: what had proven itself is a place to send opens to, no more. Relays, bridges and
  * what only the peer named go with the line; others may move. */

@@ -74,6 +74,21 @@ static struct th_channel *open_channel(struct th_channels *channels, struct th_n
     return channel;
 }
 
+/* One that only who reads it can answer. */
+static struct th_channel *open_hidden(struct th_switchboard *board, struct th_line *line,
+                                      struct th_now now)
+{
+    struct th_channel *channel = th_channels_open_hidden(
+        &line->channels, th_channel_silence_ms(TH_CHANNEL_PATH), board->rng, now);
+
+    if (channel) {
+        channel->tag = now.mono;
+        channel->tx_packets++;
+        line->guesses = 0;
+    }
+    return channel;
+}
+
 uint32_t th_board_ask_path(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                            bool everywhere)
 {
@@ -134,13 +149,15 @@ void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
 {
     uint8_t plain[TH_CHANPKT_MAX];
     struct th_channel *channel;
+    struct th_line *line = ex->line;
+    bool is_open = th_exchange_path_is_open(path);
 
-    if (!th_exchange_path_may_probe(path, now, is_urgent(ex->line)))
+    if (!th_exchange_path_may_probe(path, now, is_urgent(line)))
         return;
-    channel = open_channel(&ex->line->channels, now);
+    channel = is_open ? open_channel(&line->channels, now) : open_hidden(board, line, now);
     if (channel == NULL)
         return;
-    path->probe = channel->id;
+    path->probe = is_open || line->bursts < TH_PATH_BURSTS_MAX ? channel->id : 0;
     path->probed_at = th_exchange_path_time(now);
     if (path->unanswered < 7)
         path->unanswered++;
@@ -458,6 +475,23 @@ static bool is_challenge(const struct th_exchange *ex, uint32_t id)
         if (pending->challenge_id[i] == id && id != 0)
             return true;
     return false;
+}
+
+void th_board_note_guess(struct th_switchboard *board, struct th_exchange *ex, uint32_t c)
+{
+    struct th_line *line = ex->line;
+
+    if (!th_channels_is_guess(&line->channels, c) || ++line->guesses < TH_PATH_GUESSES_MAX)
+        return;
+    line->guesses = 0;
+    if (line->bursts < TH_PATH_BURSTS_MAX)
+        line->bursts++;
+    th_drop_count(&board->drops, TH_DROP_PATH_GUESSED);
+    for (unsigned i = 0; i < ex->paths.count; i++) {
+        struct th_exchange_path *path = th_exchange_paths_at(&ex->paths, i);
+        if (!th_exchange_path_is_open(path))
+            path->probe = 0;
+    }
 }
 
 /* True when a request went the way that is in use, and its answer came from there. */

@@ -261,8 +261,8 @@ static enum th_err add_told_paths(struct th_exchange *ex, const struct th_paths 
         struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, &paths->addr[i], now);
         if (path == NULL)
             return TH_NO_MEMORY;
+        path->is_heard = th_exchange_is_up(ex) && !th_exchange_path_is_open(path);
         path->is_told = true;
-        path->is_heard = false;
     }
     return TH_OK;
 }

@@ -196,7 +196,11 @@ static struct th_channel *channel_for(struct th_switchboard *board, struct th_ex
     if (channel)
         return channel;
     enum th_channel_type type = th_channel_type_of(packet->type);
-    if (th_channels_was_used(&ex->line->channels, packet->c))
+    /* what a number of ours that never was opens has the wrong parity */
+    bool may_open = type == TH_CHANNEL_PATH ||
+                    (packet->type[0] && th_channels_is_hidden(&ex->line->channels, packet->c));
+    th_board_note_guess(board, ex, packet->c);
+    if (!may_open && th_channels_was_used(&ex->line->channels, packet->c))
         why = say_closed(board, ex, now, packet);
     else if (packet->type[0] == 0)
         why = TH_DROP_CHANNEL_UNKNOWN;
@@ -357,13 +361,13 @@ static void on_proof(struct th_switchboard *board, struct th_exchange *ex, struc
 {
     struct th_line *line = ex->line;
 
-    th_line_forget_sealed(line); /* the peer has it */
     bool has_moved = th_exchange_paths_on_proof(&ex->paths, from, now);
 
     if (!line->is_up)
         th_board_line_up(board, ex, now);
     else if (has_moved)
         th_board_path_changed(board, ex, now);
+    th_line_forget_sealed(line); /* the peer has it */
     th_board_on_heard(board, ex, now);
 }
 

@@ -90,6 +90,7 @@
     X(LAN_NOT_ALLOWED, "lan_not_allowed", "a pong of a node that is not in the allow-list")        \
     X(PATH_BAD, "path_bad", "a path that cannot be read")                                          \
     X(PATH_LIMIT, "path_limit", "a path over the limit of its peer")                               \
+    X(PATH_GUESSED, "path_guessed", "answers to no path request of ours: a peer forges addresses") \
     X(UNPROVEN_BUDGET, "unproven_budget", "ours, not sent: the address has not proven itself")     \
     X(WAITING_LIMIT, "waiting_limit", "ours, not sent: too many packets wait for the line")        \
     X(TOO_BIG, "too_big", "ours, not sent: larger than the network interface carries")

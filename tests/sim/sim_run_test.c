@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "eb0a5aeeb244e9eb8129a55b049cf4f409ce88688f3db5fe75823a512a4fafed");
+                        "c9d4c54ceec92caa6107bbe174467316722d55470c62903a6d1c376cba3de642");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

@@ -75,6 +75,104 @@ static void closed_number_stays_used(void **state)
     assert_int_equal(accept(&channels, 2), TH_DROP_CHANNEL_CLOSED);
 }
 
+static void hidden_channel_has_a_number_that_those_beside_it_do_not_tell(void **state)
+{
+    (void)state;
+    enum { DRAWS = 100 };
+    struct th_channels channels;
+    struct th_rng rng;
+    uint32_t id[DRAWS], low = UINT32_MAX, high = 0;
+    th_channels_init(&channels, true);
+    th_rng_init(&rng, (const uint8_t[TH_RNG_SEED_BYTES]){1});
+    assert_int_equal(th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now)->id, 2);
+    assert_false(th_channels_is_hidden(&channels, 2));
+
+    for (unsigned i = 0; i < DRAWS; i++) {
+        struct th_channel *channel = th_channels_open_hidden(&channels, 10000, &rng, now);
+        assert_true(channel->is_ours && channel->type == TH_CHANNEL_PATH && channel->id % 2 == 0);
+        id[i] = channel->id;
+        low = id[i] < low ? id[i] : low;
+        high = id[i] > high ? id[i] : high;
+        assert_true(th_channels_is_hidden(&channels, id[i]));
+        for (unsigned j = 0; j < i; j++)
+            assert_int_not_equal(id[i], id[j]);
+    }
+    uint32_t next = th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now)->id;
+
+    assert_int_equal(next, 2 + 2u * TH_CHANNELS_HIDDEN + 2);
+    assert_true(low > 2 && high < next && high - low > TH_CHANNELS_HIDDEN);
+    assert_false(th_channels_is_hidden(&channels, next));
+    assert_false(th_channels_is_hidden(&channels, next - 1)); /* of theirs */
+    th_channels_clear(&channels);
+}
+
+static enum th_drop accept_path(struct th_channels *channels, uint32_t id)
+{
+    struct th_channel *channel;
+    return th_channels_accept(channels, id, TH_CHANNEL_PATH, now, &channel);
+}
+
+static void late_answer_of_a_hidden_channel_is_no_guess(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    struct th_rng rng;
+    uint32_t first = 0;
+    th_channels_init(&channels, false);
+    th_rng_init(&rng, (const uint8_t[TH_RNG_SEED_BYTES]){1});
+
+    for (unsigned i = 0; i <= TH_CHANNELS_HIDDEN_ENDED; i++) {
+        assert_true(i == 0 || !th_channels_is_guess(&channels, first));
+        struct th_channel *channel = th_channels_open_hidden(&channels, 10000, &rng, now);
+        first = i == 0 ? channel->id : first;
+        assert_false(th_channels_is_guess(&channels, channel->id));
+        assert_true(th_channels_is_guess(&channels, channel->id == 3 ? 5 : 3));
+        th_channels_close(&channels, channel);
+    }
+
+    assert_true(th_channels_is_guess(&channels, first)); /* so many are remembered */
+    assert_false(th_channels_is_guess(&channels, channels.last_ours + 2));
+    th_channels_clear(&channels);
+}
+
+/* The first packet of a stream that was lost comes again, after a hidden request and what followed it. */
+static void numbers_below_those_that_were_left_out_are_known_as_before(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, false);
+    assert_int_equal(accept(&channels, 6), TH_DROP_NONE);
+
+    assert_int_equal(accept_path(&channels, 800000), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 8 + 2u * TH_CHANNELS_HIDDEN), TH_DROP_NONE);
+    assert_int_equal(accept_path(&channels, 400000), TH_DROP_NONE);
+
+    assert_int_equal(accept(&channels, 4), TH_DROP_NONE);
+    assert_int_equal(accept(&channels, 4), TH_DROP_CHANNEL_CLOSED);
+    assert_int_equal(accept(&channels, 6), TH_DROP_CHANNEL_CLOSED);
+    assert_int_equal(accept(&channels, 200000), TH_DROP_CHANNEL_CLOSED); /* no path */
+    assert_int_equal(accept(&channels, 4 + 2u * TH_CHANNELS_HIDDEN), TH_DROP_NONE);
+    th_channels_clear(&channels);
+}
+
+static void no_channel_is_hidden_when_too_few_numbers_are_left(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    struct th_rng rng;
+    th_channels_init(&channels, false);
+    th_rng_init(&rng, (const uint8_t[TH_RNG_SEED_BYTES]){1});
+    channels.last_ours = UINT32_MAX - 2u * TH_CHANNELS_HIDDEN + 2;
+
+    assert_null(th_channels_open_hidden(&channels, 10000, &rng, now));
+    channels.last_ours -= 2;
+    th_mem_refuse(1);
+    assert_null(th_channels_open_hidden(&channels, 10000, &rng, now));
+    assert_non_null(th_channels_open_hidden(&channels, 10000, &rng, now));
+    assert_null(th_channels_open(&channels, TH_CHANNEL_SEEK, 3000, now)); /* all are used up */
+    th_channels_clear(&channels);
+}
+
 static void silence_ends_a_channel_and_traffic_puts_it_off(void **state)
 {
     (void)state;
@@ -143,6 +241,10 @@ int main(void)
         cmocka_unit_test(number_of_our_parity_is_refused),
         cmocka_unit_test(number_is_used_once_and_slightly_out_of_order_is_accepted),
         cmocka_unit_test(closed_number_stays_used),
+        cmocka_unit_test(hidden_channel_has_a_number_that_those_beside_it_do_not_tell),
+        cmocka_unit_test(late_answer_of_a_hidden_channel_is_no_guess),
+        cmocka_unit_test(numbers_below_those_that_were_left_out_are_known_as_before),
+        cmocka_unit_test(no_channel_is_hidden_when_too_few_numbers_are_left),
         cmocka_unit_test(silence_ends_a_channel_and_traffic_puts_it_off),
         cmocka_unit_test(limit_of_channels_is_reached_by_both_sides_together),
         cmocka_unit_test(refused_memory_is_a_channel_over_the_limit),

@@ -439,6 +439,105 @@ static void address_that_one_packet_came_from_gets_little_until_it_answers(void 
     wire_free(&w);
 }
 
+/* Node 0 answers requests of node 1 that it never saw, for they went to the victim: on every number after
+ * the newest that it knows of. Returns how many bytes those are. */
+static size_t guess_answers(uint32_t known, unsigned guesses)
+{
+    struct th_exchange *ex = th_board_find(w.board[0], id_of(1));
+    size_t sum = 0;
+
+    for (unsigned n = 1; n <= guesses; n++) {
+        uint8_t plain[TH_CHANPKT_MAX];
+        size_t len;
+        struct th_chanpkt_out answer = {.c = known + 2 * n, .end = true};
+        assert_int_equal(th_chanpkt_write(plain, sizeof plain, &len, &answer), TH_OK);
+        th_board_transmit(w.board[0], ex, w.now, (struct th_bytes){plain, len}, TH_WISH_NONE);
+        wire_settle(&w); /* it is cut off, but for what is written as the victim's */
+        struct flight forged = w.last[0];
+        wire_deliver(&w, 1, &victim, forged.bytes, forged.len);
+        sum += forged.len;
+    }
+    return sum;
+}
+
+/* The newest that node 0 knows of. */
+static uint32_t known_number(void)
+{
+    const struct th_channels *channels = &th_board_find(w.board[1], id_of(0))->line->channels;
+
+    assert_non_null(channels->hidden);
+    return channels->hidden->to - 2u * TH_CHANNELS_HIDDEN;
+}
+
+static bool is_open_to_victim(void)
+{
+    struct th_exchange_paths *ways = &th_board_find(w.board[1], id_of(0))->paths;
+
+    return th_exchange_path_is_open(th_exchange_paths_find(ways, &victim));
+}
+
+/* The numbers of channels rose by 2, and it needed 10 guesses. */
+static void address_is_opened_by_no_answer_that_was_guessed(void **state)
+{
+    (void)state;
+    size_t came = forge_a_sender();
+    uint32_t known = known_number();
+
+    for (unsigned turn = 0; turn < 10; turn++) {
+        w.seen_count = 0;
+        wire_pass(&w, 1000);
+        came += guess_answers(known, 200);
+    }
+    assert_true(w.sent_bytes[1] <= TH_PATH_AMPLIFY * came);
+    assert_false(is_open_to_victim());
+    assert_true(wire_drops(&w, 1, TH_DROP_PATH_GUESSED) >= TH_PATH_BURSTS_MAX);
+
+    /* Who guessed so much is not believed on this line, though it may be there. */
+    w.is_cut[0] = false;
+    w.addr[0] = victim;
+    w.seen_count = 0;
+    wire_pass(&w, 5000);
+    assert_false(is_open_to_victim());
+    wire_free(&w);
+}
+
+/* A burst of guesses spoils what was asked, not what is asked next. */
+static void address_that_answers_after_a_burst_of_wrong_answers_is_open(void **state)
+{
+    (void)state;
+    forge_a_sender();
+    uint32_t known = known_number();
+
+    w.seen_count = 0;
+    wire_pass(&w, 1000);
+    guess_answers(known, TH_PATH_GUESSES_MAX);
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_PATH_GUESSED), 1);
+    w.is_cut[0] = false;
+    w.addr[0] = victim;
+    wire_pass(&w, 5000);
+
+    assert_true(is_open_to_victim());
+    wire_free(&w);
+}
+
+/* Whoever introduces a node may say that it is anywhere, and what was told was open at once. */
+static void address_that_is_told_of_a_line_that_is_up_is_open_when_it_has_answered(void **state)
+{
+    (void)state;
+    begin(2);
+    open_stream();
+    wire_pass(&w, 1000);
+    struct th_paths paths = {.count = 1, .addr = {victim}};
+    const struct th_identity *id = &w.identity[0];
+
+    assert_int_equal(
+        th_switchboard_open(w.board[1], w.now, &id->hashname, &id->parts, &id->keys.pub, &paths),
+        TH_OK);
+
+    assert_false(is_open_to_victim());
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +556,9 @@ int main(void)
         cmocka_unit_test(one_node_opens_so_many_with_us_and_no_more),
         cmocka_unit_test(last_streams_of_a_node_are_for_those_it_opens),
         cmocka_unit_test(address_that_one_packet_came_from_gets_little_until_it_answers),
+        cmocka_unit_test(address_is_opened_by_no_answer_that_was_guessed),
+        cmocka_unit_test(address_that_answers_after_a_burst_of_wrong_answers_is_open),
+        cmocka_unit_test(address_that_is_told_of_a_line_that_is_up_is_open_when_it_has_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
