@@ -211,7 +211,7 @@ static void run_line(struct test_run *run, const json_t *json, const struct side
     test_same(run, "line_id", (struct th_bytes){id.b, sizeof id.b}, vectors_text(json, "line_id"));
     test_expect(run, memcmp(&id, &to->line, sizeof id) == 0, "the line id is not the receiver's");
 
-    enum th_drop why = cipher->line_unseal(plain, &len, &to->keys, test_bytes(&packet));
+    enum th_drop why = cipher->line_unseal(plain, &len, to->keys.receive, test_bytes(&packet));
     if (!test_expect(run, why == TH_DROP_NONE, "not unsealed: %s", th_drop_name(why)))
         return;
     struct th_bytes inside = {plain, len};
@@ -374,7 +374,7 @@ static enum th_drop receive(const struct side *to, struct th_replay *replay, str
     if (why == TH_DROP_NONE && memcmp(&id, &to->line, sizeof id) != 0)
         why = TH_DROP_LINE_UNKNOWN;
     if (why == TH_DROP_NONE)
-        why = th_cipher_find(TH_CS3A)->line_unseal(plain, &len, &to->keys, packet);
+        why = th_cipher_find(TH_CS3A)->line_unseal(plain, &len, to->keys.receive, packet);
     if (why == TH_DROP_NONE && !th_replay_note(replay, packet, (struct th_now){0}))
         why = TH_DROP_LINE_REPLAY;
     return why;
