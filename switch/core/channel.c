@@ -216,6 +216,12 @@ enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
     return TH_DROP_NONE;
 }
 
+void th_channels_refuse(struct th_channels *channels, uint32_t id)
+{
+    if ((id % 2 == 0) != channels->is_lower && steps_back(channels, id) < 64)
+        note_used(channels, id);
+}
+
 struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t id)
 {
     for (struct th_channel *channel = channels->first; channel; channel = channel->next)

@@ -124,6 +124,9 @@ TH_MUST enum th_drop th_channels_accept(struct th_channels *channels, uint32_t i
                                         enum th_channel_type type, struct th_now now,
                                         struct th_channel **out);
 
+/* One of theirs was refused: its number counts as used. */
+void th_channels_refuse(struct th_channels *channels, uint32_t id);
+
 /* The open channel of a number; NULL when there is none. */
 struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t id);
 

@@ -147,8 +147,11 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
     /* an end may come along: who has little to say says all of it in the first packet */
     if (packet->err[0] || !th_stream_type_is_valid(packet->type))
         return TH_DROP_CHANNEL_TYPE;
-    if (!th_served_has(&board->streams_served, packet->type))
+    if (!th_served_has(&board->streams_served, packet->type)) {
+        /* It is dead over there, and what was sent again meanwhile must not open it here. */
+        th_channels_refuse(&ex->line->channels, packet->c);
         return refuse(board, ex, now, packet->c, "unknown type", TH_DROP_CHANNEL_RELIABLE);
+    }
     if (th_board_is_crowded(ex, true) || board->stream_count >= TH_BOARD_STREAMS_THEIRS)
         return refuse(board, ex, now, packet->c, "no room", TH_DROP_CHANNEL_LIMIT);
     enum th_drop why =
@@ -165,23 +168,25 @@ static enum th_drop accept_reliable(struct th_switchboard *board, struct th_exch
     return TH_DROP_NONE;
 }
 
-/* A packet of an application, for a channel that has ended here: its end got lost, so who sends it is told
- * again. An end or err is never answered, so two cannot go on with it for ever. */
+/* A packet of an application, for a channel that has ended here or was refused: that got lost, so who sends it
+ * is told again. An end or err is never answered, so two cannot go on with it for ever. */
 static enum th_drop say_closed(struct th_switchboard *board, struct th_exchange *ex,
                                struct th_now now, const struct th_chanpkt *packet)
 {
     struct th_channels *channels = &ex->line->channels;
     bool is_last = packet->end || packet->err[0];
     bool is_reliable = packet->has_seq || packet->has_ack;
+    bool is_refused = packet->has_seq && th_stream_type_is_valid(packet->type) && !packet->err[0];
     bool is_apps = th_channels_had_packets(channels, packet->c) ||
                    th_stream_type_is_valid(packet->type) || th_chanpkt_app(packet).len > 0;
 
-    if (is_last || is_reliable || !is_apps ||
+    if ((!is_refused && (is_last || is_reliable || !is_apps)) ||
         (channels->ended_said_at &&
          th_exchange_path_ago(channels->ended_said_at, now) < TH_PACKETS_CLOSED_MS))
         return TH_DROP_CHANNEL_CLOSED;
     channels->ended_said_at = th_exchange_path_time(now);
-    return refuse(board, ex, now, packet->c, "closed", TH_DROP_CHANNEL_CLOSED);
+    return refuse(board, ex, now, packet->c, is_refused ? "unknown type" : "closed",
+                  TH_DROP_CHANNEL_CLOSED);
 }
 
 /* The channel a packet is for, opened if it is their first; NULL when it is to be dropped. */

@@ -104,6 +104,33 @@ static void type_that_nobody_serves_is_refused(void **state)
     wire_free(&w);
 }
 
+/* A packet that was sent again before the err came opened it for who began to listen just then, and who talks
+ * to nobody. */
+static void stream_that_was_refused_is_not_opened_by_what_comes_late(void **state)
+{
+    (void)state;
+    begin(2);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", false), TH_OK);
+    open_stream();
+    wire_pass(&w, 10);
+    assert_int_equal(th_switchboard_serve(w.board[1], "_test", true), TH_OK);
+
+    const struct th_chanpkt_out late = {
+        .c = c, .type = "_test", .fields = th_bytes_of("\"seq\":0")};
+    assert_int_equal(th_switchboard_send(w.board[0], w.now, id_of(1), &late), TH_OK);
+    int sent = w.sent[1];
+    wire_settle(&w);
+    assert_null(told(1));
+    assert_int_equal(wire_drops(&w, 1, TH_DROP_CHANNEL_CLOSED), 1);
+    assert_int_equal(w.sent[1], sent + 1); /* it may not have heard that it was refused */
+
+    th_switchboard_stream_release(w.board[0], w.now, id_of(1), c, NULL);
+    open_stream();
+    wire_pass(&w, 10);
+    assert_non_null(told(1));
+    wire_free(&w);
+}
+
 static void owner_is_told_once_when_it_can_go_on(void **state)
 {
     (void)state;
@@ -543,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_is_accepted_by_who_serves_its_type_and_carries_bytes_both_ways),
         cmocka_unit_test(type_that_nobody_serves_is_refused),
+        cmocka_unit_test(stream_that_was_refused_is_not_opened_by_what_comes_late),
         cmocka_unit_test(owner_is_told_once_when_it_can_go_on),
         cmocka_unit_test(stream_waits_for_a_line_that_is_being_made),
         cmocka_unit_test(stream_whose_first_packet_is_its_last_is_accepted),
