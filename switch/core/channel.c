@@ -218,7 +218,7 @@ enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
 
 void th_channels_refuse(struct th_channels *channels, uint32_t id)
 {
-    if ((id % 2 == 0) != channels->is_lower && steps_back(channels, id) < 64)
+    if (!is_ours(channels, id) && standing_of(channels, id) == NEW)
         note_used(channels, id);
 }
 
