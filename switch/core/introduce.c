@@ -37,15 +37,26 @@ static bool may_tell(const struct th_addr *addr, const struct th_exchange *targe
            th_exchange_can_use(target, addr);
 }
 
+static void add_place(struct th_paths *out, const struct th_addr *addr)
+{
+    for (unsigned i = 0; i < out->count; i++)
+        if (th_addr_is_equal(&out->addr[i], addr))
+            return;
+    if (out->count < TH_CONNECT_ADDRS_MAX)
+        out->addr[out->count++] = *addr;
+}
+
 /* One that we see through another only has told us where it is, in a `path`: without that its target,
- * behind a NAT that lets in whom it sent to, would not let it in. */
+ * behind a NAT that lets in whom it sent to, would not let it in. Those where it answered us come first. */
 static void gather_told(struct th_paths *out, struct th_exchange *asker,
                         const struct th_exchange *target)
 {
-    for (unsigned i = 0; i < asker->paths.count && out->count < TH_CONNECT_ADDRS_MAX; i++) {
-        const struct th_exchange_path *path = th_exchange_paths_at(&asker->paths, i);
-        if (th_exchange_path_is_direct(path) && may_tell(&path->addr, target))
-            out->addr[out->count++] = path->addr;
+    for (unsigned i = 0; i < 2 * asker->paths.count; i++) {
+        const struct th_exchange_path *path =
+            th_exchange_paths_at(&asker->paths, i % asker->paths.count);
+        if (path->is_answered == (i < asker->paths.count) && th_exchange_path_is_direct(path) &&
+            may_tell(&path->addr, target))
+            add_place(out, &path->addr);
     }
 }
 
@@ -57,10 +68,10 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
     if (seen->family == TH_FAMILY_RELAY)
         gather_told(out, asker, target);
     else if (th_exchange_can_use(target, seen))
-        out->addr[out->count++] = *seen;
-    for (unsigned i = 0; i < said->count && out->count < TH_CONNECT_ADDRS_MAX; i++)
-        if (!th_addr_is_equal(&said->addr[i], seen) && may_pass_on(&said->addr[i], seen, target))
-            out->addr[out->count++] = said->addr[i];
+        add_place(out, seen);
+    for (unsigned i = 0; i < said->count; i++)
+        if (may_pass_on(&said->addr[i], seen, target))
+            add_place(out, &said->addr[i]);
 }
 
 static void refuse(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,

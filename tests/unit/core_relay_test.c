@@ -273,7 +273,10 @@ static void introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it(v
 {
     (void)state;
     struct wire w;
+    struct th_connect_head head;
     wire_init(&w, 4);
+    th_switchboard_advertise(w.board[1], &w.addr[1],
+                             1); /* so that it says it twice, in `peer` too */
     assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
     assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
     assert_int_equal(wire_open(&w, 3, 2), TH_AGAIN);
@@ -288,6 +291,10 @@ static void introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it(v
 
     assert_true(goes_through(&w, 1, 2, 0));
     assert_true(wire_look(&w, 1, 3).has_addr && !wire_look(&w, 1, 3).has_middle);
+    const struct seen *connect = wire_packet(&w, 3, TH_CHANNEL_CONNECT);
+    assert_int_equal(th_connect_read(&head, th_bytes_of(connect->head)), TH_DROP_NONE);
+    assert_int_equal(head.paths.count, 1);
+    assert_true(th_addr_is_equal(&head.paths.addr[0], &w.addr[1]));
     wire_free(&w);
 }
 
