@@ -60,7 +60,12 @@ struct th_channel {
         tx_packets; /* for looking, may wrap; counted by who reads and writes them */
 };
 
-enum { TH_CHANNELS_ENDED = 32, TH_CHANNELS_HIDDEN = 1 << 19, TH_CHANNELS_HIDDEN_ENDED = 8 };
+enum {
+    TH_CHANNELS_ENDED = 32,
+    TH_CHANNELS_HIDDEN = 1 << 19,
+    TH_CHANNELS_HIDDEN_ENDED =
+        16 /* two for each address of a node: a peer answers each several times */
+};
 
 /* Of packets of applications, whose end may be lost: the newest that have ended, a ring. */
 struct th_channels_ended {

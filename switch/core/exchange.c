@@ -204,6 +204,7 @@ void th_line_take_over(struct th_line *line)
            2 * (size_t)ex->cipher->key_bytes);
     half->replay = (struct th_replay){0}; /* it went along */
     th_half_clear(half, ex);
+    line->guesses = line->bursts = 0; /* were answers to the channels that it had */
 }
 
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
