@@ -142,7 +142,12 @@ def a_switch_whose_mailbox_was_full_hears_of_a_reload_all_the_same():
         write_list(mesh, a)
         check(thctl(a, "reload").returncode == 0, "not reloaded")
         check(thctl(a, "resume", "switch").returncode == 0, "not resumed")
-        wait_for("the line to b has ended", lambda: not a.call("lines"), 5 * SLOW)
+
+        def has_no_line():
+            with a.rpc() as rpc:  # busy, until the switch has read what had filled it
+                return rpc.answer("lines").get("result") == []
+
+        wait_for("the line to b has ended", has_no_line, 5 * SLOW)
 
 
 main()
