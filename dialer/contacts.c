@@ -199,7 +199,7 @@ static unsigned offer(struct th_contact *best, unsigned count, unsigned max,
 }
 
 unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
-                             struct th_hashname *out, unsigned max)
+                             bool linked_only, struct th_hashname *out, unsigned max)
 {
     enum { BEST_MAX = 16 };
     struct th_contact best[BEST_MAX];
@@ -209,6 +209,8 @@ unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th
     for (unsigned i = 0; i < contacts->count; i++)
         if (may_begin(&contacts->contact[i], target, false))
             count = offer(best, count, max, target, &contacts->contact[i]);
+    while (linked_only && count > 0 && best[0].is_seed && !best[count - 1].is_seed)
+        count--;
     for (unsigned i = 0; i < count; i++)
         out[i] = best[i].id;
     return count;

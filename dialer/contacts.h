@@ -64,10 +64,11 @@ bool th_contacts_is_silent(const struct th_contacts *contacts, const struct th_h
 /*
  * Whom to begin a lookup with: linked seeds, nearest to the target first; when those do not fill
  * `max`, others with a line, nearest first. Never the target itself, nor one that is not heard.
+ * linked_only  no others, if a seed is linked.
  * Returns how many were filled.
  */
 unsigned th_contacts_nearest(const struct th_contacts *contacts, const struct th_hashname *target,
-                             struct th_hashname *out, unsigned max);
+                             bool linked_only, struct th_hashname *out, unsigned max);
 
 /*
  * Whom to begin a lookup with when those near the target may be liars: of the linked seeds, or of all

@@ -163,8 +163,11 @@ void th_dialing_free(struct th_dialing *dial)
 static void begin_lookup(struct th_dialing *dial, const struct th_dialer *dialer)
 {
     struct th_hashname start[TH_DIAL_START_MAX];
-    unsigned count =
-        th_contacts_nearest(&dialer->contacts, &dial->request.target, start, TH_DIAL_START_MAX);
+    /* Who looks for its neighbours goes to them by those that it is linked with, and leaves in peace the
+     * node through which it came, as thousands may. */
+    bool linked_only = dial->request.mode == TH_DIAL_FIND;
+    unsigned count = th_contacts_nearest(&dialer->contacts, &dial->request.target, linked_only,
+                                         start, TH_DIAL_START_MAX);
 
     dial->phase = TH_DIAL_LOOKING;
     for (unsigned i = 0; i < count; i++)

@@ -97,7 +97,8 @@ void th_dialing_add_introducers(const struct th_dialing *dial, const struct th_c
 void th_dialing_add_near(const struct th_contacts *contacts, struct th_dial_want *want)
 {
     struct th_hashname near[TH_REACH_VIAS_MAX];
-    unsigned count = th_contacts_nearest(contacts, &want->reach.node, near, TH_REACH_VIAS_MAX);
+    unsigned count =
+        th_contacts_nearest(contacts, &want->reach.node, false, near, TH_REACH_VIAS_MAX);
 
     for (unsigned i = 0; i < 2 * count; i++) /* those that are relayed last, as above */
         if (th_contacts_is_relayed(contacts, &near[i % count]) == (i >= count))

@@ -160,3 +160,58 @@ void th_answer_link(struct th_answer *answer, const struct th_table *table,
     *answer = (struct th_answer){0};
     tell_near(answer, table, &asker->id, asker);
 }
+
+/* --- whom to hand on to --------------------------------------------------------------------------- */
+
+static bool may_host(const struct th_peer *peer, const struct th_answer *near,
+                     const struct th_asker *asker)
+{
+    return peer->is_seed && may_tell(peer, asker) && !is_told(near, &peer->id);
+}
+
+static unsigned count_hosts(const struct th_table *table, const struct th_answer *near,
+                            const struct th_asker *asker)
+{
+    unsigned count = 0;
+
+    for (int i = table->first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(table, i);
+        for (unsigned n = 0; bucket && n < bucket->linked_count; n++)
+            count += may_host(bucket->linked[n], near, asker);
+    }
+    return count;
+}
+
+/* Every so many-th of all that may be, from one of the first on. */
+static unsigned spread(const struct th_table *table, const struct th_answer *near,
+                       const struct th_asker *asker, struct th_rng *rng, struct th_hashname *out,
+                       unsigned max)
+{
+    unsigned all = count_hosts(table, near, asker), count = 0, seen = 0;
+
+    if (all == 0)
+        return 0;
+    unsigned step = all < max ? 1 : all / max;
+    unsigned first = (unsigned)th_rng_below(rng, step);
+    for (int i = table->first; i < TH_BUCKETS; i++) {
+        const struct th_bucket *bucket = th_table_at(table, i);
+        for (unsigned n = 0; bucket && n < bucket->linked_count && count < max; n++)
+            if (may_host(bucket->linked[n], near, asker) && seen++ == first + count * step)
+                out[count++] = bucket->linked[n]->id;
+    }
+    return count;
+}
+
+unsigned th_answer_hosts(const struct th_table *table, const struct th_asker *asker,
+                         struct th_rng *rng, struct th_hashname out[TH_ANSWER_HOSTS_MAX])
+{
+    struct th_answer near;
+
+    th_answer_link(&near, table, asker);
+    if (near.count > TH_ANSWER_HOSTS_MAX / 2)
+        near.count = TH_ANSWER_HOSTS_MAX / 2;
+    for (unsigned i = 0; i < near.count; i++)
+        out[i] = near.entry[i].id;
+    return near.count +
+           spread(table, &near, asker, rng, out + near.count, TH_ANSWER_HOSTS_MAX - near.count);
+}

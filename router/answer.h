@@ -11,10 +11,12 @@
 #define TH_ROUTER_ANSWER_H
 
 #include "router/table.h"
+#include "switch/base/rng.h"
 #include "switch/wire/see.h"
 
 enum {
-    TH_ANSWER_MATCHES_MAX = 4 /* linked hashnames that begin with the sought prefix */
+    TH_ANSWER_MATCHES_MAX = 4, /* linked hashnames that begin with the sought prefix */
+    TH_ANSWER_HOSTS_MAX = 8    /* half of them near */
 };
 
 struct th_answer {
@@ -39,5 +41,14 @@ void th_answer_seek(struct th_answer *answer, const struct th_table *table,
 /* Tells a node to which a link begins of the seeds nearest to it. */
 void th_answer_link(struct th_answer *answer, const struct th_table *table,
                     const struct th_asker *asker);
+
+/*
+ * Whom a node may turn to for which we have no room: the seeds nearest to it, then as many from all over
+ * the table, for all who are near it are sent to the same few.
+ * rng  one draw.
+ * Returns how many were filled, at most TH_ANSWER_HOSTS_MAX.
+ */
+unsigned th_answer_hosts(const struct th_table *table, const struct th_asker *asker,
+                         struct th_rng *rng, struct th_hashname out[TH_ANSWER_HOSTS_MAX]);
 
 #endif

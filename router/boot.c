@@ -38,14 +38,6 @@ static void fail(struct th_boot *boot, struct th_boot_source *source, struct th_
     rest(source, now.mono + shortened(boot, th_boot_source_pause(source, now)));
 }
 
-/* It answers, and does not want us. Asking again soon would only cost both. */
-static void refuse(struct th_boot *boot, struct th_boot_source *source, struct th_now now)
-{
-    fail(boot, source, now);
-    if (boot->is_ready)
-        source->at = now.mono + shortened(boot, TH_BOOT_PAUSE_REFUSED_MS);
-}
-
 static unsigned seed_links(const struct th_boot *boot, const struct th_boot_source *except)
 {
     unsigned n = 0;
@@ -168,7 +160,22 @@ static void look_for_ourselves(struct th_boot *boot)
     look(boot, false);
 }
 
-static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id, bool is_seed)
+static bool is_refusal(enum th_err why)
+{
+    return why == TH_EOF || why == TH_REFUSED || why == TH_AGAIN || why == TH_LIMIT;
+}
+
+/* It answers, and does not want us. Asking again soon would only cost both. */
+static void refuse(struct th_boot *boot, struct th_boot_source *source, struct th_now now)
+{
+    fail(boot, source, now);
+    source->has_refused = true;
+    if (boot->is_ready || has_seed(boot))
+        source->at = now.mono + shortened(boot, TH_BOOT_PAUSE_REFUSED_MS);
+}
+
+static enum th_err note_link(struct th_boot *boot, struct th_now now, const struct th_hashname *id,
+                             bool is_seed)
 {
     uint64_t number = number_of(id);
     uint64_t *link = find_link(boot, number);
@@ -185,6 +192,8 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
         link = &boot->link[boot->link_count++];
     }
     *link = number | is_seed;
+    if (is_seed) /* it knows others: who had no room is not needed any more */
+        th_boot_sources_leave_refused(&boot->sources, boot->rng, now);
     if (boot->dial == TH_BOOT_DIAL_ENDED && boot->looks_elsewhere)
         boot->dial = TH_BOOT_DIAL_NONE; /* ourselves is still to be looked for */
 
@@ -200,11 +209,6 @@ static enum th_err note_link(struct th_boot *boot, const struct th_hashname *id,
     if (boot->is_ready && source->kind == TH_BOOT_CONFIGURED && boot->dial == TH_BOOT_DIAL_ENDED)
         look_for_ourselves(boot);
     return TH_OK;
-}
-
-static bool is_refusal(enum th_err why)
-{
-    return why == TH_EOF || why == TH_REFUSED || why == TH_LIMIT;
 }
 
 static void end_link_of(struct th_boot *boot, struct th_boot_source *source, struct th_now now,
@@ -231,6 +235,7 @@ static void begin_again(struct th_boot *boot, struct th_now now)
     for (unsigned i = 0; i < boot->sources.count; i++) {
         struct th_boot_source *s = &boot->sources.source[i];
         s->has_failed = s->is_useless;
+        s->has_refused = false;
         s->fails = 0;
         if (s->phase == TH_BOOT_IDLE)
             s->at = now.mono + th_rng_below(boot->rng, TH_BOOT_START_MS);
@@ -238,11 +243,15 @@ static void begin_again(struct th_boot *boot, struct th_now now)
 }
 
 /* Who has no room for us still answers seeks, and so leads to others who have. All that are near us are
- * told of the same few, who cannot meet everybody at once: who met nobody there looks elsewhere. */
+ * told of the same few, who cannot meet everybody at once: who met nobody there looks elsewhere. Whom we
+ * are handed on to comes to us: when it does not we ask for room again, which costs one packet, where to
+ * look for others costs twenty. */
 static void ask_who_refused(struct th_boot *boot, const struct th_boot_source *source,
                             enum th_err why)
 {
-    if (source && source->is_line_up && is_refusal(why) &&
+    bool is_handed_on = why == TH_AGAIN && source && source->fails <= TH_BOOT_HAND_ONS;
+
+    if (source && source->is_line_up && is_refusal(why) && !is_handed_on &&
         (boot->dial == TH_BOOT_DIAL_NONE || boot->dial == TH_BOOT_DIAL_ENDED))
         look(boot, boot->dial == TH_BOOT_DIAL_ENDED);
 }
@@ -426,7 +435,7 @@ void th_boot_on_line_down(struct th_boot *boot, struct th_now now, const struct 
 enum th_err th_boot_on_link_up(struct th_boot *boot, struct th_now now,
                                const struct th_hashname *id, bool is_seed)
 {
-    enum th_err e = note_link(boot, id, is_seed);
+    enum th_err e = note_link(boot, now, id, is_seed);
 
     settle(boot, now);
     return e;
@@ -462,7 +471,7 @@ enum th_err th_boot_on_links(struct th_boot *boot, struct th_now now,
 
     /* New ones first, so that exchanging one link for another is no moment without any. */
     for (unsigned k = 0; k < count; k++) {
-        enum th_err e = note_link(boot, &links[k].id, links[k].is_seed);
+        enum th_err e = note_link(boot, now, &links[k].id, links[k].is_seed);
         if (e != TH_OK)
             result = e;
     }
@@ -573,15 +582,7 @@ bool th_boot_next(struct th_boot *boot, struct th_boot_action *action)
 
 unsigned th_boot_count_sources(const struct th_boot *boot, unsigned *reached)
 {
-    unsigned n = 0;
-
-    *reached = 0;
-    for (unsigned i = 0; i < boot->sources.count; i++) {
-        n += th_boot_source_counts(&boot->sources.source[i]);
-        *reached +=
-            th_boot_source_counts(&boot->sources.source[i]) && boot->sources.source[i].is_line_up;
-    }
-    return n;
+    return th_boot_sources_count(&boot->sources, reached);
 }
 
 void th_boot_clear(struct th_boot *boot)

@@ -30,8 +30,7 @@ enum {
     TH_BOOT_OPEN_MS = 5000,  /* for a line; opens go out at 0, 1 and 3 s */
     TH_BOOT_LINK_MS = 10000, /* for a link on a line; it is asked for again after 2, 4, 10 s */
 
-    TH_BOOT_PAUSE_REFUSED_MS = 3600000, /* it has no room for us, and we do without it */
-
+    TH_BOOT_HAND_ONS = 3,   /* to others, which are waited for: 1, 2, 4 s */
     TH_BOOT_SEED_LINKS = 3, /* links to configured seeds that are wanted whatever the table holds */
 
     TH_BOOT_DIAL_TRIES = 3, /* of looking for ourselves, when there was nobody to ask */

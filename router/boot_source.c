@@ -193,6 +193,32 @@ th_ms th_boot_source_pause(const struct th_boot_source *source, struct th_now no
     return th_sooner(pause, TH_BOOT_PAUSE_MAX_MS);
 }
 
+void th_boot_sources_leave_refused(struct th_boot_sources *sources, struct th_rng *rng,
+                                   struct th_now now)
+{
+    enum { PAUSE_MS = TH_BOOT_PAUSE_REFUSED_MS };
+
+    for (unsigned i = 0; i < sources->count; i++) {
+        struct th_boot_source *s = &sources->source[i];
+        if (s->has_refused && s->phase == TH_BOOT_IDLE && !s->is_useless)
+            s->at = now.mono + th_rng_between(rng, PAUSE_MS - PAUSE_MS / 5, PAUSE_MS);
+        s->has_refused = false;
+    }
+}
+
+unsigned th_boot_sources_count(const struct th_boot_sources *sources, unsigned *reached)
+{
+    unsigned n = 0;
+
+    *reached = 0;
+    for (unsigned i = 0; i < sources->count; i++) {
+        bool counts = th_boot_source_counts(&sources->source[i]);
+        n += counts;
+        *reached += counts && sources->source[i].is_line_up;
+    }
+    return n;
+}
+
 void th_boot_sources_clear(struct th_boot_sources *sources)
 {
     for (unsigned i = 0; i < sources->count; i++)

@@ -8,6 +8,7 @@
 #define TH_ROUTER_BOOT_SOURCE_H
 
 #include "switch/base/clock.h"
+#include "switch/base/rng.h"
 #include "switch/wire/seeds.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
 
     TH_BOOT_TRIES = 3,              /* of a source that nobody configured, in a row … */
     TH_BOOT_PAUSE_LEFT_MS = 600000, /* … then this pause, which matters only to who has no link */
+
+    TH_BOOT_PAUSE_REFUSED_MS = 3600000, /* it has no room for us, and we do without it */
 
     TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 160 bytes each */
 };
@@ -44,9 +47,10 @@ struct th_boot_source {
     bool is_asking; /* its action was not yet taken by th_boot_next */
     bool is_line_up;
     bool was_linked;
-    bool has_failed; /* since we began to join */
-    bool is_useless; /* its key is bad, or it is ourselves */
-    uint16_t fails;  /* in a row */
+    bool has_failed : 1;  /* since we began to join */
+    bool has_refused : 1; /* it answered and had no room, since we last linked with somebody else */
+    bool is_useless : 1;  /* its key is bad, or it is ourselves */
+    uint16_t fails;       /* in a row */
     uint32_t attempt;
     th_ms at;           /* IDLE: not before; OPENING, LINKING: given up then */
     th_ms silent_since; /* the first of these fails */
@@ -90,6 +94,14 @@ bool th_boot_source_counts(const struct th_boot_source *source);
 
 /* How long to leave it alone after its latest failure. */
 th_ms th_boot_source_pause(const struct th_boot_source *source, struct th_now now);
+
+/* Those that refused and wait are left alone for TH_BOOT_PAUSE_REFUSED_MS, down to 80 % of it; that they
+ * refused is forgotten. */
+void th_boot_sources_leave_refused(struct th_boot_sources *sources, struct th_rng *rng,
+                                   struct th_now now);
+
+/* How many may be asked, and to how many of them there is a line. */
+unsigned th_boot_sources_count(const struct th_boot_sources *sources, unsigned *reached);
 
 void th_boot_sources_clear(struct th_boot_sources *sources);
 

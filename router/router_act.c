@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+_Static_assert((int)TH_HAND_ON_MAX >= (int)TH_ANSWER_HOSTS_MAX, "all of them can be said");
+
 enum {
     OPEN_MS = 5000,         /* for the switch to open a channel */
     REACH_MS = 6000,        /* opens leave at 0, 1 and 3 s */
@@ -82,6 +84,34 @@ static enum th_err open_link(struct th_router *r, const struct th_self *self,
     if (err != TH_OK)
         ask_end(ask);
     return err;
+}
+
+static enum th_err hand_on(struct th_router *r, const struct th_self *self,
+                           const struct th_routing_action *action)
+{
+    struct th_switch_hand_on *body = th_mem_zalloc(1, sizeof *body);
+    const struct th_asker asker = {.id = action->id, .addr = action->addr};
+
+    if (body == NULL)
+        return TH_NO_MEMORY;
+    body->who = action->id;
+    body->c = action->c;
+    strncpy(body->err, action->err, sizeof body->err - 1);
+    body->count = th_answer_hosts(&r->routing.table, &asker, r->routing.rng, body->to);
+    th_post(self->host, th_router_find(self, r->config->switch_name),
+            (struct th_msg){.kind = &th_switch_msg_hand_on, .body = body});
+    return TH_OK;
+}
+
+/* It comes from there; without memory or room it is a lost packet. */
+static void punch(const struct th_router *r, const struct th_self *self,
+                  const struct th_routing_action *action)
+{
+    void *body = th_mem_copy(&action->addr, sizeof action->addr);
+
+    if (body)
+        th_post(self->host, th_router_find(self, r->config->switch_name),
+                (struct th_msg){.kind = &th_switch_msg_punch, .body = body});
 }
 
 /* A switch that is gone takes its lines with it, and one that is busy loses a packet, as nets do. */
@@ -236,7 +266,10 @@ static enum th_err carry_out_one(struct th_router *r, const struct th_self *self
     case TH_ROUTING_OPEN:
         return open_link(r, self, action);
     case TH_ROUTING_SEND:
-        return send_packet(r, self, action);
+        return action->hands_on ? hand_on(r, self, action) : send_packet(r, self, action);
+    case TH_ROUTING_PUNCH:
+        punch(r, self, action);
+        return TH_OK;
     case TH_ROUTING_REACH:
         return reach(r, self, action);
     case TH_ROUTING_DIAL:

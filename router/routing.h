@@ -12,7 +12,8 @@
  *
  * Any node with a new line is a candidate, and so is any that a linked node or a dial told of. While
  * a bucket has fewer than k links, candidates with a line are asked for one, others are reached first.
- * What is over waits in reserve.
+ * What is over waits in reserve. Who finds no room with us is handed on: we introduce it to one of those
+ * we are linked with, and name that one in the refusal.
  *
  * When both sides ask at the same time there is one link with two channels (link.h); the one that the
  * lower hashname opened says who opened the link. A request of a node that is linked already renews
@@ -62,6 +63,7 @@ struct th_routing_config {
 enum th_routing_action_kind {
     TH_ROUTING_OPEN,      /* a link channel to id, with fields; then th_routing_on_opened */
     TH_ROUTING_SEND,      /* fields, end, err on channel c of id */
+    TH_ROUTING_PUNCH,     /* addr: somebody is about to come from there */
     TH_ROUTING_REACH,     /* a line to id; then th_routing_on_reached */
     TH_ROUTING_DIAL,      /* look for the nodes nearest to id; then th_routing_on_dialed */
     TH_ROUTING_LINK_UP,   /* announce */
@@ -76,10 +78,12 @@ struct th_routing_action {
     bool is_ours;           /* SEND: who opened the channel */
     bool end;               /* SEND */
     const char *err;        /* SEND: NULL for none */
+    bool hands_on;          /* SEND: introduce it to others besides (th_answer_hosts) */
     struct th_bytes fields; /* OPEN, SEND: JSON members */
     bool has_via;           /* REACH */
     struct th_hashname via; /* REACH: who told of it */
-    struct th_addr addr;    /* REACH: where it is said to be; family NONE: nothing is said */
+    struct th_addr addr;    /* REACH: where it is said to be; family NONE: nothing is said; PUNCH;
+                               with hands_on: where it is */
     int bucket;             /* DIAL */
     bool is_seed, is_out;   /* LINK_UP, LINK_DOWN */
     enum th_err why;        /* LINK_DOWN */

@@ -52,6 +52,20 @@ static enum th_err push_end(struct th_routing *routing, const struct th_hashname
     return TH_OK;
 }
 
+/* There is no room for it here; others may have some. */
+static enum th_err push_refusal(struct th_routing *routing, const struct th_routing_packet *packet,
+                                const char *err)
+{
+    enum th_err result = push_end(routing, &packet->from, packet->c, packet->is_ours, err);
+
+    if (result == TH_OK && !routing->is_leaving) {
+        struct th_routing_todo *todo = &routing->todo[routing->todo_count - 1];
+        todo->action.hands_on = true;
+        todo->action.addr = packet->addr;
+    }
+    return result;
+}
+
 static enum th_err push_news(struct th_routing *routing, enum th_routing_action_kind kind,
                              const struct th_peer *peer, enum th_err why)
 {
@@ -71,7 +85,7 @@ static enum th_err push_news(struct th_routing *routing, enum th_routing_action_
  * not answer on a line that is up: it may ask again. */
 static bool is_still_asked(const struct th_peer *peer, enum th_err why)
 {
-    if (why == TH_EOF || why == TH_REFUSED)
+    if (why == TH_EOF || why == TH_REFUSED || why == TH_AGAIN)
         return false;
     return why != TH_TIMED_OUT || peer->link.is_up;
 }
@@ -90,7 +104,7 @@ static enum th_err tell_down(struct th_routing *routing, const struct th_peer *p
 static enum th_err leave_alone(struct th_routing *routing, const struct th_hashname *id,
                                enum th_err why)
 {
-    if (why == TH_EOF || why == TH_REFUSED || why == TH_LIMIT)
+    if (why == TH_EOF || why == TH_REFUSED || why == TH_AGAIN || why == TH_LIMIT)
         return th_table_avoid(&routing->table, id, TH_AVOID_ROOM, routing->now);
     if (why == TH_TIMED_OUT || why == TH_NO_LINE) /* a new line makes up for it */
         return th_table_avoid(&routing->table, id, TH_AVOID_FAILED, routing->now);
@@ -238,8 +252,8 @@ static enum th_err accept(struct th_routing *routing, const struct th_routing_pa
         return err;
     if (refusal) {
         th_drop_count(&routing->drops, TH_DROP_LINK_LIMIT);
-        return push_end(routing, &packet->from, packet->c, packet->is_ours,
-                        is_request ? refusal : NULL);
+        return is_request ? push_refusal(routing, packet, refusal)
+                          : push_end(routing, &packet->from, packet->c, packet->is_ours, NULL);
     }
 
     spare.id = packet->from;
@@ -377,6 +391,26 @@ enum th_err th_routing_on_link_opened(struct th_routing *routing, struct th_now 
     return err == TH_OK ? th_routing_fill(routing) : err;
 }
 
+/* Who has no room for us introduces us to another one, and says to whom: that one comes to us. */
+static enum th_err await_host(struct th_routing *routing, const struct th_routing_packet *packet,
+                              enum th_err *why)
+{
+    struct th_see see;
+    enum th_drop drop = th_see_read(&see, packet->head);
+
+    th_drop_count(&routing->drops, drop);
+    if (drop != TH_DROP_NONE || see.count == 0)
+        return TH_OK;
+    *why = TH_AGAIN;
+    if (!see.entry[0].has_addr)
+        return TH_OK;
+    struct th_routing_todo *todo = th_routing_push(routing, TH_ROUTING_PUNCH, &see.entry[0].id);
+    if (todo == NULL)
+        return TH_NO_MEMORY;
+    todo->action.addr = see.entry[0].addr;
+    return TH_OK;
+}
+
 /* They ended the link, or refused it. An `end` on either of two channels is meant for both. */
 static enum th_err hear_end(struct th_routing *routing, struct th_peer *peer,
                             const struct th_routing_packet *packet)
@@ -396,6 +430,10 @@ static enum th_err hear_end(struct th_routing *routing, struct th_peer *peer,
     if (err != TH_OK)
         return err;
     enum th_err why = peer->link.is_up ? TH_EOF : TH_REFUSED;
+    if (why == TH_REFUSED)
+        err = await_host(routing, packet, &why);
+    if (err != TH_OK)
+        return err;
     return th_routing_lose(routing, peer, packet->is_timeout ? TH_TIMED_OUT : why, true);
 }
 

@@ -11,6 +11,7 @@ const struct th_msg_kind th_net_msg_too_big = {"net.too_big", th_mem_free};
 const struct th_msg_kind th_switch_msg_open = {"switch.open", th_mem_free};
 const struct th_msg_kind th_switch_msg_channel = {"switch.channel", th_mem_free};
 const struct th_msg_kind th_switch_msg_send = {"switch.send", th_mem_free};
+const struct th_msg_kind th_switch_msg_hand_on = {"switch.hand_on", th_mem_free};
 const struct th_msg_kind th_switch_msg_result = {"switch.result", th_mem_free};
 const struct th_msg_kind th_switch_msg_lines = {"switch.lines", th_mem_free};
 const struct th_msg_kind th_switch_msg_channels = {"switch.channels", th_mem_free};
@@ -18,6 +19,21 @@ const struct th_msg_kind th_switch_msg_status = {"switch.status", th_mem_free};
 const struct th_msg_kind th_switch_msg_mapped = {"switch.mapped", th_mem_free};
 const struct th_msg_kind th_switch_msg_advertise = {"switch.advertise", th_mem_free};
 const struct th_msg_kind th_switch_msg_punch = {"switch.punch", th_mem_free};
+
+void th_switch_hand_on(struct th_switchboard *board, struct th_now now,
+                       const struct th_switch_hand_on *hand_on)
+{
+    char fields[TH_FIELDS_MAX];
+    struct th_text text = th_text_in(fields, sizeof fields);
+    struct th_chanpkt_out refusal = {.c = hand_on->c, .err = hand_on->err, .end = true};
+    struct th_see_entry host;
+
+    if (th_switchboard_hand_on(board, now, &hand_on->who, hand_on->to, hand_on->count, &host)) {
+        th_see_put(&text, &host, 1);
+        refusal.fields = th_text_bytes(&text);
+    }
+    (void)!th_switchboard_send(board, now, &hand_on->who, &refusal); /* or it is lost */
+}
 
 struct th_switch_channel *th_switch_channel_new(const struct th_hashname *to,
                                                 enum th_channel_type type, struct th_bytes fields,

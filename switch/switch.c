@@ -513,6 +513,8 @@ static enum th_err on_msg(void *state, const struct th_self *self, struct th_msg
         on_channels(sw, self, msg);
     else if (msg->kind == &th_switch_msg_status)
         on_status(sw, self, msg);
+    else if (msg->kind == &th_switch_msg_hand_on)
+        th_switch_hand_on(sw->board, self->now, msg->body);
     else if (msg->kind == &th_switch_msg_punch)
         th_switchboard_punch(sw->board, self->now, msg->body);
     else if (msg->kind == &th_switch_msg_mapped)

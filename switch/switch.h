@@ -93,6 +93,22 @@ TH_MUST struct th_switch_send *th_switch_send_new(const struct th_hashname *to, 
                                                   bool is_ours, struct th_bytes fields,
                                                   struct th_bytes body);
 
+/*
+ * Cast, body struct th_switch_hand_on: refuses what a node asked on a channel of its own, and introduces
+ * it to the first of some others that has not heard enough of us. The refusal names that one in a "see".
+ */
+extern const struct th_msg_kind th_switch_msg_hand_on;
+enum { TH_HAND_ON_MAX = TH_SEE_SENT_MAX };
+struct th_switch_hand_on {
+    struct th_hashname who;
+    uint32_t c;
+    char err[TH_CHANNEL_ERR_MAX];
+    unsigned count;
+    struct th_hashname to[TH_HAND_ON_MAX]; /* the best first */
+};
+void th_switch_hand_on(struct th_switchboard *board, struct th_now now,
+                       const struct th_switch_hand_on *hand_on); /* the switch does it so */
+
 struct th_switch_result {
     enum th_err err;
     uint32_t c;

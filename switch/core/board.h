@@ -10,6 +10,7 @@
  * silence.c      lines on which nothing comes
  * probe.c        path: which ways there are between two nodes, and which is the best
  * introduce.c    peer and connect
+ * named.c        what introducers named, until it proves right
  * outside.c      how we look from outside
  * roster.c       who is known
  * ways.c         at which addresses they are
@@ -29,6 +30,7 @@
 #include "switch/base/hash.h"
 #include "switch/core/bridge.h"
 #include "switch/core/exchange.h"
+#include "switch/core/named.h"
 #include "switch/core/newcomers.h"
 #include "switch/core/outbox.h"
 #include "switch/core/relay.h"
@@ -62,6 +64,7 @@ struct th_switchboard {
     struct th_ways ways; /* of lines that are up, and of some that were */
     struct th_outbox outbox;
     struct th_limit opens, punches;
+    struct th_named named;
     struct th_skew skew;
     struct th_relays relays;
     struct th_bridges bridges;
@@ -387,6 +390,10 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
 void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middle,
                          struct th_now now, const struct th_addr *from, struct th_channel *channel,
                          const struct th_chanpkt *packet);
+
+/* A node answered from an address: who named that may name another. */
+void th_board_on_named(struct th_switchboard *board, struct th_exchange *ex,
+                       const struct th_addr *addr, struct th_now now);
 
 /* relay.c */
 

@@ -45,6 +45,13 @@ bool th_naming_take(struct th_naming *naming, unsigned burst, th_ms now_ms)
     return may;
 }
 
+void th_naming_give(struct th_naming *naming, unsigned burst)
+{
+    unsigned milli = naming->milli + 1000u, full = 1000 * burst;
+
+    naming->milli = (uint16_t)(milli < full ? milli : full);
+}
+
 enum th_err th_exchange_learn(struct th_exchange *ex, const struct th_cipher *cipher,
                               const struct th_parts *parts, const struct th_public_key *key)
 {

@@ -32,6 +32,7 @@ enum {
      * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
      * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
     TH_LINE_IDLE_MS = 120000,
+    TH_LINE_SPENT_MS = 1000, /* the same, when there is no room for another node */
     TH_LINE_QUIET_MS =
         300, /* what leaves so long after something came is no answer to it: it wants one … */
     TH_LINE_ANSWER_MS =
@@ -210,6 +211,7 @@ struct th_dealings {
     struct th_parts *parts;           /* NULL: the one that follows from cipher and key */
     struct th_naming connects, named; /* addresses that it may name */
     th_ms introduced_until; /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
+    th_ms handed_until;     /* when it may be handed TH_HAND_ON_AT_ONCE newcomers by us again */
     th_ms asked_until;      /* since we introduced it to another it is not modest, until then */
 };
 
@@ -255,6 +257,9 @@ struct th_dealings *th_exchange_dealings(struct th_exchange *ex);
  * now_ms  in thousandths of the seconds in which one more comes.
  */
 TH_MUST bool th_naming_take(struct th_naming *naming, unsigned burst, th_ms now_ms);
+
+/* Gives one back, which proved right. */
+void th_naming_give(struct th_naming *naming, unsigned burst);
 
 /* Its parts; without any as long as nothing was learnt. */
 void th_exchange_parts(const struct th_exchange *ex, struct th_parts *parts);

@@ -110,15 +110,63 @@ static bool may_introduce(struct th_exchange *asker, struct th_exchange *target,
     return true;
 }
 
+/* The same for those addresses, or for the first alone, where we see the asker. */
+static bool may_meet(struct th_switchboard *board, struct th_exchange *asker,
+                     struct th_exchange *target, struct th_paths *paths, th_ms now)
+{
+    bool is_known = th_board_has_pair(board, &asker->id, &target->id);
+
+    if (may_introduce(asker, target, is_known ? 1 : paths->count, now))
+        return true;
+    if (paths->count <= 1)
+        return false;
+    paths->count = 1;
+    return may_introduce(asker, target, 1, now);
+}
+
+/* One that we know to be there, and that is another. */
+static struct th_exchange *find_target(struct th_switchboard *board,
+                                       const struct th_exchange *asker, struct th_now now,
+                                       const struct th_hashname *id)
+{
+    struct th_exchange *target = th_board_find(board, id);
+    bool is_heard = target != asker && th_exchange_is_up(target) &&
+                    now.mono - th_half_rx_at(&target->line->current) <= TH_INTRODUCE_HEARD_MS;
+
+    return is_heard ? target : NULL;
+}
+
+/* Tells the target of the asker. NULL when there is no room for a channel. */
+static struct th_channel *tell_target(struct th_switchboard *board, struct th_exchange *asker,
+                                      struct th_exchange *target, struct th_now now,
+                                      const struct th_paths *paths, bool is_all)
+{
+    char fields[TH_FIELDS_MAX];
+    struct th_text text = th_text_in(fields, sizeof fields);
+    struct th_channel *connect = NULL;
+    struct th_parts parts;
+
+    th_exchange_parts(asker, &parts);
+    th_connect_put(&text, &parts, paths->addr, paths->count);
+    struct th_channel_request request = {.type = TH_CHANNEL_CONNECT,
+                                         .end = is_all,
+                                         .fields = th_text_bytes(&text),
+                                         .body = {asker->key.b, sizeof asker->key.b}};
+    if (th_board_open_channel(board, target, now, &request, &connect) != TH_OK)
+        th_drop_count(&board->drops, TH_DROP_CHANNEL_LIMIT);
+    else if (is_all)
+        th_board_close_channel(board, target, connect, now);
+    th_board_reset_alarm(board, target);
+    return connect;
+}
+
 void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
                       const struct th_addr *from, struct th_channel *channel,
                       const struct th_chanpkt *packet)
 {
-    char fields[TH_FIELDS_MAX];
     struct th_peer_head head;
     struct th_parts parts;
     struct th_paths paths;
-    struct th_text text = th_text_in(fields, sizeof fields);
 
     th_exchange_parts(asker, &parts);
     if (th_peer_read(&head, packet->head) != TH_DROP_NONE ||
@@ -126,33 +174,88 @@ void th_board_on_peer(struct th_switchboard *board, struct th_exchange *asker, s
         refuse(board, asker, now, channel, "cannot be read", TH_DROP_PEER_BAD);
         return;
     }
-    struct th_exchange *target = th_board_find(board, &head.target);
-    if (target == NULL || target == asker || !th_exchange_is_up(target) ||
-        now.mono - th_half_rx_at(&target->line->current) > TH_INTRODUCE_HEARD_MS) {
+    struct th_exchange *target = find_target(board, asker, now, &head.target);
+    if (target == NULL) {
         refuse(board, asker, now, channel, "not found", TH_DROP_PEER_UNKNOWN);
         return;
     }
-
     gather(&paths, &head.paths, from, asker, target);
-    bool is_known = th_board_has_pair(board, &asker->id, &target->id);
-    bool may = may_introduce(asker, target, is_known ? 1 : paths.count, now.mono);
-    if (!may && paths.count > 1) {
-        paths.count = 1; /* where we see it */
-        may = may_introduce(asker, target, paths.count, now.mono);
-    }
-    if (!may) {
+    if (!may_meet(board, asker, target, &paths, now.mono)) {
         refuse(board, asker, now, channel, "busy", TH_DROP_PEER_LIMIT);
         return;
     }
-    th_connect_put(&text, &parts, paths.addr, paths.count);
-    struct th_channel_request request = {
-        .type = TH_CHANNEL_CONNECT, .fields = th_text_bytes(&text), .body = packet->body};
-    struct th_channel *connect;
-    if (th_board_open_channel(board, target, now, &request, &connect) != TH_OK)
-        th_drop_count(&board->drops, TH_DROP_CHANNEL_LIMIT);
-    else /* nothing is relayed through a relay, but who is reached by one now soon is directly */
+    struct th_channel *connect = tell_target(board, asker, target, now, &paths, false);
+    if (connect) /* nothing is relayed through a relay, but who is reached by one now soon is directly */
         th_board_pair(board, now, asker, channel, target, connect);
-    th_board_reset_alarm(board, target);
+}
+
+/* How long a host has enough of newcomers, at the least; TH_NEVER for one that cannot be told of the
+ * asker, or has enough for now. The address of a newcomer that we hear is right, and soon proves to be. */
+static th_ms crowd_of(struct th_switchboard *board, struct th_exchange *asker, struct th_now now,
+                      const struct th_hashname *id)
+{
+    struct th_exchange *host = find_target(board, asker, now, id);
+    const struct th_exchange_path *path = th_exchange_paths_look(&asker->paths);
+
+    if (host == NULL || path == NULL || !th_exchange_can_use(host, &path->addr))
+        return TH_NEVER;
+    th_ms until = host->dealings ? host->dealings->handed_until : 0;
+    th_ms crowd = until > now.mono ? until - now.mono : 0;
+    return crowd + TH_HAND_ON_EACH_MS <= TH_HAND_ON_EACH_MS * TH_HAND_ON_AT_ONCE ? crowd : TH_NEVER;
+}
+
+/* The least crowded of some, the first of those. */
+static struct th_exchange *choose_host(struct th_switchboard *board, struct th_exchange *asker,
+                                       struct th_now now, const struct th_hashname *hosts,
+                                       unsigned count)
+{
+    const struct th_hashname *best = NULL;
+    th_ms least = TH_NEVER;
+
+    for (unsigned i = 0; i < count; i++) {
+        th_ms crowd = crowd_of(board, asker, now, &hosts[i]);
+        if (crowd < least) {
+            least = crowd;
+            best = &hosts[i];
+        }
+    }
+    return best ? th_board_find(board, best) : NULL;
+}
+
+static void describe(struct th_see_entry *told, const struct th_exchange *host,
+                     const struct th_exchange *asker)
+{
+    const struct th_exchange_path *path = th_exchange_paths_look(&host->paths);
+
+    *told = (struct th_see_entry){.id = host->id, .csid = host->cipher->csid};
+    told->has_addr =
+        path && th_exchange_path_is_direct(path) && th_exchange_can_use(asker, &path->addr);
+    if (told->has_addr)
+        told->addr = path->addr;
+}
+
+bool th_switchboard_hand_on(struct th_switchboard *board, struct th_now now,
+                            const struct th_hashname *who, const struct th_hashname *hosts,
+                            unsigned count, struct th_see_entry *told)
+{
+    struct th_exchange *asker = th_board_find(board, who);
+    struct th_exchange *host =
+        th_exchange_is_up(asker) ? choose_host(board, asker, now, hosts, count) : NULL;
+    struct th_dealings *dealings = host ? th_exchange_dealings(host) : NULL;
+
+    if (dealings == NULL) {
+        th_drop_count(&board->drops, TH_DROP_HAND_ON_LIMIT);
+        return false;
+    }
+    const struct th_paths paths = {.count = 1,
+                                   .addr = {th_exchange_paths_look(&asker->paths)->addr}};
+    if (tell_target(board, asker, host, now, &paths, true) == NULL)
+        return false;
+    dealings->handed_until =
+        (dealings->handed_until > now.mono ? dealings->handed_until : now.mono) +
+        TH_HAND_ON_EACH_MS;
+    describe(told, host, asker);
+    return true;
 }
 
 /* How many addresses of a list this introducer may still name; takes them. */
@@ -164,6 +267,20 @@ static bool may_name(struct th_exchange *middle, struct th_now now)
            th_naming_take(&dealings->connects, TH_CONNECT_PER_MIN, now.mono / TH_NAMING_CONNECT_S);
 }
 
+void th_board_on_named(struct th_switchboard *board, struct th_exchange *ex,
+                       const struct th_addr *addr, struct th_now now)
+{
+    const struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, addr);
+    struct th_hashname by;
+
+    if (path == NULL || !path->is_answered ||
+        !th_named_take(&board->named, &ex->id, addr, now.mono, &by))
+        return;
+    struct th_exchange *middle = th_board_find(board, &by);
+    if (middle && middle->dealings)
+        th_naming_give(&middle->dealings->connects, TH_CONNECT_PER_MIN);
+}
+
 /* Where it is said to be, as far as the introducer may name that. */
 static void take_places(struct th_switchboard *board, struct th_exchange *middle, struct th_now now,
                         const struct th_connect_head *head, struct th_paths *paths)
@@ -173,10 +290,13 @@ static void take_places(struct th_switchboard *board, struct th_exchange *middle
     for (unsigned i = 0; i < head->paths.count && paths->count < TH_CONNECT_ADDRS_MAX; i++) {
         const struct th_addr *addr = &head->paths.addr[i];
         bool is_new = known == NULL || th_exchange_paths_find(&known->paths, addr) == NULL;
-        if (th_addr_realm(addr) == TH_REALM_NONE || (is_new && !may_name(middle, now)))
+        if (th_addr_realm(addr) == TH_REALM_NONE || (is_new && !may_name(middle, now))) {
             th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
-        else
-            paths->addr[paths->count++] = *addr;
+            continue;
+        }
+        paths->addr[paths->count++] = *addr;
+        if (is_new)
+            th_named_note(&board->named, &middle->id, &head->id, addr, now.mono);
     }
 }
 
@@ -224,6 +344,8 @@ void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middl
         /* or we have moved: who is between sees where we are */
         th_board_ask_path(board, middle, now, false);
     }
+    if (packet->end && (err == TH_OK || err == TH_AGAIN || err == TH_NO_PATH))
+        return; /* nothing more is passed on */
     if (err == TH_OK || err == TH_AGAIN || err == TH_NO_PATH)
         add_relay(board, middle, now, from, channel, ex);
     else

@@ -536,6 +536,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
         note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)
         th_board_path_changed(board, ex, now);
+    th_board_on_named(board, ex, from, now);
     th_board_tell_streams_rtt(ex, now);
     th_board_on_mtu_answer(board, ex, channel->id, now);
     if (is_challenge(ex, channel->id))

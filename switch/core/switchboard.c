@@ -28,16 +28,33 @@ static bool is_used_before(const struct th_exchange *a, const struct th_exchange
     return th_exchange_paths_used_at(&a->paths) < th_exchange_paths_used_at(&b->paths);
 }
 
-/* Makes room by forgetting the node without a line that was of use least lately. */
-static bool make_room(struct th_switchboard *board)
+/* A line that is only memory: in a crowd it is worth less than who comes. A second is the time of who asks
+ * us for something and then for something else. */
+static bool is_spent(const struct th_exchange *ex, struct th_now now)
 {
-    struct th_exchange *oldest = NULL;
+    return th_exchange_is_up(ex) && th_exchange_is_unused(ex) &&
+           th_exchange_paths_used_at(&ex->paths) + TH_LINE_SPENT_MS <= now.mono;
+}
+
+/* Makes room by forgetting the node without a line that was of use least lately, or, when all have one,
+ * the one whose line was. */
+static bool make_room(struct th_switchboard *board, struct th_now now)
+{
+    struct th_exchange *oldest = NULL, *spent = NULL;
 
     if (board->roster.count < board->exchanges_max)
         return true;
-    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next)
+    for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         if (th_exchange_is_idle(ex) && (oldest == NULL || is_used_before(ex, oldest)))
             oldest = ex;
+        else if (is_spent(ex, now) && (spent == NULL || is_used_before(ex, spent)))
+            spent = ex;
+    }
+    if (oldest == NULL && spent) {
+        th_drop_count(&board->drops, TH_DROP_LINE_SPENT);
+        th_board_end_line(board, spent, TH_LIMIT, now);
+        oldest = spent;
+    }
     if (oldest)
         th_board_forget(board, oldest);
     return oldest != NULL;
@@ -48,7 +65,7 @@ struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now no
 {
     struct th_exchange *ex = th_board_find(board, id);
 
-    if (ex || !make_room(board))
+    if (ex || !make_room(board, now))
         return ex;
     ex = th_mem_zalloc(1, sizeof *ex);
     if (ex == NULL)
@@ -205,6 +222,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_ways_clear(&board->ways);
     th_outbox_clear(&board->outbox);
     th_board_clear_left(board);
+    th_named_clear(&board->named);
     th_relays_clear(&board->relays);
     th_bridges_clear(&board->bridges);
     th_allow_release(board->config.allow);

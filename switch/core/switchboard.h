@@ -29,14 +29,19 @@
 #include "switch/wire/see.h"
 
 enum {
-    TH_EXCHANGES_MAX = 4096,   /* nodes we know a key of; the idlest without a line goes first */
+    /* nodes we know a key of; the idlest without a line goes first, then that with an unused line */
+    TH_EXCHANGES_MAX = 4096,
     TH_EXCHANGE_PATHS_MAX = 8, /* addresses of one node */
     TH_WAITING_MAX = 16,       /* packets that wait for one line */
     TH_OBSERVED_MAX = 4,       /* addresses under which others saw us */
     TH_OPENS_PER_S = 2000,     /* opens we decrypt; two or three X25519 each */
     TH_OPENS_BURST = 500,
     TH_CONNECT_ADDRS_MAX = 4, /* of one connect */
-    TH_CONNECT_PER_MIN = 10,  /* new addresses a minute for each introducer */
+    TH_CONNECT_PER_MIN =
+        10, /* new addresses a minute for each introducer, but for those that answer */
+    TH_HAND_ON_AT_ONCE =
+        5, /* newcomers to one node: half of what it may hear of that is not proven */
+    TH_HAND_ON_EACH_MS = 100, /* between two further ones; two round trips of most prove it */
     TH_PATH_NEW_PER_MIN = 4,  /* addresses that a peer may name in `path` (design 7) */
     TH_BRIDGE_BYTES_PER_S = 1 << 20
 };
@@ -154,6 +159,18 @@ TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_
                                         const struct th_hashname *id, const struct th_parts *parts,
                                         const struct th_public_key *key,
                                         const struct th_paths *paths);
+
+/*
+ * Introduces a node, which did not ask for it, to the one of some hosts that heard of the fewest from us
+ * just now: for who comes to us and finds no room. Nothing is relayed between them; where that is needed
+ * the node asks for itself.
+ * hosts   the best first.
+ * told    filled with whom it was introduced to.
+ * Returns false when there was nobody, which is counted (HAND_ON_LIMIT).
+ */
+bool th_switchboard_hand_on(struct th_switchboard *board, struct th_now now,
+                            const struct th_hashname *who, const struct th_hashname *hosts,
+                            unsigned count, struct th_see_entry *told);
 
 /* What a channel's first packet is made of. */
 struct th_channel_request {

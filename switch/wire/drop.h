@@ -38,6 +38,7 @@
     X(OPEN_FORGED, "open_forged", "a changed open, while the peer still answers on the old line")  \
     X(OPEN_LIMIT, "open_limit", "an open over the limit of handshakes or of nodes")                \
     X(OPEN_CROWDED, "open_crowded", "an open that proved nothing and made room for a newer one")   \
+    X(LINE_SPENT, "line_spent", "a line that nobody used, ended to make room for another node")    \
     X(LINE_SHORT, "line_short", "a line packet that is too short to hold its fields")              \
     X(LINE_UNKNOWN, "line_unknown", "a line packet for no line of ours")                           \
     X(LINE_CRYPT, "line_crypt", "a line packet that does not decrypt")                             \
@@ -66,6 +67,7 @@
     X(PEER_BAD, "peer_bad", "a peer request that cannot be read")                                  \
     X(PEER_UNKNOWN, "peer_unknown", "a peer request for a node that we do not hear")               \
     X(PEER_LIMIT, "peer_limit", "a peer request for a node that heard enough of us for now")       \
+    X(HAND_ON_LIMIT, "hand_on_limit", "a newcomer without room that nobody else could be told of") \
     X(CONNECT_BAD, "connect_bad", "a connect that cannot be read or whose key is wrong")           \
     X(CONNECT_LIMIT, "connect_limit", "a connect over the limit of its introducer")                \
     X(CONNECT_NOT_ALLOWED, "connect_not_allowed", "a connect of a node not in the allow-list")     \

@@ -495,9 +495,38 @@ static void table_of_nodes_forgets_the_idlest_without_a_line(void **state)
     assert_int_equal(totals.exchanges, 2);
     assert_int_equal(totals.lines, 2);
     struct other_half half;
+    uint32_t c;
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
     make_half(&half, &w, 2, 0, w.now.wall, 0x44);
     wire_deliver(&w, 0, &elsewhere, half.bytes, half.len);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_LIMIT), 1);
+    wire_free(&w);
+}
+
+/* Found by a cold start of 10,000: the seed had lines with the first 4,096, and room for no other. */
+static void line_that_nobody_uses_makes_room_when_all_nodes_have_one(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 5);
+    th_switchboard_free(w.board[0]);
+    w.config[0].exchanges_max = 2;
+    wire_boot(&w, 0, 0x21);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    assert_int_equal(wire_open(&w, 0, 3), TH_LIMIT); /* they came just now */
+    wire_pass(&w, TH_LINE_SPENT_MS);
+
+    assert_int_equal(wire_open(&w, 3, 0), TH_AGAIN);
+    wire_settle(&w);
+
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 0, 3).is_up);
+    assert_false(wire_look(&w, 0, 2).is_up);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_LINE_SPENT), 1);
+    assert_int_equal(wire_count(&w, 0, TH_ACTION_LINE_DOWN), 1);
     wire_free(&w);
 }
 
@@ -550,6 +579,7 @@ int main(void)
         cmocka_unit_test(packet_that_comes_twice_is_dropped),
         cmocka_unit_test(peer_that_moved_is_followed),
         cmocka_unit_test(table_of_nodes_forgets_the_idlest_without_a_line),
+        cmocka_unit_test(line_that_nobody_uses_makes_room_when_all_nodes_have_one),
         cmocka_unit_test(refused_memory_loses_a_packet_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void link_up(struct th_contacts *contacts, unsigned n)
 static void expect_nearest(const struct th_contacts *contacts, const int *wanted)
 {
     struct th_hashname target = node(0), nearest[4];
-    unsigned count = th_contacts_nearest(contacts, &target, nearest, 4);
+    unsigned count = th_contacts_nearest(contacts, &target, false, nearest, 4);
     unsigned i;
 
     for (i = 0; wanted[i] >= 0; i++) {
@@ -51,6 +51,22 @@ static void linked_seeds_come_first_and_others_fill_up(void **state)
     line_up(&contacts, 20);
 
     NEAREST(&contacts, 200, 300, 10, 20);
+    th_contacts_clear(&contacts);
+}
+
+static void others_are_left_in_peace_when_seeds_are_linked_that_know_more(void **state)
+{
+    (void)state;
+    struct th_contacts contacts = {0};
+    struct th_hashname target = node(0), nearest[4];
+    line_up(&contacts, 10);
+
+    assert_int_equal(th_contacts_nearest(&contacts, &target, true, nearest, 4), 1);
+    link_up(&contacts, 300);
+
+    assert_int_equal(th_contacts_nearest(&contacts, &target, true, nearest, 4), 1);
+    assert_int_equal(nearest[0].b[0] << 8 | nearest[0].b[1], 300);
+    assert_int_equal(th_contacts_nearest(&contacts, &target, false, nearest, 4), 2);
     th_contacts_clear(&contacts);
 }
 
@@ -248,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linked_seeds_come_first_and_others_fill_up),
+        cmocka_unit_test(others_are_left_in_peace_when_seeds_are_linked_that_know_more),
         cmocka_unit_test(nearest_of_many_linked_are_taken),
         cmocka_unit_test(target_itself_is_left_out),
         cmocka_unit_test(spread_takes_every_nth_linked_seed),

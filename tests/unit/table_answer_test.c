@@ -262,6 +262,65 @@ static void link_begins_with_the_seeds_nearest_to_the_other_side(void **state)
     th_table_clear(&table);
 }
 
+/* All who are near a node in a crowd are sent to the same few. */
+static void who_finds_no_room_may_turn_to_near_seeds_and_to_some_from_everywhere(void **state)
+{
+    struct th_table table;
+    struct th_rng rng;
+    const uint8_t seed[TH_RNG_SEED_BYTES] = {3};
+    const struct th_asker asker = {.id = test_id(255, 200), .addr = test_addr(127, 0, 0, 1)};
+    struct th_hashname hosts[TH_ANSWER_HOSTS_MAX];
+    unsigned near = 0, told[256] = {0};
+    (void)state;
+
+    begin(&table);
+    th_rng_init(&rng, seed);
+    for (uint8_t n = 1; n <= 10; n++)
+        add(&table, test_id_at(255, 0, n), n);
+    for (uint8_t n = 101; n <= 150; n++)
+        add(&table, test_id_at(254, 0, n), n);
+    add(&table, test_id_at(254, 0, 151), 1)->is_seed = false;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(th_answer_hosts(&table, &asker, &rng, hosts), TH_ANSWER_HOSTS_MAX);
+        for (unsigned h = 0; h < TH_ANSWER_HOSTS_MAX / 2; h++)
+            near += hosts[h].b[31] <= 10;
+        for (unsigned h = 0; h < TH_ANSWER_HOSTS_MAX; h++)
+            told[hosts[h].b[31]]++;
+    }
+
+    assert_int_equal(near, 100 * TH_ANSWER_HOSTS_MAX / 2);
+    for (unsigned n = 101; n <= 150; n++)
+        assert_in_range(told[n], 1, 30);
+    assert_int_equal(told[151], 0);
+    th_rng_clear(&rng);
+    th_table_clear(&table);
+}
+
+static void hosts_of_a_small_table_are_each_told_once(void **state)
+{
+    struct th_table table;
+    struct th_rng rng;
+    const uint8_t seed[TH_RNG_SEED_BYTES] = {3};
+    const struct th_asker asker = {.id = test_id(255, 200), .addr = test_addr(127, 0, 0, 1)};
+    struct th_hashname hosts[TH_ANSWER_HOSTS_MAX];
+    (void)state;
+
+    begin(&table);
+    th_rng_init(&rng, seed);
+    assert_int_equal(th_answer_hosts(&table, &asker, &rng, hosts), 0);
+    for (uint8_t n = 1; n <= 5; n++)
+        add(&table, test_id_at(255, 0, n), n);
+    add(&table, asker.id, 1);
+
+    assert_int_equal(th_answer_hosts(&table, &asker, &rng, hosts), 5);
+    unsigned all = 0;
+    for (unsigned h = 0; h < 5; h++)
+        all |= 1u << hosts[h].b[31];
+    assert_int_equal(all, 0x3e);
+    th_rng_clear(&rng);
+    th_table_clear(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +336,8 @@ int main(void)
         cmocka_unit_test(our_own_hashname_may_be_sought),
         cmocka_unit_test(address_is_told_to_who_is_in_the_same_realm),
         cmocka_unit_test(link_begins_with_the_seeds_nearest_to_the_other_side),
+        cmocka_unit_test(who_finds_no_room_may_turn_to_near_seeds_and_to_some_from_everywhere),
+        cmocka_unit_test(hosts_of_a_small_table_are_each_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,53 @@ static void node_that_is_refused_again_looks_again(void **state)
     end(&w);
 }
 
+/* A cold start of 1,000: each that looked for others through the full seed cost it twenty packets. */
+static void node_that_is_handed_on_waits_for_its_host_and_asks_for_room_again(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    add(&w, 1, TH_BOOT_CONFIGURED);
+    start(&w);
+    pass(&w, TH_BOOT_START_MS);
+    line_up(&w, 1);
+
+    for (unsigned i = 1; i <= TH_BOOT_HAND_ONS; i++) {
+        assert_int_equal(w.links, i);
+        link_down(&w, 1, TH_AGAIN);
+        assert_int_equal(w.dials, 0);
+        pass(&w, 1000u << (i - 1));
+    }
+    link_down(&w, 1, TH_AGAIN);
+
+    assert_int_equal(w.dials, 1); /* no host came */
+    end(&w);
+}
+
+static void seed_without_room_is_left_alone_once_a_host_is_linked(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    add(&w, 1, TH_BOOT_CONFIGURED);
+    start(&w);
+    pass(&w, TH_BOOT_START_MS);
+    line_up(&w, 1);
+    link_down(&w, 1, TH_AGAIN);
+    assert_int_equal(w.links, 1);
+    line_up(&w, 2);
+    link_up(&w, 2, true);
+    assert_int_equal(w.dials, 1);
+
+    pass(&w, 60000);
+    assert_int_equal(w.links, 1);
+    assert_int_not_equal(w.boot.state, TH_BOOT_READY); /* it still looks for itself */
+    pass(&w, TH_BOOT_PAUSE_REFUSED_MS);
+
+    assert_true(w.links > 1);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +294,8 @@ int main(void)
         cmocka_unit_test(no_more_than_three_configured_seeds_are_forced_on_the_table),
         cmocka_unit_test(node_whose_seed_has_no_room_looks_for_others_through_it),
         cmocka_unit_test(node_that_is_refused_again_looks_again),
+        cmocka_unit_test(node_that_is_handed_on_waits_for_its_host_and_asks_for_room_again),
+        cmocka_unit_test(seed_without_room_is_left_alone_once_a_host_is_linked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,7 @@ static void request_without_room_is_refused_and_counted(void **state)
     const struct test_action *refusal = test_only(b, TH_ROUTING_SEND);
     assert_true(refusal->is.end);
     assert_string_equal(refusal->is.err, "full");
+    assert_true(refusal->is.hands_on); /* to those who have room perhaps */
     assert_int_equal(test_count(b, TH_ROUTING_LINK_UP), 0);
     assert_int_equal(b->routing.drops.n[TH_DROP_LINK_LIMIT], 1);
     test_bench_free(b);
@@ -194,6 +195,27 @@ static void node_that_refused_is_not_asked_again_for_a_minute(void **state)
     }
     test_tick_at(b, 61000); /* nobody else is left */
     assert_int_equal(test_count(b, TH_ROUTING_OPEN), 1);
+    test_bench_free(b);
+}
+
+static void node_that_is_handed_on_opens_its_nat_for_the_host(void **state)
+{
+    struct test_bench *b = test_bench_new(8, 256);
+    (void)state;
+    test_line_up(b, test_id(255, 1));
+    test_opened(b, test_id(255, 1), 2, TH_OK);
+    struct th_routing_packet packet = test_packet(
+        test_id(255, 1), 2, true,
+        "{\"end\":true,\"err\":\"full\",\"see\":[\"8000000000000000000000000000000000000000"
+        "000000000000000000000009,3a,192.0.2.9,4000\"]}");
+    packet.end = true;
+
+    assert_int_equal(th_routing_on_link_packet(&b->routing, b->now, &packet), TH_OK);
+    test_take(b);
+
+    const struct th_addr host = test_addr(192, 0, 2, 9);
+    assert_true(th_addr_is_equal(&test_only(b, TH_ROUTING_PUNCH)->is.addr, &host));
+    assert_int_equal(test_count(b, TH_ROUTING_REACH), 0); /* it comes by itself */
     test_bench_free(b);
 }
 
@@ -493,6 +515,7 @@ int main(void)
         cmocka_unit_test(request_of_a_linked_node_renews_the_link),
         cmocka_unit_test(request_without_answer_is_sent_again_on_a_new_channel),
         cmocka_unit_test(node_that_refused_is_not_asked_again_for_a_minute),
+        cmocka_unit_test(node_that_is_handed_on_opens_its_nat_for_the_host),
         cmocka_unit_test(links_cannot_be_made_and_ended_as_fast_as_one_can),
         cmocka_unit_test(keepalive_is_answered_when_our_last_is_over_10_s_old),
         cmocka_unit_test(silent_link_is_asked_dropped_and_replaced_at_once),

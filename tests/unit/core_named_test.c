@@ -1,0 +1,143 @@
+/* What introducers named, until it proves right; and the limit of that. */
+#include "switch/core/board.h"
+#include "tests/lib/introduce.h"
+
+static struct th_hashname id_of(uint8_t n)
+{
+    return (struct th_hashname){{n}};
+}
+
+static struct th_addr addr_of(uint8_t n)
+{
+    return (struct th_addr){.ip = {192, 0, 2, n}, .port = 999, .family = TH_FAMILY_IPV4};
+}
+
+static void note(struct th_named *named, uint8_t by, uint8_t who, th_ms now)
+{
+    struct th_hashname introducer = id_of(by), node = id_of(who);
+    struct th_addr addr = addr_of(who);
+
+    th_named_note(named, &introducer, &node, &addr, now);
+}
+
+static bool take(struct th_named *named, uint8_t who, uint8_t from, th_ms now, uint8_t *by)
+{
+    struct th_hashname node = id_of(who), introducer;
+    struct th_addr addr = addr_of(from);
+    bool is_there = th_named_take(named, &node, &addr, now, &introducer);
+
+    if (is_there)
+        *by = introducer.b[0];
+    return is_there;
+}
+
+static void what_was_named_is_taken_once_and_for_that_address_alone(void **state)
+{
+    (void)state;
+    struct th_named named = {0};
+    uint8_t by = 0;
+    note(&named, 1, 7, 0);
+    note(&named, 2, 8, 0);
+
+    assert_false(take(&named, 7, 8, 1, &by));
+    assert_true(take(&named, 7, 7, 1, &by));
+    assert_int_equal(by, 1);
+    assert_false(take(&named, 7, 7, 1, &by));
+    assert_true(take(&named, 8, 8, 1, &by));
+
+    assert_null(named.one);
+}
+
+static void what_does_not_prove_right_is_forgotten(void **state)
+{
+    (void)state;
+    struct th_named named = {0};
+    uint8_t by;
+    note(&named, 1, 7, 0);
+    note(&named, 1, 8, 1);
+
+    assert_false(take(&named, 7, 7, TH_NAMED_MS, &by));
+    assert_true(take(&named, 8, 8, TH_NAMED_MS, &by));
+    th_named_clear(&named);
+}
+
+static void oldest_goes_when_there_are_too_many(void **state)
+{
+    (void)state;
+    struct th_named named = {0};
+    uint8_t by;
+
+    for (uint8_t n = 0; n <= TH_NAMED_MAX; n++)
+        note(&named, 1, n, n);
+
+    assert_int_equal(named.count, TH_NAMED_MAX);
+    assert_int_equal(named.forgotten, 1);
+    assert_false(take(&named, 0, 0, 100, &by));
+    assert_true(take(&named, 1, 1, 100, &by));
+    th_named_clear(&named);
+}
+
+static void without_memory_nothing_is_noted(void **state)
+{
+    (void)state;
+    struct th_named named = {0};
+
+    th_mem_refuse(1);
+    note(&named, 1, 7, 0);
+    th_mem_refuse(0);
+
+    assert_int_equal(named.count, 0);
+    th_named_clear(&named);
+}
+
+/* --- on a board --- */
+
+/* How many addresses node 0 may name to node n, in thousandths. */
+static uint64_t may_name(const struct wire *w, int n)
+{
+    struct th_exchange *ex = th_board_find(w->board[n], &w->identity[0].hashname);
+
+    assert_non_null(ex);
+    return ex->dealings ? ex->dealings->connects.milli : 1000ull * TH_CONNECT_PER_MIN;
+}
+
+static void introducer_of_who_answers_may_name_as_many_as_before(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    assert_true(wire_look(&w, 2, 1).is_up);
+    assert_non_null(th_board_find(w.board[2], &w.identity[0].hashname)->dealings);
+    assert_int_equal(may_name(&w, 2), 1000 * TH_CONNECT_PER_MIN);
+    wire_free(&w);
+}
+
+/* Design 7: what does not answer may be a victim. */
+static void introducer_of_who_does_not_answer_may_name_one_less(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+    w.is_apart[2][1] = true; /* where 1 is, says 0, nothing of 2 arrives */
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+
+    assert_int_equal(may_name(&w, 2), 1000 * (TH_CONNECT_PER_MIN - 1));
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_named_is_taken_once_and_for_that_address_alone),
+        cmocka_unit_test(what_does_not_prove_right_is_forgotten),
+        cmocka_unit_test(oldest_goes_when_there_are_too_many),
+        cmocka_unit_test(without_memory_nothing_is_noted),
+        cmocka_unit_test(introducer_of_who_answers_may_name_as_many_as_before),
+        cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
