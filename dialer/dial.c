@@ -369,7 +369,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
 
 /* --- what happens --- */
 
-void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_line_up(struct th_dialing *dial, struct th_dialer *dialer,
                            const struct th_self *self, const struct th_hashname *id, bool is_direct)
 {
     struct th_dial_want *want = th_dialing_find_want(dial, id);
@@ -393,7 +393,7 @@ void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *
         dial->has_line = false;
 }
 
-void th_dialing_on_contacts(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_contacts(struct th_dialing *dial, struct th_dialer *dialer,
                             const struct th_self *self)
 {
     struct th_dial_want *next;
@@ -408,7 +408,7 @@ void th_dialing_on_contacts(struct th_dialing *dial, const struct th_dialer *dia
     }
 }
 
-void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_opened(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_hashname *node,
                           enum th_err err)
 {

@@ -21,6 +21,7 @@
 #ifndef TH_DIALER_DIAL_H
 #define TH_DIALER_DIAL_H
 
+#include "dialer/busy.h"
 #include "dialer/contacts.h"
 #include "dialer/dialer.h"
 #include "dialer/reach.h"
@@ -102,6 +103,7 @@ struct th_dialer {
     bool has_contacts;         /* it came once: contacts are what there is */
     struct th_allow *allow;    /* held; NULL: everybody */
     struct th_lookup_rtt rtt;
+    struct th_busy busy; /* who introduces */
     struct th_dialer_status status;
     uint32_t recent_failures; /* a bit for each of status.recent, the newest lowest: it failed */
     th_ms recent_at;
@@ -119,15 +121,15 @@ TH_MUST enum th_err th_dialing_new(struct th_dialing **out, uint32_t id, const s
                                    const struct th_dial *request, struct th_from from);
 
 /* What happens. What it makes the dial do is done by the next th_dialer_settle. */
-void th_dialing_on_line_up(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_line_up(struct th_dialing *dial, struct th_dialer *dialer,
                            const struct th_self *self, const struct th_hashname *id,
                            bool is_direct);
 void th_dialing_on_line_down(struct th_dialing *dial, const struct th_hashname *id);
 /* The contacts are new: some lines may be up that nobody told of. */
-void th_dialing_on_contacts(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_contacts(struct th_dialing *dial, struct th_dialer *dialer,
                             const struct th_self *self);
 /* The switch opens a line to a node, or cannot. */
-void th_dialing_on_opened(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_opened(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_hashname *node,
                           enum th_err err);
 /* A seek was refused, or could not be sent. */
@@ -155,15 +157,15 @@ void th_dialing_free(struct th_dialing *dial);
 /* --- dial_ask.c: what is asked of the switch, and what comes of it --- */
 
 /* Asks it to open a line to a node with what it knows. */
-void th_dialing_open(struct th_dialing *dial, const struct th_dialer *dialer,
-                     const struct th_self *self, const struct th_hashname *node);
+void th_dialing_open(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                     const struct th_hashname *node);
 
 /* Sends a node a seek on its line. */
-void th_dialing_seek(struct th_dialing *dial, const struct th_dialer *dialer,
-                     const struct th_self *self, const struct th_hashname *node);
+void th_dialing_seek(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                     const struct th_hashname *node);
 
 /* Asks via to introduce us to a node. */
-void th_dialing_introduce(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_introduce(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_hashname *node,
                           const struct th_hashname *via);
 
@@ -174,16 +176,16 @@ void th_dialing_punch(const struct th_dialer *dialer, const struct th_self *self
 /* What came on a channel of ours with a number of this dial in its tag. */
 void th_dialing_on_packet(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_ev_packet *packet);
-void th_dialing_on_ended(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_ended(struct th_dialing *dial, struct th_dialer *dialer,
                          const struct th_self *self, const struct th_ev_ended *ended);
 
 /* A line to via is up, or cannot be had, who was to introduce us to others then. */
-void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_via(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, const struct th_hashname *via, bool has_line);
 
 /* A line to a node is up: introductions to it are ended, when is_direct, and open requests forgotten.
  * One that is not direct may rest on the channel of its introduction. */
-void th_dialing_forget_introductions(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_forget_introductions(struct th_dialing *dial, struct th_dialer *dialer,
                                      const struct th_self *self, const struct th_hashname *node,
                                      bool is_direct);
 

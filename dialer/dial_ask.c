@@ -2,6 +2,11 @@
 
 #include "switch/base/mem.h"
 
+#include <string.h>
+
+/* The word of a node that may introduce us to nobody now. */
+#define BUSY "busy"
+
 static th_pid the_switch(const struct th_dialer *dialer, const struct th_self *self)
 {
     return th_whereis(self->host, self->scope, dialer->config->switch_name);
@@ -69,8 +74,8 @@ static void end_seek(struct th_dialing *dial, const struct th_self *self,
 }
 
 /* What was asked cannot be. said: the word of who was asked, or "". */
-static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
-                        const struct th_self *self, enum th_err err, const char *said)
+static void fail_saying(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                        enum th_err err, const char *said)
 {
     struct th_dialing *dial = ask->dial;
     struct th_ask was = *ask;
@@ -91,15 +96,15 @@ static void fail_saying(struct th_ask *ask, const struct th_dialer *dialer,
     }
 }
 
-static void fail(struct th_ask *ask, const struct th_dialer *dialer, const struct th_self *self,
+static void fail(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
                  enum th_err err)
 {
     fail_saying(ask, dialer, self, err, "");
 }
 
 /* body: given; NULL means that there was no memory for it. */
-static void call_switch(struct th_ask *ask, const struct th_dialer *dialer,
-                        const struct th_self *self, const struct th_msg_kind *kind, void *body)
+static void call_switch(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                        const struct th_msg_kind *kind, void *body)
 {
     enum th_err err = TH_NO_MEMORY;
 
@@ -110,8 +115,8 @@ static void call_switch(struct th_ask *ask, const struct th_dialer *dialer,
         fail(ask, dialer, self, err);
 }
 
-static void call_open(struct th_ask *ask, const struct th_dialer *dialer,
-                      const struct th_self *self, const struct th_hashname *id)
+static void call_open(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                      const struct th_hashname *id)
 {
     struct th_switch_open *open = th_mem_zalloc(1, sizeof *open);
 
@@ -120,16 +125,16 @@ static void call_open(struct th_ask *ask, const struct th_dialer *dialer,
     call_switch(ask, dialer, self, &th_switch_msg_open, open);
 }
 
-static void call_channel(struct th_ask *ask, const struct th_dialer *dialer,
-                         const struct th_self *self, struct th_switch_channel *channel)
+static void call_channel(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                         struct th_switch_channel *channel)
 {
     if (channel)
         channel->tag = tag_of(ask);
     call_switch(ask, dialer, self, &th_switch_msg_channel, channel);
 }
 
-void th_dialing_open(struct th_dialing *dial, const struct th_dialer *dialer,
-                     const struct th_self *self, const struct th_hashname *node)
+void th_dialing_open(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                     const struct th_hashname *node)
 {
     struct th_ask *ask = ask_new(dial, TH_ASK_OPEN, node, node);
 
@@ -139,8 +144,8 @@ void th_dialing_open(struct th_dialing *dial, const struct th_dialer *dialer,
         th_dialing_on_opened(dial, dialer, self, node, TH_NO_MEMORY);
 }
 
-void th_dialing_seek(struct th_dialing *dial, const struct th_dialer *dialer,
-                     const struct th_self *self, const struct th_hashname *node)
+void th_dialing_seek(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                     const struct th_hashname *node)
 {
     const struct th_hashname *target = &dial->request.target;
     struct th_ask *ask = ask_new(dial, TH_ASK_SEEK, node, node);
@@ -157,11 +162,16 @@ void th_dialing_seek(struct th_dialing *dial, const struct th_dialer *dialer,
         th_switch_channel_new(node, TH_CHANNEL_SEEK, th_text_bytes(&text), (struct th_bytes){0}));
 }
 
-static void ask_peer(struct th_dialing *dial, const struct th_dialer *dialer,
-                     const struct th_self *self, const struct th_hashname *node,
-                     const struct th_hashname *via)
+static void ask_peer(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self,
+                     const struct th_hashname *node, const struct th_hashname *via)
 {
     const struct th_public_key *key = &dialer->config->identity->keys.pub;
+    bool is_for_anybody = dial->request.mode == TH_DIAL_FIND;
+
+    if (is_for_anybody && !th_busy_may_ask(&dialer->busy, via, self->now.mono)) {
+        th_dialing_on_unintroduced(dial, self, node, via, TH_REFUSED, BUSY);
+        return;
+    }
     struct th_ask *ask = ask_new(dial, TH_ASK_PEER, node, via);
     char fields[TH_HASHNAME_HEX + 64];
     struct th_text text = th_text_in(fields, sizeof fields);
@@ -176,7 +186,7 @@ static void ask_peer(struct th_dialing *dial, const struct th_dialer *dialer,
                                        (struct th_bytes){key->b, sizeof key->b}));
 }
 
-void th_dialing_introduce(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_introduce(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_hashname *node,
                           const struct th_hashname *via)
 {
@@ -219,8 +229,7 @@ static bool waits_for_via(const struct th_dialing *dial, const struct th_hashnam
 /* Who is to introduce us to the target, but is nowhere that the switch knows, is itself reached by those
  * who told of it. They alone may be no help: nothing is relayed to the target by who is reached through
  * another. False when nobody told of it. */
-static bool want_via(const struct th_ask *ask, const struct th_dialer *dialer,
-                     const struct th_self *self)
+static bool want_via(const struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self)
 {
     struct th_dialing *dial = ask->dial;
     struct th_dial_want *target = th_dialing_find_want(dial, &ask->node);
@@ -242,7 +251,7 @@ static bool want_via(const struct th_ask *ask, const struct th_dialer *dialer,
     return true;
 }
 
-void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_via(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, const struct th_hashname *via, bool has_line)
 {
     struct th_ask *next;
@@ -264,8 +273,8 @@ void th_dialing_on_via(struct th_dialing *dial, const struct th_dialer *dialer,
     }
 }
 
-static void on_answered(struct th_ask *ask, const struct th_dialer *dialer,
-                        const struct th_self *self, const struct th_switch_result *result)
+static void on_answered(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                        const struct th_switch_result *result)
 {
     struct th_dialing *dial = ask->dial;
     struct th_ask was = *ask;
@@ -333,6 +342,14 @@ static void on_seek_packet(struct th_ask *ask, struct th_dialer *dialer, const s
         th_dialing_on_see(dial, self, &node, &see);
 }
 
+static void on_refused(struct th_ask *ask, struct th_dialer *dialer, const struct th_self *self,
+                       const char *err)
+{
+    if (strcmp(err, BUSY) == 0)
+        th_busy_on_refused(&dialer->busy, &ask->via, self->now.mono);
+    fail_saying(ask, dialer, self, TH_REFUSED, err);
+}
+
 void th_dialing_on_packet(struct th_dialing *dial, struct th_dialer *dialer,
                           const struct th_self *self, const struct th_ev_packet *packet)
 {
@@ -344,12 +361,12 @@ void th_dialing_on_packet(struct th_dialing *dial, struct th_dialer *dialer,
     if (ask->kind == TH_ASK_SEEK)
         on_seek_packet(ask, dialer, self, packet);
     else if (packet->err[0] != 0)
-        fail_saying(ask, dialer, self, TH_REFUSED, packet->err);
+        on_refused(ask, dialer, self, packet->err);
     else if (packet->end) /* it has passed on what it had to */
         ask_drop(ask, self);
 }
 
-void th_dialing_on_ended(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_on_ended(struct th_dialing *dial, struct th_dialer *dialer,
                          const struct th_self *self, const struct th_ev_ended *ended)
 {
     struct th_ask *ask = ask_of_tag(dial, ended->tag);
@@ -378,7 +395,7 @@ static void end_channel(const struct th_ask *ask, const struct th_dialer *dialer
                   (struct th_msg){.kind = &th_switch_msg_send, .body = send});
 }
 
-void th_dialing_forget_introductions(struct th_dialing *dial, const struct th_dialer *dialer,
+void th_dialing_forget_introductions(struct th_dialing *dial, struct th_dialer *dialer,
                                      const struct th_self *self, const struct th_hashname *node,
                                      bool is_direct)
 {
@@ -388,6 +405,8 @@ void th_dialing_forget_introductions(struct th_dialing *dial, const struct th_di
         next = ask->next;
         if (ask->kind == TH_ASK_SEEK || !th_hashname_is_equal(&ask->node, node))
             continue;
+        if (ask->kind == TH_ASK_PEER)
+            th_busy_on_done(&dialer->busy, &ask->via);
         if (ask->kind == TH_ASK_PEER && is_direct && ask->c)
             end_channel(ask, dialer, self);
         ask_drop(ask, self);

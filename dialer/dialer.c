@@ -310,6 +310,7 @@ static void terminate(void *state, const struct th_self *self, enum th_err why)
         th_dialing_finish(dialer->dialing[i], dialer, self, TH_SHUTDOWN);
     sweep(dialer);
     th_contacts_clear(&dialer->contacts);
+    th_busy_clear(&dialer->busy);
     th_allow_release(dialer->allow);
 }
 

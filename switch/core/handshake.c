@@ -185,6 +185,22 @@ static void expire_open(struct th_switchboard *board, struct th_exchange *ex, st
     th_board_end_channels(board, ex, TH_NO_LINE, now);
 }
 
+/* The peer, which began, has our open: it went to that one address. So much is as good as an answer to a
+ * `path` request, but for where we are seen; of which a node with hundreds of lines hears enough. */
+static bool is_probed(struct th_switchboard *board, struct th_exchange *ex,
+                      struct th_exchange_path *path, struct th_now now)
+{
+    bool has_open = ex->line->current.is_confirmed && ex->paths.count == 1 &&
+                    path->open_sent_at != 0 && th_exchange_path_is_direct(path);
+
+    if (!has_open || board->lines <= TH_LINES_PROBED_MAX)
+        return false;
+    path->is_answered = true;
+    path->rtt_ms = (uint32_t)th_exchange_path_ago(path->open_sent_at, now);
+    th_board_on_named(board, ex, &path->addr, now);
+    return true;
+}
+
 void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
@@ -205,7 +221,7 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
-    if (used)
+    if (used && !is_probed(board, ex, used, now))
         th_board_probe(board, ex, used, now);
     line->searches = TH_SEARCHES_SLOW;
     th_board_search(board, ex, now);

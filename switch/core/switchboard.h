@@ -32,9 +32,11 @@ enum {
     /* nodes we know a key of; the idlest without a line goes first, then that with an unused line */
     TH_EXCHANGES_MAX = 4096,
     TH_EXCHANGE_PATHS_MAX = 8, /* addresses of one node */
-    TH_WAITING_MAX = 16,       /* packets that wait for one line */
-    TH_OBSERVED_MAX = 4,       /* addresses under which others saw us */
-    TH_OPENS_PER_S = 2000,     /* opens we decrypt; two or three X25519 each */
+    TH_LINES_PROBED_MAX =
+        512,               /* more than so many, and who comes is not asked `path` without need */
+    TH_WAITING_MAX = 16,   /* packets that wait for one line */
+    TH_OBSERVED_MAX = 4,   /* addresses under which others saw us */
+    TH_OPENS_PER_S = 2000, /* opens we decrypt; two or three X25519 each */
     TH_OPENS_BURST = 500,
     TH_CONNECT_ADDRS_MAX = 4, /* of one connect */
     TH_CONNECT_PER_MIN =

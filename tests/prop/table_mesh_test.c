@@ -170,6 +170,7 @@ static void carry_out(struct mesh *m, unsigned i)
             break;
         case TH_ROUTING_LINK_UP:
         case TH_ROUTING_LINK_DOWN:
+        case TH_ROUTING_PUNCH:
         case TH_ROUTING_REFRESHED:
             break;
         }

@@ -189,6 +189,7 @@ static void on_action(struct world *w, const struct test_action *action)
         break;
     case TH_ROUTING_REACH:
     case TH_ROUTING_DIAL:
+    case TH_ROUTING_PUNCH:
     case TH_ROUTING_REFRESHED:
         break;
     }

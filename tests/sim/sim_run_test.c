@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "c9d4c54ceec92caa6107bbe174467316722d55470c62903a6d1c376cba3de642");
+                        "8354b6bab223d56daf98381169ede21bb4cc2ff47bf9253f6d1824ab325d2d0a");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

@@ -115,6 +115,30 @@ static void introducer_of_who_answers_may_name_as_many_as_before(void **state)
     wire_free(&w);
 }
 
+/* A seed in a cold start of 10,000: half of what it sent and got after the opens was about `path`. */
+static void node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    w.board[0]->lines = TH_LINES_PROBED_MAX;
+
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+
+    assert_true(wire_look(&w, 0, 1).is_up);
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_PATH), 1); /* the answer to its own request */
+    struct th_exchange *ex = th_board_find(w.board[0], &w.identity[1].hashname);
+    assert_true(th_exchange_paths_used(&ex->paths)->is_answered);
+    wire_free(&w);
+
+    wire_init(&w, 2); /* with few it asks, to hear where it is seen */
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_PATH), 2);
+    wire_free(&w);
+}
+
 /* Design 7: what does not answer may be a victim. */
 static void introducer_of_who_does_not_answer_may_name_one_less(void **state)
 {
@@ -137,6 +161,7 @@ int main(void)
         cmocka_unit_test(oldest_goes_when_there_are_too_many),
         cmocka_unit_test(without_memory_nothing_is_noted),
         cmocka_unit_test(introducer_of_who_answers_may_name_as_many_as_before),
+        cmocka_unit_test(node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open),
         cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
