@@ -18,7 +18,7 @@
  * search has ended another one looks whether more passes by then.
  *
  * When nobody wanted larger packets for TH_PMTU_WANTED_MS nothing is sent; the size stays, and is
- * confirmed first when it is wanted again.
+ * confirmed first when it is wanted again. Who goes on using it wants it when it is in doubt.
  *
  * Floor:  2 (core), sans-I/O. Embed by value; holds no memory.
  * Thread: the owner's.
@@ -78,7 +78,8 @@ bool th_pmtu_on_answer(struct th_pmtu *pmtu, uint32_t channel, struct th_now now
 /* A datagram larger than TH_DATAGRAM_SAFE_MAX was sent. */
 void th_pmtu_on_large(struct th_pmtu *pmtu, struct th_now now);
 
-/* Large packets seem to be lost, to say it no louder: the size is confirmed at once. */
+/* Large packets seem to be lost, to say it no louder: the size is confirmed at once, if it is wanted; else
+ * when it is wanted again (call th_pmtu_want first). */
 void th_pmtu_doubt(struct th_pmtu *pmtu, struct th_now now);
 
 /* The host refused to send one of so many bytes (EMSGSIZE). Returns true when the size is another. */

@@ -243,6 +243,16 @@ void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex)
         be_busy(board, ex);
 }
 
+/* Packets seem to be lost because they are large. Streams cut at the proven size also long after
+ * anybody wanted it, and what is wanted by nobody is not confirmed. */
+static void doubt_size(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    if (ex->line->pmtu == NULL || ex->line->pmtu->size <= TH_DATAGRAM_SAFE_MAX)
+        return;
+    th_board_want_mtu(board, ex, now);
+    th_pmtu_doubt(ex->line->pmtu, now);
+}
+
 void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_streams *streams = ex->line ? ex->line->streams : NULL;
@@ -256,8 +266,8 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
         if (at->reliable == NULL)
             continue;
         th_reliable_tick(at->reliable, now);
-        if (th_reliable_is_in_doubt(at->reliable) && ex->line->pmtu)
-            th_pmtu_doubt(ex->line->pmtu, now);
+        if (th_reliable_is_in_doubt(at->reliable))
+            doubt_size(board, ex, now);
         tell_ready(board, ex, at);
         if (th_reliable_is_over(at->reliable, now))
             th_board_close_channel(board, ex, at, now);

@@ -8,6 +8,7 @@ enum { BYTES = 600000, HALF = BYTES / 2, TURNS_MAX = 60000 };
 static struct wire w;
 static uint32_t c;
 static uint8_t bytes[BYTES];
+static size_t end_at; /* bytes that are written */
 static size_t written, arrived;
 
 /* 1 writes to 2; 0 is in the middle, and a bridge for everybody if it is told to. */
@@ -32,6 +33,7 @@ static void begin(size_t carries, bool is_bridge)
         th_switchboard_stream_open(w.board[1], w.now, &w.identity[2].hashname, "_test", 7, 70, &c),
         TH_OK);
     written = arrived = 0;
+    end_at = BYTES;
 }
 
 /* Writes and reads until so much has arrived; a millisecond each turn. */
@@ -43,7 +45,7 @@ static void carry(size_t until)
 
     for (unsigned turn = 0; arrived < until; turn++) {
         assert_true(turn < TURNS_MAX);
-        const struct th_bytes rest = {bytes + written, BYTES - written};
+        const struct th_bytes rest = {bytes + written, end_at - written};
         if (rest.len > 0 &&
             th_switchboard_stream_write(w.board[1], w.now, to, c, rest, &taken) == TH_OK)
             written += taken;
@@ -91,6 +93,24 @@ static void way_that_carries_less_in_the_middle_loses_nothing(void **state)
     wire_free(&w);
 }
 
+/* Too little for the stream to want larger packets again. */
+static void way_that_narrows_in_a_pause_loses_nothing(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, false);
+    end_at = HALF;
+    carry(HALF);
+    wire_pass(&w, 70000);
+    assert_int_equal(wire_look(&w, 1, 2).mtu, TH_DATAGRAM_IPV4_MAX);
+
+    w.carries = TH_DATAGRAM_SAFE_MAX;
+    th_ms began_at = w.now.mono;
+    end_at = HALF + 2000;
+    carry(end_at);
+    assert_true(w.now.mono - began_at < 15000);
+    wire_free(&w);
+}
+
 static void part_them_and_introduce_again(size_t carries)
 {
     wire_part(&w, 1, 2, true);
@@ -127,6 +147,7 @@ int main(void)
         cmocka_unit_test(packets_are_as_large_as_the_way_carries),
         cmocka_unit_test(narrow_way_gets_small_ones),
         cmocka_unit_test(way_that_carries_less_in_the_middle_loses_nothing),
+        cmocka_unit_test(way_that_narrows_in_a_pause_loses_nothing),
         cmocka_unit_test(line_that_goes_to_a_bridge_in_the_middle_loses_nothing),
         cmocka_unit_test(line_that_goes_to_a_relay_in_the_middle_loses_nothing),
     };
