@@ -190,8 +190,9 @@ static void expire_open(struct th_switchboard *board, struct th_exchange *ex, st
 static bool is_probed(struct th_switchboard *board, struct th_exchange *ex,
                       struct th_exchange_path *path, struct th_now now)
 {
-    bool has_open = ex->line->current.is_confirmed && ex->paths.count == 1 &&
-                    path->open_sent_at != 0 && th_exchange_path_is_direct(path);
+    const struct th_sealed *sealed = ex->line->sealed;
+    bool has_open = ex->line->current.is_confirmed && sealed && !sealed->is_spread &&
+                    th_addr_is_equal(&sealed->to, &path->addr) && th_exchange_path_is_direct(path);
 
     if (!has_open || board->lines <= TH_LINES_PROBED_MAX)
         return false;

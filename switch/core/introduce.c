@@ -116,7 +116,7 @@ static bool may_meet(struct th_switchboard *board, struct th_exchange *asker,
 {
     bool is_known = th_board_has_pair(board, &asker->id, &target->id);
 
-    if (may_introduce(asker, target, is_known ? 1 : paths->count, now))
+    if (may_introduce(asker, target, is_known || paths->count == 0 ? 1 : paths->count, now))
         return true;
     if (paths->count <= 1)
         return false;

@@ -139,6 +139,26 @@ static void node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open(void **
     wire_free(&w);
 }
 
+/* Who reads our open by a relay may send what follows in a victim's name. */
+static void one_whose_open_went_elsewhere_too_is_asked_where_it_is(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    w.board[0]->lines = TH_LINES_PROBED_MAX;
+    w.is_apart[0][1] = true;
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    th_board_find(w.board[0], &w.identity[1].hashname)->line->sealed->is_spread = true;
+    w.is_apart[0][1] = false;
+
+    wire_pass(&w, 2000);
+
+    assert_true(wire_look(&w, 0, 1).is_up);
+    assert_int_equal(wire_packets(&w, 1, TH_CHANNEL_PATH), 2);
+    wire_free(&w);
+}
+
 /* Design 7: what does not answer may be a victim. */
 static void introducer_of_who_does_not_answer_may_name_one_less(void **state)
 {
@@ -162,6 +182,7 @@ int main(void)
         cmocka_unit_test(without_memory_nothing_is_noted),
         cmocka_unit_test(introducer_of_who_answers_may_name_as_many_as_before),
         cmocka_unit_test(node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open),
+        cmocka_unit_test(one_whose_open_went_elsewhere_too_is_asked_where_it_is),
         cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
