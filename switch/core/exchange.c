@@ -212,6 +212,9 @@ void th_line_take_over(struct th_line *line)
     half->replay = (struct th_replay){0}; /* it went along */
     th_half_clear(half, ex);
     line->guesses = line->bursts = 0; /* were answers to the channels that it had */
+    /* It may be another implementation by now. */
+    if (line->streams)
+        line->streams->is_compact = line->streams->takes_parts = false;
 }
 
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,

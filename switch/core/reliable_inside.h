@@ -166,7 +166,8 @@ void th_out_rest(struct th_out *out);
 /* credit: the line's, of which a window takes; borrowed for its life. */
 void th_in_init(struct th_in *in, struct th_credit *credit, struct th_now now);
 
-/* Nothing more comes: what is in order stays to be read, what is not is forgotten. */
+/* Nothing more comes: what is in order stays to be read, what is not is forgotten. Parts of a
+ * number that is not whole stay unused until th_in_clear, which follows at once when all is read. */
 void th_in_stop(struct th_in *in);
 
 /* Frees it, what was not read too, and gives back its part of the credit. */
@@ -192,7 +193,7 @@ bool th_in_is_done(const struct th_reliable *r);
 /* There is something that an acknowledgement has to list. */
 bool th_in_has_holes(const struct th_in *in);
 
-/* A quiet channel holds no memory. */
+/* A quiet channel holds no memory: parts go too, whose others did not come; that number is sent anew. */
 void th_in_rest(struct th_in *in);
 
 #endif

@@ -21,7 +21,7 @@ enum {
     TH_BOARD_STREAMS_MAX = 1024,   /* reliable channels of a node, of both sides; … */
     TH_BOARD_STREAMS_THEIRS = 768, /* … beyond so many only ours are opened; … */
     TH_LINE_STREAMS_THEIRS = 128,  /* … of one node no more than these, also those that linger */
-    TH_BOARD_CREDIT = 64 << 10     /* packets, of struct th_credit: 72 MiB */
+    TH_BOARD_CREDIT = 64 << 10     /* packets, of struct th_credit: 83 MiB */
 };
 
 /* Whether a name may be an application's type: "_" and printable ASCII without " and \, or "sock",

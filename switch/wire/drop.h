@@ -74,7 +74,7 @@
     X(RELAY_BAD, "relay_bad", "what came by a relay is no open or line of its other end")          \
     X(RELAY_FAST, "relay_fast", "more than five packets a second through a relay")                 \
     X(RELAY_BIG, "relay_big", "a packet that is too big to be relayed whole")                      \
-    X(RELAY_LOOP, "relay_loop", "a relay through a relay")                                         \
+    X(RELAY_LOOP, "relay_loop", "a relay through a relay; usual until a line is direct")           \
     X(RELAY_OVER, "relay_over", "a packet into a relay whose other end has gone")                  \
     X(RELAY_LIMIT, "relay_limit", "a relay over the limit of them")                                \
     X(BRIDGE_BAD, "bridge_bad", "a bridge request that cannot be read")                            \

@@ -108,8 +108,9 @@ static bool take_numbers(struct cursor *in, uint32_t *numbers, unsigned *count)
     return take(in, ']');
 }
 
-/* The lists count from the ack, which may come after them. */
+/* The lists count from the ack, which may come after them; `of` means nothing without `at`. */
 struct lists {
+    bool has_at;
     unsigned miss_count, got_count;
     uint32_t miss[NUMBERS_MAX], got[NUMBERS_MAX];
 };
@@ -135,7 +136,7 @@ static bool take_member(struct cursor *in, struct th_relpkt *out, struct lists *
     if (strcmp(key, "err") == 0)
         return take_string(in, out->err, sizeof out->err);
     if (strcmp(key, "at") == 0)
-        return take_number(in, &out->at);
+        return lists->has_at = take_number(in, &out->at);
     if (strcmp(key, "of") == 0)
         return take_number(in, &out->of);
     if (strcmp(key, "parts") == 0)
@@ -154,11 +155,13 @@ static void begin(struct th_relpkt *out)
     out->body = (struct th_bytes){0};
 }
 
-/* A part lies within its whole. */
-static bool is_sane(const struct th_relpkt *packet)
+/* Without both numbers it is no part: they may be keys of another implementation. Returns false for a
+ * part that does not lie within its whole. */
+static bool settle_part(struct th_relpkt *packet, bool has_both)
 {
-    return packet->of == 0 ? packet->at == 0
-                           : (uint64_t)packet->at + packet->body.len <= packet->of;
+    if (!has_both || packet->of == 0)
+        packet->at = packet->of = 0;
+    return packet->of == 0 || (uint64_t)packet->at + packet->body.len <= packet->of;
 }
 
 bool th_relpkt_read_usual(struct th_relpkt *out, struct th_bytes plain)
@@ -171,6 +174,7 @@ bool th_relpkt_read_usual(struct th_relpkt *out, struct th_bytes plain)
     struct cursor in = {(const char *)packet.head.at,
                         (const char *)packet.head.at + packet.head.len};
     begin(out);
+    lists.has_at = false;
     lists.miss_count = lists.got_count = 0;
     if (!take(&in, '{'))
         return false;
@@ -183,7 +187,7 @@ bool th_relpkt_read_usual(struct th_relpkt *out, struct th_bytes plain)
     take_miss(out, lists.miss, lists.miss_count);
     take_got(out, lists.got, lists.got_count);
     out->body = packet.body;
-    return is_sane(out);
+    return settle_part(out, lists.has_at);
 }
 
 /* reading anything */
@@ -198,12 +202,6 @@ static unsigned read_numbers(const json_t *list, uint32_t numbers[NUMBERS_MAX])
     return count;
 }
 
-/* False when it is there and no number of 32 bits. */
-static bool read_number(uint32_t *out, const json_t *value)
-{
-    return value == NULL || th_json_u32(out, value);
-}
-
 enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
 {
     struct th_chanpkt packet;
@@ -215,13 +213,13 @@ enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
         return why == TH_DROP_NONE ? TH_DROP_PACKET_JSON : why;
     const json_t *max = json_object_get(head, "max"), *parts = json_object_get(head, "parts");
     uint32_t max_value = 0, at = 0, of = 0;
-    bool is_good = read_number(&max_value, max) && read_number(&at, json_object_get(head, "at")) &&
-                   read_number(&of, json_object_get(head, "of"));
+    bool is_part = th_json_u32(&at, json_object_get(head, "at")) &&
+                   th_json_u32(&of, json_object_get(head, "of"));
     begin(out);
     out->at = at;
     out->of = of;
     out->body = packet.body;
-    if (!is_good || !is_sane(out)) {
+    if ((max && !th_json_u32(&max_value, max)) || !settle_part(out, is_part)) {
         json_decref(head);
         return TH_DROP_CHANNEL_HEAD;
     }

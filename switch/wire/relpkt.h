@@ -56,8 +56,9 @@ struct th_relpkt {
  * Reads a decrypted channel packet.
  *
  * A `miss` or `got` that is none is taken as empty; entries that cannot be are left out, as are those
- * over the limits. Drops: those of th_chanpkt_read, and CHANNEL_HEAD for a max, at or of that is no number of
- * 32 bits, or a part that is beyond its whole. out is untouched then.
+ * over the limits. Drops: those of th_chanpkt_read, and CHANNEL_HEAD for a max that is no number of 32 bits, or
+ * a part that is beyond its whole. out is untouched then. An `at` or `of` that is none, or alone, is ignored
+ * with the other.
  */
 TH_MUST enum th_drop th_relpkt_read(struct th_relpkt *out, struct th_bytes plain);
 

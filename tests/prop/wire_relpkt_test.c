@@ -236,6 +236,43 @@ static void lists_are_read_as_far_as_they_can_be(void **state)
     assert_int_equal(packet.got_count + packet.miss_count, 0);
 }
 
+/* Another implementation may have keys of these names, which say nothing of parts. */
+static void part_has_both_its_numbers_or_is_none(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {"\"at\":5",
+                                        "\"of\":5",
+                                        "\"at\":\"5\",\"of\":5",
+                                        "\"at\":5,\"of\":0",
+                                        "\"at\":-1,\"of\":-1",
+                                        "\"at\":5,\"of\":{}",
+                                        "\"of\":5,\"at\":[]"};
+    char head[100];
+
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        snprintf(head, sizeof head, "{\"c\":1,\"seq\":7,%s}", whole[i]);
+        struct th_relpkt packet = reading(head);
+        assert_int_equal(packet.seq, 7);
+        assert_int_equal(packet.at, 0);
+        assert_int_equal(packet.of, 0);
+    }
+    assert_int_equal(reading("{\"c\":1,\"seq\":7,\"of\":5,\"at\":5}").of, 5);
+}
+
+static void part_beyond_its_whole_is_dropped(void **state)
+{
+    (void)state;
+    const char *head = "{\"c\":1,\"seq\":7,\"at\":3,\"of\":5}";
+    uint8_t plain[PLAIN_MAX];
+    struct th_relpkt packet;
+    size_t len;
+
+    assert_int_equal(
+        th_packet_write(plain, sizeof plain, &len, th_bytes_of(head), th_bytes_of("abc")), TH_OK);
+    assert_int_equal(th_relpkt_read(&packet, (struct th_bytes){plain, len}), TH_DROP_CHANNEL_HEAD);
+    assert_int_equal(th_relpkt_read(&packet, (struct th_bytes){plain, len - 1}), TH_DROP_NONE);
+}
+
 static void head_of_content_is_never_longer_than_its_room(void **state)
 {
     (void)state;
@@ -260,6 +297,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_by_both_readers),
         cmocka_unit_test(readers_agree_on_heads_that_were_spoilt),
         cmocka_unit_test(lists_are_read_as_far_as_they_can_be),
+        cmocka_unit_test(part_has_both_its_numbers_or_is_none),
+        cmocka_unit_test(part_beyond_its_whole_is_dropped),
         cmocka_unit_test(head_of_content_is_never_longer_than_its_room),
     };
 

@@ -1,5 +1,6 @@
 /* Streams in packets as large as the way carries: what was sent so arrives when the way carries less, in
  * parts. */
+#include "switch/core/board.h"
 #include "switch/core/streams.h"
 #include "tests/lib/introduce.h"
 
@@ -113,6 +114,7 @@ static void way_that_narrows_in_a_pause_loses_nothing(void **state)
 
 static void part_them_and_introduce_again(size_t carries)
 {
+    assert_true(written > arrived); /* what was sent large goes out again in parts */
     wire_part(&w, 1, 2, true);
     wire_pass(&w, 1); /* what was sent last does not arrive */
     w.carries = carries;
@@ -141,6 +143,26 @@ static void line_that_goes_to_a_relay_in_the_middle_loses_nothing(void **state)
     wire_free(&w);
 }
 
+/* What was begun anew with the same identity may be another implementation. */
+static void peer_that_begins_anew_has_shown_nothing_yet(void **state)
+{
+    (void)state;
+    begin(TH_DATAGRAM_IPV4_MAX, false);
+    carry(HALF);
+    struct th_exchange *ex = th_board_find(w.board[1], &w.identity[2].hashname);
+    assert_true(ex->line->streams->is_compact && ex->line->streams->takes_parts);
+
+    wire_restart(&w, 2, 0x77);
+    assert_int_equal(wire_open(&w, 2, 1), TH_AGAIN);
+    assert_int_equal(wire_channel(&w, 2, 1, TH_CHANNEL_LINK, "\"seed\":true", &c), TH_OK);
+    wire_pass(&w, 10000);
+    assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 1);
+    ex = th_board_find(w.board[1], &w.identity[2].hashname);
+    assert_true(ex->line->is_up);
+    assert_false(ex->line->streams->is_compact || ex->line->streams->takes_parts);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +172,7 @@ int main(void)
         cmocka_unit_test(way_that_narrows_in_a_pause_loses_nothing),
         cmocka_unit_test(line_that_goes_to_a_bridge_in_the_middle_loses_nothing),
         cmocka_unit_test(line_that_goes_to_a_relay_in_the_middle_loses_nothing),
+        cmocka_unit_test(peer_that_begins_anew_has_shown_nothing_yet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
