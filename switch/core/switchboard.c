@@ -36,8 +36,14 @@ static bool is_spent(const struct th_exchange *ex, struct th_now now)
            th_exchange_paths_used_at(&ex->paths) + TH_LINE_SPENT_MS <= now.mono;
 }
 
+static bool is_newcomer(const struct th_exchange *ex)
+{
+    return ex->line && ex->line->is_newcomer;
+}
+
 /* Makes room by forgetting the node without a line that was of use least lately, or, when all have one,
- * the one whose line was. */
+ * the one whose line was, or else a newcomer: they push out each other only when there is nobody else, for
+ * then none is there still when its next packet comes. */
 static bool make_room(struct th_switchboard *board, struct th_now now)
 {
     struct th_exchange *oldest = NULL, *spent = NULL;
@@ -45,7 +51,8 @@ static bool make_room(struct th_switchboard *board, struct th_now now)
     if (board->roster.count < board->exchanges_max)
         return true;
     for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
-        if (th_exchange_is_idle(ex) && (oldest == NULL || is_used_before(ex, oldest)))
+        bool is_idle = th_exchange_is_idle(ex) && !is_newcomer(ex);
+        if (is_idle && (oldest == NULL || is_used_before(ex, oldest)))
             oldest = ex;
         else if (is_spent(ex, now) && (spent == NULL || is_used_before(ex, spent)))
             spent = ex;
@@ -55,6 +62,8 @@ static bool make_room(struct th_switchboard *board, struct th_now now)
         th_board_end_line(board, spent, TH_LIMIT, now);
         oldest = spent;
     }
+    if (oldest == NULL && board->newcomers.count > 0)
+        oldest = th_newcomers_worst(&board->newcomers)->ex;
     if (oldest)
         th_board_forget(board, oldest);
     return oldest != NULL;

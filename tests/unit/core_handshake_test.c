@@ -530,6 +530,28 @@ static void line_that_nobody_uses_makes_room_when_all_nodes_have_one(void **stat
     wire_free(&w);
 }
 
+/* Of 5,000 that came to one seed the last 900 pushed each other out, and none of them ever came in. */
+static void newcomers_do_not_push_each_other_out_where_lines_are_unused(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 5);
+    th_switchboard_free(w.board[0]);
+    w.config[0].exchanges_max = 2;
+    wire_boot(&w, 0, 0x21);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_pass(&w, TH_LINE_SPENT_MS);
+
+    assert_int_equal(wire_open(&w, 3, 0), TH_AGAIN);
+    assert_int_equal(wire_open(&w, 4, 0), TH_AGAIN);
+    wire_settle(&w);
+
+    assert_true(wire_look(&w, 0, 3).is_up && wire_look(&w, 0, 4).is_up);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_LINE_SPENT), 2);
+    wire_free(&w);
+}
+
 static void refused_memory_loses_a_packet_and_nothing_else(void **state)
 {
     (void)state;
@@ -580,6 +602,7 @@ int main(void)
         cmocka_unit_test(peer_that_moved_is_followed),
         cmocka_unit_test(table_of_nodes_forgets_the_idlest_without_a_line),
         cmocka_unit_test(line_that_nobody_uses_makes_room_when_all_nodes_have_one),
+        cmocka_unit_test(newcomers_do_not_push_each_other_out_where_lines_are_unused),
         cmocka_unit_test(refused_memory_loses_a_packet_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
