@@ -233,7 +233,8 @@ static enum th_err dial(const struct th_router *r, const struct th_self *self,
 static enum th_err announce(struct th_router *r, const struct th_self *self,
                             const struct th_routing_action *action)
 {
-    const struct th_ev_link link = {action->id, action->is_seed, action->is_out, action->why};
+    const struct th_ev_link link = {
+        .id = action->id, .is_seed = action->is_seed, .is_out = action->is_out, .why = action->why};
     bool is_up = action->kind == TH_ROUTING_LINK_UP;
     struct th_event *event = th_ev_new(is_up ? TH_EV_LINK_UP : TH_EV_LINK_DOWN, &link, sizeof link);
     char hex[TH_HASHNAME_HEX + 1];

@@ -66,8 +66,15 @@ struct th_ev_line {
     enum th_err
         why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_EOF (nobody
                         used it), TH_GONE (the switch has ended) … */
+    uint32_t
+        zero;    /* there is no padding: what facts say is kept as bytes (switch/run/fact_keep.c) */
     th_ms up_at; /* when it came up; 0 of LINE_DOWN */
 };
+
+_Static_assert(sizeof(struct th_ev_line) == TH_HASHNAME_BYTES + TH_KEY_BYTES + 4 +
+                                                sizeof(struct th_addr) + sizeof(enum th_err) + 4 +
+                                                sizeof(th_ms),
+               "no padding");
 
 /* head and body lie behind the struct in the same memory. */
 struct th_ev_packet {
@@ -99,10 +106,14 @@ struct th_ev_link {
     struct th_hashname id;
     bool is_seed;
     bool is_out; /* we opened it */
+    uint8_t zero[2];
     enum th_err
         why; /* of LINK_DOWN: TH_TIMED_OUT, TH_EOF (they ended it), TH_REFUSED, TH_LIMIT (we did),
                 TH_GONE (the router has ended) … */
 };
+
+_Static_assert(sizeof(struct th_ev_link) == TH_HASHNAME_BYTES + 4 + sizeof(enum th_err),
+               "no padding");
 
 struct th_ev_dialed {
     struct th_hashname target;
