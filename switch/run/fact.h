@@ -43,8 +43,8 @@ struct th_fact_kind {
  * kind     of the event, one bit.
  * fact     borrowed for ever.
  * is_over  it is so no more (whoever said that it was); false: it is so, with this body.
- * body     copied: size bytes, at most TH_FACT_BODY_MAX, which begin with the key; without padding, for its
- *          bytes are looked at.
+ * body     copied: size bytes, at most TH_FACT_BODY_MAX, which begin with the key. It has no padding:
+ *          its bytes are looked at.
  * Returns NULL without memory.
  */
 TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact,
