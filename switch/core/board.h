@@ -4,6 +4,7 @@
  * switchboard.c  the table of exchanges, the public functions, time
  * look.c         what owners may see of it
  * handshake.c    opens: sending, answering, judging, replacing a line
+ * lines.c        when a line is up, and when it ends
  * traffic.c      line packets and channels
  * tap_board.c    what of both somebody sees who captures packets
  * mtu.c          how large a datagram may be on the path in use
@@ -156,19 +157,21 @@ TH_MUST enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct
 /* Sends our open to every known address that may get one now. */
 void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
-/* Announces the line and sends what waited. */
-void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
-
-/* Ends the line, which there is; the exchange stays with what is known of the node. */
-void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
-                       struct th_now now);
-
 /* An answer to a challenge came on the old line: the pending open was forged. */
 void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exchange *ex);
 
 /* What is due of opening and challenges. */
 void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *ex,
                              struct th_now now);
+
+/* lines.c */
+
+/* Announces the line and sends what waited. */
+void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+
+/* Ends the line, which there is; the exchange stays with what is known of the node. */
+void th_board_end_line(struct th_switchboard *board, struct th_exchange *ex, enum th_err why,
+                       struct th_now now);
 
 /* Ends a line that is silent, or that nobody uses. */
 void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);

@@ -272,6 +272,12 @@ void th_held_free(struct th_held **list)
     }
 }
 
+void th_line_stop_opening(struct th_line *line)
+{
+    line->is_opening = false;
+    line->open_at = TH_NEVER;
+}
+
 void th_line_forget_pending(struct th_line *line)
 {
     struct th_pending *pending = line->pending;

@@ -330,6 +330,9 @@ TH_MUST bool th_held_append(struct th_held **list, const struct th_addr *from,
                             struct th_bytes bytes);
 void th_held_free(struct th_held **list);
 
+/* We send no opens any more, for the line is up or given up. */
+void th_line_stop_opening(struct th_line *line);
+
 /* Drops a pending half and what was kept for it; harmless without one. */
 void th_line_forget_pending(struct th_line *line);
 
