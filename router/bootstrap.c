@@ -215,7 +215,8 @@ static struct th_seed peer_of(const struct th_ev_line *line)
     struct th_parts parts;
 
     th_ev_line_parts(line, &parts);
-    return seed_of(&line->id, &parts, &line->key, line->has_addr ? &line->addr : NULL);
+    struct th_addr own = th_ev_line_own(line);
+    return seed_of(&line->id, &parts, &line->key, own.family != TH_FAMILY_NONE ? &own : NULL);
 }
 
 static enum th_err on_event(struct bootstrap *b, const struct th_self *self,

@@ -38,8 +38,8 @@ enum th_err th_remember(struct th_seeds *peers, const struct th_switch_lines *li
         const struct th_line_look *line = &lines->line[i];
         struct th_seed peer = {.id = line->id, .parts = line->parts, .key = line->key};
 
-        if (!line->is_up || !line->has_addr || !is_linked(table, &line->id))
-            continue;
+        if (!line->is_up || !line->has_addr || line->has_middle || !is_linked(table, &line->id))
+            continue; /* a bridge's address is where the bridge is */
         peer.paths.count = 1;
         peer.paths.addr[0] = line->addr;
         add(&now, &peer);

@@ -20,11 +20,8 @@ enum {
 
 static struct th_routing_line line_of(const struct th_ev_line *line)
 {
-    struct th_routing_line out = {.id = line->id, .csid = line->csid};
-
-    if (line->has_addr)
-        out.addr = line->addr;
-    return out;
+    return (struct th_routing_line){
+        .id = line->id, .csid = line->csid, .addr = th_ev_line_own(line)};
 }
 
 static enum th_err add_lines(struct th_router *r, const struct th_self *self,
@@ -64,6 +61,7 @@ static enum th_err on_packet(struct th_router *r, const struct th_self *self,
 {
     const struct th_routing_packet packet = {.from = p->from,
                                              .addr = p->addr,
+                                             .is_bridged = p->is_bridged,
                                              .c = p->c,
                                              .is_ours = p->is_ours,
                                              .end = p->end || p->err[0] != 0,

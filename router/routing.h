@@ -131,7 +131,7 @@ void th_routing_clear(struct th_routing *routing);
 
 struct th_routing_line {
     struct th_hashname id;
-    struct th_addr addr; /* family NONE: relayed */
+    struct th_addr addr; /* its own; family NONE: relayed or bridged */
     uint8_t csid;
     th_ms up_at; /* it came up then or later; 0: nothing is known */
 };
@@ -162,6 +162,7 @@ struct th_routing_packet {
     struct th_hashname from;
     struct th_addr addr; /* where it came from; family NONE: relayed */
     uint32_t c;
+    bool is_bridged;      /* addr is that of a bridge: where the node is, nobody knows */
     bool is_ours;         /* we opened the channel */
     bool end;             /* it is the last, or it has an "err" */
     bool is_timeout;      /* which is TH_LINK_ERR_TIMEOUT */

@@ -236,9 +236,10 @@ static bool is_hasty(const struct th_routing *routing, const struct th_hashname 
 static enum th_err accept(struct th_routing *routing, const struct th_routing_packet *packet,
                           const struct th_link_head *head, bool is_request)
 {
+    const struct th_addr own = packet->is_bridged ? (struct th_addr){0} : packet->addr;
     const struct th_newcomer newcomer = {
         .id = packet->from,
-        .addr = packet->addr,
+        .addr = own,
         .is_out = packet->is_ours,
         .is_kept = th_routing_is_asked(routing, &packet->from),
     };
@@ -257,7 +258,7 @@ static enum th_err accept(struct th_routing *routing, const struct th_routing_pa
     }
 
     spare.id = packet->from;
-    spare.addr = packet->addr;
+    spare.addr = own;
     th_link_init_up(&link, routing->config.keepalive_ms, packet->c, packet->is_ours, routing->now,
                     routing->rng);
     struct th_peer *peer = add_peer(routing, &spare, &link);

@@ -59,15 +59,16 @@ struct th_ev_line {
     struct th_hashname id;    /* first: the key of the fact, as in struct th_ev_link */
     struct th_public_key key; /* static, of csid */
     uint8_t csid;
-    uint8_t part_count; /* behind it; 0: one, which follows from csid and key */
-    bool has_addr;      /* false: nothing is known of where it is (a relay) */
-    bool is_silent;     /* from LINE_SILENT to LINE_HEARD */
-    struct th_addr addr;
+    uint8_t part_count;  /* behind it; 0: one, which follows from csid and key */
+    bool has_addr;       /* false: nothing is known of where it is (a relay) */
+    bool is_silent;      /* from LINE_SILENT to LINE_HEARD */
+    struct th_addr addr; /* in use: its own, or that of a bridge: th_ev_line_own */
     enum th_err
         why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_EOF (nobody
                         used it), TH_GONE (the switch has ended) … */
-    uint32_t
-        zero;    /* there is no padding: what facts say is kept as bytes (switch/run/fact_keep.c) */
+    bool is_bridged; /* addr is that of another node, which forwards the line's packets */
+    uint8_t
+        zero[3]; /* there is no padding: what facts say is kept as bytes (switch/run/fact_keep.c) */
     th_ms up_at; /* when it came up; 0 of LINE_DOWN */
 };
 
@@ -76,12 +77,19 @@ _Static_assert(sizeof(struct th_ev_line) == TH_HASHNAME_BYTES + TH_KEY_BYTES + 4
                                                 sizeof(th_ms),
                "no padding");
 
+/* Where the node of a line is by what its packets say; family NONE: they come by a relay or a bridge. */
+static inline struct th_addr th_ev_line_own(const struct th_ev_line *line)
+{
+    return line->has_addr && !line->is_bridged ? line->addr : (struct th_addr){0};
+}
+
 /* head and body lie behind the struct in the same memory. */
 struct th_ev_packet {
     struct th_hashname from;
     struct th_addr addr; /* where it came from; family NONE when relayed */
     uint32_t c;
-    bool is_ours; /* we opened the channel */
+    bool is_bridged; /* addr is that of another node, which forwards the line's packets */
+    bool is_ours;    /* we opened the channel */
     bool end;
     enum th_channel_type type;
     char type_name[TH_TYPE_MAX];

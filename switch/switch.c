@@ -40,6 +40,7 @@ static void announce_line(struct carrier *sw, const struct th_self *self, enum t
                               .key = look->key,
                               .csid = look->csid,
                               .has_addr = look->has_addr,
+                              .is_bridged = look->has_addr && look->has_middle,
                               .is_silent = look->is_silent,
                               .addr = look->addr,
                               .up_at = look->is_up ? self->now.mono - look->up_ms : 0,
@@ -98,20 +99,21 @@ static void on_down(struct carrier *sw, const struct th_self *self, const struct
 static void log_line(const struct th_self *self, const struct th_action *action)
 {
     char id[TH_HASHNAME_HEX + 1], addr[TH_ADDR_TEXT_MAX] = "none";
+    const char *by = action->line.has_addr && action->line.has_middle ? "bridge:" : "";
 
     th_hashname_write(id, &action->id);
     if (action->line.has_addr)
         th_addr_write(addr, &action->line.addr);
     if (action->kind == TH_ACTION_LINE_UP)
-        TH_LOG(self->log, INFO, "switch", "line up peer=%s path=%s", id, addr);
+        TH_LOG(self->log, INFO, "switch", "line up peer=%s path=%s%s", id, by, addr);
     else if (action->kind == TH_ACTION_LINE_DOWN)
-        TH_LOG(self->log, INFO, "switch", "line down peer=%s path=%s why=\"%s\"", id, addr,
+        TH_LOG(self->log, INFO, "switch", "line down peer=%s path=%s%s why=\"%s\"", id, by, addr,
                th_strerror(action->why));
     else if (action->kind == TH_ACTION_PATH)
-        TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s", id, addr);
+        TH_LOG(self->log, INFO, "switch", "path changed peer=%s path=%s%s", id, by, addr);
     else
-        TH_LOG(self->log, DEBUG, "switch", "line %s peer=%s path=%s",
-               action->line.is_silent ? "silent" : "heard again", id, addr);
+        TH_LOG(self->log, DEBUG, "switch", "line %s peer=%s path=%s%s",
+               action->line.is_silent ? "silent" : "heard again", id, by, addr);
 }
 
 static void announce_packet(struct carrier *sw, const struct th_self *self,
@@ -128,6 +130,7 @@ static void announce_packet(struct carrier *sw, const struct th_self *self,
     *ev = (struct th_ev_packet){.from = action->id,
                                 .addr = action->addr,
                                 .c = channel->id,
+                                .is_bridged = action->is_bridged,
                                 .is_ours = channel->is_ours,
                                 .end = packet->end,
                                 .type = channel->type,

@@ -127,6 +127,7 @@ struct th_action {
         struct {
             struct th_channel channel; /* PACKET, ENDED, STREAM: a copy */
             bool is_first;             /* PACKET, STREAM: of a channel of theirs */
+            bool is_bridged;           /* PACKET: addr is a bridge's, which forwards the line */
             struct th_chanpkt packet;  /* PACKET */
         };
         struct th_line_look line; /* LINE_UP, LINE_DOWN, PATH, SILENT, HEARD */

@@ -317,8 +317,11 @@ void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, st
                                .channel = *channel,
                                .is_first = is_first,
                                .packet = packet};
-    if (from->family != TH_FAMILY_RELAY)
+    if (from->family != TH_FAMILY_RELAY) {
+        const struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
         action.addr = *from;
+        action.is_bridged = path && path->is_bridge;
+    }
     th_outbox_put(&board->outbox, &action, 0);
 
     uint32_t id = channel->id;

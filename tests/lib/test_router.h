@@ -36,7 +36,8 @@ struct world {
     struct th_log log;
     char logged[16384];
 
-    /* the switch */
+    /* the switch; bridge: all lines that it tells of go by a node there, unless its family is NONE */
+    struct th_addr bridge;
     bool is_switch_mute;
     enum th_err open_result;
     uint32_t channels;
@@ -277,8 +278,13 @@ static inline void end(struct world *w)
 
 static inline void announce_line(struct world *w, enum th_ev_kind kind, uint8_t n)
 {
-    const struct th_ev_line line = {
-        .id = id_of(n), .csid = TH_CS3A, .has_addr = true, .addr = addr_of(n), .why = TH_TIMED_OUT};
+    bool is_bridged = w->bridge.family != TH_FAMILY_NONE;
+    const struct th_ev_line line = {.id = id_of(n),
+                                    .csid = TH_CS3A,
+                                    .has_addr = true,
+                                    .is_bridged = is_bridged,
+                                    .addr = is_bridged ? w->bridge : addr_of(n),
+                                    .why = TH_TIMED_OUT};
 
     struct th_msg msg = {.kind = &announce_msg, .body = th_ev_new(kind, &line, sizeof line)};
 
@@ -296,7 +302,8 @@ static inline void announce_packet(struct world *w, enum th_ev_kind kind, enum t
 
     strcpy(text, head);
     packet->from = id_of(n);
-    packet->addr = addr_of(n);
+    packet->is_bridged = w->bridge.family != TH_FAMILY_NONE;
+    packet->addr = packet->is_bridged ? w->bridge : addr_of(n);
     packet->c = c;
     packet->is_ours = is_ours;
     packet->end = strstr(head, "\"end\":true") != NULL;

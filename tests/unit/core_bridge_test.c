@@ -48,6 +48,7 @@ static void willing_middle_forwards_at_full_speed(void **state)
     assert_int_equal(seeks(&w, 1, 2, 40), 40);
     assert_int_equal(seeks(&w, 2, 1, 40), 40);
     assert_int_equal(wire_count(&w, 0, TH_ACTION_PACKET), 0); /* it reads none of them */
+    assert_true(wire_packet(&w, 1, TH_CHANNEL_SEEK)->action.is_bridged);
     wire_free(&w);
 }
 

@@ -46,6 +46,25 @@ static struct th_router_table *links_to(uint8_t first, unsigned count)
     return table;
 }
 
+/* It would be asked for at the bridge, the next time. */
+static void node_behind_a_bridge_is_not_remembered_at_the_bridges_address(void **state)
+{
+    (void)state;
+    struct th_seeds peers = remembered(1, 1);
+    struct th_switch_lines *lines = lines_to(3, 2);
+    struct th_router_table *table = links_to(3, 2);
+
+    lines->line[0].has_middle = true;
+    assert_int_equal(th_remember(&peers, lines, table), TH_OK);
+
+    assert_int_equal(peers.count, 2);
+    assert_int_equal(peers.seed[0].id.b[0], 4);
+    assert_int_equal(peers.seed[1].id.b[0], 1);
+    free(lines);
+    free(table);
+    th_seeds_clear(&peers);
+}
+
 static void who_is_linked_now_comes_before_who_was(void **state)
 {
     (void)state;
@@ -136,6 +155,7 @@ static void without_memory_nothing_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(node_behind_a_bridge_is_not_remembered_at_the_bridges_address),
         cmocka_unit_test(who_is_linked_now_comes_before_who_was),
         cmocka_unit_test(a_time_without_links_forgets_nobody),
         cmocka_unit_test(only_lines_that_are_up_and_lead_somewhere_count),

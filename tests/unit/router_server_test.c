@@ -239,6 +239,26 @@ static void table_shows_links_by_bucket(void **state)
     end(w);
 }
 
+/* Of one bucket with a bridge come more than two; where they are, nobody can be told. */
+static void address_of_a_bridge_is_not_where_its_nodes_are(void **state)
+{
+    struct world *w = begin_with_router();
+    (void)state;
+
+    w->bridge = (struct th_addr){.ip = {8, 8, 8, 8}, .port = 42424, .family = TH_FAMILY_IPV4};
+    for (uint8_t n = 0; n < 4; n++)
+        announce_request(w, (uint8_t)(0x80 + n), 5);
+    assert_int_equal(w->link_count, 4);
+    announce_line(w, TH_EV_PATH_CHANGED, 0x80);
+    unsigned before = w->sends;
+    announce_packet(w, TH_EV_OPENED, TH_CHANNEL_SEEK, 0x40, 7, false, "{\"seek\":\"80\"}");
+
+    assert_int_equal(w->sends, before + 1);
+    assert_non_null(strstr(w->sent[before].fields, "8080808080808080"));
+    assert_null(strstr(w->sent[before].fields, "8.8.8.8"));
+    end(w);
+}
+
 static void leaving_ends_links_before_it_answers(void **state)
 {
     struct world *w = begin_with_router();
@@ -292,6 +312,7 @@ int main(void)
         cmocka_unit_test(refresh_ends_though_the_dialer_does_not_answer),
         cmocka_unit_test(router_without_a_dialer_goes_on),
         cmocka_unit_test(table_shows_links_by_bucket),
+        cmocka_unit_test(address_of_a_bridge_is_not_where_its_nodes_are),
         cmocka_unit_test(leaving_ends_links_before_it_answers),
         cmocka_unit_test(router_can_be_stopped_with_calls_under_way),
     };
