@@ -197,6 +197,7 @@ static enum th_drop take_whole(struct th_reliable *r, struct th_now now,
         in->has_end = true;
         in->end_seq = seq;
     }
+    in->is_short |= packet->has_more;
     in->unacked++;
     if (had_holes || in->run_count > 0 || in->unacked >= ACK_EVERY || packet->end)
         in->wants_ack = true;
@@ -260,18 +261,21 @@ static void widen(struct th_in *in)
 }
 
 /* Who reads half its credit within two round trips would take more, and who has read all while the other
- * side has used all its credit and waits. */
+ * side has used all its credit and waits, or says that it would have sent more (RFC 9000, 4.1 has a frame for it).
+ * The time alone does not tell: we know what a round trip took, not what it takes while queues are long, and
+ * streams of one line would then get as much as their credit happens to be. */
 static void grow(struct th_reliable *r, struct th_now now)
 {
     struct th_in *in = &r->in;
     uint64_t rtt_us = r->way->srtt_us ? r->way->srtt_us : RTT_UNKNOWN_US;
-    bool has_stopped = in->read == in->next && in->read == in->max;
+    bool has_stopped = in->read == in->next && (in->read == in->max || in->is_short);
 
     if (in->read - in->grown_from < in->window / 2)
         return;
     bool is_fast = (now.mono - in->grown_at) * 1000 <= 2 * rtt_us + 1000;
     if ((is_fast || has_stopped) && in->window < TH_REL_WINDOW_MAX)
         widen(in);
+    in->is_short = false;
     in->grown_at = now.mono;
     in->grown_from = in->read;
 }

@@ -87,6 +87,7 @@ struct th_in {
     uint64_t total, unread; /* bytes */
     th_ms grown_at;         /* window: since when grown_from was `read` */
     uint32_t grown_from;
+    bool is_short;    /* since then the other side had more than its credit allowed */
     unsigned unacked; /* packets */
     bool wants_ack;
     th_ms ack_at; /* TH_NEVER */

@@ -508,11 +508,18 @@ static size_t content_room(const struct th_reliable *r, size_t cap)
     return room;
 }
 
+/* Whether the next new number is the last that may leave until the other side gives credit. */
+static bool is_last_allowed(const struct th_out *out)
+{
+    return out->next + 1 == out->limit;
+}
+
 /* Cuts the next packet. */
 static bool cut(struct th_reliable *r, size_t cap)
 {
     struct th_out *out = &r->out;
-    size_t room = content_room(r, r->takes_parts ? cap : TH_CHANPKT_MAX);
+    size_t room = content_room(r, r->takes_parts ? cap : TH_CHANPKT_MAX) -
+                  (is_last_allowed(&r->out) ? TH_REL_MORE_LEN : 0);
     uint64_t len = out->written - out->sent;
 
     if (!make_seg_room(out))
@@ -573,6 +580,7 @@ bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, size_t 
     struct th_out *out = &r->out;
 
     cap = cap < TH_CHANPKT_PROVEN_MAX ? cap : TH_CHANPKT_PROVEN_MAX;
+    bool is_stopping = r->is_compact && seq == out->next && is_last_allowed(out);
     if (seq == out->next && !cut(r, cap))
         return false;
     struct th_seg *seg = seg_of(out, seq);
@@ -583,6 +591,7 @@ bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, size_t 
     packet->seq = seq;
     packet->end = seg->end;
     packet->takes_parts = !out->has_answer;
+    packet->has_more = is_stopping && has_new(r);
     if (!out->has_answer && r->is_ours)
         memcpy(packet->type, r->type, sizeof packet->type);
     size_t len = take_part(out, seg, seq, content_room(r, cap), packet);

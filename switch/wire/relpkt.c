@@ -141,6 +141,8 @@ static bool take_member(struct cursor *in, struct th_relpkt *out, struct lists *
         return take_number(in, &out->of);
     if (strcmp(key, "parts") == 0)
         return out->takes_parts = take_word(in, "1");
+    if (strcmp(key, "more") == 0)
+        return out->has_more = take_word(in, "1");
     if (strcmp(key, "miss") == 0)
         return take_numbers(in, lists->miss, &lists->miss_count);
     if (strcmp(key, "got") == 0)
@@ -202,6 +204,11 @@ static unsigned read_numbers(const json_t *list, uint32_t numbers[NUMBERS_MAX])
     return count;
 }
 
+static bool is_one(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) == 1;
+}
+
 enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
 {
     struct th_chanpkt packet;
@@ -211,7 +218,7 @@ enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
 
     if (head == NULL)
         return why == TH_DROP_NONE ? TH_DROP_PACKET_JSON : why;
-    const json_t *max = json_object_get(head, "max"), *parts = json_object_get(head, "parts");
+    const json_t *max = json_object_get(head, "max");
     uint32_t max_value = 0, at = 0, of = 0;
     bool is_part = th_json_u32(&at, json_object_get(head, "at")) &&
                    th_json_u32(&of, json_object_get(head, "of"));
@@ -228,7 +235,8 @@ enum th_drop th_relpkt_read_any(struct th_relpkt *out, struct th_bytes plain)
     out->seq = packet.seq;
     out->has_ack = packet.has_ack;
     out->ack = packet.ack;
-    out->takes_parts = parts && json_is_integer(parts) && json_integer_value(parts) == 1;
+    out->takes_parts = is_one(json_object_get(head, "parts"));
+    out->has_more = is_one(json_object_get(head, "more"));
     out->has_max = max != NULL;
     out->max = max_value;
     out->end = packet.end;
@@ -331,6 +339,7 @@ enum th_err th_relpkt_write(uint8_t *out, size_t cap, size_t *len, const struct 
         put_number(&pen, ",\"of\":", packet->of);
     }
     put(&pen, packet->takes_parts ? ",\"parts\":1" : "");
+    put(&pen, packet->has_more ? ",\"more\":1" : "");
     put_lists(&pen, packet);
     put_text(&pen, ",\"err\":", packet->err);
     put(&pen, packet->end ? ",\"end\":true}" : "}");

@@ -8,6 +8,7 @@
  *     "max"  numbers below it may be sent (credit); never sinks
  *     "got"  what arrived beyond the first hole, as runs: each number is the distance from the one
  *            before, [first, last, first, last …], the first one from the number after "ack"
+ *     "more" 1: its number is the last that credit allows, and there is more (RFC 9000, 4.1)
  *     "parts" 1: its content may be as large as the path carries, and come in parts: a number that was
  *            sent when more passed than does now has "of", the bytes of its whole content, and "at",
  *            where the body stands in it. Parts come in order; the number is there with the last one
@@ -30,6 +31,7 @@ enum {
      * room for. {"c":4294967295,"seq":4294967295,"ack":4294967295,"max":4294967295,"end":true} */
     TH_REL_HEAD_MAX = 78,
     TH_REL_PARTS_LEN = 10, /* ,"parts":1 */
+    TH_REL_MORE_LEN = 9,   /* ,"more":1 */
     TH_REL_PART_LEN = 20   /* ,"at":1323,"of":1324 */
 };
 
@@ -41,7 +43,7 @@ struct th_run {
 /* Read: `miss` ascends beyond ack, `got` ascends with holes between. */
 struct th_relpkt {
     uint32_t c;
-    bool has_seq, has_ack, has_max, end, takes_parts;
+    bool has_seq, has_ack, has_max, end, takes_parts, has_more;
     uint32_t seq, ack, max;
     uint32_t at, of;              /* of: 0: the body is the whole content */
     char type[TH_TYPE_MAX];       /* "" when there is none */

@@ -67,6 +67,7 @@ static void draw(struct th_relpkt *packet, const uint8_t body[100])
     packet->max = packet->has_max ? number() : 0;
     packet->end = below(4) == 0;
     packet->takes_parts = below(4) == 0;
+    packet->has_more = below(4) == 0;
     if (below(4) == 0)
         strcpy(packet->type, "_echo");
     if (below(8) == 0)
@@ -90,6 +91,7 @@ static void check_same(const struct th_relpkt *a, const struct th_relpkt *b)
     assert_int_equal(a->has_max, b->has_max);
     assert_int_equal(a->max, b->max);
     assert_int_equal(a->takes_parts, b->takes_parts);
+    assert_int_equal(a->has_more, b->has_more);
     assert_int_equal(a->at, b->at);
     assert_int_equal(a->of, b->of);
     assert_int_equal(a->end, b->end);
@@ -125,25 +127,12 @@ static void what_is_written_is_read_by_both_readers(void **state)
 /* Cuts, doubles and swaps parts of heads, so that many are still JSON. */
 static size_t spoil(uint8_t *plain, size_t len)
 {
-    static const char *const pieces[] = {"\"seq\":",
-                                         "\"at\":7,",
-                                         "\"of\":9,",
-                                         "\"parts\":1",
-                                         "\"ack\":7,",
-                                         "\"miss\":[]",
-                                         "\"got\":[1,2,3]",
-                                         "\"_\":{},",
-                                         " ",
-                                         "-",
-                                         "1.5",
-                                         "e9",
-                                         "\"end\":",
-                                         "false",
-                                         "null",
-                                         "00",
-                                         "\\u0041",
-                                         "[",
-                                         "}"};
+    static const char *const pieces[] = {
+        "\"seq\":",   "\"at\":7,",  "\"of\":9,",   "\"parts\":1",
+        "\"more\":1", "\"ack\":7,", "\"miss\":[]", "\"got\":[1,2,3]",
+        "\"_\":{},",  " ",          "-",           "1.5",
+        "e9",         "\"end\":",   "false",       "null",
+        "00",         "\\u0041",    "[",           "}"};
     const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
     size_t at = 2 + below(len - 2), size = strlen(piece);
 
@@ -276,19 +265,22 @@ static void part_beyond_its_whole_is_dropped(void **state)
 static void head_of_content_is_never_longer_than_its_room(void **state)
 {
     (void)state;
-    const struct th_relpkt packet = {.c = UINT32_MAX,
-                                     .has_seq = true,
-                                     .has_ack = true,
-                                     .has_max = true,
-                                     .end = true,
-                                     .seq = UINT32_MAX,
-                                     .ack = UINT32_MAX,
-                                     .max = UINT32_MAX};
+    struct th_relpkt packet = {.c = UINT32_MAX,
+                               .has_seq = true,
+                               .has_ack = true,
+                               .has_max = true,
+                               .end = true,
+                               .seq = UINT32_MAX,
+                               .ack = UINT32_MAX,
+                               .max = UINT32_MAX};
     uint8_t plain[PLAIN_MAX];
     size_t len;
 
     assert_int_equal(th_relpkt_write(plain, sizeof plain, &len, &packet), TH_OK);
     assert_int_equal(len, 2 + TH_REL_HEAD_MAX);
+    packet.has_more = packet.takes_parts = true;
+    assert_int_equal(th_relpkt_write(plain, sizeof plain, &len, &packet), TH_OK);
+    assert_int_equal(len, 2 + TH_REL_HEAD_MAX + TH_REL_MORE_LEN + TH_REL_PARTS_LEN);
 }
 
 int main(void)
