@@ -123,6 +123,14 @@ bool th_congestion_may_send(struct th_congestion *way, uint64_t bytes, struct th
     return pace(way) == 0 || allowance_at(way, now.mono) > 0;
 }
 
+bool th_congestion_may_send_again(struct th_congestion *way)
+{
+    bool may = way->is_first_again;
+
+    way->is_first_again = false;
+    return may;
+}
+
 th_ms th_congestion_send_at(const struct th_congestion *way, struct th_now now)
 {
     uint64_t per_s = pace(way);
@@ -187,7 +195,7 @@ static void grow_by_curve(struct th_congestion *way, uint64_t bytes, struct th_n
         begin_epoch(way, now);
     /* RFC 9438, 4.3: alpha is 9/17 until Reno would be back at the peak, then 1 */
     uint64_t step = way->reno < way->peak ? TH_WAY_STEP * 9 / 17 : TH_WAY_STEP;
-    way->reno += bytes * step / way->window;
+    way->reno += (bytes * step + way->window / 2) / way->window;
 
     uint64_t passed = now.mono - way->epoch_at;
     int64_t target = curve(way, passed + way->srtt_us / 1000);
@@ -265,6 +273,7 @@ static void reduce(struct th_congestion *way, struct th_now now)
     way->threshold = way->window;
     way->reduced_at = now.mono;
     way->epoch_at = 0;
+    way->is_first_again = true;
     way->reductions++;
 }
 

@@ -44,6 +44,7 @@ struct th_congestion {
     uint32_t srtt_us, rttvar_us, min_rtt_us; /* srtt 0: nothing measured */
     uint64_t window, threshold;              /* bytes; slow start below the threshold */
     uint64_t in_flight;                      /* bytes of channel packets */
+    bool is_first_again; /* the first that was lost may be sent again before the window has room */
     th_ms full_at;    /* when the window, not the application, last held something back; 0 never */
     th_ms reduced_at; /* what was lost of packets sent by then is one event */
     th_ms epoch_at;   /* since when the window grows by CUBIC's curve; 0 not yet */
@@ -64,6 +65,10 @@ void th_congestion_on_moved(struct th_congestion *way, struct th_now now);
 
 /* Whether a packet may leave now. False is remembered: the window was full. */
 bool th_congestion_may_send(struct th_congestion *way, uint64_t bytes, struct th_now now);
+
+/* Whether what was lost may be sent again whatever is in flight: one packet, when the window was reduced, so
+ * that who reads need not wait until enough else has arrived (RFC 6675, 5; RFC 9002, 7.3.2). Taken by asking. */
+bool th_congestion_may_send_again(struct th_congestion *way);
 
 /* When the pace allows the next packet; `now` when it does already or only the window is full. */
 th_ms th_congestion_send_at(const struct th_congestion *way, struct th_now now);

@@ -35,7 +35,9 @@ unsigned th_board_mtu(const struct th_exchange *ex)
 
 unsigned th_board_packet_max(const struct th_exchange *ex)
 {
-    return ex->line && ex->line->is_up ? th_board_mtu(ex) - TH_CHANPKT_ROOM : TH_CHANPKT_MAX;
+    unsigned mtu = ex->line && ex->line->is_up ? th_board_mtu(ex) : TH_DATAGRAM_SAFE_MAX;
+
+    return mtu > TH_DATAGRAM_SAFE_MAX ? mtu - TH_CHANPKT_LINE : TH_CHANPKT_MAX;
 }
 
 void th_board_want_mtu(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)

@@ -290,7 +290,7 @@ bool th_reliable_next(struct th_reliable *r, struct th_now now, uint8_t *out, si
     if (r->why != TH_OK)
         return false;
     bool has_list = r->in.wants_ack && th_in_has_holes(&r->in);
-    uint32_t seq = has_list ? TH_SEG_NONE : th_out_pick(r, now);
+    uint32_t seq = has_list ? TH_SEG_NONE : th_out_pick(r, now, cap);
     bool has_content = seq != TH_SEG_NONE && th_out_send(r, now, seq, cap, &packet, body);
     if (!has_content && !r->in.wants_ack)
         return false;
@@ -321,7 +321,9 @@ static th_ms next_at(const struct th_reliable *r, struct th_now now)
 
     if (r->in.wants_ack || r->out.probes_due > 0 || r->out.part_at > 0)
         return now.mono;
-    if (th_out_wants(r) && way->in_flight + TH_WAY_STEP <= way->window)
+    if (r->out.lost_count > 0 && way->is_first_again)
+        return now.mono;
+    if (th_out_wants(r) && way->in_flight + r->out.full <= way->window)
         return th_congestion_send_at(way, now);
     return TH_NEVER;
 }

@@ -36,10 +36,11 @@ struct th_out {
 
     struct th_seg *segs; /* a ring by number; its room is a power of two */
     uint32_t seg_room;
-    uint32_t una, next;             /* numbers: the first not acknowledged, the next new one */
-    uint32_t limit;                 /* credit: numbers below it */
-    uint32_t oldest, newest;        /* in flight, by time of sending */
-    uint32_t arrived_count;         /* beyond una */
+    uint32_t una, next;      /* numbers: the first not acknowledged, the next new one */
+    uint32_t limit;          /* credit: numbers below it */
+    uint32_t full;           /* what a full packet counts for in flight, as packets are now */
+    uint32_t oldest, newest; /* in flight, by time of sending */
+    uint32_t arrived_count;  /* beyond una */
     uint32_t lost_count, lost_from; /* none is lost below it */
 
     th_ms rack_at; /* RACK: the packet sent last of those that arrived, … */
@@ -135,8 +136,9 @@ bool th_out_is_sane(const struct th_out *out, const struct th_relpkt *packet);
 /* Takes an acknowledgement that is sane: what arrived is let go, what is missing is lost. */
 void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet);
 
-/* The number to be sent again, or a new one, that may leave now; TH_SEG_NONE when there is none. */
-uint32_t th_out_pick(struct th_reliable *r, struct th_now now);
+/* The number to be sent again, or a new one, that may leave now in a packet of at most cap bytes; TH_SEG_NONE
+ * when there is none. */
+uint32_t th_out_pick(struct th_reliable *r, struct th_now now, size_t cap);
 
 /* Something may leave now. */
 bool th_out_wants(const struct th_reliable *r);

@@ -33,6 +33,7 @@ void th_out_init(struct th_out *out)
     *out = (struct th_out){.oldest = TH_SEG_NONE,
                            .newest = TH_SEG_NONE,
                            .limit = TH_REL_FOREIGN_OUT,
+                           .full = TH_WAY_STEP,
                            .overdue_at = TH_NEVER,
                            .patience = 1};
 }
@@ -424,6 +425,16 @@ static uint32_t pick_probe(struct th_out *out)
     return seq < out->next && !(is_second && seq == out->una) ? seq : TH_SEG_NONE;
 }
 
+/* Content for which a packet of so many bytes has room now. */
+static size_t content_room(const struct th_reliable *r, size_t cap)
+{
+    size_t room = cap - FRAME;
+
+    if (!r->out.has_answer)
+        room -= (r->is_ours ? strlen(r->type) + TYPE_FRAME : 0) + TH_REL_PARTS_LEN;
+    return room;
+}
+
 /* choosing */
 
 static uint32_t first_lost(struct th_out *out)
@@ -457,7 +468,7 @@ bool th_out_wants(const struct th_reliable *r)
     return r->out.lost_count > 0 || r->out.probes_due > 0 || r->out.part_at > 0 || may_be_new(r);
 }
 
-uint32_t th_out_pick(struct th_reliable *r, struct th_now now)
+uint32_t th_out_pick(struct th_reliable *r, struct th_now now, size_t cap)
 {
     struct th_out *out = &r->out;
 
@@ -471,8 +482,11 @@ uint32_t th_out_pick(struct th_reliable *r, struct th_now now)
         out->probed++;
         return seq;
     }
-    if (!(out->lost_count > 0 || may_be_new(r)) ||
-        !th_congestion_may_send(r->way, TH_WAY_STEP, now))
+    out->full = (uint32_t)content_room(r, r->takes_parts ? cap : TH_CHANPKT_MAX) + HEAD_COST;
+    if (!(out->lost_count > 0 || may_be_new(r)))
+        return TH_SEG_NONE;
+    bool is_first_again = out->lost_count > 0 && th_congestion_may_send_again(r->way);
+    if (!is_first_again && !th_congestion_may_send(r->way, out->full, now))
         return TH_SEG_NONE;
     return out->lost_count > 0 ? first_lost(out) : out->next;
 }
@@ -496,16 +510,6 @@ static bool make_seg_room(struct th_out *out)
     out->segs = segs;
     out->seg_room = room;
     return true;
-}
-
-/* Content for which a packet of so many bytes has room now. */
-static size_t content_room(const struct th_reliable *r, size_t cap)
-{
-    size_t room = cap - FRAME;
-
-    if (!r->out.has_answer)
-        room -= (r->is_ours ? strlen(r->type) + TYPE_FRAME : 0) + TH_REL_PARTS_LEN;
-    return room;
 }
 
 /* Whether the next new number is the last that may leave until the other side gives credit. */

@@ -19,16 +19,18 @@
 /*
  * Sizes (protocol.md 1). 1232 = IPv6's minimum MTU 1280 - 40 (IPv6) - 8 (UDP); more only where it is
  * proven to pass (core/pmtu.h), at most what Ethernet carries. A channel packet leaves room for its
- * own line (58 = 2 + 16 + 24 + 16) and for being relayed whole (90 = 58 + 2 + 30 of relay head).
+ * own line (58 = 2 + 16 + 24 + 16), and for being relayed whole (90 = 58 + 2 + 30 of relay head) unless
+ * its path was proven to carry more: that is never a relay's.
  */
 enum {
     TH_DATAGRAM_SAFE_MAX = 1232, /* what we send until more is proven */
     TH_DATAGRAM_IPV4_MAX = 1472, /* 1500 - 20 - 8 */
     TH_DATAGRAM_IPV6_MAX = 1452, /* 1500 - 40 - 8 */
     TH_DATAGRAM_IN_MAX = 2048,   /* what we receive; a longer one is cut and dropped */
-    TH_CHANPKT_ROOM = 58 + 90,   /* that a channel packet leaves in its datagram */
-    TH_CHANPKT_MAX = TH_DATAGRAM_SAFE_MAX - TH_CHANPKT_ROOM,       /* 1084 */
-    TH_CHANPKT_PROVEN_MAX = TH_DATAGRAM_IPV4_MAX - TH_CHANPKT_ROOM /* 1324; IPv6: 1304 */
+    TH_CHANPKT_LINE = 58,        /* that a channel packet leaves in its datagram, … */
+    TH_CHANPKT_RELAY = 90,       /* … and for a relay */
+    TH_CHANPKT_MAX = TH_DATAGRAM_SAFE_MAX - TH_CHANPKT_LINE - TH_CHANPKT_RELAY, /* 1084 */
+    TH_CHANPKT_PROVEN_MAX = TH_DATAGRAM_IPV4_MAX - TH_CHANPKT_LINE /* 1414; IPv6: 1394 */
 };
 
 enum th_packet_kind { TH_PACKET_BODY, TH_PACKET_BINARY, TH_PACKET_JSON };

@@ -32,7 +32,7 @@ enum {
     TH_REL_HEAD_MAX = 78,
     TH_REL_PARTS_LEN = 10, /* ,"parts":1 */
     TH_REL_MORE_LEN = 9,   /* ,"more":1 */
-    TH_REL_PART_LEN = 20   /* ,"at":1323,"of":1324 */
+    TH_REL_PART_LEN = 20   /* ,"at":1413,"of":1414 */
 };
 
 /* Numbers first..last, both included. */

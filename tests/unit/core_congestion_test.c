@@ -71,6 +71,24 @@ static void losses_of_one_round_trip_reduce_the_window_once(void **state)
     assert_int_equal(way.in_flight, 0);
 }
 
+static void first_that_is_lost_may_leave_again_though_the_window_is_full(void **state)
+{
+    (void)state;
+    begin(50);
+    round_trip(50);
+    while (way.in_flight + TH_WAY_STEP <= way.window)
+        th_congestion_on_sent(&way, TH_WAY_STEP, now);
+    assert_false(th_congestion_may_send_again(&way));
+    th_ms sent_at = now.mono;
+    now.mono += 50;
+    th_congestion_on_lost(&way, TH_WAY_STEP, sent_at, now);
+    th_congestion_on_lost(&way, TH_WAY_STEP, sent_at, now);
+
+    assert_false(th_congestion_may_send(&way, TH_WAY_STEP, now));
+    assert_true(th_congestion_may_send_again(&way));
+    assert_false(th_congestion_may_send_again(&way));
+}
+
 static void window_comes_back_to_where_it_was_by_the_curve(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
         cmocka_unit_test(window_doubles_each_round_trip_at_first),
         cmocka_unit_test(rise_of_the_delay_ends_slow_start_before_anything_is_lost),
         cmocka_unit_test(losses_of_one_round_trip_reduce_the_window_once),
+        cmocka_unit_test(first_that_is_lost_may_leave_again_though_the_window_is_full),
         cmocka_unit_test(window_comes_back_to_where_it_was_by_the_curve),
         cmocka_unit_test(packets_of_a_window_are_spread_over_the_round_trip),
         cmocka_unit_test(application_that_sends_little_does_not_grow_the_window),

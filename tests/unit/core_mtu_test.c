@@ -60,7 +60,7 @@ static void asking_for_the_limit_raises_it(void **state)
     assert_int_equal(ask_max(&w), TH_CHANPKT_MAX);
 
     assert_int_equal(mtu(&w), 1472);
-    assert_int_equal(ask_max(&w), 1324);
+    assert_int_equal(ask_max(&w), 1414);
     wire_free(&w);
 }
 
