@@ -143,7 +143,7 @@ void th_routing_on_path_changed(struct th_routing *routing, struct th_now now,
 
     th_routing_now(routing, now);
     if (peer)
-        peer->addr = *addr;
+        th_table_move(&routing->table, peer, addr);
     if (spare)
         spare->addr = *addr;
 }

@@ -29,7 +29,7 @@ enum th_err th_routing_line_up(struct th_routing *routing, const struct th_routi
         peer = NULL;
     }
     if (peer) {
-        peer->addr = line->addr;
+        th_table_move(&routing->table, peer, &line->addr);
         peer->csid = line->csid;
         return TH_OK;
     }

@@ -89,6 +89,34 @@ int th_table_nearest(const struct th_table *table)
     return -1;
 }
 
+/* --- which nets ----------------------------------------------------------------------------------- */
+
+/* Nets of the same mark make rule 5 look closer, and no more. */
+static uint8_t net_mark(const struct th_addr *addr)
+{
+    uint64_t net = 0;
+
+    memcpy(&net, addr->ip, addr->family == TH_FAMILY_IPV4 ? 3 : 8);
+    net = (net ^ addr->family) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint8_t)(net >> 56);
+}
+
+static void add_net(struct th_table *table, const struct th_addr *addr)
+{
+    uint8_t *mark = &table->nets[net_mark(addr)];
+
+    *mark = (uint8_t)(*mark + (*mark < UINT8_MAX));
+}
+
+static void remove_net(struct th_table *table, const struct th_addr *addr)
+{
+    uint8_t *mark = &table->nets[net_mark(addr)];
+
+    *mark = (uint8_t)(*mark - (*mark < UINT8_MAX));
+}
+
+/* --- who comes and goes --------------------------------------------------------------------------- */
+
 struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spare,
                              const struct th_link *link)
 {
@@ -109,10 +137,18 @@ struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spar
         th_mem_free(peer);
         return NULL;
     }
+    add_net(table, &peer->addr);
     table->linked_count++;
     table->up_count += link->is_up;
     table->changes++;
     return peer;
+}
+
+void th_table_move(struct th_table *table, struct th_peer *peer, const struct th_addr *addr)
+{
+    remove_net(table, &peer->addr);
+    peer->addr = *addr;
+    add_net(table, addr);
 }
 
 void th_table_raise(struct th_table *table, struct th_peer *peer)
@@ -125,6 +161,7 @@ void th_table_raise(struct th_table *table, struct th_peer *peer)
 void th_table_remove(struct th_table *table, struct th_peer *peer)
 {
     th_bucket_remove(bucket_of(table, &peer->id), peer);
+    remove_net(table, &peer->addr);
     table->linked_count--;
     table->up_count -= peer->link.is_up;
     table->changes++;
@@ -176,7 +213,7 @@ static bool is_net_full(const struct th_table *table, const struct th_hashname *
 {
     unsigned n = 0;
 
-    if (!has_net(table, addr))
+    if (!has_net(table, addr) || table->nets[net_mark(addr)] < TH_NET_BUCKET_MAX)
         return false;
     if (count_net(bucket_of(table, id), id, addr) >= TH_NET_BUCKET_MAX)
         return true;

@@ -30,6 +30,8 @@ enum {
     TH_NET_BUCKET_MAX = 2,
     TH_NET_TABLE_MAX = 10,
 
+    TH_NET_MARKS = 256, /* a byte is one */
+
     TH_KEPT_MAX = 16,     /* links over links_max that the application asked for */
     TH_AVOIDED_MAX = 128, /* 56 bytes each; then the oldest goes, at worst we ask too early */
     TH_AVOID_ROOM_MS = 600000,
@@ -64,6 +66,10 @@ struct th_table {
     unsigned linked_count;     /* asked for or up */
     unsigned up_count;
     uint64_t changes; /* rises when a peer is added, comes up or is removed */
+
+    /* How many peers have a net with this mark; one that reached the most stays so. Rule 5 seldom has to
+     * look at the peers themselves. */
+    uint8_t nets[TH_NET_MARKS];
     unsigned avoided_count, avoided_room;
     struct th_avoided *avoided; /* oldest first */
 };
@@ -98,6 +104,9 @@ int th_table_nearest(const struct th_table *table);
  */
 TH_MUST struct th_peer *th_table_add(struct th_table *table, const struct th_spare *spare,
                                      const struct th_link *link);
+
+/* Notes where a peer is now. */
+void th_table_move(struct th_table *table, struct th_peer *peer, const struct th_addr *addr);
 
 /* Notes that the link of a peer came up (th_link_on_heard made it so). */
 void th_table_raise(struct th_table *table, struct th_peer *peer);

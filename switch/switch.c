@@ -23,6 +23,14 @@ struct carrier {
     enum th_err failed; /* a line could not be announced: the switch ends, and its lines with it */
 };
 
+void th_switch_expect(const void *state, struct th_bytes bytes, unsigned before)
+{
+    const struct carrier *sw = state;
+
+    if (sw->board)
+        th_switchboard_expect(sw->board, bytes, before);
+}
+
 /* announcing */
 
 static void announce(struct carrier *sw, const struct th_self *self, struct th_event *event)

@@ -32,6 +32,10 @@ struct th_switch_config {
 
 extern const struct th_server_ops th_switch_ops;
 
+/* Has fetched into the processor's cache what a datagram will need of the switch, as
+ * th_switchboard_expect. state: the server's. For who runs many thousand nodes at one place. */
+void th_switch_expect(const void *state, struct th_bytes bytes, unsigned before);
+
 /* The machine in a switch's state, for who watches a host's turns (host_sim.h): from the end of its
  * init until its terminate begins. Look, but change nothing. Thread: the switch's. */
 const struct th_switchboard *th_switch_machine(const void *state);

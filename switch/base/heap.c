@@ -4,57 +4,59 @@
 
 #include <stdbool.h>
 
-static bool is_before(const struct th_heap_node *a, const struct th_heap_node *b)
+static bool is_before(struct th_heap_place a, struct th_heap_place b)
 {
-    return a->at != b->at ? a->at < b->at : (int32_t)(a->order - b->order) < 0;
+    return a.at != b.at ? a.at < b.at : (int32_t)(a.node->order - b.node->order) < 0;
 }
 
-static void put(struct th_heap *heap, uint32_t i, struct th_heap_node *node)
+static void put(struct th_heap *heap, uint32_t i, struct th_heap_place place)
 {
-    heap->nodes[i] = node;
-    node->place = i + 1;
+    heap->places[i] = place;
+    place.node->place = i + 1;
 }
 
 static void rise(struct th_heap *heap, struct th_heap_node *node)
 {
+    struct th_heap_place place = {node->at, node};
     uint32_t i = node->place - 1;
 
-    while (i > 0 && is_before(node, heap->nodes[(i - 1) / 2])) {
-        put(heap, i, heap->nodes[(i - 1) / 2]);
+    while (i > 0 && is_before(place, heap->places[(i - 1) / 2])) {
+        put(heap, i, heap->places[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
-    put(heap, i, node);
+    put(heap, i, place);
 }
 
 static void sink(struct th_heap *heap, struct th_heap_node *node)
 {
+    struct th_heap_place place = {node->at, node};
     uint32_t i = node->place - 1;
 
     for (;;) {
         uint32_t child = 2 * i + 1;
         if (child >= heap->count)
             break;
-        if (child + 1 < heap->count && is_before(heap->nodes[child + 1], heap->nodes[child]))
+        if (child + 1 < heap->count && is_before(heap->places[child + 1], heap->places[child]))
             child++;
-        if (!is_before(heap->nodes[child], node))
+        if (!is_before(heap->places[child], place))
             break;
-        put(heap, i, heap->nodes[child]);
+        put(heap, i, heap->places[child]);
         i = child;
     }
-    put(heap, i, node);
+    put(heap, i, place);
 }
 
 static void take_out(struct th_heap *heap, struct th_heap_node *node)
 {
     uint32_t hole = node->place - 1;
-    struct th_heap_node *last = heap->nodes[--heap->count];
+    struct th_heap_place last = heap->places[--heap->count];
 
     node->place = 0;
-    if (last == node)
+    if (last.node == node)
         return;
     put(heap, hole, last);
-    rise(heap, last);
-    sink(heap, last);
+    rise(heap, last.node);
+    sink(heap, last.node);
 }
 
 enum th_err th_heap_reserve(struct th_heap *heap)
@@ -63,10 +65,10 @@ enum th_err th_heap_reserve(struct th_heap *heap)
         return TH_OK;
 
     uint32_t room = th_mem_room_after(heap->room);
-    void *nodes = th_mem_resize(heap->nodes, room, sizeof(struct th_heap_node *));
-    if (nodes == NULL)
+    void *places = th_mem_resize(heap->places, room, sizeof heap->places[0]);
+    if (places == NULL)
         return TH_NO_MEMORY;
-    heap->nodes = nodes;
+    heap->places = places;
     heap->room = room;
     return TH_OK;
 }
@@ -86,7 +88,7 @@ void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at)
     node->order = heap->orders++;
     if (node->place == 0) {
         TH_CHECK(heap->count < heap->room);
-        put(heap, heap->count++, node);
+        put(heap, heap->count++, (struct th_heap_place){at, node});
     }
     rise(heap, node);
     sink(heap, node);
@@ -94,11 +96,11 @@ void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at)
 
 struct th_heap_node *th_heap_first(const struct th_heap *heap)
 {
-    return heap->count > 0 ? heap->nodes[0] : NULL;
+    return heap->count > 0 ? heap->places[0].node : NULL;
 }
 
 void th_heap_clear(struct th_heap *heap)
 {
-    th_mem_free(heap->nodes);
+    th_mem_free(heap->places);
     *heap = (struct th_heap){0};
 }

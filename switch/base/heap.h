@@ -28,9 +28,15 @@ struct th_heap_node {
     uint32_t place; /* index + 1 in the heap; 0 when it is in none */
 };
 
+/* Its deadline too, so that whoever compares two reads no memory of theirs. */
+struct th_heap_place {
+    th_ms at;
+    struct th_heap_node *node;
+};
+
 /* A zeroed one is empty and holds no memory. */
 struct th_heap {
-    struct th_heap_node **nodes;
+    struct th_heap_place *places;
     uint32_t count;
     uint32_t room;
     uint32_t orders; /* how many were set so far */
@@ -50,7 +56,7 @@ void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at);
 /* The earliest deadline; TH_NEVER when empty. */
 static inline th_ms th_heap_next(const struct th_heap *heap)
 {
-    return heap->count > 0 ? heap->nodes[0]->at : TH_NEVER;
+    return heap->count > 0 ? heap->places[0].at : TH_NEVER;
 }
 
 /* The node that is due first; NULL when empty. */

@@ -68,6 +68,17 @@ static struct th_index_node *first_with(struct th_index_node *node, uint64_t key
     return node;
 }
 
+void th_index_fetch(const struct th_index *index, uint64_t key)
+{
+    if (index->count > 0)
+        th_mem_fetch(bucket_of(index, key), sizeof(struct th_index_node *));
+}
+
+const struct th_index_node *th_index_near(const struct th_index *index, uint64_t key)
+{
+    return index->count > 0 ? *bucket_of(index, key) : NULL;
+}
+
 struct th_index_node *th_index_find(const struct th_index *index, uint64_t key)
 {
     return index->count > 0 ? first_with(*bucket_of(index, key), key) : NULL;

@@ -32,6 +32,13 @@ struct th_index {
 /* Errors: TH_NO_MEMORY (only when it holds no memory yet; later it gets denser instead). */
 TH_MUST enum th_err th_index_add(struct th_index *index, struct th_index_node *node, uint64_t key);
 
+/*
+ * What th_index_find will read first is fetched into the processor's cache; and the node that it reads
+ * then, which may have another key, to have that fetched too. NULL: none.
+ */
+void th_index_fetch(const struct th_index *index, uint64_t key);
+const struct th_index_node *th_index_near(const struct th_index *index, uint64_t key);
+
 /* The first node with this key, or NULL; then the others with the same. */
 struct th_index_node *th_index_find(const struct th_index *index, uint64_t key);
 struct th_index_node *th_index_next(const struct th_index_node *node);

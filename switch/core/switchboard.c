@@ -109,6 +109,37 @@ struct th_line *th_board_find_line(const struct th_switchboard *board, const str
     return NULL;
 }
 
+static void fetch_line(const struct th_line *line)
+{
+    th_mem_fetch(line->ex, sizeof *line->ex);
+    th_mem_fetch(line->channels.first, sizeof *line->channels.first);
+}
+
+void th_switchboard_expect(const struct th_switchboard *board, struct th_bytes bytes,
+                           unsigned before)
+{
+    struct th_line_id id;
+
+    if (before == 3) {
+        th_mem_fetch(board, sizeof *board);
+        return;
+    }
+    if (th_line_read_id(&id, bytes) != TH_DROP_NONE)
+        return;
+    if (before == 2) {
+        th_index_fetch(&board->by_own, key_of(&id));
+        th_mem_fetch(board->ways.mark, board->ways.count * sizeof board->ways.mark[0]);
+        th_mem_fetch(board->due.places, sizeof board->due.places[0]);
+        return;
+    }
+    const struct th_index_node *node = th_index_near(&board->by_own, key_of(&id));
+    const struct th_line *line = node ? TH_HEAP_OWNER(node, struct th_line, by_own) : NULL;
+    if (line && before == 1)
+        th_mem_fetch(line, sizeof *line);
+    else if (line)
+        fetch_line(line);
+}
+
 enum th_err th_board_add_line(struct th_switchboard *board, struct th_line *line)
 {
     if (th_heap_reserve(&board->due) != TH_OK ||

@@ -144,6 +144,11 @@ TH_MUST struct th_switchboard *th_switchboard_new(const struct th_switchboard_co
 /* Ends every line in silence, wipes keys, frees. Harmless for NULL. */
 void th_switchboard_free(struct th_switchboard *board);
 
+/* A datagram will arrive soon: has the memory that it needs fetched into the processor's cache, a step at
+ * a time, of which 3 is the first and 0 the last; each rests on the one before. */
+void th_switchboard_expect(const struct th_switchboard *board, struct th_bytes bytes,
+                           unsigned before);
+
 /* Something arrived. What it does wrong is counted. */
 void th_switchboard_on_datagram(struct th_switchboard *board, struct th_now now,
                                 const struct th_addr *from, struct th_bytes bytes);

@@ -108,8 +108,10 @@ static void tell(struct manager *manager, struct th_host *host, th_pid pid, stru
     event->seq = ++manager->seq;
     if (event->fact)
         th_run_keep_note(&manager->keep, event);
-    for (unsigned i = 0; i < manager->count; i++)
+    for (unsigned i = 0; i < manager->count; i++) {
+        th_mem_fetch(manager->rows[i].sub, sizeof *manager->rows[i].sub);
         holds += is_of_interest(&manager->rows[i], kind, topic);
+    }
     if (holds == 0)
         holds = 1;
     else if (holds > 1)

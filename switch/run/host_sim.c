@@ -4,7 +4,7 @@
 #include "switch/base/rng.h"
 #include "switch/run/host_core.h"
 
-enum { MONO_AT_FIRST = 1000, CLOSE_MS = 5000 };
+enum { MONO_AT_FIRST = 1000, CLOSE_MS = 5000, WARM_TURNS = 32, WARM_SLOTS = 64 };
 #define WALL_AT_FIRST INT64_C(1400000000000)
 
 struct ready {
@@ -23,6 +23,8 @@ struct sim_host {
     void *on_turn_data;
     struct th_host_sim_books books;
     const struct th_slot *running;
+    uint64_t warm[2]; /* which slots had a turn of late, a bit each: by now, and before that */
+    unsigned turns;   /* by now */
 
     /* Ring of the ready. A slot is in it at most once, so that there is room for every slot. */
     struct ready *ready;
@@ -192,6 +194,16 @@ static struct th_slot *pick(struct sim_host *sim, size_t awake)
     return slot;
 }
 
+static void note_warm(struct sim_host *sim, const struct th_slot *slot)
+{
+    if (++sim->turns % WARM_TURNS == 0) {
+        sim->warm[1] = sim->warm[0];
+        sim->warm[0] = 0;
+    }
+    if (slot->index < WARM_SLOTS)
+        sim->warm[0] |= UINT64_C(1) << slot->index;
+}
+
 bool th_host_sim_once(struct th_host *host)
 {
     struct sim_host *sim = sim_of(host);
@@ -204,6 +216,7 @@ bool th_host_sim_once(struct th_host *host)
         th_run_set_here(slot->spec.place);
         sim->running = slot;
         read_clock(slot->spec.place, true);
+        note_warm(sim, slot);
         has_done = th_run_turn(slot, 1);
         sim->running = NULL;
         th_run_set_here(outer);
@@ -234,25 +247,45 @@ static void move_clock(struct sim_host *sim, th_ms mono)
         th_run_place_collect(place, mono);
 }
 
-void th_host_sim_expect(struct th_host *host, th_pid pid, unsigned before)
+static void fetch_more(const struct th_slot *slot)
 {
-    const struct sim_host *sim = sim_of(host);
-    const struct th_slot *slot;
-
-    if (before >= 2) { /* all but the slot that no server has */
-        th_mem_fetch(&sim->core.progress, sizeof *sim - offsetof(struct th_host, progress));
-        return;
-    }
-    slot = th_run_slot(host, pid);
-    if (slot == NULL)
-        return;
-    if (before == 1) {
-        th_mem_fetch(slot, sizeof *slot);
-        for (const struct th_place *place = host->places; place; place = place->next)
-            th_mem_fetch(place, sizeof *place);
-    } else if (slot->state) {
+    if (slot->state)
         th_mem_fetch(slot->state, slot->spec.ops->state_size);
+    th_run_mail_fetch(&slot->stock);
+    th_run_mail_fetch(&slot->own_stock);
+    th_mem_fetch(slot->watches.buckets, 1);
+    th_mem_fetch(slot->calls_due.places, 1);
+}
+
+/* Who had a turn of late will have one again: one packet keeps several servers busy. */
+static void fetch_warm(struct sim_host *sim, bool are_slots_here)
+{
+    for (uint64_t warm = sim->warm[0] | sim->warm[1]; warm != 0; warm &= warm - 1) {
+        const struct th_slot *slot = th_run_slot_at(&sim->core, (unsigned)__builtin_ctzll(warm));
+        if (are_slots_here)
+            fetch_more(slot);
+        else
+            th_mem_fetch(slot, sizeof *slot);
     }
+}
+
+void th_host_sim_expect(struct th_host *host, unsigned before)
+{
+    struct sim_host *sim = sim_of(host);
+
+    if (before >= 2) /* all but the slot that no server has */
+        th_mem_fetch(&sim->core.progress, sizeof *sim - offsetof(struct th_host, progress));
+    else
+        fetch_warm(sim, before == 0);
+    for (const struct th_place *place = host->places; before == 1 && place; place = place->next)
+        th_mem_fetch(place, sizeof *place);
+}
+
+const void *th_host_sim_state(struct th_host *host, th_pid pid)
+{
+    const struct th_slot *slot = th_run_slot(host, pid);
+
+    return slot ? slot->state : NULL;
 }
 
 /* Moves the clock to the next deadline, or to `until`; returns false when that is reached. */

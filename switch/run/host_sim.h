@@ -23,9 +23,12 @@ TH_MUST enum th_err th_host_sim_new(struct th_host **out, uint64_t rng_seed);
 TH_MUST enum th_err th_host_sim_place(struct th_host *host, const char *name,
                                       struct th_place **out);
 
-/* A server is about to be sent something; 0: next, 2: soon. What that needs is fetched into the processor's
+/* The host is about to be given something; 0: next, 2: soon. What its servers need is fetched into the processor's
  * cache step by step, which goes without saying in a daemon, but not among many thousand hosts. */
-void th_host_sim_expect(struct th_host *host, th_pid pid, unsigned before);
+void th_host_sim_expect(struct th_host *host, unsigned before);
+
+/* The state of a server, for the same purpose; NULL when there is none. */
+const void *th_host_sim_state(struct th_host *host, th_pid pid);
 
 /*
  * How soon a server runs that became ready: after 0..delay_max, each as likely; and one time in

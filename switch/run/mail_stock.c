@@ -45,6 +45,14 @@ struct th_mail *th_run_mail_take(struct th_mail_stock *stock)
     return &stock->last->mail[stock->taken++];
 }
 
+void th_run_mail_fetch(const struct th_mail_stock *stock)
+{
+    if (stock->last == NULL)
+        return;
+    th_mem_fetch(stock->last, sizeof *stock->last);
+    th_mem_fetch(&stock->last->mail[stock->taken], sizeof stock->last->mail[0]);
+}
+
 void th_run_mail_give(const struct th_mail_stock *stock, struct th_mail_reader *reader)
 {
     if (reader->page == NULL) {

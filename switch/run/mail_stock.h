@@ -37,6 +37,9 @@ struct th_mail_reader {
 /* Returns NULL without memory. */
 struct th_mail *th_run_mail_take(struct th_mail_stock *stock);
 
+/* What the next th_run_mail_take needs is fetched into the processor's cache. */
+void th_run_mail_fetch(const struct th_mail_stock *stock);
+
 /* The oldest piece is not needed any more. Thread: the place's; needs no lock. */
 void th_run_mail_give(const struct th_mail_stock *stock, struct th_mail_reader *reader);
 

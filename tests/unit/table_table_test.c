@@ -25,7 +25,7 @@ static struct th_peer *add_from(struct th_table *table, struct th_hashname id, s
 {
     struct th_peer *peer = add(table, id, false);
 
-    peer->addr = addr;
+    th_table_move(table, peer, &addr);
     return peer;
 }
 
@@ -271,6 +271,51 @@ static void loopback_and_private_nets_count_only_when_told_so(void **state)
     th_table_clear(&table);
 }
 
+static void net_has_room_again_when_one_of_it_is_gone_or_elsewhere(void **state)
+{
+    struct th_table table;
+    const struct th_addr elsewhere = test_addr(192, 0, 9, 1);
+    (void)state;
+
+    begin(&table, 8, 256);
+    struct th_peer *first = add_from(&table, test_id(255, 1), test_addr(192, 0, 2, 1));
+    struct th_peer *second = add_from(&table, test_id(255, 2), test_addr(192, 0, 2, 2));
+    assert_int_equal(judge_from(&table, test_id(255, 3), test_addr(192, 0, 2, 3)), TH_TABLE_NET);
+
+    th_table_move(&table, first, &elsewhere);
+    assert_int_equal(judge_from(&table, test_id(255, 3), test_addr(192, 0, 2, 3)), TH_TABLE_ROOM);
+    add_from(&table, test_id(255, 4), elsewhere);
+    assert_int_equal(judge_from(&table, test_id(255, 3), elsewhere), TH_TABLE_NET);
+
+    th_table_remove(&table, first);
+    th_table_remove(&table, second);
+    assert_int_equal(judge_from(&table, test_id(255, 3), elsewhere), TH_TABLE_ROOM);
+    assert_int_equal(judge_from(&table, test_id(255, 3), test_addr(192, 0, 2, 3)), TH_TABLE_ROOM);
+    th_table_clear(&table);
+}
+
+static void net_of_more_peers_than_are_counted_is_judged_right(void **state)
+{
+    enum { MANY = UINT8_MAX + 10 };
+    struct th_table table;
+    struct th_peer *peers[MANY];
+    const struct th_addr at = test_addr(192, 0, 2, 1);
+    (void)state;
+
+    begin(&table, 8, 2 * MANY);
+    for (unsigned i = 0; i < MANY; i++)
+        peers[i] = add_from(&table, test_id((uint8_t)(255 - i / 200), (uint8_t)(i % 200)), at);
+    assert_int_equal(judge_from(&table, test_id(200, 1), at), TH_TABLE_NET);
+
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(judge_from(&table, test_id(200, 1), at),
+                         MANY - i >= TH_NET_TABLE_MAX ? TH_TABLE_NET : TH_TABLE_ROOM);
+        th_table_remove(&table, peers[i]);
+    }
+    assert_int_equal(judge_from(&table, test_id(200, 1), at), TH_TABLE_ROOM);
+    th_table_clear(&table);
+}
+
 /* --- rule 6 ------------------------------------------------------------------------------------------ */
 
 static void offer(struct th_table *table, const struct th_spare *spare)
@@ -469,6 +514,8 @@ int main(void)
         cmocka_unit_test(eleventh_of_a_net_in_the_table_is_refused),
         cmocka_unit_test(net_of_ipv6_is_its_first_64_bits),
         cmocka_unit_test(loopback_and_private_nets_count_only_when_told_so),
+        cmocka_unit_test(net_has_room_again_when_one_of_it_is_gone_or_elsewhere),
+        cmocka_unit_test(net_of_more_peers_than_are_counted_is_judged_right),
         cmocka_unit_test(spare_that_spreads_the_bucket_is_chosen),
         cmocka_unit_test(of_equal_spares_the_one_known_for_longest_is_chosen),
         cmocka_unit_test(spare_with_a_line_is_chosen_before_one_that_is_only_told_of),

@@ -86,9 +86,9 @@ static struct th_check_link look_at(const struct th_peer *peer, int bucket)
 static void look_at_due(struct th_check_book *book, const struct th_heap *due, uint32_t i,
                         th_ms now)
 {
-    if (i >= due->count || due->nodes[i]->at > now)
+    if (i >= due->count || due->places[i].at > now)
         return;
-    const struct th_peer *peer = TH_HEAP_OWNER(due->nodes[i], struct th_peer, due);
+    const struct th_peer *peer = TH_HEAP_OWNER(due->places[i].node, struct th_peer, due);
     struct th_check_link *link = find(book->links, book->count, key_of(&peer->id));
     if (link)
         *link = look_at(peer, link->bucket);

@@ -11,8 +11,6 @@ enum { HOME = 192 << 16 | 168 << 8 | 1, HOME_FIRST = 2 }; /* the private /24 beh
 
 enum { AHEAD = TH_SIM_NEAR + 2, FETCHED_BYTES = 512 }; /* of a datagram, at its front */
 
-static const uint8_t secret[TH_HASH_SECRET_BYTES] = "simulated net"; /* nobody attacks it */
-
 /* A datagram on its way. */
 struct flight {
     struct th_wheel_node due;
@@ -82,10 +80,9 @@ static bool is_public(uint32_t ip)
 
 static struct th_sim_port *find_port(const struct th_net_sim *net, uint32_t ip)
 {
-    struct th_sim_port *port;
+    struct th_index_node *node = th_index_find(&net->ports, ip);
 
-    HASH_FIND_BYHASHVALUE(by_ip, net->ports, &ip, sizeof ip, th_hash(secret, &ip, sizeof ip), port);
-    return port;
+    return node ? TH_HEAP_OWNER(node, struct th_sim_port, by_ip) : NULL;
 }
 
 /* The same when the address was known to be that of a port before: few move. */
@@ -126,12 +123,9 @@ static void settle_inside(struct th_sim_port *port, unsigned before)
 static enum th_err settle_at(struct th_sim_port *port, uint32_t ip)
 {
     struct th_net_sim *net = port->sim;
-    struct th_sim_port *p = port;
-    unsigned hash = th_hash(secret, &ip, sizeof ip);
 
     port->public_ip = ip;
-    HASH_ADD_BYHASHVALUE(by_ip, net->ports, public_ip, sizeof ip, hash, p);
-    if (port->by_ip.tbl == NULL)
+    if (th_index_add(&net->ports, &port->by_ip, ip) != TH_OK)
         return TH_NO_MEMORY;
     port->box = port;
     port->addr = addr_of(ip, TH_SIM_PORT_NUMBER);
@@ -434,7 +428,7 @@ static void look_ahead(const struct th_net_sim *net, const struct th_wheel_node 
             if (port)
                 th_mem_fetch(port, sizeof *port);
         } else if (port && net->on_near) {
-            net->on_near(port, ahead);
+            net->on_near(port, flight->batch->datagram[0].bytes, ahead);
         }
     }
 }
@@ -531,7 +525,7 @@ enum th_err th_net_sim_add(struct th_net_sim *net, const struct th_sim_port_opti
     TH_CHECK(options->group < TH_SIM_GROUPS_MAX);
     if (net->count >= TH_SIM_PORTS_MAX)
         return TH_LIMIT;
-    port = th_mem_zalloc(1, sizeof *port);
+    port = th_mem_zalloc_lines(1, sizeof *port);
     if (port == NULL)
         return TH_NO_MEMORY;
     port->net.ops = &ops;
@@ -545,6 +539,7 @@ enum th_err th_net_sim_add(struct th_net_sim *net, const struct th_sim_port_opti
         th_mem_free(port);
         return TH_NO_MEMORY;
     }
+    port->added_before = net->last_added;
     net->count++;
     net->last_added = port;
     *out = port;
@@ -554,7 +549,7 @@ enum th_err th_net_sim_add(struct th_net_sim *net, const struct th_sim_port_opti
 enum th_err th_net_sim_move(struct th_sim_port *port)
 {
     TH_CHECK(port->box == port && port->next == NULL);
-    HASH_DELETE(by_ip, port->sim->ports, port);
+    th_index_remove(&port->sim->ports, &port->by_ip);
     return settle_at(port, take_ip(port->sim, false));
 }
 
@@ -565,19 +560,8 @@ void th_net_sim_part(struct th_net_sim *net, unsigned a, unsigned b, unsigned pe
     net->loss_between[b][a] = (uint16_t)per_mille;
 }
 
-static void free_home(struct th_sim_port *port)
-{
-    while (port) {
-        struct th_sim_port *next = port->next;
-        th_nat_clear(&port->nat);
-        th_mem_free(port);
-        port = next;
-    }
-}
-
 void th_net_sim_clear(struct th_net_sim *net)
 {
-    struct th_sim_port *port, *next;
     struct th_wheel_node *due;
 
     while ((due = th_wheel_take(&net->flights, TH_NEVER - 1)) != NULL) {
@@ -586,9 +570,11 @@ void th_net_sim_clear(struct th_net_sim *net)
         th_mem_free(flight);
     }
     th_wheel_clear(&net->flights);
-    HASH_ITER (by_ip, net->ports, port, next) {
-        HASH_DELETE(by_ip, net->ports, port);
-        free_home(port);
+    for (struct th_sim_port *port = net->last_added, *before; port; port = before) {
+        before = port->added_before;
+        th_nat_clear(&port->nat);
+        th_mem_free(port);
     }
+    th_index_clear(&net->ports);
     th_rng_clear(&net->rng);
 }

@@ -23,7 +23,8 @@
 #ifndef TH_SIM_NET_SIM_H
 #define TH_SIM_NET_SIM_H
 
-#include "switch/base/hash.h"
+#include "switch/base/index.h"
+#include "switch/base/mem.h"
 #include "switch/base/rng.h"
 #include "switch/net.h"
 #include "tools/sim/nat.h"
@@ -79,24 +80,28 @@ struct th_sim_port;
 typedef void (*th_sim_raw_fn)(void *data, struct th_sim_port *port, const struct th_addr *from,
                               struct th_bytes bytes);
 
+/* What every datagram needs comes first. */
 struct th_sim_port {
-    struct th_net net; /* first */
+    _Alignas(TH_LINE) struct th_net net; /* first */
     struct th_net_sim *sim;
+    struct th_index_node by_ip; /* keyed by public_ip; of those behind one NAT box the first */
+    void *owner;                /* whose it is, for the world; NULL: a raw one */
+    uint32_t public_ip;         /* host order */
     unsigned index;
-    void *owner; /* whose it is, for the world; NULL: a raw one */
-    struct th_sim_port_options options;
-    struct th_addr addr; /* as its own machine sees it: private behind a NAT */
-    uint32_t public_ip;  /* host order */
-    struct th_nat nat;
-    struct th_sim_port *box;  /* the first behind its NAT box; itself where it is alone */
+    struct th_sim_port *box; /* the first behind its NAT box; itself where it is alone */
+
     struct th_sim_port *next; /* behind the same box */
     struct th_host *host;
     th_pid receiver; /* 0: it does not listen */
-    th_sim_raw_fn on_raw;
-    void *raw_data;
+    struct th_sim_port_options options;
     uint64_t sent_until_us; /* when all that waits will have left */
     uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
-    UT_hash_handle by_ip;
+
+    struct th_addr addr; /* as its own machine sees it: private behind a NAT */
+    struct th_nat nat;
+    th_sim_raw_fn on_raw;
+    void *raw_data;
+    struct th_sim_port *added_before;
 };
 
 /* Told of every datagram: sent, and then its end. to: NULL when nobody has the address. */
@@ -105,8 +110,9 @@ typedef void (*th_net_sim_fn)(void *data, enum th_fate fate, const struct th_sim
 
 /* A port is about to be given something: 0: next, TH_SIM_NEAR - 1: when so many others had theirs. Has what
  * it is worth fetched into the processor's cache, and does nothing else. */
-enum { TH_SIM_NEAR = 3 };
-typedef void (*th_net_sim_near_fn)(const struct th_sim_port *port, unsigned before);
+enum { TH_SIM_NEAR = 7 };
+typedef void (*th_net_sim_near_fn)(const struct th_sim_port *port, struct th_bytes bytes,
+                                   unsigned before);
 
 struct th_net_sim {
     struct th_net_sim_options options; /* may be changed at any time */
@@ -121,7 +127,7 @@ struct th_net_sim {
     uint64_t pair_seed;
     struct th_rng rng;
     struct th_wheel flights;
-    struct th_sim_port *ports; /* by public address; of those behind one NAT box the first */
+    struct th_index ports; /* by public address */
     struct th_sim_port *last_added;
     unsigned count;
     uint32_t last_net; /* steps through all /24 */

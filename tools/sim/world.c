@@ -82,15 +82,23 @@ static void go_on(struct th_world_node *node)
     run_now(node);
 }
 
-static void expect(const struct th_sim_port *port, unsigned before)
+/* Step by step: the node and its host, its servers, their states, and then what the switch needs. */
+static void expect(const struct th_sim_port *port, struct th_bytes bytes, unsigned before)
 {
+    enum { SWITCH_STEPS = 4 };
     const struct th_world_node *node = port->owner;
 
     if (node == NULL || port->receiver == 0)
         return;
     if (before == TH_SIM_NEAR - 1)
         th_mem_fetch(node, sizeof *node);
-    th_host_sim_expect(port->host, port->receiver, before);
+    if (before >= SWITCH_STEPS) {
+        th_host_sim_expect(port->host, before - SWITCH_STEPS);
+        return;
+    }
+    const void *state = th_host_sim_state(port->host, port->receiver);
+    if (state && !node->is_bare)
+        th_switch_expect(state, bytes, before);
 }
 
 static void deliver(struct th_world *world, const struct th_sim_arrival *arrival)
