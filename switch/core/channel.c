@@ -142,8 +142,9 @@ static unsigned steps_below(uint32_t last, uint32_t id)
     return back < WINDOW ? (unsigned)back : WINDOW;
 }
 
-/* What is known of a number of theirs. */
-enum standing { NEW, USED, LEFT_OUT };
+/* What is known of a number of theirs. LATE: it is the next, or nearly, of those before numbers were left out;
+ * what came on it first was lost, or is a request of a hidden one. */
+enum standing { NEW, LATE, USED, LEFT_OUT };
 
 static enum standing standing_of(const struct th_channels *channels, uint32_t id)
 {
@@ -153,8 +154,12 @@ static enum standing standing_of(const struct th_channels *channels, uint32_t id
     if (id > channels->last_theirs)
         return NEW;
     unsigned back = steps_below(channels->last_theirs, id);
-    if (back == WINDOW && (hidden == NULL || id > hidden->before_last))
-        return LEFT_OUT;
+    uint32_t before_last = hidden ? hidden->before_last : 0;
+    if (back == WINDOW && id > before_last)
+        return channels->last_theirs - before_last > 2u * TH_CHANNELS_HIDDEN &&
+                       steps_below(id + 1, before_last) < WINDOW
+                   ? LATE
+                   : LEFT_OUT;
     if (back == WINDOW) {
         used = hidden->before_used;
         back = steps_below(hidden->before_last, id);
@@ -183,6 +188,14 @@ static void note_higher(struct th_channels *channels, uint32_t id)
     channels->last_theirs = id;
 }
 
+/* One that is LATE. */
+static void note_late(struct th_channels_hidden *hidden, uint32_t id)
+{
+    hidden->before_used = hidden->before_used << (id - hidden->before_last + 1) / 2 | 1;
+    hidden->before_last = id;
+}
+
+/* One that is NEW. */
 static void note_used(struct th_channels *channels, uint32_t id)
 {
     if (id > channels->last_theirs) {
@@ -206,10 +219,15 @@ enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
     if (standing == USED || (standing == LEFT_OUT && type != TH_CHANNEL_PATH))
         return TH_DROP_CHANNEL_CLOSED;
 
+    bool is_late = standing == LATE && type != TH_CHANNEL_PATH;
+    if (is_late && meet_hidden(channels) == NULL)
+        return TH_DROP_CHANNEL_LIMIT;
     struct th_channel *channel = add(channels, type, th_channel_silence_ms(type), now);
     if (channel == NULL)
         return TH_DROP_CHANNEL_LIMIT;
     channel->id = id;
+    if (is_late)
+        note_late(channels->hidden, id);
     if (standing == NEW && !is_path_beyond(channels, id, type))
         note_used(channels, id);
     *out = channel;
@@ -218,8 +236,13 @@ enum th_drop th_channels_accept(struct th_channels *channels, uint32_t id,
 
 void th_channels_refuse(struct th_channels *channels, uint32_t id)
 {
-    if (!is_ours(channels, id) && standing_of(channels, id) == NEW)
+    if (is_ours(channels, id))
+        return;
+    enum standing standing = standing_of(channels, id);
+    if (standing == NEW)
         note_used(channels, id);
+    else if (standing == LATE && meet_hidden(channels))
+        note_late(channels->hidden, id);
 }
 
 struct th_channel *th_channels_find(const struct th_channels *channels, uint32_t id)
@@ -236,7 +259,8 @@ bool th_channels_was_used(const struct th_channels *channels, uint32_t id)
         return false;
     if (is_ours(channels, id))
         return id <= channels->last_ours;
-    return standing_of(channels, id) != NEW;
+    enum standing standing = standing_of(channels, id);
+    return standing == USED || standing == LEFT_OUT;
 }
 
 bool th_channels_had_packets(const struct th_channels *channels, uint32_t id)

@@ -155,6 +155,36 @@ static void numbers_below_those_that_were_left_out_are_known_as_before(void **st
     th_channels_clear(&channels);
 }
 
+/* Of twenty streams that began at once one was refused as used: its first packet was lost, numbers were left
+ * out then, and a later stream came first. */
+static void number_before_those_that_were_left_out_is_new_when_it_comes_late(void **state)
+{
+    (void)state;
+    const uint32_t before[] = {0, 6}; /* the last that came; 0 none */
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct th_channels channels;
+        uint32_t late = before[i] + 4;
+        th_channels_init(&channels, false);
+        if (before[i] > 0)
+            assert_int_equal(accept(&channels, before[i]), TH_DROP_NONE);
+        assert_int_equal(accept(&channels, late + 8 + 2u * TH_CHANNELS_HIDDEN), TH_DROP_NONE);
+
+        assert_false(th_channels_was_used(&channels, late));
+        assert_int_equal(accept(&channels, late), TH_DROP_NONE);
+
+        th_channels_close(&channels, th_channels_find(&channels, late));
+        assert_true(th_channels_was_used(&channels, late));
+        assert_int_equal(accept(&channels, late), TH_DROP_CHANNEL_CLOSED);
+        assert_int_equal(accept(&channels, late - 2), TH_DROP_NONE);
+        assert_int_equal(accept(&channels, late + 2), TH_DROP_NONE);
+        assert_int_equal(accept_path(&channels, late + 4), TH_DROP_NONE); /* may be hidden */
+        assert_false(th_channels_was_used(&channels, late + 6));
+        assert_true(th_channels_was_used(&channels, late + 1000));
+        th_channels_clear(&channels);
+    }
+}
+
 static void no_channel_is_hidden_when_too_few_numbers_are_left(void **state)
 {
     (void)state;
@@ -244,6 +274,7 @@ int main(void)
         cmocka_unit_test(hidden_channel_has_a_number_that_those_beside_it_do_not_tell),
         cmocka_unit_test(late_answer_of_a_hidden_channel_is_no_guess),
         cmocka_unit_test(numbers_below_those_that_were_left_out_are_known_as_before),
+        cmocka_unit_test(number_before_those_that_were_left_out_is_new_when_it_comes_late),
         cmocka_unit_test(no_channel_is_hidden_when_too_few_numbers_are_left),
         cmocka_unit_test(silence_ends_a_channel_and_traffic_puts_it_off),
         cmocka_unit_test(limit_of_channels_is_reached_by_both_sides_together),

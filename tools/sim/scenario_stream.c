@@ -152,17 +152,23 @@ static void all_sizes(struct streams *s)
     th_sim_figure(sim, "largest_ms", (double)took, TH_SIM_NO_GOAL);
 }
 
-/* Of what came since `before`: 1000 when all have the same, 1000 / n when one has all (Jain's index). */
+/* Of what came since `before`: 1000 when all have the same, 1000 / n when one has all (Jain's index). Who has
+ * all of its bytes is left out: it takes no more, however fair the line is. */
 static unsigned fairness(const struct streams *s, unsigned first, const uint64_t *before)
 {
     double sum = 0, squares = 0;
+    unsigned count = 0;
 
     for (unsigned i = first; i < s->book.count; i++) {
-        double read = (double)(s->transfer[i].read[TH_SIM_ACCEPTER] - before[i - first]);
+        const struct th_sim_transfer *t = &s->transfer[i];
+        double read = (double)(t->read[TH_SIM_ACCEPTER] - before[i - first]);
+        if (t->read[TH_SIM_ACCEPTER] == t->bytes[TH_SIM_OPENER])
+            continue;
+        count++;
         sum += read;
         squares += read * read;
     }
-    return squares > 0 ? (unsigned)(1000 * sum * sum / (squares * (s->book.count - first))) : 0;
+    return squares > 0 ? (unsigned)(1000 * sum * sum / (squares * count)) : 0;
 }
 
 static uint64_t count_read(const struct streams *s, unsigned first)
