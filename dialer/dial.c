@@ -43,6 +43,7 @@ static void tell_steps(struct th_dialed **told, const struct th_search *search)
                                                .via = step->via,
                                                .answered = step->answered,
                                                .rtt_ms = step->rtt_ms,
+                                               .line_ms = step->line_ms,
                                                .entries = step->entries,
                                                .hop = step->hop};
     grown->step_count = count;

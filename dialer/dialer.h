@@ -78,6 +78,7 @@ struct th_dial_step {
     struct th_hashname via; /* who had told us of it */
     bool answered;
     uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for a line */
+    uint32_t line_ms; /* how long it took before, until there was a line; 0: there was one */
     unsigned entries; /* usable ones in its see */
     unsigned hop;     /* 0: a peer that the lookup, or the path, started from */
 };

@@ -543,6 +543,8 @@ bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action)
         }
         if (node->state == TH_LOOKUP_READY) {
             node->state = TH_LOOKUP_SENT;
+            if (node->step > 0)
+                lookup->step[node->step - 1].line_ms = (uint32_t)(lookup->now - node->since);
             node->since = lookup->now;
             node->due = lookup->now + answer_ms(lookup, node);
             node->progress = lookup->progress;

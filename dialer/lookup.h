@@ -112,6 +112,7 @@ struct th_lookup_step {
     struct th_hashname via;
     bool answered;
     uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for the line */
+    uint32_t line_ms; /* how long it took before, until there was a line */
     unsigned entries; /* usable ones in its see */
     unsigned hop;
 };

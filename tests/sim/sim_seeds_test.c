@@ -102,6 +102,7 @@ static void mesh_goes_on_without_its_seeds(void **state)
 {
     (void)state;
 
+    run("dead/20/1/null=1,lookups=50");
     run("seedless/20/1/null=1,seeds=3,lookups=50,length=120000");
 }
 

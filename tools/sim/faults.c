@@ -24,6 +24,7 @@ const struct th_fault_kind th_fault_kinds[] = {
     KIND(skew, 0, 2000000000, "ms, longest by which a clock is wrong, either way"),
     KIND(null, 0, 1, "1: the cipher set without secrets, for many nodes"),
     KIND(liars, 200, 900, "per mille of nodes that lie, in the scenario liars"),
+    KIND(dead, 200, 900, "per mille of nodes that die at once, in the scenario dead"),
     KIND(seeds, 1, 16, "nodes that all others know at first"),
     KIND(lookups, 1000, 10000000, "random lookups, while something happens and again at the end"),
     KIND(bytes, 2000000, 1000000000, "of the largest transfer, in the scenario stream"),

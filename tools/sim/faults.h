@@ -32,7 +32,8 @@ struct th_faults {
     uint32_t skew;    /* ms, longest by which a clock is wrong, either way */
     uint32_t null;    /* 1: without secrets (cipher_null.h), and many times faster (0) */
     uint32_t liars;   /* per mille of all nodes that lie, where the scenario has such (200) */
-    uint32_t seeds;   /* nodes that the others know at first (1) */
+    uint32_t dead;  /* per mille of all nodes that die at once, where the scenario has such (200) */
+    uint32_t seeds; /* nodes that the others know at first (1) */
     uint32_t lookups; /* to be made in each phase that has some (1000) */
     uint32_t bytes;   /* of the largest transfer, where the scenario has such (2000000) */
     uint32_t length;  /* ms of virtual time; 0: the scenario's own */

@@ -37,6 +37,7 @@ static void make_room(struct th_sim_lookups *lookups)
     lookups->asked = grow(lookups->asked, lookups->room);
     lookups->took_ms = grow(lookups->took_ms, lookups->room);
     lookups->seek_ms = grow(lookups->seek_ms, lookups->room);
+    lookups->bare_ms = grow(lookups->bare_ms, lookups->room);
     lookups->reach_ms = grow(lookups->reach_ms, lookups->room);
 }
 
@@ -49,18 +50,21 @@ static const struct th_dial_step *step_of(const struct th_dialed *dialed,
     return NULL;
 }
 
-/* The round trips of the answers that led to the target, one after the other. */
-static uint32_t chain_ms(const struct th_dialed *dialed)
+/* The round trips of the answers that led to the target, one after the other; lines_ms: what they waited for
+ * their lines. */
+static uint32_t chain_ms(const struct th_dialed *dialed, uint32_t *lines_ms)
 {
     const struct th_told *target = &dialed->closest[0];
     const struct th_dial_step *step = NULL;
     uint32_t ms = 0;
 
+    *lines_ms = 0;
     if (dialed->closest_count > 0 && target->has_via &&
         th_hashname_is_equal(&target->id, &dialed->target))
         step = step_of(dialed, &target->via);
     for (unsigned i = 0; step && i < HOPS_WALKED_MAX; i++) {
         ms += step->rtt_ms;
+        *lines_ms += step->line_ms;
         step = step->has_via ? step_of(dialed, &step->via) : NULL;
     }
     return ms;
@@ -69,13 +73,16 @@ static uint32_t chain_ms(const struct th_dialed *dialed)
 static void count_found(struct th_sim_lookups *lookups, const struct th_dialed *dialed,
                         bool is_linked)
 {
+    uint32_t lines_ms, seek_ms = chain_ms(dialed, &lines_ms);
+
     make_room(lookups);
     uint64_t i = lookups->found++;
     lookups->linked += is_linked;
     lookups->hops[i] = is_linked ? 0 : dialed->hops;
     lookups->asked[i] = is_linked ? 0 : dialed->asked;
     lookups->took_ms[i] = is_linked ? 0 : (uint32_t)dialed->found_ms;
-    lookups->seek_ms[i] = is_linked ? 0 : chain_ms(dialed);
+    lookups->seek_ms[i] = is_linked ? 0 : seek_ms;
+    lookups->bare_ms[i] = is_linked ? 0 : (uint32_t)dialed->found_ms - lines_ms;
     if (dialed->has_line)
         lookups->reach_ms[lookups->reached++] = (uint32_t)dialed->took_ms;
 }
@@ -250,6 +257,8 @@ void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out)
     write_percentile(out, "time_ms_p95", lookups->took_ms, found, 95);
     write_percentile(out, "seek_ms_p50", lookups->seek_ms, found, 50);
     write_percentile(out, "seek_ms_p95", lookups->seek_ms, found, 95);
+    write_percentile(out, "bare_ms_p50", lookups->bare_ms, found, 50);
+    write_percentile(out, "bare_ms_p95", lookups->bare_ms, found, 95);
     fprintf(out, ",\"reached\":%" PRIu64, lookups->reached);
     write_percentile(out, "reach_ms_p50", lookups->reach_ms, lookups->reached, 50);
     write_percentile(out, "reach_ms_p95", lookups->reach_ms, lookups->reached, 95);
@@ -298,12 +307,21 @@ void th_sim_lookups_judge(struct th_sim *sim)
                       sim->plan.nodes <= 10000 ? rows[i].goal_10000 : rows[i].goal_100000);
 }
 
+void th_sim_lookups_time(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name,
+                         double goal_10000, double goal_100000)
+{
+    if (lookups->found > 0)
+        th_sim_figure(sim, name, percentile(lookups->bare_ms, lookups->found, 95),
+                      sim->plan.nodes <= 10000 ? goal_10000 : goal_100000);
+}
+
 void th_sim_lookups_clear(struct th_sim_lookups *lookups)
 {
     th_mem_free(lookups->hops);
     th_mem_free(lookups->asked);
     th_mem_free(lookups->took_ms);
     th_mem_free(lookups->seek_ms);
+    th_mem_free(lookups->bare_ms);
     th_mem_free(lookups->reach_ms);
     *lookups = (struct th_sim_lookups){0};
 }

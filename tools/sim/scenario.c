@@ -10,6 +10,7 @@
     X(churn) \
     X(churn_fast) \
     X(seedless) \
+    X(dead) \
     X(partition) \
     X(one_way) \
     X(slow) \

@@ -15,6 +15,7 @@ static const struct {
     {"rtt", 1, 400},     {"jitter", 0, 100}, {"loss", 1, 150},        {"dup", 1, 200},
     {"reorder", 1, 300}, {"corrupt", 1, 50}, {"rate", 20000, 200000}, {"delay", 1, 100},
     {"stall", 1, 2000},  {"nat", 1, 500},    {"liars", 50, 300},      {"skew", 1, 100000},
+    {"dead", 50, 500},
 };
 
 static uint32_t *fault_of(struct th_faults *faults, const char *name)
