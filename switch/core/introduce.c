@@ -6,15 +6,23 @@
 
 enum { TH_INTRODUCE_HEARD_MS = 30000 }; /* we introduce only whom we heard this lately */
 
+/* Where we see a node; NULL: through another only. */
+static const struct th_addr *own_addr(const struct th_exchange *ex)
+{
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
+
+    return path && th_exchange_path_is_direct(path) ? &path->addr : NULL;
+}
+
 /* Behind one NAT, as far as we can see: only there, or where we see one of them without a NAT, does a
  * private address mean the same to both. */
 static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *target)
 {
-    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
+    const struct th_addr *at = own_addr(target);
 
-    return path == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
-           th_addr_realm(&path->addr) != TH_REALM_PUBLIC || seen->family != path->addr.family ||
-           memcmp(seen->ip, path->addr.ip, sizeof seen->ip) == 0;
+    return at == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
+           th_addr_realm(at) != TH_REALM_PUBLIC || seen->family != at->family ||
+           memcmp(seen->ip, at->ip, sizeof seen->ip) == 0;
 }
 
 /* A loopback address means another machine to everybody but us. */
@@ -29,9 +37,9 @@ static bool may_pass_on(const struct th_addr *addr, const struct th_addr *seen,
 /* A private address that was told, to one that we see at a private one ourselves. */
 static bool may_tell(const struct th_addr *addr, const struct th_exchange *target)
 {
-    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
+    const struct th_addr *at = own_addr(target);
     enum th_realm realm = th_addr_realm(addr);
-    bool is_near = path && th_addr_realm(&path->addr) == TH_REALM_PRIVATE;
+    bool is_near = at && th_addr_realm(at) == TH_REALM_PRIVATE;
 
     return (realm == TH_REALM_PUBLIC || (realm == TH_REALM_PRIVATE && is_near)) &&
            th_exchange_can_use(target, addr);
@@ -60,10 +68,15 @@ static void gather_told(struct th_paths *out, struct th_exchange *asker,
     }
 }
 
-/* What the target is told of the asker: where we see it, then what it says of itself. */
-static void gather(struct th_paths *out, const struct th_paths *said, const struct th_addr *seen,
+/* What the target is told of the asker, which sends from an address: where we see it, then what it says of
+ * itself. */
+static void gather(struct th_paths *out, const struct th_paths *said, const struct th_addr *from,
                    struct th_exchange *asker, const struct th_exchange *target)
 {
+    static const struct th_addr nowhere = {.family = TH_FAMILY_RELAY};
+    const struct th_exchange_path *path = th_exchange_paths_find(&asker->paths, from);
+    const struct th_addr *seen = path && path->is_bridge ? &nowhere : from;
+
     *out = (struct th_paths){0};
     if (seen->family == TH_FAMILY_RELAY)
         gather_told(out, asker, target);
@@ -195,9 +208,9 @@ static th_ms crowd_of(struct th_switchboard *board, struct th_exchange *asker, s
                       const struct th_hashname *id)
 {
     struct th_exchange *host = find_target(board, asker, now, id);
-    const struct th_exchange_path *path = th_exchange_paths_look(&asker->paths);
+    const struct th_addr *at = own_addr(asker);
 
-    if (host == NULL || path == NULL || !th_exchange_can_use(host, &path->addr))
+    if (host == NULL || at == NULL || !th_exchange_can_use(host, at))
         return TH_NEVER;
     th_ms until = host->dealings ? host->dealings->handed_until : 0;
     th_ms crowd = until > now.mono ? until - now.mono : 0;
@@ -225,13 +238,12 @@ static struct th_exchange *choose_host(struct th_switchboard *board, struct th_e
 static void describe(struct th_see_entry *told, const struct th_exchange *host,
                      const struct th_exchange *asker)
 {
-    const struct th_exchange_path *path = th_exchange_paths_look(&host->paths);
+    const struct th_addr *at = own_addr(host);
 
     *told = (struct th_see_entry){.id = host->id, .csid = host->cipher->csid};
-    told->has_addr =
-        path && th_exchange_path_is_direct(path) && th_exchange_can_use(asker, &path->addr);
+    told->has_addr = at && th_exchange_can_use(asker, at);
     if (told->has_addr)
-        told->addr = path->addr;
+        told->addr = *at;
 }
 
 bool th_switchboard_hand_on(struct th_switchboard *board, struct th_now now,
@@ -247,8 +259,7 @@ bool th_switchboard_hand_on(struct th_switchboard *board, struct th_now now,
         th_drop_count(&board->drops, TH_DROP_HAND_ON_LIMIT);
         return false;
     }
-    const struct th_paths paths = {.count = 1,
-                                   .addr = {th_exchange_paths_look(&asker->paths)->addr}};
+    const struct th_paths paths = {.count = 1, .addr = {*own_addr(asker)}};
     if (tell_target(board, asker, host, now, &paths, true) == NULL)
         return false;
     dealings->handed_until =

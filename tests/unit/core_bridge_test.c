@@ -3,9 +3,9 @@
 #include "tests/lib/introduce.h"
 
 /* 1 and 2 cannot reach each other; 0 introduces them, and is a bridge for whom the policy says. */
-static void meet(struct wire *w, const struct th_bridge_policy *policy)
+static void meet_of(struct wire *w, int nodes, const struct th_bridge_policy *policy)
 {
-    wire_init(w, 3);
+    wire_init(w, nodes);
     th_switchboard_free(w->board[0]);
     w->config[0].bridge = *policy;
     wire_boot(w, 0, 0x20);
@@ -15,6 +15,11 @@ static void meet(struct wire *w, const struct th_bridge_policy *policy)
     wire_part(w, 1, 2, true);
     assert_int_equal(introduce(w, 1, 0, 2), TH_OK);
     wire_pass(w, 3000);
+}
+
+static void meet(struct wire *w, const struct th_bridge_policy *policy)
+{
+    meet_of(w, 3, policy);
 }
 
 static bool is_bridged(const struct wire *w, int node, int of)
@@ -49,6 +54,28 @@ static void willing_middle_forwards_at_full_speed(void **state)
     assert_int_equal(seeks(&w, 2, 1, 40), 40);
     assert_int_equal(wire_count(&w, 0, TH_ACTION_PACKET), 0); /* it reads none of them */
     assert_true(wire_packet(&w, 1, TH_CHANNEL_SEEK)->action.is_bridged);
+    wire_free(&w);
+}
+
+/* 2 hears 1 from the address of 0; it knows no other, and tells 3 of none. */
+static void node_behind_a_bridge_is_not_said_to_be_at_the_bridge(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_see_entry told;
+    struct th_connect_head head;
+    meet_of(&w, 4, &everybody);
+    assert_int_equal(wire_open(&w, 3, 2), TH_AGAIN);
+    wire_settle(&w);
+    assert_true(is_bridged(&w, 2, 1));
+
+    assert_int_equal(introduce(&w, 1, 2, 3), TH_OK);
+    const struct seen *connect = wire_packet(&w, 3, TH_CHANNEL_CONNECT);
+    assert_int_equal(th_connect_read(&head, th_bytes_of(connect->head)), TH_DROP_NONE);
+    for (unsigned i = 0; i < head.paths.count; i++)
+        assert_false(th_addr_is_equal(&head.paths.addr[i], &w.addr[0]));
+    assert_false(th_switchboard_hand_on(w.board[2], w.now, &w.identity[1].hashname,
+                                        &w.identity[3].hashname, 1, &told));
     wire_free(&w);
 }
 
@@ -358,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(willing_middle_forwards_at_full_speed),
+        cmocka_unit_test(node_behind_a_bridge_is_not_said_to_be_at_the_bridge),
         cmocka_unit_test(unwilling_middle_only_relays),
         cmocka_unit_test(middle_is_a_bridge_for_whom_it_is_told_alone),
         cmocka_unit_test(bridge_has_a_bandwidth),
