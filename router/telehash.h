@@ -23,8 +23,17 @@
  *   your loop     Everything runs inside uv_run, callbacks too. Call the node's functions on the
  *                 loop's thread.
  *
- * Texts that a callback gets are good until it returns. The library installs no signal handler,
- * changes nothing that belongs to the whole process, and closes no loop that it did not make.
+ * Every function, unless it says otherwise:
+ *
+ *   what it is given   texts, bytes and structures are borrowed until it returns; what is needed longer is
+ *                      copied. `data` is yours: it is handed to the callbacks as it is.
+ *   what it gives      is filled on TH_OK alone, and as it was after an error.
+ *   NULL               where an object, a text or a place to fill is wanted is TH_INVALID; a function that
+ *                      answers nothing does nothing then.
+ *   thread             as above: any, or the loop's.
+ *
+ * What a callback gets is good until it returns. The library installs no signal handler, changes nothing that
+ * belongs to the whole process, and closes no loop that it did not make.
  */
 #ifndef TELEHASH_H
 #define TELEHASH_H
@@ -76,7 +85,7 @@ enum th_err {
 };
 #endif
 
-/* A short English phrase without newline; never NULL. */
+/* A short English phrase without newline, for any value, for ever; never NULL. */
 TH_API const char *th_strerror(enum th_err e);
 
 /* --- identity --- */
@@ -87,18 +96,28 @@ enum { TH_HASHNAME_SIZE = 65 }; /* of a buffer for a hashname: 64 hex digits and
  * with one identity take each other's lines. */
 struct th_identity;
 
-/* Makes new keys with the system's randomness. Errors: TH_NO_MEMORY, TH_IO (no randomness). */
+/*
+ * Makes new keys with the system's randomness.
+ * out     filled; yours until th_identity_free.
+ * Errors: TH_INVALID (NULL), TH_NO_MEMORY, TH_IO (no randomness).
+ */
 TH_API enum th_err th_identity_generate(struct th_identity **out);
 
-/* Reads keys as th_identity_export and other implementations write them:
- * {"3a": base64, "3a_secret": base64}. Errors: TH_FORMAT, TH_INVALID (NULL), TH_NO_MEMORY. */
+/*
+ * Reads keys as th_identity_export and other implementations write them:
+ * {"3a": base64, "3a_secret": base64}.
+ * out     filled; yours until th_identity_free.
+ * json    len bytes; no closing 0 is needed.
+ * Errors: TH_FORMAT (no such JSON; keys that are none, or do not belong together), TH_INVALID (NULL),
+ *         TH_NO_MEMORY.
+ */
 TH_API enum th_err th_identity_import(struct th_identity **out, const char *json, size_t len);
 
 /*
- * Writes the keys, the secret one too.
+ * Writes the keys, the secret one too: wipe it when it is no more needed.
  * json    filled, with a closing 0; NULL only asks for the size.
- * len     in: room in json; out: bytes needed, the closing 0 included.
- * Errors: TH_TOO_BIG (not enough room; len says how much is needed), TH_INVALID.
+ * len     in: room in json; out: bytes needed, the closing 0 included, also with TH_TOO_BIG.
+ * Errors: TH_TOO_BIG (not enough room), TH_INVALID (no identity, no len).
  */
 TH_API enum th_err th_identity_export(const struct th_identity *identity, char *json, size_t *len);
 
@@ -180,6 +199,7 @@ TH_API void th_node_options_init(struct th_node_options *options, size_t size);
 
 /*
  * Makes a node that does nothing yet.
+ * out     filled; yours until th_node_close.
  * Errors: TH_INVALID (options not initialized; an address that is none; too many; a number out of its
  *         range; load without save), TH_FORMAT (seeds; what load gave: nothing is saved over it), TH_NEWER
  *         (a later version saved that), TH_TOO_BIG (load has more than 1 MiB), TH_NO_MEMORY, TH_IO (no
@@ -223,7 +243,7 @@ typedef void (*th_node_event_fn)(struct th_node *node, const struct th_node_even
  *
  * loop      NULL: threads of its own; else everything runs on this loop. The loop stays yours, and
  *           must run until th_node_close has told.
- * on_event  NULL: nobody listens.
+ * on_event  called from now on until the node is closed; NULL: nobody listens.
  * Errors:   TH_IN_USE, TH_NO_PERMISSION, TH_NOT_FOUND, TH_IO (an address that cannot be listened
  *           on: said to options->log), TH_NO_MEMORY, TH_LIMIT (threads or descriptors), TH_INVALID
  *           (started already). After the errors of an address it may be tried again.
@@ -234,8 +254,8 @@ TH_API enum th_err th_node_start(struct th_node *node, uv_loop_t *loop, th_node_
 /*
  * Writes how others can join through this node, as a seeds file with one entry.
  * json    filled, with a closing 0; NULL only asks for the size.
- * len     in: room in json; out: bytes needed, the closing 0 included.
- * Errors: TH_TOO_BIG (len says how much is needed), TH_INVALID (not started; closed), TH_NO_MEMORY.
+ * len     in: room in json; out: bytes needed, the closing 0 included, also with TH_TOO_BIG.
+ * Errors: TH_TOO_BIG (not enough room), TH_INVALID (not started; closed), TH_NO_MEMORY.
  */
 TH_API enum th_err th_node_seeds_entry(struct th_node *node, char *json, size_t *len);
 
@@ -249,8 +269,8 @@ typedef void (*th_connect_fn)(struct th_node *node, enum th_err result, const ch
  * Finds a node and opens a line to it.
  *
  * hashname    64 hex digits.
- * timeout_ms  for all of it; 0: 15000.
- * on_done     called exactly once when this returns TH_OK, else never; not from inside.
+ * timeout_ms  for all of it, 1 to 2^32 - 1; 0: 15000.
+ * on_done     called exactly once when this returns TH_OK, else never; not from inside. NULL: nobody listens.
  * Errors:     TH_INVALID (no hashname, or the node's own; not started; closed), TH_LIMIT (1024 wait),
  *             TH_NO_MEMORY.
  */
@@ -299,6 +319,7 @@ typedef void (*th_accept_fn)(struct th_node *node, const struct th_incoming *inc
  * Takes streams of a type from now on. One node opens at most 128 with us, and those of all nodes begin only
  * while there are fewer than 768 of 1024; who opens more is refused with "no room".
  *
+ * type         one that is taken already gets another on_incoming.
  * on_incoming  NULL: takes none any more. Those that are open go on.
  * Errors:      TH_INVALID (no such type, or the node is closed), TH_LIMIT (64 types), TH_NO_MEMORY.
  */
@@ -310,6 +331,7 @@ TH_API enum th_err th_node_listen(struct th_node *node, const char *type, th_acc
  *
  * incoming  as it was given to on_incoming, on the same thread, once.
  * cb        copied.
+ * out       filled; yours until on_close.
  * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_LIMIT (1024 streams),
  *           TH_NO_MEMORY.
  */
@@ -324,6 +346,7 @@ TH_API enum th_err th_stream_accept(const struct th_incoming *incoming,
  *
  * hashname  64 hex digits.
  * cb        copied.
+ * out       filled; yours until on_close.
  * Errors:   TH_INVALID (no hashname, or the node's own; no type; not started; closed), TH_LIMIT (1024
  *           streams), TH_NO_MEMORY.
  */
@@ -334,6 +357,7 @@ TH_API enum th_err th_stream_open(struct th_node *node, const char *hashname, co
 /*
  * Hands over bytes to be sent. At most 256 KiB of a stream wait here.
  *
+ * bytes   len of them, at least 1; copied as far as they are taken.
  * taken   filled on TH_OK: at least 1, may be fewer than len.
  * Errors: TH_AGAIN (no room; on_writable follows), TH_INVALID (NULL or 0 bytes; after th_stream_shutdown
  *         or th_stream_close), TH_NO_MEMORY, and how the stream has failed.
@@ -345,6 +369,7 @@ TH_API enum th_err th_stream_write(struct th_stream *stream, const void *bytes, 
  * Gives bytes that arrived. Who does not read stops the other side; up to 256 KiB wait here, and what the
  * other side was allowed to send.
  *
+ * buffer  filled, up to cap bytes, at least 1.
  * got     filled on TH_OK: at least 1.
  * Errors: TH_AGAIN (nothing yet; on_readable follows), TH_EOF (the other side has shut down), TH_INVALID
  *         (NULL or 0 bytes; after th_stream_close), and how the stream has failed: TH_GONE (the other side
@@ -353,19 +378,21 @@ TH_API enum th_err th_stream_write(struct th_stream *stream, const void *bytes, 
  */
 TH_API enum th_err th_stream_read(struct th_stream *stream, void *buffer, size_t cap, size_t *got);
 
-/* Our end: nothing more is written, the other side reads TH_EOF after all that was. Reading goes on. */
+/* Our end: nothing more is written, the other side reads TH_EOF after all that was. Reading goes on. Harmless
+ * when said twice, or of one that has failed. */
 TH_API void th_stream_shutdown(struct th_stream *stream);
 
-/* Ends it at once both ways; what is on its way, or was not read here, is lost. err: for the other side, up to 63 bytes of UTF-8;
- * NULL: "reset". It still has to be closed. */
+/* Ends it at once both ways; what is on its way, or was not read here, is lost. It still has to be closed.
+ * err: for the other side, UTF-8, of which 63 bytes go there; NULL or "": "reset". */
 TH_API void th_stream_reset(struct th_stream *stream, const char *err);
 
 /* Lets go of it: what was written is still sent, as long as the node lives, then our end; what arrives is
- * thrown away. Also one that is not open yet is opened for what was written. It is reset when the other side takes nothing for a minute, and when it has not taken all
- * after ten minutes (twenty when more than the node sends ahead waits here). on_close follows, once. */
+ * thrown away. Also one that is not open yet is opened for what was written. It is reset when the other
+ * side takes nothing for a minute, and when it has not taken all after ten minutes (twenty when more than the node
+ * sends ahead waits here). on_close follows, once; the stream may be used until then only by its callbacks. */
 TH_API void th_stream_close(struct th_stream *stream);
 
-/* With what words the other side reset it; "" when it did not. Good until on_close. */
+/* With what words the other side reset it; "" when it did not, and for NULL. Good until on_close. */
 TH_API const char *th_stream_err(const struct th_stream *stream);
 
 /* The hashname of the other side; good until on_close. NULL for NULL. */
@@ -444,9 +471,10 @@ typedef void (*th_chan_accept_fn)(struct th_node *node, const struct th_chan_inc
 
 /*
  * Takes channels of a type from now on. One node opens at most 128 with us (192 with its streams), and those
- * of all nodes begin only while there are fewer than 768 of 1024. Nodes are told of in turn. Who asks for another type hears nothing, as the
- * specification wants it.
+ * of all nodes begin only while there are fewer than 768 of 1024. Nodes are told of in turn. Who asks for another
+ * type hears nothing, as the specification wants it.
  *
+ * type         one that is taken already gets another on_incoming.
  * on_incoming  NULL: takes none any more. Those that are open go on.
  * Errors:      TH_INVALID (no such type, or the node is closed), TH_LIMIT (64 types), TH_NO_MEMORY.
  */
@@ -458,6 +486,7 @@ TH_API enum th_err th_chan_listen(struct th_node *node, const char *type,
  *
  * incoming  as it was given to on_incoming, on the same thread, once.
  * cb        copied.
+ * out       filled; yours until on_close.
  * Errors:   TH_INVALID (NULL, or taken already; the node is being closed), TH_LIMIT (1024 channels),
  *           TH_NO_MEMORY.
  */
@@ -472,6 +501,7 @@ TH_API enum th_err th_chan_accept(const struct th_chan_incoming *incoming,
  * first     the packet that opens it; NULL: an empty one. The other side sees it before it takes the channel.
  *           When it is lost, the first that arrives does so in its place.
  * cb        copied.
+ * out       filled; yours until on_close.
  * Errors:   TH_INVALID (no hashname, or the node's own; no type; as th_chan_send; not started; closed),
  *           TH_TOO_BIG, TH_LIMIT (1024 channels), TH_NO_MEMORY.
  */
@@ -496,7 +526,7 @@ TH_API void th_chan_close(struct th_chan *chan, const char *err);
 /* How many packets came and went because on_packet took too long, so far. 0 for NULL. */
 TH_API uint64_t th_chan_dropped(const struct th_chan *chan);
 
-/* With what words the other side closed it; "" when it did not. Good until on_close. */
+/* With what words the other side closed it; "" when it did not, and for NULL. Good until on_close. */
 TH_API const char *th_chan_err(const struct th_chan *chan);
 
 /* The hashname of the other side; good until on_close. NULL for NULL. */

@@ -408,6 +408,7 @@ static void node_before_and_after_its_start(void)
     INVALID(th_node_start, "started, on a loop", th_node_start(node, NULL, NULL, NULL));
     wrong_types(node);
     wrong_hashnames(node);
+    ROW(th_node_connect, "nobody listens", th_node_connect(node, nobody, 1, NULL, NULL), TH_OK);
     INVALID(th_node_seeds_entry, "no len", th_node_seeds_entry(node, json, NULL));
     ROW(th_node_seeds_entry, "no room", th_node_seeds_entry(node, json, &len), TH_TOO_BIG);
     arguments_of_streams(node, &stream_closed);
