@@ -422,10 +422,13 @@ static bool is_busy(const struct th_routing *routing, const struct th_hashname *
 static enum th_err fill_bucket(struct th_routing *routing, int index, bool *is_idle)
 {
     const struct th_bucket *bucket = th_table_at(&routing->table, index);
-    unsigned reaching = th_bucket_reaching(bucket);
+    unsigned reaching;
     th_ms again;
 
     *is_idle = true;
+    if (bucket->linked_count >= routing->config.table.k)
+        return TH_OK; /* its spares need not be looked at */
+    reaching = th_bucket_reaching(bucket);
     if (bucket->linked_count + reaching >= routing->config.table.k)
         return TH_OK;
     struct th_spare *spare =
