@@ -23,19 +23,22 @@ static struct th_told told_of(const struct th_lookup_node *node)
                             .addr = node->addr};
 }
 
-static void tell_steps(struct th_dialed **told, const struct th_search *search)
+/* What the search has seen. Without memory the rest is told without. */
+static void tell_search(struct th_dialed **told, const struct th_search *search)
 {
+    const struct th_lookup_node *closest[TH_DIAL_CLOSEST_MAX];
+    unsigned closest_count = th_search_closest(search, closest, TH_DIAL_CLOSEST_MAX);
     struct th_dialed *grown = *told;
     const struct th_lookup_step *step;
     unsigned count = 0, path;
 
     while (th_search_step(search, count, &path))
         count++;
-    if (count == 0)
-        return;
-    grown = th_mem_resize(grown, 1, sizeof *grown + count * sizeof grown->step[0]);
+    grown = th_mem_resize(grown, 1,
+                          sizeof *grown + count * sizeof grown->step[0] +
+                              closest_count * sizeof grown->closest[0]);
     if (grown == NULL)
-        return; /* told without them */
+        return;
     for (unsigned i = 0; (step = th_search_step(search, i, &path)) != NULL; i++)
         grown->step[i] = (struct th_dial_step){.path = path,
                                                .asked = step->asked,
@@ -47,6 +50,10 @@ static void tell_steps(struct th_dialed **told, const struct th_search *search)
                                                .entries = step->entries,
                                                .hop = step->hop};
     grown->step_count = count;
+    grown->closest = (struct th_told *)&grown->step[count];
+    for (unsigned i = 0; i < closest_count; i++)
+        grown->closest[i] = told_of(closest[i]);
+    grown->closest_count = closest_count;
     *told = grown;
 }
 
@@ -114,7 +121,6 @@ static void count_recent(struct th_dialer *dialer, const struct th_dialing *dial
 void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
                        const struct th_self *self, enum th_err result)
 {
-    const struct th_lookup_node *closest[TH_DIAL_CLOSEST_MAX];
     struct th_search_outcome outcome = th_search_outcome(&dial->search);
     struct th_dialed *told = dial->told;
 
@@ -136,15 +142,12 @@ void th_dialing_finish(struct th_dialing *dial, struct th_dialer *dialer,
     told->paths = dial->search.path_count;
     told->hops = outcome.hops;
     told->rounds = dial->rounds;
-    told->closest_count = th_search_closest(&dial->search, closest, TH_DIAL_CLOSEST_MAX);
-    for (unsigned i = 0; i < told->closest_count; i++)
-        told->closest[i] = told_of(closest[i]);
-    tell_steps(&told, &dial->search);
+    tell_search(&told, &dial->search);
     count_result(&dialer->status, dial, told);
     count_recent(dialer, dial, told, self->now.mono);
     th_dialing_forget_asks(dial, dialer, self);
     if (dial->is_renewal)
-        th_mem_free(told);
+        th_dialed_drop(told);
     else
         th_dialer_tell(dialer, self, dial->from, told);
 }
@@ -155,7 +158,7 @@ void th_dialing_free(struct th_dialing *dial)
     while (dial->wants)
         th_dialing_drop_want(dial, dial->wants);
     th_search_clear(&dial->search);
-    th_mem_free(dial->told);
+    th_dialed_drop(dial->told);
     th_mem_free(dial);
 }
 

@@ -90,7 +90,7 @@ struct th_dialing {
     bool is_last_wait;
     th_ms introduced_at;          /* to the target, last; 0 never */
     unsigned way_count, last_way; /* the one that was tried last */
-    /* Taken at the start, so that telling cannot fail; its ways are this dial's. NULL: it is over. */
+    /* Taken at the start, so that telling cannot fail; its ways come as they are tried. NULL: it is over. */
     struct th_dialed *told;
 };
 

@@ -1,5 +1,7 @@
 #include "dialer/dial.h"
 
+#include "switch/base/mem.h"
+
 #include <string.h>
 
 static struct th_dial_way *find(struct th_dialing *dial, const struct th_hashname *via)
@@ -21,15 +23,44 @@ bool th_dialing_has_tried(const struct th_dialing *dial, const struct th_hashnam
     return false;
 }
 
+void th_dialed_drop(void *told)
+{
+    struct th_dialed *dialed = told;
+
+    if (dialed == NULL)
+        return;
+    th_mem_free(dialed->way);
+    th_mem_free(dialed);
+}
+
+enum { ROOM_STEP = 4 };
+
+/* NULL at the limit or without memory: then it is tried, and not told of. */
+static struct th_dial_way *add(struct th_dialing *dial)
+{
+    if (dial->way_count == TH_DIAL_WAYS_MAX)
+        return NULL;
+    if (dial->way_count % ROOM_STEP == 0) {
+        struct th_dial_way *ways =
+            th_mem_resize(dial->told->way, dial->way_count + ROOM_STEP, sizeof *ways);
+        if (ways == NULL)
+            return NULL;
+        dial->told->way = ways;
+    }
+    return &dial->told->way[dial->way_count++];
+}
+
 void th_dialing_begin_way(struct th_dialing *dial, const struct th_self *self,
                           const struct th_hashname *via)
 {
     struct th_dial_way *way = find(dial, via);
 
-    if (dial->told == NULL || (way == NULL && dial->way_count == TH_DIAL_WAYS_MAX))
+    if (dial->told == NULL)
         return;
     if (way == NULL) {
-        way = &dial->told->way[dial->way_count++];
+        way = add(dial);
+        if (way == NULL)
+            return;
         *way = (struct th_dial_way){.has_via = via != NULL,
                                     .after_ms = self->now.mono - dial->began_at};
         if (via)

@@ -3,7 +3,7 @@
 #include "switch/base/mem.h"
 
 const struct th_msg_kind th_dialer_msg_dial = {"dialer.dial", th_mem_free};
-const struct th_msg_kind th_dialer_msg_dialed = {"dialer.dialed", th_mem_free};
+const struct th_msg_kind th_dialer_msg_dialed = {"dialer.dialed", th_dialed_drop};
 const struct th_msg_kind th_dialer_msg_status = {"dialer.status", th_mem_free};
 
 /* --- dials --- */

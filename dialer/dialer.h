@@ -119,10 +119,13 @@ struct th_dialed {
         rounds; /* of introductions to the target: another begins when those who told of it first
                         did not help */
     unsigned step_count, closest_count, way_count;
-    struct th_told closest[TH_DIAL_CLOSEST_MAX]; /* nearest first, without those that timed out */
-    struct th_dial_way way[TH_DIAL_WAYS_MAX];
+    struct th_told *closest;    /* nearest first, without those that timed out; behind the steps */
+    struct th_dial_way *way;    /* in memory of its own */
     struct th_dial_step step[]; /* step_count */
 };
+
+/* Frees one. */
+void th_dialed_drop(void *told);
 
 enum { TH_DIALER_TOOK_STEPS = 11 };
 extern const th_ms th_dialer_took_up_to[TH_DIALER_TOOK_STEPS];

@@ -5,8 +5,6 @@
 #include <limits.h>
 #include <string.h>
 
-enum { ROOM_FIRST = 8 };
-
 /* --- how long answers take --- */
 
 void th_lookup_rtt_add(struct th_lookup_rtt *rtt, th_ms sample)
@@ -64,10 +62,10 @@ static struct th_lookup_node *find(const struct th_lookup *lookup, const struct 
     return &lookup->node[place];
 }
 
-/* Grows a list by doubling; false, with the list untouched, without memory. */
+/* Grows a list; false, with the list untouched, without memory. */
 static bool grow(void **list, unsigned *room, unsigned max, size_t size)
 {
-    unsigned wanted = *room ? *room * 2 : ROOM_FIRST;
+    unsigned wanted = th_mem_room_after(*room);
 
     if (wanted > max)
         wanted = max;
@@ -148,7 +146,7 @@ static void begin_step(struct th_lookup *lookup, struct th_lookup_node *node)
         .via = node->via[0],
         .hop = node->hop,
     };
-    node->step = ++lookup->step_count;
+    node->step = (uint16_t)++lookup->step_count;
 }
 
 static void end_step(struct th_lookup *lookup, const struct th_lookup_node *node, bool answered,

@@ -30,7 +30,7 @@
 #include "switch/wire/identity.h"
 #include "switch/wire/see.h"
 
-/* A full lookup takes 256 * 200 bytes of nodes and 128 * 80 of steps: 60 KiB. Most ask fewer than 12
+/* A full lookup takes 256 * 184 bytes of nodes and 128 * 80 of steps: 56 KiB. Most ask fewer than 12
  * and know fewer than 64. */
 enum {
     TH_LOOKUP_ALPHA = 3,
@@ -91,15 +91,15 @@ enum th_lookup_state {
 /* A node that the lookup knows. Read it; write it only through the functions below. */
 struct th_lookup_node {
     struct th_hashname id;
-    unsigned via_count;                         /* 0: a node to begin with */
     struct th_hashname via[TH_LOOKUP_VIAS_MAX]; /* who told of it, the first teller first */
+    struct th_addr addr;                        /* where the first who said so says it is */
     bool has_addr;
-    struct th_addr addr; /* where the first who said so says it is */
-    unsigned hop;        /* answered requests in the chain that disclosed it */
-    enum th_lookup_state state;
+    uint8_t via_count; /* 0: a node to begin with */
+    uint8_t state;     /* enum th_lookup_state */
     bool is_given_up;  /* GIVE_UP is to be told */
+    uint16_t step;     /* its step's index + 1; 0 none */
     uint8_t asks;      /* how often it was asked */
-    unsigned step;     /* its step's index + 1; 0 none */
+    unsigned hop;      /* answered requests in the chain that disclosed it */
     uint64_t progress; /* of the lookup, when its seek left */
     th_ms since;       /* begun: when CONNECT was told; READY and after: when the seek left */
     th_ms due;         /* CONNECTING, SENT: when its place is freed */

@@ -173,6 +173,7 @@ static inline enum th_err dialer_on_msg(void *state, const struct th_self *self,
     dialed->result = bench->script.dialed;
     dialed->has_line = dialed->is_found = dialed->result == TH_OK;
     dialed->way_count = 1;
+    dialed->way = th_mem_zalloc(1, sizeof *dialed->way);
     dialed->way[0] = (struct th_dial_way){.tries = 1, .outcome = dialed->result};
     th_reply(self->host, th_from_of(msg),
              (struct th_msg){.kind = &th_dialer_msg_dialed, .body = dialed});

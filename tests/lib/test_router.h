@@ -135,12 +135,13 @@ static inline enum th_err switch_on_msg(void *state, const struct th_self *self,
 
 static inline void answer_dial(struct world *w, unsigned i)
 {
-    struct th_dialed *dialed = th_mem_zalloc(1, sizeof *dialed);
+    struct th_dialed *dialed = th_mem_zalloc(1, sizeof *dialed + sizeof w->told);
 
     dialed->target = w->dial[i].target;
     dialed->result = w->dial_result;
     dialed->asked = 1;
     dialed->closest_count = w->told_count;
+    dialed->closest = (struct th_told *)dialed->step;
     memcpy(dialed->closest, w->told, sizeof w->told);
     th_reply(w->host, w->asked[i], (struct th_msg){.kind = &th_dialer_msg_dialed, .body = dialed});
 }

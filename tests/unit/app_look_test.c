@@ -213,6 +213,11 @@ static void a_dial_is_told_with_its_steps(void **state)
 {
     (void)state;
     struct th_dialed *dialed = calloc(1, sizeof *dialed + 2 * sizeof dialed->step[0]);
+    struct th_told closest = {.id = node(9, 9),
+                              .has_via = true,
+                              .via = node(1, 1),
+                              .has_addr = true,
+                              .addr = loopback(3)};
 
     dialed->target = node(9, 9);
     dialed->result = TH_NO_PATH;
@@ -220,11 +225,7 @@ static void a_dial_is_told_with_its_steps(void **state)
     dialed->hops = 1;
     dialed->asked = 2;
     dialed->closest_count = 1;
-    dialed->closest[0] = (struct th_told){.id = node(9, 9),
-                                          .has_via = true,
-                                          .via = node(1, 1),
-                                          .has_addr = true,
-                                          .addr = loopback(3)};
+    dialed->closest = &closest;
     dialed->step_count = 2;
     dialed->step[0] = (struct th_dial_step){.asked = node(1, 1), .answered = true, .entries = 4};
     dialed->step[1] =
@@ -268,24 +269,25 @@ static void assert_way(const json_t *ways, size_t i, const char *wanted)
 static void each_way_that_was_tried_is_a_row_with_what_came_of_it(void **state)
 {
     (void)state;
-    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 4};
+    struct th_dial_way way[4];
+    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 4, .way = way};
     struct th_line_look line = {.is_up = true, .has_addr = true, .addr = loopback(3)};
 
-    dialed.way[0] = (struct th_dial_way){.tries = 1, .outcome = TH_NO_PATH};
-    dialed.way[1] = (struct th_dial_way){.has_via = true,
-                                         .via = node(1, 1),
-                                         .tries = 1,
-                                         .after_ms = 30,
-                                         .took_ms = 20,
-                                         .outcome = TH_REFUSED,
-                                         .said = "busy"};
-    dialed.way[2] = (struct th_dial_way){.has_via = true,
-                                         .via = node(1, 1),
-                                         .tries = 2,
-                                         .after_ms = 40,
-                                         .took_ms = 5,
-                                         .outcome = TH_NO_LINE};
-    dialed.way[3] = (struct th_dial_way){
+    way[0] = (struct th_dial_way){.tries = 1, .outcome = TH_NO_PATH};
+    way[1] = (struct th_dial_way){.has_via = true,
+                                  .via = node(1, 1),
+                                  .tries = 1,
+                                  .after_ms = 30,
+                                  .took_ms = 20,
+                                  .outcome = TH_REFUSED,
+                                  .said = "busy"};
+    way[2] = (struct th_dial_way){.has_via = true,
+                                  .via = node(1, 1),
+                                  .tries = 2,
+                                  .after_ms = 40,
+                                  .took_ms = 5,
+                                  .outcome = TH_NO_LINE};
+    way[3] = (struct th_dial_way){
         .has_via = true, .via = node(2, 2), .tries = 3, .after_ms = 50, .took_ms = 90};
     json_t *ways = th_look_ways(&dialed, &line);
 
@@ -306,11 +308,11 @@ static void each_way_that_was_tried_is_a_row_with_what_came_of_it(void **state)
 static void node_in_the_middle_of_a_line_is_the_last_way(void **state)
 {
     (void)state;
-    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 1};
+    struct th_dial_way tried = {.has_via = true, .via = node(1, 1), .tries = 1};
+    struct th_dialed dialed = {.result = TH_OK, .has_line = true, .way_count = 1, .way = &tried};
     struct th_line_look line = {
         .is_up = true, .has_middle = true, .knows_middle = true, .middle = node(2, 2)};
 
-    dialed.way[0] = (struct th_dial_way){.has_via = true, .via = node(1, 1), .tries = 1};
     json_t *relayed = th_look_ways(&dialed, &line);
     line.has_addr = true;
     line.addr = loopback(3);

@@ -241,6 +241,7 @@ static void ways_over_the_limit_are_not_kept(void **state)
     }
 
     assert_int_equal(dial.way_count, TH_DIAL_WAYS_MAX);
+    th_mem_free(told.way);
 }
 
 int main(void)

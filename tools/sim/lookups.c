@@ -54,7 +54,7 @@ static const struct th_dial_step *step_of(const struct th_dialed *dialed,
  * their lines. */
 static uint32_t chain_ms(const struct th_dialed *dialed, uint32_t *lines_ms)
 {
-    const struct th_told *target = &dialed->closest[0];
+    const struct th_told *target = dialed->closest;
     const struct th_dial_step *step = NULL;
     uint32_t ms = 0;
 
