@@ -34,6 +34,8 @@ th_ms th_channel_silence_ms(enum th_channel_type type)
     return types[type].silence_ms;
 }
 
+enum { HIDDEN_ENDED_FEW = 4 };
+
 void th_channels_init(struct th_channels *channels, bool is_lower)
 {
     *channels = (struct th_channels){.is_lower = is_lower};
@@ -57,6 +59,8 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
     channel->next = channels->first;
     channels->first = channel;
     channels->count++;
+    channels->was_asked |= type == TH_CHANNEL_SEEK;
+    channels->was_used |= type == TH_CHANNEL_OTHER;
     return channel;
 }
 
@@ -279,7 +283,7 @@ bool th_channels_is_guess(const struct th_channels *channels, uint32_t id)
 
     if (!th_channels_is_hidden(channels, id) || th_channels_find(channels, id))
         return false;
-    for (unsigned i = 0; i < TH_CHANNELS_HIDDEN_ENDED && i < hidden->count; i++)
+    for (unsigned i = 0; i < hidden->room && i < hidden->count; i++)
         if (hidden->id[i] == id)
             return false;
     return true;
@@ -294,6 +298,24 @@ static void remember_ended(struct th_channels *channels, uint32_t id)
         ended = channels->ended = th_mem_zalloc(1, sizeof *ended);
     if (ended)
         ended->id[ended->count++ % TH_CHANNELS_ENDED] = id;
+}
+
+/* Most lines have one or two. Without memory fewer are remembered. */
+static void remember_hidden(struct th_channels *channels, uint32_t id)
+{
+    struct th_channels_hidden *hidden = channels->hidden;
+
+    if (hidden->count == hidden->room && hidden->room < TH_CHANNELS_HIDDEN_ENDED) {
+        uint32_t room = hidden->room ? TH_CHANNELS_HIDDEN_ENDED : HIDDEN_ENDED_FEW;
+        hidden = th_mem_resize(hidden, 1, sizeof *hidden + room * sizeof hidden->id[0]);
+        if (hidden) {
+            hidden->room = room;
+            channels->hidden = hidden;
+        }
+    }
+    hidden = channels->hidden;
+    if (hidden->room > 0)
+        hidden->id[hidden->count++ % hidden->room] = id;
 }
 
 void th_channel_touch(struct th_channel *channel, struct th_now now)
@@ -314,7 +336,7 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     if (channel->type == TH_CHANNEL_OTHER && channel->reliable == NULL)
         remember_ended(channels, channel->id);
     if (th_channels_is_hidden(channels, channel->id))
-        channels->hidden->id[channels->hidden->count++ % TH_CHANNELS_HIDDEN_ENDED] = channel->id;
+        remember_hidden(channels, channel->id);
     th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }

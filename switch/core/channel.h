@@ -77,11 +77,12 @@ struct th_channels_ended {
  * `to` (0: we left out none). Answers of one may come after the one that ended it: the newest that have
  * ended, a ring. Of theirs what came before is remembered as the highest are, for what comes late. */
 struct th_channels_hidden {
-    uint32_t to;
-    uint32_t count;
-    uint32_t id[TH_CHANNELS_HIDDEN_ENDED];
-    uint32_t before_last; /* 0: they never left out any */
     uint64_t before_used; /* bit i: before_last - 2i was used */
+    uint32_t before_last; /* 0: they never left out any */
+    uint32_t to;
+    uint32_t count; /* that have ended */
+    uint32_t room;
+    uint32_t id[]; /* at most TH_CHANNELS_HIDDEN_ENDED */
 };
 
 /* The channels of one line. A zeroed one, once th_channels_init was called, holds no memory. */
@@ -95,7 +96,9 @@ struct th_channels {
     uint32_t
         ended_said_at; /* the switchboard's: when the peer was last told of one, low bits; 0 never */
     uint16_t count;
-    bool is_lower; /* our hashname is the lower of the two */
+    bool is_lower : 1;  /* our hashname is the lower of the two */
+    bool was_asked : 1; /* there was a `seek` */
+    bool was_used : 1;  /* … and one of an application */
 };
 
 enum {

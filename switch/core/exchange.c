@@ -346,6 +346,19 @@ bool th_exchange_is_unused(const struct th_exchange *ex)
     return line && line->is_up && line->channels.first == NULL && line->pending == NULL;
 }
 
+bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now)
+{
+    const struct th_dealings *dealings = ex->dealings;
+
+    if (ex->line || now.mono < th_exchange_paths_used_at(&ex->paths) + TH_EXCHANGE_UNUSED_MS)
+        return false;
+    if (ex->own_at > now.wall) /* our clock was set back: it hears opens only that are later */
+        return false;
+    return dealings == NULL ||
+           (dealings->introduced_until <= now.mono && dealings->handed_until <= now.mono &&
+            dealings->asked_until <= now.mono);
+}
+
 /* The search for a path's MTU goes with the path in use, and on none of a relay. */
 static th_ms mtu_deadline(const struct th_exchange *ex)
 {
@@ -372,7 +385,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))
-        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
+        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + th_line_idle_ms(line));
     if (line->current.is_confirmed)
         first = th_sooner(first, line->current.heard_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)

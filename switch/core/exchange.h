@@ -32,7 +32,9 @@ enum {
      * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
      * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
     TH_LINE_IDLE_MS = 120000,
-    TH_LINE_SPENT_MS = 1000, /* the same, when there is no room for another node */
+    TH_LINE_ASKED_OUT_MS = 15000, /* the same, when somebody asked for nodes and no application
+                                     talked: who asked has its answer, and asks others next time */
+    TH_LINE_SPENT_MS = 1000,      /* the same, when there is no room for another node */
     TH_LINE_QUIET_MS =
         300, /* what leaves so long after something came is no answer to it: it wants one … */
     TH_LINE_ANSWER_MS =
@@ -47,12 +49,17 @@ enum {
     TH_LINE_DOUBT_MS = 10000, /* … and after so much silence only as often as an open is sent */
     TH_LINE_UNANSWERED_MS = 1500, /* unanswered: the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
-    TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */
-    TH_OPEN_TRIES = 4,            /* at once and after 1, 3 and 7 s */
-    TH_OPEN_GIVE_UP_MS = 4000,    /* after the last try */
-    TH_OPEN_FRESH_MS = 10000,     /* an open of ours this old still excuses the peer's clock */
-    TH_CLOCK_AHEAD_MS = 120000,   /* an open may be dated this far ahead of our clock */
-    TH_ANSWER_QUIET_MS = 10000    /* a repeated open is not answered while the line is this alive */
+    TH_LINE_STALE_MS = 60000, /* silence after which any packet takes the open along; half the time
+                                 until the line ends, where that is less */
+    /* Nodes that are known beyond TH_EXCHANGES_FEW are forgotten after a while: a lookup meets ten. Whoever
+     * is found again is introduced again. */
+    TH_EXCHANGES_FEW = 128,
+    TH_EXCHANGE_UNUSED_MS = 60000,
+    TH_OPEN_TRIES = 4,          /* at once and after 1, 3 and 7 s */
+    TH_OPEN_GIVE_UP_MS = 4000,  /* after the last try */
+    TH_OPEN_FRESH_MS = 10000,   /* an open of ours this old still excuses the peer's clock */
+    TH_CLOCK_AHEAD_MS = 120000, /* an open may be dated this far ahead of our clock */
+    TH_ANSWER_QUIET_MS = 10000  /* a repeated open is not answered while the line is this alive */
 };
 
 /* The peer's half of a line. Its keys are with who has it: th_half_keys. */
@@ -285,6 +292,19 @@ void th_exchange_free_line(struct th_exchange *ex);
 
 /* True for an address that is public, or in the realm that its node is in: two nodes can meet there. */
 bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr);
+
+/* After how long a line without channels that carries nothing ends. */
+static inline th_ms th_line_idle_ms(const struct th_line *line)
+{
+    return line->channels.was_asked && !line->channels.was_used ? TH_LINE_ASKED_OUT_MS
+                                                                : TH_LINE_IDLE_MS;
+}
+
+/*
+ * True for a node that is only known: there was no line for TH_EXCHANGE_UNUSED_MS and nothing was sent or
+ * came, and it is owed nothing. By then what it may name is as much again as of one that was never met.
+ */
+bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now);
 
 /* False for NULL too. */
 static inline bool th_exchange_is_up(const struct th_exchange *ex)

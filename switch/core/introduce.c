@@ -322,6 +322,9 @@ static void add_relay(struct th_switchboard *board, struct th_exchange *middle, 
         !th_board_relay_by(board, now, middle, channel, &addr) ||
         th_board_may_come_from(board, &addr, &ex->id) != TH_DROP_NONE)
         return;
+    channel->silence_ms = TH_RELAY_UNUSED_MS;
+    th_channel_touch(channel, now);
+    th_board_reset_alarm(board, middle);
     if (th_board_begin_by_relay(board, ex, &addr, now) != TH_OK)
         th_drop_count(&board->drops, TH_DROP_CONNECT_LIMIT);
     th_board_reset_alarm(board, ex);

@@ -35,6 +35,13 @@ static struct th_channel *channel_of(struct th_switchboard *board, const struct 
     return th_exchange_is_up(*ex) ? th_channels_find(&(*ex)->line->channels, c) : NULL;
 }
 
+/* A packet of a line goes by it: it is needed, and may be silent for as long as its type. */
+static void carry(struct th_channel *channel, struct th_now now)
+{
+    channel->silence_ms = (uint32_t)th_channel_silence_ms((enum th_channel_type)channel->type);
+    th_channel_touch(channel, now);
+}
+
 /* Sends a datagram as the body of a packet on a channel, over a line that goes by no relay itself. */
 static bool send_as_body(struct th_switchboard *board, struct th_now now, struct th_exchange *ex,
                          struct th_channel *channel, bool is_bridge, struct th_bytes bytes)
@@ -55,7 +62,7 @@ static bool send_as_body(struct th_switchboard *board, struct th_now now, struct
         th_drop_count(&board->drops, TH_DROP_RELAY_BIG);
         return false;
     }
-    th_channel_touch(channel, now);
+    carry(channel, now);
     channel->tx_packets++;
     th_board_reset_alarm(board, ex);
     return th_board_seal_to(board, ex, now, &ex->line->current, path,
@@ -260,6 +267,8 @@ static void receive(struct th_switchboard *board, struct th_exchange *middle, st
     }
     if (!th_board_relay_by(board, now, middle, channel, &from))
         return;
+    carry(channel, now);
+    th_board_reset_alarm(board, middle);
     if (inner.kind == TH_PACKET_BINARY)
         ex = th_board_on_open(board, now, &from, packet->body);
     else if (inner.body.len > 0)
@@ -469,7 +478,8 @@ static struct th_channel *channel_in(const struct th_exchange *ex, unsigned plac
     return c;
 }
 
-/* Nothing comes any more by what channels a node has in a pair. It is told where something came. */
+/* Nothing comes any more by what channels a node has in a pair. It is told where something came; else
+ * they are over here, and by their silence there. */
 static void disconnect(struct th_switchboard *board, struct th_exchange *ex, unsigned place,
                        bool is_told, struct th_now now)
 {
@@ -480,6 +490,9 @@ static void disconnect(struct th_switchboard *board, struct th_exchange *ex, uns
         channel->relay = 0;
         if (is_told)
             th_board_say(board, now, &ex->id, &packet);
+        else
+            channel->ends_at = now.mono;
+        th_board_reset_alarm(board, ex);
     }
 }
 
@@ -499,7 +512,7 @@ static void part_one(struct th_switchboard *board, const struct th_exchange *ex,
     struct th_exchange *other = th_board_find(board, &other_side(pair, side)->id);
     bool has_carried = pair->has_carried;
     *pair = (struct th_relay_pair){0};
-    /* One that carried nothing is missed by nobody; the other channels end by their silence. */
+    /* One that carried nothing is missed by nobody. */
     disconnect(board, other, channel->relay, has_carried, now);
 }
 

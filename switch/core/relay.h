@@ -32,7 +32,10 @@ enum {
     TH_RELAY_PACKET_MAX = TH_DATAGRAM_IPV4_MAX - 58, /* one with a whole line datagram in it */
     /* Who is asked for sends its open by the relay too, when it took so long directly: most need no
      * relay, and it costs the node between two packets. */
-    TH_RELAY_AFTER_MS = 250
+    TH_RELAY_AFTER_MS = 250,
+    /* Whom we are told of has a relay to it that most never need. One that carried nothing so long, in
+     * which opens were sent four times, is over; one that did has the silence of its channel. */
+    TH_RELAY_UNUSED_MS = 8000
 };
 
 struct th_held;

@@ -68,7 +68,17 @@ void th_roster_remove(struct th_roster *roster, struct th_exchange *ex)
     *(before ? &before->next : &roster->first) = ex->next;
     if (roster->last == ex)
         roster->last = before;
+    if (roster->visited == ex)
+        roster->visited = before;
     roster->count--;
+}
+
+struct th_exchange *th_roster_visit(struct th_roster *roster)
+{
+    struct th_exchange *next = roster->visited ? roster->visited->next : NULL;
+
+    roster->visited = next ? next : roster->first;
+    return roster->visited;
 }
 
 void th_roster_clear(struct th_roster *roster)

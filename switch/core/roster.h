@@ -20,6 +20,7 @@ struct th_roster {
     unsigned bucket_count; /* 0 or a power of 2 */
     struct th_exchange **buckets;
     struct th_exchange *first, *last; /* order of meeting */
+    struct th_exchange *visited;      /* by th_roster_visit, last; NULL: nobody */
 };
 
 /* NULL when it is not known. */
@@ -31,6 +32,9 @@ TH_MUST enum th_err th_roster_add(struct th_roster *roster, struct th_exchange *
 
 /* Takes one out, which is there. Seldom: it is looked for in the order of meeting. */
 void th_roster_remove(struct th_roster *roster, struct th_exchange *ex);
+
+/* One after the other, in the order of meeting, and round again. NULL when it is empty. */
+struct th_exchange *th_roster_visit(struct th_roster *roster);
 
 /* Frees the roster's memory; nobody is in it any more. */
 void th_roster_clear(struct th_roster *roster);

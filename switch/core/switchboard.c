@@ -69,13 +69,26 @@ static bool make_room(struct th_switchboard *board, struct th_now now)
     return oldest != NULL;
 }
 
+/* As nodes are met others are forgotten, two at most for one, so that it takes no time of its own. */
+static void forget_some(struct th_switchboard *board, struct th_now now)
+{
+    for (unsigned i = 0; i < 2 && board->roster.count > TH_EXCHANGES_FEW; i++) {
+        struct th_exchange *ex = th_roster_visit(&board->roster);
+        if (th_exchange_is_forgettable(ex, now))
+            th_board_forget(board, ex);
+    }
+}
+
 struct th_exchange *th_board_meet(struct th_switchboard *board, struct th_now now,
                                   const struct th_hashname *id)
 {
     struct th_exchange *ex = th_board_find(board, id);
 
-    if (ex || !make_room(board, now))
+    if (ex)
         return ex;
+    forget_some(board, now);
+    if (!make_room(board, now))
+        return NULL;
     ex = th_mem_zalloc(1, sizeof *ex);
     if (ex == NULL)
         return NULL;

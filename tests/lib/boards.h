@@ -9,6 +9,7 @@
 #ifndef TH_TESTS_BOARDS_H
 #define TH_TESTS_BOARDS_H
 
+#include "switch/core/packets.h"
 #include "switch/core/switchboard.h"
 #include "switch/wire/line.h"
 #include "switch/wire/open.h"
@@ -227,6 +228,19 @@ static inline enum th_err wire_channel(struct wire *w, int from, int to, enum th
         .type = type, .owner = 7, .tag = 70, .fields = th_bytes_of(fields)};
 
     return th_switchboard_channel(w->board[from], w->now, &w->identity[to].hashname, &request, c);
+}
+
+/* An application of one says something to one of another: their line is not only for asking. */
+static inline void wire_talk(struct wire *w, int from, int to)
+{
+    struct th_channel_request request = {.type = TH_CHANNEL_OTHER, .name = "_talk"};
+    uint32_t c;
+
+    assert_int_equal(th_switchboard_serve_packets(w->board[to], request.name, true), TH_OK);
+    assert_int_equal(
+        th_switchboard_channel(w->board[from], w->now, &w->identity[to].hashname, &request, &c),
+        TH_OK);
+    wire_settle(w);
 }
 
 static inline unsigned wire_count(const struct wire *w, int node, enum th_action_kind kind)

@@ -58,7 +58,7 @@ static void trace_is_the_same_in_every_build(void **state)
         run("cold/8/1/loss=20,delay=5,stall=500,nat=250,lookups=10,length=40000");
 
     assert_string_equal(outcome.hash,
-                        "8354b6bab223d56daf98381169ede21bb4cc2ff47bf9253f6d1824ab325d2d0a");
+                        "60e561dcbc7840fd7aba8051284de02b08b9b6b2056ef42ce5eed0953969e8eb");
 }
 
 static void two_hundred_nodes_are_ready_and_find_each_other(void **state)

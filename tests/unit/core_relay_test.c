@@ -59,6 +59,26 @@ static void open_goes_by_the_relay_only_when_it_was_not_answered_directly(void *
     wire_free(&w);
 }
 
+/* Most are introduced to who hears them: what was made for the others is given back soon. */
+static void relay_that_carried_nothing_is_over_soon_at_the_end_and_in_the_middle(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_settle(&w);
+    assert_true(w.board[2]->relays.room > 0 && w.board[0]->relays.pair_room > 0);
+
+    wire_pass(&w, TH_RELAY_UNUSED_MS);
+    assert_int_equal(w.board[2]->relays.room, 0);
+    wire_pass(&w, th_channel_silence_ms(TH_CHANNEL_PEER) - TH_RELAY_UNUSED_MS);
+
+    assert_int_equal(w.board[0]->relays.pair_room, 0);
+    assert_int_equal(wire_look(&w, 0, 2).channels, 0);
+    assert_true(wire_look(&w, 1, 2).has_addr && wire_look(&w, 2, 1).has_addr);
+    wire_free(&w);
+}
+
 static void line_moves_to_a_direct_way_when_one_appears(void **state)
 {
     (void)state;
@@ -143,7 +163,7 @@ static void relay_that_carries_packets_stays_and_a_silent_one_ends_the_line(void
     for (int i = 0; i < 20; i++) { /* as keepalives do */
         wire_pass(&w, 25000);
         assert_true(goes_through(&w, 1, 2, 0));
-        seek(&w, 1, 2);
+        wire_talk(&w, 1, 2);
     }
     assert_true(wire_look(&w, 1, 2).up_ms > 400000);
 
@@ -334,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_that_cannot_reach_each_other_talk_through_who_introduced_them),
         cmocka_unit_test(open_goes_by_the_relay_only_when_it_was_not_answered_directly),
+        cmocka_unit_test(relay_that_carried_nothing_is_over_soon_at_the_end_and_in_the_middle),
         cmocka_unit_test(line_moves_to_a_direct_way_when_one_appears),
         cmocka_unit_test(middle_relays_five_packets_a_second_and_warns),
         cmocka_unit_test(end_sends_no_faster_than_the_middle_passes_on),

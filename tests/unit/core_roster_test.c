@@ -101,12 +101,30 @@ static void without_memory_it_gets_denser_but_takes_nobody_at_first(void **state
         assert_ptr_equal(find(w, i), &w->ex[i]);
 }
 
+static void all_are_visited_in_turn_whoever_is_taken_out_meanwhile(void **state)
+{
+    struct world *w = *state;
+    assert_null(th_roster_visit(&w->roster));
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(th_roster_add(&w->roster, &w->ex[i]), TH_OK);
+
+    assert_ptr_equal(th_roster_visit(&w->roster), &w->ex[0]);
+    th_roster_remove(&w->roster, &w->ex[0]); /* nobody before it */
+    assert_ptr_equal(th_roster_visit(&w->roster), &w->ex[1]);
+    assert_ptr_equal(th_roster_visit(&w->roster), &w->ex[2]);
+    th_roster_remove(&w->roster, &w->ex[2]);
+    assert_ptr_equal(th_roster_visit(&w->roster), &w->ex[3]);
+    assert_ptr_equal(th_roster_visit(&w->roster), &w->ex[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_was_put_in_is_found_and_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(order_of_meeting_stays_when_some_are_taken_out, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(all_are_visited_in_turn_whoever_is_taken_out_meanwhile,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_memory_it_gets_denser_but_takes_nobody_at_first,
                                         set_up, tear_down),
     };

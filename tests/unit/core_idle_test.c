@@ -1,0 +1,143 @@
+/* What is only memory: lines on which somebody asked once, and nodes that were met once. */
+#include "switch/core/board.h"
+#include "tests/lib/boards.h"
+#include "tests/lib/halves.h"
+
+static void ask_for_nodes(struct wire *w)
+{
+    uint32_t c;
+
+    assert_int_equal(wire_channel(w, 0, 1, TH_CHANNEL_SEEK, "\"seek\":\"00\"", &c), TH_OK);
+    wire_settle(w);
+}
+
+/* A lookup asks ten nodes that it never wants again, and so do others of us. */
+static void line_on_which_somebody_only_asked_for_nodes_ends_sooner(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+    ask_for_nodes(&w);
+
+    wire_pass(&w, TH_LINE_ASKED_OUT_MS - 1);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
+    wire_pass(&w, 2 * TH_LINE_ASKED_MS); /* nobody answers here: `path` was asked by then */
+
+    for (int i = 0; i < 2; i++) {
+        assert_false(wire_look(&w, i, 1 - i).is_up);
+        assert_int_equal(wire_count(&w, i, TH_ACTION_LINE_DOWN), 1);
+    }
+    wire_free(&w);
+}
+
+/* Who was looked up is talked to next. */
+static void line_on_which_an_application_talked_stays_for_two_minutes(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+    ask_for_nodes(&w);
+    wire_talk(&w, 0, 1);
+
+    wire_pass(&w, TH_LINE_IDLE_MS - 1);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
+    wire_free(&w);
+}
+
+/* The other end may have ended it by then, a little sooner. */
+static void line_that_was_idle_for_half_its_time_takes_the_open_along(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c;
+    wire_init(&w, 2);
+    join(&w);
+    ask_for_nodes(&w);
+
+    wire_pass(&w, TH_LINE_ASKED_OUT_MS / 2 + 2 * TH_LINE_ASKED_MS);
+    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_SEEK, "\"seek\":\"00\"", &c), TH_OK);
+    wire_collect(&w, 0);
+
+    assert_int_equal(w.flight_count, 2);
+    assert_int_equal(w.flight[0].bytes[1], 1);
+    wire_free(&w);
+}
+
+static struct th_exchange *meet(struct wire *w, unsigned n)
+{
+    const struct th_hashname id = {{(uint8_t)n, (uint8_t)(n >> 8), 7}};
+
+    return th_board_meet(w->board[0], w->now, &id);
+}
+
+static bool is_known(struct wire *w, unsigned n)
+{
+    const struct th_hashname id = {{(uint8_t)n, (uint8_t)(n >> 8), 7}};
+
+    return th_board_find(w->board[0], &id) != NULL;
+}
+
+static unsigned known(const struct wire *w)
+{
+    struct th_switchboard_totals totals;
+
+    th_switchboard_totals(w->board[0], &totals);
+    return totals.exchanges;
+}
+
+static void nodes_that_were_met_long_ago_are_forgotten_as_others_are_met(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    for (unsigned n = 0; n < 2 * TH_EXCHANGES_FEW; n++)
+        assert_non_null(meet(&w, n));
+    assert_int_equal(known(&w), 2 * TH_EXCHANGES_FEW); /* it was just now */
+
+    wire_pass(&w, TH_EXCHANGE_UNUSED_MS);
+    for (unsigned n = 0; n < TH_EXCHANGES_FEW; n++)
+        assert_non_null(meet(&w, 1000 + n));
+
+    assert_in_range(known(&w), TH_EXCHANGES_FEW, TH_EXCHANGES_FEW + 2);
+    assert_true(is_known(&w, 1000) && is_known(&w, 1000 + TH_EXCHANGES_FEW - 1));
+    assert_false(is_known(&w, 0));
+    wire_free(&w);
+}
+
+static void who_has_a_line_or_used_up_what_it_may_is_remembered(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+    wire_talk(&w, 1, 0);
+    struct th_dealings *dealings = th_exchange_dealings(meet(&w, 0));
+    assert_non_null(dealings);
+    dealings->introduced_until = w.now.mono + TH_LINE_IDLE_MS;
+    meet(&w, 1)->own_at = w.now.wall + TH_LINE_IDLE_MS;
+    for (unsigned n = 2; n < 2 * TH_EXCHANGES_FEW; n++)
+        assert_non_null(meet(&w, n));
+
+    wire_pass(&w, TH_EXCHANGE_UNUSED_MS);
+    for (unsigned n = 0; n < TH_EXCHANGES_FEW; n++)
+        assert_non_null(meet(&w, 1000 + n));
+
+    assert_true(is_known(&w, 0) && is_known(&w, 1));
+    assert_true(wire_look(&w, 0, 1).is_up);
+    assert_false(is_known(&w, 2));
+    wire_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(line_on_which_somebody_only_asked_for_nodes_ends_sooner),
+        cmocka_unit_test(line_on_which_an_application_talked_stays_for_two_minutes),
+        cmocka_unit_test(line_that_was_idle_for_half_its_time_takes_the_open_along),
+        cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_others_are_met),
+        cmocka_unit_test(who_has_a_line_or_used_up_what_it_may_is_remembered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
