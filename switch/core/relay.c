@@ -90,6 +90,14 @@ static struct th_relay *find_relay(struct th_switchboard *board, const struct th
     return NULL;
 }
 
+/* All of a mesh come at once and leave at once: what is taken too much stays for as long as they do. */
+static unsigned room_after(unsigned room, unsigned max)
+{
+    unsigned next = room + room / 4 + 2;
+
+    return next < max ? next : max;
+}
+
 static struct th_relay *free_relay(struct th_relays *relays)
 {
     for (unsigned i = 0; i < relays->room; i++)
@@ -98,7 +106,7 @@ static struct th_relay *free_relay(struct th_relays *relays)
     if (relays->room == TH_RELAYS_MAX)
         return NULL;
 
-    unsigned room = relays->room ? 2 * relays->room : 2;
+    unsigned room = room_after(relays->room, TH_RELAYS_MAX);
     struct th_relay *relay = th_mem_resize(relays->relay, room, sizeof *relay);
     if (relay == NULL)
         return NULL;
@@ -309,7 +317,7 @@ static struct th_relay_pair *free_pair(struct th_relays *relays)
     if (relays->pair_room == TH_RELAY_PAIRS_MAX)
         return NULL;
 
-    unsigned room = relays->pair_room ? 2 * relays->pair_room : 4;
+    unsigned room = room_after(relays->pair_room, TH_RELAY_PAIRS_MAX);
     struct th_relay_pair *pair = th_mem_resize(relays->pair, room, sizeof *pair);
     if (pair == NULL)
         return NULL;

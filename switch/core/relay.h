@@ -46,10 +46,10 @@ struct th_relay {
     uint32_t c;
     struct th_hashname middle;
     bool has_peer;
+    uint8_t kept_count;      /* 0..TH_RELAY_KEPT_MAX */
     struct th_hashname peer; /* at the other end: whoever speaks first */
     struct th_limit pace;
     struct th_held *kept; /* what waits for its turn, oldest first */
-    unsigned kept_count;
 };
 
 /* One end of a pair, as seen from the middle. */
