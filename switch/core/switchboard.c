@@ -69,7 +69,8 @@ static bool make_room(struct th_switchboard *board, struct th_now now)
     return oldest != NULL;
 }
 
-/* As nodes are met others are forgotten, two at most for one, so that it takes no time of its own. */
+/* As nodes are met, and whenever a line has something to do, two are looked at: that takes no time of its
+ * own. No line is touched. */
 static void forget_some(struct th_switchboard *board, struct th_now now)
 {
     for (unsigned i = 0; i < 2 && board->roster.count > TH_EXCHANGES_FEW; i++) {
@@ -508,6 +509,7 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         TH_CHECK(th_exchange_deadline(ex) > now.mono);
         th_board_reset_alarm(board, ex);
     }
+    forget_some(board, now);
 }
 
 bool th_switchboard_next(struct th_switchboard *board, struct th_action *action)

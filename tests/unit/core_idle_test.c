@@ -106,6 +106,25 @@ static void nodes_that_were_met_long_ago_are_forgotten_as_others_are_met(void **
     wire_free(&w);
 }
 
+static void nodes_that_were_met_long_ago_are_forgotten_as_time_passes_for_others(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    join(&w);
+    for (unsigned n = 0; n < 2 * TH_EXCHANGES_FEW; n++)
+        assert_non_null(meet(&w, n));
+
+    for (unsigned n = 0; n < TH_EXCHANGES_FEW; n++) {
+        ask_for_nodes(&w);
+        wire_pass(&w, 5000);
+    }
+
+    assert_int_equal(known(&w), TH_EXCHANGES_FEW);
+    assert_true(wire_look(&w, 0, 1).is_up);
+    wire_free(&w);
+}
+
 static void who_has_a_line_or_used_up_what_it_may_is_remembered(void **state)
 {
     (void)state;
@@ -137,6 +156,7 @@ int main(void)
         cmocka_unit_test(line_on_which_an_application_talked_stays_for_two_minutes),
         cmocka_unit_test(line_that_was_idle_for_half_its_time_takes_the_open_along),
         cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_others_are_met),
+        cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_time_passes_for_others),
         cmocka_unit_test(who_has_a_line_or_used_up_what_it_may_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
