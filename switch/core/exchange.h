@@ -301,8 +301,8 @@ static inline th_ms th_line_idle_ms(const struct th_line *line)
 }
 
 /*
- * True for a node that is only known: there was no line for TH_EXCHANGE_UNUSED_MS and nothing was sent or
- * came, and it is owed nothing. By then what it may name is as much again as of one that was never met.
+ * True for a node that is only known: there is no line, nothing was sent or came for TH_EXCHANGE_UNUSED_MS,
+ * and it is owed nothing. By then what it may name is as much again as of one that was never met.
  */
 bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now);
 

@@ -207,11 +207,14 @@ static void link_peer(struct hub *hub, unsigned i)
 
 /* --- figures ---------------------------------------------------------------------------------------- */
 
+enum { DAY_MS = 86400000 };
+
 /* Line by line, as they were made: what is to be told of all of them at once would take memory too. */
 static void fall_silent(struct hub *hub)
 {
     th_ms next;
 
+    hub->now.wall -= DAY_MS; /* who has our opens of later is not forgotten */
     while ((next = th_switchboard_deadline(hub->board)) != TH_NEVER) {
         hub->now.wall += (th_epoch_ms)(next - hub->now.mono);
         hub->now.mono = next;
