@@ -175,7 +175,8 @@ static enum th_err on_line(struct th_dialer *dialer, const struct th_self *self,
     if (event->kind == TH_EV_LINE_SILENT)
         return on_silent(dialer, self, line);
     for (unsigned i = 0; i < dialer->count; i++)
-        th_dialing_on_line_up(dialer->dialing[i], dialer, self, &line->id, line->has_addr);
+        th_dialing_on_line_up(dialer->dialing[i], dialer, self, &line->id,
+                              line->has_addr && !line->is_bridged);
     enum th_err err = th_contacts_on_line_up(&dialer->contacts, &line->id);
     th_contacts_on_way(&dialer->contacts, line);
     return err;

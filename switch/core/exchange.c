@@ -400,5 +400,6 @@ bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *add
 
     if (realm == TH_REALM_PUBLIC)
         return true;
-    return path && realm != TH_REALM_NONE && realm == th_addr_realm(&path->addr);
+    return path && th_exchange_path_is_direct(path) && realm != TH_REALM_NONE &&
+           realm == th_addr_realm(&path->addr);
 }

@@ -14,23 +14,31 @@ static const struct th_addr *own_addr(const struct th_exchange *ex)
     return path && th_exchange_path_is_direct(path) ? &path->addr : NULL;
 }
 
-/* Behind one NAT, as far as we can see: only there, or where we see one of them without a NAT, does a
- * private address mean the same to both. */
-static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *target)
+static bool is_bridged(const struct th_exchange_path *path)
 {
-    const struct th_addr *at = own_addr(target);
+    return path && path->is_bridge;
+}
 
-    return at == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
-           th_addr_realm(at) != TH_REALM_PUBLIC || seen->family != at->family ||
-           memcmp(seen->ip, at->ip, sizeof seen->ip) == 0;
+/* Behind one NAT, as far as we can see: only there, or where we see one of them without a NAT, does a
+ * private address mean the same to both. Who comes by a bridge may be anywhere. */
+static bool may_be_neighbours(const struct th_addr *seen, const struct th_exchange *asker,
+                              const struct th_exchange *target)
+{
+    const struct th_exchange_path *path = th_exchange_paths_look(&target->paths);
+
+    if (is_bridged(path) || is_bridged(th_exchange_paths_look(&asker->paths)))
+        return false;
+    return path == NULL || th_addr_realm(seen) != TH_REALM_PUBLIC ||
+           th_addr_realm(&path->addr) != TH_REALM_PUBLIC || seen->family != path->addr.family ||
+           memcmp(seen->ip, path->addr.ip, sizeof seen->ip) == 0;
 }
 
 /* A loopback address means another machine to everybody but us. */
 static bool may_pass_on(const struct th_addr *addr, const struct th_addr *seen,
-                        const struct th_exchange *target)
+                        const struct th_exchange *asker, const struct th_exchange *target)
 {
     if (th_addr_realm(addr) == TH_REALM_PRIVATE)
-        return may_be_neighbours(seen, target);
+        return may_be_neighbours(seen, asker, target);
     return th_exchange_can_use(target, addr);
 }
 
@@ -74,8 +82,8 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
                    struct th_exchange *asker, const struct th_exchange *target)
 {
     static const struct th_addr nowhere = {.family = TH_FAMILY_RELAY};
-    const struct th_exchange_path *path = th_exchange_paths_find(&asker->paths, from);
-    const struct th_addr *seen = path && path->is_bridge ? &nowhere : from;
+    bool is_elsewhere = is_bridged(th_exchange_paths_find(&asker->paths, from));
+    const struct th_addr *seen = is_elsewhere ? &nowhere : from;
 
     *out = (struct th_paths){0};
     if (seen->family == TH_FAMILY_RELAY)
@@ -83,7 +91,7 @@ static void gather(struct th_paths *out, const struct th_paths *said, const stru
     else if (th_exchange_can_use(target, seen))
         add_place(out, seen);
     for (unsigned i = 0; i < said->count; i++)
-        if (may_pass_on(&said->addr[i], seen, target))
+        if (may_pass_on(&said->addr[i], seen, asker, target))
             add_place(out, &said->addr[i]);
 }
 

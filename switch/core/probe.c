@@ -444,9 +444,11 @@ static void forget_where_we_were(struct th_switchboard *board, struct th_now now
     board->observed_count = kept;
 }
 
-/* Where others see us; the newest first, each once. asked_at: when we asked. */
+/* Where others see us; the newest first, each once. at: where the one is who says so; asked_at: when
+ * we asked. */
 static void note_observed(struct th_switchboard *board, const struct th_exchange *ex,
-                          struct th_now now, const struct th_addr *seen, th_ms asked_at)
+                          struct th_now now, const struct th_addr *at, const struct th_addr *seen,
+                          th_ms asked_at)
 {
     unsigned i = 0;
 
@@ -454,9 +456,7 @@ static void note_observed(struct th_switchboard *board, const struct th_exchange
         return;
     if (!th_outside_is_several(&board->outside, seen, asked_at))
         forget_where_we_were(board, now, seen);
-    if (ex->paths.used >= 0)
-        th_outside_on_seen(&board->outside, &ex->id, &th_exchange_paths_look(&ex->paths)->addr,
-                           seen, now.mono);
+    th_outside_on_seen(&board->outside, &ex->id, at, seen, now.mono);
     while (i < board->observed_count && !th_addr_is_equal(&board->observed[i], seen))
         i++;
     if (i == TH_OBSERVED_MAX)
@@ -528,10 +528,12 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
 {
     struct th_path_head head;
     enum th_drop why = th_path_read(&head, packet->head);
+    const struct th_exchange_path *by = th_exchange_paths_find(&ex->paths, from);
 
     th_drop_count(&board->drops, why);
-    if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths))
-        note_observed(board, ex, now, &head.seen, channel->opened_at);
+    if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths) && by &&
+        th_exchange_path_is_direct(by))
+        note_observed(board, ex, now, from, &head.seen, channel->opened_at);
     if (channel->owner == 0 && is_of_used(ex, channel->id, from))
         note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)

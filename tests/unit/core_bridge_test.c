@@ -69,11 +69,24 @@ static void node_behind_a_bridge_is_not_said_to_be_at_the_bridge(void **state)
     wire_settle(&w);
     assert_true(is_bridged(&w, 2, 1));
 
-    assert_int_equal(introduce(&w, 1, 2, 3), TH_OK);
+    char fields[512];
+    uint32_t c;
+    struct th_text text = th_text_in(fields, sizeof fields);
+    static const struct th_addr home = {
+        .ip = {192, 168, 1, 7}, .port = 7, .family = TH_FAMILY_IPV4}; /* of whom, nobody can say */
+    th_peer_put(&text, &w.identity[3].hashname, &home, 1);
+    struct th_channel_request request = {.type = TH_CHANNEL_PEER,
+                                         .owner = 7,
+                                         .fields = th_text_bytes(&text),
+                                         .body = {w.identity[1].keys.pub.b, TH_KEY_BYTES}};
+    assert_int_equal(
+        th_switchboard_channel(w.board[1], w.now, &w.identity[2].hashname, &request, &c), TH_OK);
+    wire_settle(&w);
     const struct seen *connect = wire_packet(&w, 3, TH_CHANNEL_CONNECT);
     assert_int_equal(th_connect_read(&head, th_bytes_of(connect->head)), TH_DROP_NONE);
     for (unsigned i = 0; i < head.paths.count; i++)
-        assert_false(th_addr_is_equal(&head.paths.addr[i], &w.addr[0]));
+        assert_false(th_addr_is_equal(&head.paths.addr[i], &w.addr[0]) ||
+                     th_addr_is_equal(&head.paths.addr[i], &home));
     assert_false(th_switchboard_hand_on(w.board[2], w.now, &w.identity[1].hashname,
                                         &w.identity[3].hashname, 1, &told));
     wire_free(&w);

@@ -339,21 +339,11 @@ static void put_packet(json_t *row, const struct th_ev_packet *packet, const jso
         packet->type_name[0] ? packet->type_name : th_channel_type_name(packet->type);
 
     put_channel(row, &packet->from, packet->c, packet->is_ours, type);
-    th_json_put(row, "path", th_json_addr(true, &packet->addr));
+    th_json_put(row, "path", th_json_addr_by(packet->is_bridged, true, &packet->addr));
     th_json_put(row, "end", json_boolean(packet->end));
     th_json_put(row, "err", packet->err[0] ? json_string(packet->err) : json_null());
     th_json_put(row, "head", head ? json_deep_copy(head) : json_null());
     th_json_put(row, "body_bytes", json_integer((json_int_t)packet->body.len));
-}
-
-static json_t *way_of(const struct th_ev_line *line)
-{
-    char addr[TH_ADDR_TEXT_MAX];
-
-    if (!line->is_bridged)
-        return th_json_addr(line->has_addr, &line->addr);
-    th_addr_write(addr, &line->addr);
-    return json_sprintf("bridge:%s", addr);
 }
 
 static void put_line(json_t *row, const struct th_ev_line *line, bool is_down)
@@ -363,7 +353,7 @@ static void put_line(json_t *row, const struct th_ev_line *line, bool is_down)
     th_hex_write(csid, &line->csid, 1);
     th_json_put(row, "hashname", th_json_hex(&line->id));
     th_json_put(row, "csid", json_string(csid));
-    th_json_put(row, "path", way_of(line));
+    th_json_put(row, "path", th_json_addr_by(line->is_bridged, line->has_addr, &line->addr));
     if (is_down)
         th_json_put(row, "why", json_string(th_strerror(line->why)));
 }

@@ -71,7 +71,8 @@ struct th_ping {
     th_ms first_at, last_at, next_at;
     uint64_t size; /* bytes of the body of each */
     bool is_seek;  /* `path` was not answered: asks by `seek` */
-    bool has_path;
+    bool has_path,
+        is_bridged; /* path: where the last answer came from, or the bridge that it came by */
     struct th_addr path;
 };
 

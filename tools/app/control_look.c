@@ -28,6 +28,16 @@ json_t *th_json_addr(bool is_there, const struct th_addr *addr)
     return json_string(text);
 }
 
+json_t *th_json_addr_by(bool is_bridged, bool is_there, const struct th_addr *addr)
+{
+    char text[TH_ADDR_TEXT_MAX];
+
+    if (!is_bridged || !is_there)
+        return th_json_addr(is_there, addr);
+    th_addr_write(text, addr);
+    return json_sprintf("bridge:%s", text);
+}
+
 json_t *th_json_way(const struct th_line_look *line)
 {
     char middle[TH_HASHNAME_HEX + 1 + TH_ADDR_TEXT_MAX];

@@ -102,6 +102,9 @@ json_t *th_json_number(bool is_there, uint64_t n);
 json_t *th_json_hex(const struct th_hashname *id);
 json_t *th_json_addr(bool is_there, const struct th_addr *addr);
 
+/* The same; "bridge:ADDRESS" of a line that a node there forwards. */
+json_t *th_json_addr_by(bool is_bridged, bool is_there, const struct th_addr *addr);
+
 /* The way of a line: its address, "relay:HASHNAME" or "bridge:HASHNAME"; null for NULL or none. */
 json_t *th_json_way(const struct th_line_look *line);
 

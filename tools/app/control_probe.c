@@ -249,9 +249,9 @@ static void answer_ping(struct th_control *c, const struct th_self *self, struct
     const struct th_ping *ping = &job->ping;
     json_t *result = json_pack(
         "{s:o, s:o, s:s, s:i, s:i, s:i, s:s}", "hashname", th_json_hex(&job->target), "path",
-        th_json_addr(ping->has_path, &ping->path), "probe", ping->is_seek ? "seek" : "path", "sent",
-        (int)ping->sent, "received", (int)ping->received, "lost",
-        (int)(ping->sent - ping->received), "reached", reached);
+        th_json_addr_by(ping->is_bridged, ping->has_path, &ping->path), "probe",
+        ping->is_seek ? "seek" : "path", "sent", (int)ping->sent, "received", (int)ping->received,
+        "lost", (int)(ping->sent - ping->received), "reached", reached);
 
     if (result)
         put_rtts(result, ping);
@@ -375,6 +375,7 @@ void th_probe_on_packet(struct th_control *c, const struct th_self *self,
     probe->rtt_us = th_host_now_us(self->host) - probe->sent_us;
     ping->received++;
     ping->path = packet->addr;
+    ping->is_bridged = packet->is_bridged;
     ping->has_path = packet->addr.family != TH_FAMILY_NONE;
     if (ping->received == ping->count)
         end_ping(c, self, job);
