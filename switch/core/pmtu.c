@@ -146,6 +146,9 @@ bool th_pmtu_tick(struct th_pmtu *pmtu, th_ms heard_at, struct th_now now)
 {
     uint16_t size = pmtu->probe;
 
+    /* What was due before that is not sent any more, and the deadline knows no clock to say so. */
+    if (pmtu->wanted_until <= now.mono)
+        pmtu->wanted_until = 0;
     if (size == 0 || pmtu->due_at > now.mono)
         return false;
     pmtu->probe = 0;

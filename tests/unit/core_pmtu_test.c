@@ -70,6 +70,29 @@ static void nothing_is_sent_before_larger_packets_are_wanted(void **state)
     assert_int_equal(w.pmtu.size, TH_DATAGRAM_SAFE_MAX);
 }
 
+/* A process that stalls comes back when what was due is no more wanted: the switch ended on it, as it was due
+ * for ever. */
+static void probe_that_was_due_while_nobody_looked_is_not_due_once_it_is_unwanted(void **state)
+{
+    (void)state;
+    struct way w;
+    way_init(&w, TH_FAMILY_IPV4, 0);
+    th_pmtu_want(&w.pmtu, w.now);
+    way_pass(&w, TH_PMTU_WANTED_MS - 2000);
+    while (th_pmtu_deadline(&w.pmtu) <= w.now.mono || th_pmtu_deadline(&w.pmtu) == TH_NEVER) {
+        th_pmtu_want(&w.pmtu, w.now);
+        way_pass(&w, 1000);
+    }
+
+    w.now.mono = w.pmtu.wanted_until + 1;
+    th_pmtu_tick(&w.pmtu, w.heard_at, w.now);
+    if (th_pmtu_deadline(&w.pmtu) <= w.now.mono) /* that the last probe was lost */
+        th_pmtu_tick(&w.pmtu, w.heard_at, w.now);
+
+    assert_int_equal(th_pmtu_next(&w.pmtu, w.now), 0);
+    assert_true(th_pmtu_deadline(&w.pmtu) > w.now.mono);
+}
+
 static void path_that_carries_the_most_is_known_after_one_probe(void **state)
 {
     (void)state;
@@ -309,6 +332,7 @@ int main(void)
         cmocka_unit_test(size_of_long_ago_is_confirmed_when_it_is_wanted_again),
         cmocka_unit_test(size_that_the_host_refuses_is_not_tried_again),
         cmocka_unit_test(probe_that_cannot_be_sent_is_tried_later),
+        cmocka_unit_test(probe_that_was_due_while_nobody_looked_is_not_due_once_it_is_unwanted),
         cmocka_unit_test(answer_on_another_channel_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
