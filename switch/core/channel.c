@@ -59,8 +59,6 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
     channel->next = channels->first;
     channels->first = channel;
     channels->count++;
-    channels->was_asked |= type == TH_CHANNEL_SEEK;
-    channels->was_used |= type == TH_CHANNEL_OTHER;
     return channel;
 }
 

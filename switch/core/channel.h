@@ -96,9 +96,7 @@ struct th_channels {
     uint32_t
         ended_said_at; /* the switchboard's: when the peer was last told of one, low bits; 0 never */
     uint16_t count;
-    bool is_lower : 1;  /* our hashname is the lower of the two */
-    bool was_asked : 1; /* there was a `seek` */
-    bool was_used : 1;  /* … and one of an application */
+    bool is_lower; /* our hashname is the lower of the two */
 };
 
 enum {

@@ -385,7 +385,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
     if (line->pending)
         first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))
-        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + th_line_idle_ms(line));
+        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
     if (line->current.is_confirmed)
         first = th_sooner(first, line->current.heard_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)

@@ -32,9 +32,7 @@ enum {
      * a lookup made them to ask once. Both sides count from the same packet, so they end it together;
      * two minutes are enough for who looked somebody up, or dialled, to do something with it. */
     TH_LINE_IDLE_MS = 120000,
-    TH_LINE_ASKED_OUT_MS = 15000, /* the same, when somebody asked for nodes and no application
-                                     talked: who asked has its answer, and asks others next time */
-    TH_LINE_SPENT_MS = 1000,      /* the same, when there is no room for another node */
+    TH_LINE_SPENT_MS = 1000, /* the same, when there is no room for another node */
     TH_LINE_QUIET_MS =
         300, /* what leaves so long after something came is no answer to it: it wants one … */
     TH_LINE_ANSWER_MS =
@@ -49,8 +47,7 @@ enum {
     TH_LINE_DOUBT_MS = 10000, /* … and after so much silence only as often as an open is sent */
     TH_LINE_UNANSWERED_MS = 1500, /* unanswered: the next packet takes the open along */
     TH_LINE_REOPEN_MS = 2000,     /* between two such opens */
-    TH_LINE_STALE_MS = 60000, /* silence after which any packet takes the open along; half the time
-                                 until the line ends, where that is less */
+    TH_LINE_STALE_MS = 60000,     /* silence after which any packet takes the open along */
     /* Nodes that are known beyond TH_EXCHANGES_FEW are forgotten after a while: a lookup meets ten. Whoever
      * is found again is introduced again. */
     TH_EXCHANGES_FEW = 128,
@@ -292,13 +289,6 @@ void th_exchange_free_line(struct th_exchange *ex);
 
 /* True for an address that is public, or in the realm that its node is in: two nodes can meet there. */
 bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr);
-
-/* After how long a line without channels that carries nothing ends. */
-static inline th_ms th_line_idle_ms(const struct th_line *line)
-{
-    return line->channels.was_asked && !line->channels.was_used ? TH_LINE_ASKED_OUT_MS
-                                                                : TH_LINE_IDLE_MS;
-}
 
 /*
  * True for a node that is only known: there is no line, nothing was sent or came for TH_EXCHANGE_UNUSED_MS,

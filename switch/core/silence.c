@@ -32,22 +32,13 @@ static th_ms unanswered(const struct th_line *line, struct th_now now)
 
 /* --- what goes along with a packet ------------------------------------------------------------------ */
 
-/* A line without channels, but for one that begins now, may be over at the other end soon. */
-static th_ms stale_ms(const struct th_line *line, struct th_now now)
-{
-    const struct th_channels *channels = &line->channels;
-    bool was_unused = channels->count == 1 && channels->first->opened_at == now.mono;
-
-    return was_unused ? th_line_idle_ms(line) / 2 : TH_LINE_STALE_MS;
-}
-
 /* A line that may be gone on the other side: the open goes along (protocol.md 4, design 6). */
 static void reopen_if_doubtful(struct th_switchboard *board, struct th_exchange *ex,
                                struct th_now now)
 {
     struct th_line *line = ex->line;
 
-    if (silence(ex, now) < stale_ms(line, now) && unanswered(line, now) < TH_LINE_UNANSWERED_MS)
+    if (silence(ex, now) < TH_LINE_STALE_MS && unanswered(line, now) < TH_LINE_UNANSWERED_MS)
         return;
     if (line->open_sent_at && th_exchange_path_ago(line->open_sent_at, now) < TH_LINE_REOPEN_MS)
         return;

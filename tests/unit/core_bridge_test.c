@@ -194,7 +194,6 @@ static void bridged_line_lives_as_long_as_its_ends_talk(void **state)
     (void)state;
     struct wire w;
     meet(&w, &everybody);
-    wire_talk(&w, 1, 2);
 
     for (int i = 0; i < 48; i++) { /* 20 min: twice as long as a silent line lives */
         wire_pass(&w, 25000);

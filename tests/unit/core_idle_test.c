@@ -1,4 +1,4 @@
-/* What is only memory: lines on which somebody asked once, and nodes that were met once. */
+/* What is only memory: nodes that were met once. */
 #include "switch/core/board.h"
 #include "tests/lib/boards.h"
 #include "tests/lib/halves.h"
@@ -9,60 +9,6 @@ static void ask_for_nodes(struct wire *w)
 
     assert_int_equal(wire_channel(w, 0, 1, TH_CHANNEL_SEEK, "\"seek\":\"00\"", &c), TH_OK);
     wire_settle(w);
-}
-
-/* A lookup asks ten nodes that it never wants again, and so do others of us. */
-static void line_on_which_somebody_only_asked_for_nodes_ends_sooner(void **state)
-{
-    (void)state;
-    struct wire w;
-    wire_init(&w, 2);
-    join(&w);
-    ask_for_nodes(&w);
-
-    wire_pass(&w, TH_LINE_ASKED_OUT_MS - 1);
-    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
-    wire_pass(&w, 2 * TH_LINE_ASKED_MS); /* nobody answers here: `path` was asked by then */
-
-    for (int i = 0; i < 2; i++) {
-        assert_false(wire_look(&w, i, 1 - i).is_up);
-        assert_int_equal(wire_count(&w, i, TH_ACTION_LINE_DOWN), 1);
-    }
-    wire_free(&w);
-}
-
-/* Who was looked up is talked to next. */
-static void line_on_which_an_application_talked_stays_for_two_minutes(void **state)
-{
-    (void)state;
-    struct wire w;
-    wire_init(&w, 2);
-    join(&w);
-    ask_for_nodes(&w);
-    wire_talk(&w, 0, 1);
-
-    wire_pass(&w, TH_LINE_IDLE_MS - 1);
-    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
-    wire_free(&w);
-}
-
-/* The other end may have ended it by then, a little sooner. */
-static void line_that_was_idle_for_half_its_time_takes_the_open_along(void **state)
-{
-    (void)state;
-    struct wire w;
-    uint32_t c;
-    wire_init(&w, 2);
-    join(&w);
-    ask_for_nodes(&w);
-
-    wire_pass(&w, TH_LINE_ASKED_OUT_MS / 2 + 2 * TH_LINE_ASKED_MS);
-    assert_int_equal(wire_channel(&w, 0, 1, TH_CHANNEL_SEEK, "\"seek\":\"00\"", &c), TH_OK);
-    wire_collect(&w, 0);
-
-    assert_int_equal(w.flight_count, 2);
-    assert_int_equal(w.flight[0].bytes[1], 1);
-    wire_free(&w);
 }
 
 static struct th_exchange *meet(struct wire *w, unsigned n)
@@ -152,9 +98,6 @@ static void who_has_a_line_or_used_up_what_it_may_is_remembered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(line_on_which_somebody_only_asked_for_nodes_ends_sooner),
-        cmocka_unit_test(line_on_which_an_application_talked_stays_for_two_minutes),
-        cmocka_unit_test(line_that_was_idle_for_half_its_time_takes_the_open_along),
         cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_others_are_met),
         cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_time_passes_for_others),
         cmocka_unit_test(who_has_a_line_or_used_up_what_it_may_is_remembered),

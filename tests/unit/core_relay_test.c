@@ -163,7 +163,7 @@ static void relay_that_carries_packets_stays_and_a_silent_one_ends_the_line(void
     for (int i = 0; i < 20; i++) { /* as keepalives do */
         wire_pass(&w, 25000);
         assert_true(goes_through(&w, 1, 2, 0));
-        wire_talk(&w, 1, 2);
+        seek(&w, 1, 2);
     }
     assert_true(wire_look(&w, 1, 2).up_ms > 400000);
 
