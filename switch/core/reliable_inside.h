@@ -136,6 +136,12 @@ bool th_out_is_sane(const struct th_out *out, const struct th_relpkt *packet);
 /* Takes an acknowledgement that is sane: what arrived is let go, what is missing is lost. */
 void th_out_on_ack(struct th_reliable *r, struct th_now now, const struct th_relpkt *packet);
 
+/* The packet of a number that is in the window. */
+static inline struct th_seg *th_out_seg(const struct th_out *out, uint32_t seq)
+{
+    return &out->segs[seq & (out->seg_room - 1)];
+}
+
 /* The number to be sent again, or a new one, that may leave now in a packet of at most cap bytes; TH_SEG_NONE
  * when there is none. */
 uint32_t th_out_pick(struct th_reliable *r, struct th_now now, size_t cap);
@@ -157,6 +163,11 @@ th_ms th_out_probe_at(const struct th_reliable *r);
 
 /* Orders that, if it is due; the next waits twice as long. */
 void th_out_probe(struct th_reliable *r, struct th_now now);
+
+/* What an ordered probe is to send; TH_SEG_NONE: nothing, or none is ordered. The first that is missing,
+ * which a reader waits for, and the newest, whose arrival shows what was lost before it. Beyond the credit:
+ * the next, which is not taken but answered. */
+uint32_t th_out_pick_probe(struct th_out *out);
 
 /* All that was written, and our end, is acknowledged. */
 bool th_out_is_done(const struct th_out *out);

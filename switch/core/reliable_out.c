@@ -8,20 +8,14 @@
 enum {
     RING_FIRST = 4096,
     SEGS_FIRST = 16,
-    HEAD_COST = 32,     /* of a packet in flight, beside its bytes */
-    PROBES_AT_ONCE = 2, /* RFC 9002, 6.2.4 */
-    OUTAGE_PROBES = 3,  /* in a row: nothing gets through any more */
-    THRESHOLD = 3,      /* packets that arrived beyond a missing one: kPacketThreshold */
+    HEAD_COST = 32,    /* of a packet in flight, beside its bytes */
+    OUTAGE_PROBES = 3, /* in a row: nothing gets through any more */
+    THRESHOLD = 3,     /* packets that arrived beyond a missing one: kPacketThreshold */
     PATIENCE_MAX = 8,
     /* the length of the packet's head, beside the content; a type goes along at first */
     FRAME = 2 + TH_REL_HEAD_MAX,
     TYPE_FRAME = 10
 };
-
-static struct th_seg *seg_of(const struct th_out *out, uint32_t seq)
-{
-    return &out->segs[seq & (out->seg_room - 1)];
-}
 
 static uint64_t cost(const struct th_seg *seg)
 {
@@ -111,7 +105,7 @@ void th_out_rest(struct th_out *out)
 static void put_in_flight(struct th_reliable *r, uint32_t seq, struct th_now now)
 {
     struct th_out *out = &r->out;
-    struct th_seg *seg = seg_of(out, seq);
+    struct th_seg *seg = th_out_seg(out, seq);
 
     seg->is_in_flight = true;
     seg->sent_at = now.mono;
@@ -120,7 +114,7 @@ static void put_in_flight(struct th_reliable *r, uint32_t seq, struct th_now now
     if (out->newest == TH_SEG_NONE)
         out->oldest = seq;
     else
-        seg_of(out, out->newest)->newer = seq;
+        th_out_seg(out, out->newest)->newer = seq;
     out->newest = seq;
     th_congestion_on_sent(r->way, cost(seg), now);
 }
@@ -131,18 +125,18 @@ static void take_from_flight(struct th_out *out, struct th_seg *seg)
     if (seg->older == TH_SEG_NONE)
         out->oldest = seg->newer;
     else
-        seg_of(out, seg->older)->newer = seg->newer;
+        th_out_seg(out, seg->older)->newer = seg->newer;
     if (seg->newer == TH_SEG_NONE)
         out->newest = seg->older;
     else
-        seg_of(out, seg->newer)->older = seg->older;
+        th_out_seg(out, seg->newer)->older = seg->older;
     seg->is_in_flight = false;
 }
 
 void th_out_clear(struct th_out *out, struct th_congestion *way)
 {
     while (out->oldest != TH_SEG_NONE) {
-        struct th_seg *seg = seg_of(out, out->oldest);
+        struct th_seg *seg = th_out_seg(out, out->oldest);
         take_from_flight(out, seg);
         th_congestion_on_gone(way, cost(seg));
     }
@@ -181,7 +175,7 @@ static void note_rack(struct th_reliable *r, struct th_now now, uint32_t seq,
 static void on_arrived(struct th_reliable *r, struct th_now now, uint32_t seq, struct news *news)
 {
     struct th_out *out = &r->out;
-    struct th_seg *seg = seg_of(out, seq);
+    struct th_seg *seg = th_out_seg(out, seq);
 
     if (seg->has_arrived)
         return;
@@ -219,7 +213,7 @@ static void on_all_up_to(struct th_reliable *r, struct th_now now, uint32_t ack,
     struct th_out *out = &r->out;
 
     for (; out->una <= ack && out->una < out->next; out->una++) {
-        struct th_seg *seg = seg_of(out, out->una);
+        struct th_seg *seg = th_out_seg(out, out->una);
         on_arrived(r, now, out->una, news);
         out->arrived_count--;
         out->first += seg->len;
@@ -243,7 +237,7 @@ static void on_run(struct th_reliable *r, struct th_now now, const struct th_run
 /* Gives a packet up as lost; it leaves the flight, of which the caller tells the way. */
 static void give_up(struct th_out *out, uint32_t seq, uint64_t *bytes, th_ms *sent_at)
 {
-    struct th_seg *seg = seg_of(out, seq);
+    struct th_seg *seg = th_out_seg(out, seq);
 
     if (seg->is_in_flight) {
         take_from_flight(out, seg);
@@ -270,7 +264,7 @@ static void on_miss(struct th_reliable *r, struct th_now now, const struct th_re
         for (; seq < packet->miss[i]; seq++)
             on_arrived(r, now, (uint32_t)seq, news);
         seq = (uint64_t)packet->miss[i] + 1;
-        struct th_seg *seg = seg_of(out, packet->miss[i]);
+        struct th_seg *seg = th_out_seg(out, packet->miss[i]);
         bool is_recent = seg->sends > 1 && now.mono - seg->sent_at < TH_REL_RESEND_MS;
         if (!seg->has_arrived && !seg->is_lost && !is_recent)
             give_up(out, packet->miss[i], &bytes, &sent_at);
@@ -361,7 +355,7 @@ void th_out_find_lost(struct th_reliable *r, struct th_now now)
         return; /* others say what they miss */
     while (out->oldest != TH_SEG_NONE) {
         uint32_t seq = out->oldest;
-        const struct th_seg *seg = seg_of(out, seq);
+        const struct th_seg *seg = th_out_seg(out, seq);
         if (seg->sent_at > out->rack_at || (seg->sent_at == out->rack_at && seq > out->rack_seq))
             break;
         if (seg->sent_at + out->rack_rtt + wait > now.mono) {
@@ -372,57 +366,6 @@ void th_out_find_lost(struct th_reliable *r, struct th_now now)
     }
     if (bytes > 0)
         th_congestion_on_lost(r->way, bytes, sent_at, now);
-}
-
-/* probes */
-
-static bool is_stopped_by_credit(const struct th_out *out)
-{
-    return out->oldest == TH_SEG_NONE && out->lost_count == 0 && out->sent < out->written &&
-           out->next >= out->limit;
-}
-
-th_ms th_out_probe_at(const struct th_reliable *r)
-{
-    const struct th_out *out = &r->out;
-    th_ms pause = th_congestion_probe_ms(r->way, TH_REL_ACK_MS);
-
-    if (out->oldest == TH_SEG_NONE && !is_stopped_by_credit(out))
-        return TH_NEVER;
-    if (!r->is_compact && pause < TH_REL_FOREIGN_ACK_MS)
-        pause = TH_REL_FOREIGN_ACK_MS; /* also the least time between two of one number */
-    for (unsigned i = 0; i < out->probes && pause < TH_REL_PROBE_MAX_MS; i++)
-        pause *= 2;
-    return out->sent_at + (pause < TH_REL_PROBE_MAX_MS ? pause : TH_REL_PROBE_MAX_MS);
-}
-
-void th_out_probe(struct th_reliable *r, struct th_now now)
-{
-    struct th_out *out = &r->out;
-
-    if (th_out_probe_at(r) > now.mono)
-        return;
-    out->probes++;
-    out->probes_due = PROBES_AT_ONCE;
-    out->sent_at = now.mono; /* the next is counted from here, even if nothing can leave */
-}
-
-/* The first that is missing, which a reader waits for, and the newest, whose arrival shows what was lost
- * before it. Beyond the credit: the next, which is not taken but answered. */
-static uint32_t pick_probe(struct th_out *out)
-{
-    uint32_t seq = out->una;
-
-    if (out->probes_due == 0)
-        return TH_SEG_NONE;
-    bool is_second = --out->probes_due == 0;
-    if (out->oldest == TH_SEG_NONE)
-        return is_stopped_by_credit(out) ? out->next : TH_SEG_NONE;
-    if (is_second)
-        seq = out->next - 1;
-    while (seq < out->next && seg_of(out, seq)->has_arrived)
-        seq++;
-    return seq < out->next && !(is_second && seq == out->una) ? seq : TH_SEG_NONE;
 }
 
 /* Content for which a packet of so many bytes has room now. */
@@ -439,7 +382,7 @@ static size_t content_room(const struct th_reliable *r, size_t cap)
 
 static uint32_t first_lost(struct th_out *out)
 {
-    while (out->lost_from < out->next && !seg_of(out, out->lost_from)->is_lost)
+    while (out->lost_from < out->next && !th_out_seg(out, out->lost_from)->is_lost)
         out->lost_from++;
     TH_CHECK(out->lost_from < out->next);
     return out->lost_from;
@@ -472,11 +415,12 @@ uint32_t th_out_pick(struct th_reliable *r, struct th_now now, size_t cap)
 {
     struct th_out *out = &r->out;
 
-    if (out->part_at > 0 && out->part_seq >= out->una && !seg_of(out, out->part_seq)->has_arrived)
+    if (out->part_at > 0 && out->part_seq >= out->una &&
+        !th_out_seg(out, out->part_seq)->has_arrived)
         return out->part_seq;
     out->part_at = 0;
     while (out->probes_due > 0) {
-        uint32_t seq = pick_probe(out);
+        uint32_t seq = th_out_pick_probe(out);
         if (seq == TH_SEG_NONE)
             continue;
         out->probed++;
@@ -505,7 +449,7 @@ static bool make_seg_room(struct th_out *out)
     if (segs == NULL)
         return false;
     for (uint32_t seq = out->una; seq < out->next; seq++)
-        segs[seq & (room - 1)] = *seg_of(out, seq);
+        segs[seq & (room - 1)] = *th_out_seg(out, seq);
     th_mem_free(out->segs);
     out->segs = segs;
     out->seg_room = room;
@@ -531,7 +475,7 @@ static bool cut(struct th_reliable *r, size_t cap)
     if (len > room)
         len = room;
     bool end = out->wants_end && out->sent + len == out->written;
-    *seg_of(out, out->next) =
+    *th_out_seg(out, out->next) =
         (struct th_seg){.at = (uint32_t)out->sent, .len = (uint16_t)len, .end = end};
     out->has_end |= end;
     out->sent += len;
@@ -543,7 +487,7 @@ static bool cut(struct th_reliable *r, size_t cap)
 static void note_sent(struct th_reliable *r, struct th_now now, uint32_t seq)
 {
     struct th_out *out = &r->out;
-    struct th_seg *seg = seg_of(out, seq);
+    struct th_seg *seg = th_out_seg(out, seq);
 
     if (seg->is_in_flight) { /* a probe */
         take_from_flight(out, seg);
@@ -587,7 +531,7 @@ bool th_out_send(struct th_reliable *r, struct th_now now, uint32_t seq, size_t 
     bool is_stopping = r->is_compact && seq == out->next && is_last_allowed(out);
     if (seq == out->next && !cut(r, cap))
         return false;
-    struct th_seg *seg = seg_of(out, seq);
+    struct th_seg *seg = th_out_seg(out, seq);
     if (out->part_at == 0)
         note_sent(r, now, seq);
 

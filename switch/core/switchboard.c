@@ -126,7 +126,8 @@ struct th_line *th_board_find_line(const struct th_switchboard *board, const str
 static void fetch_line(const struct th_line *line)
 {
     th_mem_fetch(line->ex, sizeof *line->ex);
-    th_mem_fetch(line->channels.first, sizeof *line->channels.first);
+    if (line->channels.first)
+        th_mem_fetch(line->channels.first, sizeof *line->channels.first);
 }
 
 void th_switchboard_expect(const struct th_switchboard *board, struct th_bytes bytes,

@@ -153,16 +153,18 @@ static void all_sizes(struct streams *s)
 }
 
 /* Of what came since `before`: 1000 when all have the same, 1000 / n when one has all (Jain's index). Who has
- * all of its bytes is left out: it takes no more, however fair the line is. */
+ * all of its bytes is left out: it takes no more, however fair the line is. But one or two alone: where more
+ * have theirs before the others have half, the line is not. */
 static unsigned fairness(const struct streams *s, unsigned first, const uint64_t *before)
 {
+    enum { WHOLE_MAX = 2 };
     double sum = 0, squares = 0;
-    unsigned count = 0;
+    unsigned count = 0, whole = 0;
 
     for (unsigned i = first; i < s->book.count; i++) {
         const struct th_sim_transfer *t = &s->transfer[i];
         double read = (double)(t->read[TH_SIM_ACCEPTER] - before[i - first]);
-        if (t->read[TH_SIM_ACCEPTER] == t->bytes[TH_SIM_OPENER])
+        if (t->read[TH_SIM_ACCEPTER] == t->bytes[TH_SIM_OPENER] && whole++ < WHOLE_MAX)
             continue;
         count++;
         sum += read;
