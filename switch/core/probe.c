@@ -252,10 +252,12 @@ void th_board_note_way(struct th_switchboard *board, const struct th_exchange *e
         th_ways_add(&board->ways, way);
 }
 
-/* What a bridge sends comes from its own address, perhaps before we know that it is one. */
+/* What a bridge sends comes from its own address, perhaps before we know that it is one. Who was not heard
+ * there lately may have gone, and left the address to another. */
 static bool is_of_another(struct th_switchboard *board, const struct th_exchange *ex,
-                          const struct th_addr *from)
+                          struct th_now now, const struct th_addr *from)
 {
+    enum { HEARD_MS = 30000 }; /* a link's keepalives are no further apart */
     const struct th_addr *own = own_way_of(ex);
     unsigned expected = own && th_addr_is_equal(own, from);
 
@@ -263,7 +265,8 @@ static bool is_of_another(struct th_switchboard *board, const struct th_exchange
         return false;
     for (const struct th_exchange *other = board->roster.first; other; other = other->next) {
         const struct th_addr *way = other == ex ? NULL : own_way_of(other);
-        if (way && th_addr_is_equal(way, from))
+        if (way && th_addr_is_equal(way, from) &&
+            now.mono - th_half_rx_at(&other->line->current) <= HEARD_MS)
             return true;
     }
     note_ways_anew(board);
@@ -290,7 +293,7 @@ void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, str
 
     if (path == NULL || path->is_answered || !th_exchange_is_up(ex))
         return;
-    if (!path->is_bridge && is_of_another(board, ex, from))
+    if (!path->is_bridge && is_of_another(board, ex, now, from))
         path->is_bridge = true;
     if (th_exchange_paths_used(&ex->paths) != path)
         th_board_probe(board, ex, path, now);

@@ -92,6 +92,27 @@ static void node_behind_a_bridge_is_not_said_to_be_at_the_bridge(void **state)
     wire_free(&w);
 }
 
+/* As when a node begins anew under another name, or a NAT gives its port to another: the line to who was
+ * there is up still. */
+static void node_at_the_address_of_one_that_is_not_heard_any_more_is_not_behind_it(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 3);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    w.addr[2] = w.addr[1];
+    w.addr[1].ip[3] = 99;
+    wire_pass(&w, 31000);
+    assert_true(wire_look(&w, 0, 1).is_up);
+
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_pass(&w, 5000);
+
+    assert_true(wire_look(&w, 0, 2).is_up && !wire_look(&w, 0, 2).has_middle);
+    wire_free(&w);
+}
+
 static void unwilling_middle_only_relays(void **state)
 {
     (void)state;
@@ -399,6 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(willing_middle_forwards_at_full_speed),
         cmocka_unit_test(node_behind_a_bridge_is_not_said_to_be_at_the_bridge),
+        cmocka_unit_test(node_at_the_address_of_one_that_is_not_heard_any_more_is_not_behind_it),
         cmocka_unit_test(unwilling_middle_only_relays),
         cmocka_unit_test(middle_is_a_bridge_for_whom_it_is_told_alone),
         cmocka_unit_test(bridge_has_a_bandwidth),
