@@ -113,15 +113,19 @@ void th_board_send_opens(struct th_switchboard *board, struct th_exchange *ex, s
 
 /* opening */
 
-/* 1, 3 and 7 s after the first, up to a quarter later, so that two sides do not keep step. None was
- * the first when it waits for the relay. */
+/* A second after the first, up to a quarter later, so that two sides do not keep step; then 2 and 4 s, half
+ * of it sooner or later: of thousands that began together, as when a whole mesh starts, a node answers some
+ * (TH_OPENS_PER_S), and those that are left would come all at once again. None was the first when it waits
+ * for the relay. */
 static th_ms until_next_try(struct th_switchboard *board, unsigned tries)
 {
     th_ms pause = tries ? 1000ull << (tries - 1) : TH_RELAY_AFTER_MS;
 
     if (tries >= TH_OPEN_TRIES)
         return TH_OPEN_GIVE_UP_MS;
-    return pause + th_rng_below(board->rng, pause / 4);
+    if (tries <= 1)
+        return pause + th_rng_below(board->rng, pause / 4);
+    return pause / 2 + th_rng_below(board->rng, pause);
 }
 
 enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
