@@ -354,11 +354,11 @@ def reader_that_is_slow_loses_packets_and_is_told_how_many_and_holds_up_nobody()
                 sink.wait()
             check(thctl(node, "status").returncode == 0, "the control socket hangs")
             packets = lost = 0
-            while not lost:
+            while lost <= 100:  # told in one piece, or in several
                 params = slow.receive()["params"]
                 lost += params.get("lagged", 0)
                 packets += "data" in params
-            check(packets > 100 and lost > 100, (packets, lost))
+            check(packets > 100, (packets, lost))
 
 
 main()
