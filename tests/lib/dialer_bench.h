@@ -299,7 +299,7 @@ static inline void bench_close(struct bench *b)
 {
     th_host_sim_close(b->host);
     for (unsigned i = 0; i < b->dials; i++)
-        th_mem_free(b->outcome[i].told);
+        th_dialed_drop(b->outcome[i].told);
     th_identity_clear(&b->identity);
     th_mem_free(b);
 }

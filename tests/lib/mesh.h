@@ -295,7 +295,7 @@ static inline unsigned mesh_unlinked_with(struct mesh *mesh, unsigned i)
     return n;
 }
 
-/* Dials from one node to another, by looking it up. */
+/* Dials from one node to another, by looking it up. Ways and the closest nodes are not among what it returns. */
 static inline struct th_dialed mesh_reach(struct mesh *mesh, unsigned from, unsigned to)
 {
     struct th_dial *dial = th_mem_zalloc(1, sizeof *dial);
@@ -308,6 +308,8 @@ static inline struct th_dialed mesh_reach(struct mesh *mesh, unsigned from, unsi
                                     (struct th_msg){.kind = &th_dialer_msg_dial, .body = dial},
                                     TH_DIAL_MS_DEFAULT + 1000);
     struct th_dialed dialed = *(struct th_dialed *)reply.body;
+    dialed.way = NULL; /* these go with the reply */
+    dialed.closest = NULL;
     th_msg_drop(&reply);
     return dialed;
 }
