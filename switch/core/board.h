@@ -18,7 +18,7 @@
  * newcomers.c    lines that have proved nothing yet
  * streams.c      reliable channels
  * packets.c      the other channels of applications
- * relay.c        their relays
+ * relay.c        their relays, at an end of them; relay_pair.c: in the middle
  * bridge.c       forwarding
  * bridge_ask.c   asking others to forward
  *
@@ -398,7 +398,7 @@ void th_board_on_connect(struct th_switchboard *board, struct th_exchange *middl
 void th_board_on_named(struct th_switchboard *board, struct th_exchange *ex,
                        const struct th_addr *addr, struct th_now now);
 
-/* relay.c */
+/* relay.c, relay_pair.c */
 
 /* The address of the peer at the other end of a relay that a channel of ours to `middle` is, made if
  * need be. False at the limit, which is counted, or without memory. */

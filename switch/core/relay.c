@@ -2,11 +2,10 @@
 
 #include "switch/base/mem.h"
 #include "switch/core/board.h"
+#include "switch/core/relay_share.h"
 #include "switch/wire/bridge.h"
 
 #include <string.h>
-
-enum { WARN_EVERY_MS = 1000 };
 
 void th_relays_clear(struct th_relays *relays)
 {
@@ -18,18 +17,18 @@ void th_relays_clear(struct th_relays *relays)
 }
 
 /* At an end of it, who asked opened `peer`, and who was asked for was opened `connect`. */
-static bool is_at_an_end(const struct th_channel *channel)
+bool th_relay_is_at_an_end(const struct th_channel *channel)
 {
     return (channel->type == TH_CHANNEL_PEER) == channel->is_ours;
 }
 
-static bool is_relay(const struct th_channel *channel)
+bool th_relay_has_type(const struct th_channel *channel)
 {
     return channel->type == TH_CHANNEL_PEER || channel->type == TH_CHANNEL_CONNECT;
 }
 
-static struct th_channel *channel_of(struct th_switchboard *board, const struct th_hashname *id,
-                                     uint32_t c, struct th_exchange **ex)
+struct th_channel *th_relay_channel_of(struct th_switchboard *board, const struct th_hashname *id,
+                                       uint32_t c, struct th_exchange **ex)
 {
     *ex = th_board_find(board, id);
     return th_exchange_is_up(*ex) ? th_channels_find(&(*ex)->line->channels, c) : NULL;
@@ -43,8 +42,8 @@ static void carry(struct th_channel *channel, struct th_now now)
 }
 
 /* Sends a datagram as the body of a packet on a channel, over a line that goes by no relay itself. */
-static bool send_as_body(struct th_switchboard *board, struct th_now now, struct th_exchange *ex,
-                         struct th_channel *channel, bool is_bridge, struct th_bytes bytes)
+bool th_relay_send_as_body(struct th_switchboard *board, struct th_now now, struct th_exchange *ex,
+                           struct th_channel *channel, bool is_bridge, struct th_bytes bytes)
 {
     uint8_t plain[TH_RELAY_PACKET_MAX];
     size_t len;
@@ -91,22 +90,73 @@ static struct th_relay *find_relay(struct th_switchboard *board, const struct th
 }
 
 /* All of a mesh come at once and leave at once: what is taken too much stays for as long as they do. */
-static unsigned room_after(unsigned room, unsigned max)
+unsigned th_relay_room_after(unsigned room, unsigned max)
 {
     unsigned next = room + room / 4 + 2;
 
     return next < max ? next : max;
 }
 
-static struct th_relay *free_relay(struct th_relays *relays)
+bool th_relay_is_spare(th_ms made_at, struct th_now now)
 {
+    return now.mono - made_at >= TH_RELAY_SPARE_MS;
+}
+
+/* Its other end is reached by another way. */
+static bool is_needless(struct th_switchboard *board, const struct th_relay *relay)
+{
+    const struct th_exchange *ex = relay->has_peer ? th_board_find(board, &relay->peer) : NULL;
+    const struct th_exchange_path *path =
+        th_exchange_is_up(ex) ? th_exchange_paths_look(&ex->paths) : NULL;
+    struct th_addr addr = addr_of(relay);
+
+    return path && !th_addr_is_equal(&path->addr, &addr);
+}
+
+/* One that is needed least: the oldest by which nothing went, or whose other end is reached otherwise. */
+static struct th_relay *spare_relay(struct th_switchboard *board, struct th_now now)
+{
+    struct th_relay *oldest = NULL;
+
+    for (unsigned i = 0; i < board->relays.room; i++) {
+        struct th_relay *relay = &board->relays.relay[i];
+        if (th_relay_is_spare(relay->made_at, now) &&
+            (oldest == NULL || relay->made_at < oldest->made_at) &&
+            (!relay->has_carried || is_needless(board, relay)))
+            oldest = relay;
+    }
+    return oldest;
+}
+
+static void lose(struct th_switchboard *board, struct th_relay *relay, struct th_now now);
+
+/* Makes room. What still comes by its channel makes it anew. */
+static struct th_relay *take_spare_relay(struct th_switchboard *board, struct th_now now)
+{
+    struct th_relay *relay = spare_relay(board, now);
+    struct th_exchange *ex;
+
+    th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+    if (relay == NULL)
+        return NULL;
+    struct th_channel *channel = th_relay_channel_of(board, &relay->middle, relay->c, &ex);
+    if (channel)
+        channel->relay = 0;
+    lose(board, relay, now);
+    return relay;
+}
+
+static struct th_relay *free_relay(struct th_switchboard *board, struct th_now now)
+{
+    struct th_relays *relays = &board->relays;
+
     for (unsigned i = 0; i < relays->room; i++)
         if (relays->relay[i].id == 0)
             return &relays->relay[i];
     if (relays->room == TH_RELAYS_MAX)
-        return NULL;
+        return take_spare_relay(board, now);
 
-    unsigned room = room_after(relays->room, TH_RELAYS_MAX);
+    unsigned room = th_relay_room_after(relays->room, TH_RELAYS_MAX);
     struct th_relay *relay = th_mem_resize(relays->relay, room, sizeof *relay);
     if (relay == NULL)
         return NULL;
@@ -125,14 +175,13 @@ bool th_board_relay_by(struct th_switchboard *board, struct th_now now,
     struct th_relay *relay = channel->relay ? &relays->relay[channel->relay - 1] : NULL;
 
     if (relay == NULL) {
-        relay = free_relay(relays);
-        if (relay == NULL) {
-            th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
+        relay = free_relay(board, now);
+        if (relay == NULL)
             return false;
-        }
         if (++relays->last_id == 0)
             relays->last_id = 1;
-        *relay = (struct th_relay){.id = relays->last_id, .c = channel->id, .middle = middle->id};
+        *relay = (struct th_relay){
+            .id = relays->last_id, .c = channel->id, .middle = middle->id, .made_at = now.mono};
         th_limit_init(&relay->pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
         channel->relay = (uint16_t)(relay - relays->relay + 1);
     }
@@ -178,13 +227,15 @@ bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
 {
     struct th_relay *relay = find_relay(board, to);
     struct th_exchange *ex;
-    struct th_channel *channel = relay ? channel_of(board, &relay->middle, relay->c, &ex) : NULL;
+    struct th_channel *channel =
+        relay ? th_relay_channel_of(board, &relay->middle, relay->c, &ex) : NULL;
 
     if (channel == NULL)
         return false;
+    relay->has_carried = true;
     if (relay->kept || !th_limit_take(&relay->pace, now.mono, 1))
         return keep(board, relay, now, bytes);
-    return send_as_body(board, now, ex, channel, false, bytes);
+    return th_relay_send_as_body(board, now, ex, channel, false, bytes);
 }
 
 /* Sends what waits and may go; false when some must wait on. */
@@ -197,10 +248,10 @@ static bool release(struct th_switchboard *board, struct th_relay *relay, struct
         struct th_held *first = relay->kept;
         relay->kept = first->next;
         relay->kept_count--;
-        channel = channel_of(board, &relay->middle, relay->c, &ex);
+        channel = th_relay_channel_of(board, &relay->middle, relay->c, &ex);
         if (channel)
-            send_as_body(board, now, ex, channel, false,
-                         (struct th_bytes){first->bytes, first->len});
+            th_relay_send_as_body(board, now, ex, channel, false,
+                                  (struct th_bytes){first->bytes, first->len});
         th_mem_free(first);
     }
     return relay->kept == NULL;
@@ -275,6 +326,7 @@ static void receive(struct th_switchboard *board, struct th_exchange *middle, st
     }
     if (!th_board_relay_by(board, now, middle, channel, &from))
         return;
+    board->relays.relay[channel->relay - 1].has_carried = true;
     carry(channel, now);
     th_board_reset_alarm(board, middle);
     if (inner.kind == TH_PACKET_BINARY)
@@ -307,136 +359,6 @@ static void lose(struct th_switchboard *board, struct th_relay *relay, struct th
     th_board_reset_alarm(board, ex);
 }
 
-/* --- in the middle --------------------------------------------------------------------------------- */
-
-static struct th_relay_pair *free_pair(struct th_relays *relays)
-{
-    for (unsigned i = 0; i < relays->pair_room; i++)
-        if (!relays->pair[i].is_set)
-            return &relays->pair[i];
-    if (relays->pair_room == TH_RELAY_PAIRS_MAX)
-        return NULL;
-
-    unsigned room = room_after(relays->pair_room, TH_RELAY_PAIRS_MAX);
-    struct th_relay_pair *pair = th_mem_resize(relays->pair, room, sizeof *pair);
-    if (pair == NULL)
-        return NULL;
-    memset(pair + relays->pair_room, 0, (room - relays->pair_room) * sizeof *pair);
-    relays->pair = pair;
-    pair += relays->pair_room;
-    relays->pair_room = room;
-    return pair;
-}
-
-/* Which side of a pair a node is; NULL when it is none of the two. A node that has a channel in a pair
- * is one, for when the pair is over its channels are of none any more. */
-static struct th_relay_side *side_of(struct th_relay_pair *pair, const struct th_hashname *id)
-{
-    for (unsigned i = 0; pair->is_set && i < 2; i++)
-        if (th_hashname_is_equal(&pair->side[i].id, id))
-            return &pair->side[i];
-    return NULL;
-}
-
-static struct th_relay_side *other_side(struct th_relay_pair *pair,
-                                        const struct th_relay_side *side)
-{
-    return &pair->side[side == &pair->side[0]];
-}
-
-static struct th_relay_pair *find_pair(struct th_relays *relays, const struct th_hashname *a,
-                                       const struct th_hashname *b)
-{
-    for (unsigned i = 0; i < relays->pair_room; i++)
-        if (side_of(&relays->pair[i], a) && side_of(&relays->pair[i], b))
-            return &relays->pair[i];
-    return NULL;
-}
-
-bool th_board_has_pair(struct th_switchboard *board, const struct th_hashname *a,
-                       const struct th_hashname *b)
-{
-    return find_pair(&board->relays, a, b) != NULL;
-}
-
-/* Two that are introduced once more, by whom of them ever, keep their pair: their line may rest on it.
- * It has the new channels too, and what goes to either of them goes by its newest. */
-void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_exchange *asker,
-                   struct th_channel *peer, struct th_exchange *target, struct th_channel *connect)
-{
-    struct th_relays *relays = &board->relays;
-    struct th_relay_pair *pair = find_pair(relays, &asker->id, &target->id);
-
-    if (pair == NULL) {
-        pair = free_pair(relays);
-        if (pair == NULL) { /* they are introduced all the same */
-            th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
-            return;
-        }
-        *pair =
-            (struct th_relay_pair){.is_set = true, .side = {{.id = asker->id}, {.id = target->id}}};
-        for (unsigned i = 0; i < 2; i++)
-            th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
-    }
-    side_of(pair, &asker->id)->c = peer->id;
-    side_of(pair, &target->id)->c = connect->id;
-    peer->relay = connect->relay = (uint16_t)(pair - relays->pair + 1);
-}
-
-static void warn(struct th_switchboard *board, struct th_relay_side *side, struct th_now now)
-{
-    struct th_chanpkt_out packet = {
-        .c = side->c, .fields = th_bytes_of("\"warn\":\"too fast: 5 packets a second\"")};
-
-    th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
-    if (side->warned_at != 0 && now.mono - side->warned_at < WARN_EVERY_MS)
-        return;
-    side->warned_at = now.mono;
-    th_board_say(board, now, &side->id, &packet);
-}
-
-/* Sees what line ids go which way; with both of them the pair can become a bridge. */
-static void note_line(struct th_switchboard *board, struct th_relay_pair *pair,
-                      struct th_relay_side *to, struct th_now now, struct th_bytes bytes)
-{
-    struct th_line_id line;
-
-    if (th_line_read_id(&line, bytes) != TH_DROP_NONE)
-        return;
-    bool is_new = !to->has_line || memcmp(&to->line, &line, sizeof line) != 0;
-    to->has_line = true;
-    to->line = line;
-    if (is_new && pair->side[0].has_line && pair->side[1].has_line)
-        pair->is_bridge = th_board_bridge_pair(board, now, pair);
-}
-
-static void pass_on(struct th_switchboard *board, struct th_exchange *sender, struct th_now now,
-                    struct th_channel *channel, struct th_bytes body)
-{
-    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
-    struct th_relay_side *from = side_of(pair, &sender->id);
-    struct th_packet inner;
-    struct th_exchange *ex;
-
-    TH_CHECK(from != NULL);
-    struct th_relay_side *to = other_side(pair, from);
-    if (th_packet_split(&inner, body) != TH_DROP_NONE || inner.kind == TH_PACKET_JSON) {
-        th_drop_count(&board->drops, TH_DROP_RELAY_BAD);
-        return;
-    }
-    if (!th_limit_take(&from->pace, now.mono, 1)) {
-        warn(board, from, now);
-        return;
-    }
-    if (inner.kind == TH_PACKET_BODY)
-        note_line(board, pair, to, now, body);
-    struct th_channel *other = channel_of(board, &to->id, to->c, &ex);
-    if (other == NULL)
-        return;
-    if (send_as_body(board, now, ex, other, pair->is_bridge, body))
-        pair->has_carried = true;
-}
-
 /* --- both ------------------------------------------------------------------------------------------ */
 
 void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
@@ -447,10 +369,10 @@ void th_board_on_relayed(struct th_switchboard *board, struct th_exchange *ex, s
         return;
     if (from->family == TH_FAMILY_RELAY)
         th_drop_count(&board->drops, TH_DROP_RELAY_LOOP);
-    else if (is_at_an_end(channel))
+    else if (th_relay_is_at_an_end(channel))
         receive(board, ex, now, channel, packet);
     else if (channel->relay)
-        pass_on(board, ex, now, channel, packet->body);
+        th_relay_pass_on(board, ex, now, channel, packet->body);
     else
         th_drop_count(&board->drops, TH_DROP_RELAY_OVER);
 }
@@ -476,62 +398,14 @@ static void give_back(struct th_relays *relays)
     }
 }
 
-/* A channel of a node that belongs to a pair; NULL: none. */
-static struct th_channel *channel_in(const struct th_exchange *ex, unsigned place)
-{
-    struct th_channel *c = ex && ex->line ? ex->line->channels.first : NULL;
-
-    while (c && !(c->relay == place && is_relay(c) && !is_at_an_end(c)))
-        c = c->next;
-    return c;
-}
-
-/* Nothing comes any more by what channels a node has in a pair. It is told where something came; else
- * they are over here, and by their silence there. */
-static void disconnect(struct th_switchboard *board, struct th_exchange *ex, unsigned place,
-                       bool is_told, struct th_now now)
-{
-    struct th_channel *channel;
-
-    while ((channel = channel_in(ex, place))) {
-        struct th_chanpkt_out packet = {.c = channel->id, .end = true, .err = "disconnected"};
-        channel->relay = 0;
-        if (is_told)
-            th_board_say(board, now, &ex->id, &packet);
-        else
-            channel->ends_at = now.mono;
-        th_board_reset_alarm(board, ex);
-    }
-}
-
-/* An introducer's pair lost a channel: it is over when that was the last of its side. */
-static void part_one(struct th_switchboard *board, const struct th_exchange *ex,
-                     const struct th_channel *channel, struct th_now now)
-{
-    struct th_relay_pair *pair = &board->relays.pair[channel->relay - 1];
-    struct th_relay_side *side = side_of(pair, &ex->id);
-    const struct th_channel *left = channel_in(ex, channel->relay);
-
-    TH_CHECK(side != NULL);
-    if (left) {
-        side->c = left->id;
-        return;
-    }
-    struct th_exchange *other = th_board_find(board, &other_side(pair, side)->id);
-    bool has_carried = pair->has_carried;
-    *pair = (struct th_relay_pair){0};
-    /* One that carried nothing is missed by nobody. */
-    disconnect(board, other, channel->relay, has_carried, now);
-}
-
 void th_board_relay_over(struct th_switchboard *board, const struct th_exchange *ex,
                          const struct th_channel *channel, struct th_now now)
 {
-    if (channel->relay == 0 || !is_relay(channel))
+    if (channel->relay == 0 || !th_relay_has_type(channel))
         return;
-    if (is_at_an_end(channel))
+    if (th_relay_is_at_an_end(channel))
         lose(board, &board->relays.relay[channel->relay - 1], now);
     else
-        part_one(board, ex, channel, now);
+        th_relay_part_one(board, ex, channel, now);
     give_back(&board->relays);
 }

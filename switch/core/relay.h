@@ -26,7 +26,7 @@
 
 enum {
     TH_RELAYS_MAX = 64,                              /* that we are an end of */
-    TH_RELAY_PAIRS_MAX = 256,                        /* that we are in the middle of */
+    TH_RELAY_PAIRS_MAX = 1024,                       /* that we are in the middle of */
     TH_RELAY_PER_S = 5,                              /* packets each way (v2/switch.md) */
     TH_RELAY_KEPT_MAX = 16,                          /* packets of ours that wait for their turn */
     TH_RELAY_PACKET_MAX = TH_DATAGRAM_IPV4_MAX - 58, /* one with a whole line datagram in it */
@@ -35,7 +35,11 @@ enum {
     TH_RELAY_AFTER_MS = 250,
     /* Whom we are told of has a relay to it that most never need. One that carried nothing so long, in
      * which opens were sent four times, is over; one that did has the silence of its channel. */
-    TH_RELAY_UNUSED_MS = 8000
+    TH_RELAY_UNUSED_MS = 8000,
+    /* Where there is no room for another, the oldest goes that carried nothing in so long, in which two
+     * opens may have gone by it: when a mesh comes at once through one node it introduces more in eight
+     * seconds than it has room for, and those behind the worst NATs have no other way. */
+    TH_RELAY_SPARE_MS = 2000
 };
 
 struct th_held;
@@ -45,6 +49,8 @@ struct th_relay {
     uint32_t id; /* in its address; never used twice; 0: this place is free */
     uint32_t c;
     struct th_hashname middle;
+    th_ms made_at;
+    bool has_carried;
     bool has_peer;
     uint8_t kept_count;      /* 0..TH_RELAY_KEPT_MAX */
     struct th_hashname peer; /* at the other end: whoever speaks first */
@@ -66,6 +72,7 @@ struct th_relay_pair {
     bool is_set;
     bool has_carried;
     bool is_bridge;
+    th_ms made_at;                /* or made anew, last */
     struct th_relay_side side[2]; /* who asked first; whom it asked for */
 };
 

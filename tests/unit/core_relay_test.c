@@ -323,29 +323,67 @@ static struct th_hashname nth(unsigned n)
     return (struct th_hashname){{0xee, (uint8_t)(n >> 8), (uint8_t)n}};
 }
 
+/* 0 introduces two. */
+static void pair_nth(struct wire *w, unsigned n, bool has_room)
+{
+    struct th_exchange asker = {.id = nth(2 * n)}, target = {.id = nth(2 * n + 1)};
+    struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER};
+    struct th_channel connect = {.id = 1, .type = TH_CHANNEL_CONNECT, .is_ours = true};
+
+    th_board_pair(w->board[0], w->now, &asker, &peer, &target, &connect);
+    assert_int_equal(peer.relay != 0, has_room);
+}
+
+/* Somebody who introduces a node. */
+static void relay_nth(struct wire *w, int node, unsigned n, bool has_room)
+{
+    struct th_exchange middle = {.id = nth(n)};
+    struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER, .is_ours = true};
+    struct th_addr addr;
+
+    assert_int_equal(th_board_relay_by(w->board[node], w->now, &middle, &peer, &addr), has_room);
+}
+
 static void pairs_and_relays_have_limits(void **state)
 {
     (void)state;
     struct wire w;
-    struct th_addr addr;
     wire_init(&w, 1);
 
-    for (unsigned i = 0; i <= TH_RELAY_PAIRS_MAX; i++) {
-        struct th_exchange asker = {.id = nth(2 * i)}, target = {.id = nth(2 * i + 1)};
-        struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER};
-        struct th_channel connect = {.id = 1, .type = TH_CHANNEL_CONNECT, .is_ours = true};
-        th_board_pair(w.board[0], w.now, &asker, &peer, &target, &connect);
-        assert_int_equal(peer.relay != 0, i < TH_RELAY_PAIRS_MAX);
-    }
+    for (unsigned i = 0; i <= TH_RELAY_PAIRS_MAX; i++)
+        pair_nth(&w, i, i < TH_RELAY_PAIRS_MAX);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_LIMIT), 1);
 
-    for (unsigned i = 0; i <= TH_RELAYS_MAX; i++) {
-        struct th_exchange middle = {.id = nth(i)};
-        struct th_channel peer = {.id = 2, .type = TH_CHANNEL_PEER, .is_ours = true};
-        assert_int_equal(th_board_relay_by(w.board[0], w.now, &middle, &peer, &addr),
-                         i < TH_RELAYS_MAX);
-    }
+    for (unsigned i = 0; i <= TH_RELAYS_MAX; i++)
+        relay_nth(&w, 0, i, i < TH_RELAYS_MAX);
     assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_LIMIT), 2);
+    wire_free(&w);
+}
+
+/* When a whole mesh comes through one node, all room was taken for eight seconds by those who needed no
+ * relay, and who is behind a symmetric NAT found none. */
+static void one_that_carried_nothing_makes_room_for_another(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    assert_int_equal(pairs_of(&w, 0), 1);
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+        pair_nth(&w, i, i < TH_RELAY_PAIRS_MAX - 1);
+    for (unsigned i = 0; i < TH_RELAYS_MAX; i++)
+        relay_nth(&w, 2, i, i < TH_RELAYS_MAX - 1);
+
+    wire_pass(&w, TH_RELAY_SPARE_MS);
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+        pair_nth(&w, TH_RELAY_PAIRS_MAX + i, i < TH_RELAY_PAIRS_MAX - 1);
+    for (unsigned i = 0; i < TH_RELAYS_MAX; i++)
+        relay_nth(&w, 2, TH_RELAYS_MAX + i, i < TH_RELAYS_MAX - 1);
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_RELAY_LIMIT), 2 + TH_RELAY_PAIRS_MAX - 1);
+    assert_int_equal(wire_drops(&w, 2, TH_DROP_RELAY_LIMIT), 2 + TH_RELAYS_MAX - 1);
+
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    seek(&w, 1, 2);
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK), 1);
     wire_free(&w);
 }
 
@@ -366,6 +404,7 @@ int main(void)
         cmocka_unit_test(introducer_carries_packets_as_soon_as_it_reaches_both_directly),
         cmocka_unit_test(introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it),
         cmocka_unit_test(pairs_and_relays_have_limits),
+        cmocka_unit_test(one_that_carried_nothing_makes_room_for_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
