@@ -39,7 +39,10 @@ enum {
     /* Where there is no room for another, the oldest goes that carried nothing in so long, in which two
      * opens may have gone by it: when a mesh comes at once through one node it introduces more in eight
      * seconds than it has room for, and those behind the worst NATs have no other way. */
-    TH_RELAY_SPARE_MS = 2000
+    TH_RELAY_SPARE_MS = 2000,
+    /* A pair that did carry packets, and none for so long, is likely one whose two are connected directly
+     * by now; if not they are told, and find each other again. It goes when there is no other. */
+    TH_RELAY_QUIET_MS = 10000
 };
 
 struct th_held;
@@ -72,7 +75,7 @@ struct th_relay_pair {
     bool is_set;
     bool has_carried;
     bool is_bridge;
-    th_ms made_at;                /* or made anew, last */
+    th_ms used_at;                /* when it carried a packet, or was made or made anew, last */
     struct th_relay_side side[2]; /* who asked first; whom it asked for */
 };
 

@@ -53,7 +53,7 @@ static void disconnect(struct th_switchboard *board, struct th_exchange *ex, uns
     }
 }
 
-/* A pair by which nothing went is over. */
+/* A pair is over, and its two are still there. */
 static void part(struct th_switchboard *board, struct th_relay_pair *pair, struct th_now now)
 {
     unsigned place = (unsigned)(pair - board->relays.pair + 1);
@@ -61,7 +61,7 @@ static void part(struct th_switchboard *board, struct th_relay_pair *pair, struc
 
     *pair = (struct th_relay_pair){0};
     for (unsigned i = 0; i < 2; i++)
-        disconnect(board, th_board_find(board, &was.side[i].id), place, false, now);
+        disconnect(board, th_board_find(board, &was.side[i].id), place, was.has_carried, now);
 }
 
 /* An introducer's pair lost a channel: it is over when that was the last of its side. */
@@ -86,21 +86,30 @@ void th_relay_part_one(struct th_switchboard *board, const struct th_exchange *e
 
 /* --- what is made --- */
 
-/* Makes room: two that were introduced and needed no relay are paired no longer. */
+static th_ms quiet_of(const struct th_relay_pair *pair, struct th_now now)
+{
+    return now.mono - pair->used_at;
+}
+
+/* Makes room: two that were introduced and needed no relay are paired no longer; when there are no such,
+ * then two that needed none for long. */
 static struct th_relay_pair *take_spare_pair(struct th_switchboard *board, struct th_now now)
 {
-    struct th_relay_pair *oldest = NULL;
+    struct th_relay_pair *spare = NULL;
 
     for (unsigned i = 0; i < board->relays.pair_room; i++) {
         struct th_relay_pair *pair = &board->relays.pair[i];
-        if (!pair->has_carried && th_relay_is_spare(pair->made_at, now) &&
-            (oldest == NULL || pair->made_at < oldest->made_at))
-            oldest = pair;
+        th_ms least = pair->has_carried ? TH_RELAY_QUIET_MS : TH_RELAY_SPARE_MS;
+        bool is_better =
+            spare == NULL || (spare->has_carried && !pair->has_carried) ||
+            (spare->has_carried == pair->has_carried && quiet_of(pair, now) > quiet_of(spare, now));
+        if (quiet_of(pair, now) >= least && is_better)
+            spare = pair;
     }
     th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);
-    if (oldest)
-        part(board, oldest, now);
-    return oldest;
+    if (spare)
+        part(board, spare, now);
+    return spare;
 }
 
 static struct th_relay_pair *free_pair(struct th_switchboard *board, struct th_now now)
@@ -156,7 +165,7 @@ void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_ex
         for (unsigned i = 0; i < 2; i++)
             th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
     }
-    pair->made_at = now.mono;
+    pair->used_at = now.mono;
     side_of(pair, &asker->id)->c = peer->id;
     side_of(pair, &target->id)->c = connect->id;
     peer->relay = connect->relay = (uint16_t)(pair - relays->pair + 1);
@@ -214,6 +223,8 @@ void th_relay_pass_on(struct th_switchboard *board, struct th_exchange *sender, 
     struct th_channel *other = th_relay_channel_of(board, &to->id, to->c, &ex);
     if (other == NULL)
         return;
-    if (th_relay_send_as_body(board, now, ex, other, pair->is_bridge, body))
-        pair->has_carried = true;
+    if (!th_relay_send_as_body(board, now, ex, other, pair->is_bridge, body))
+        return;
+    pair->has_carried = true;
+    pair->used_at = now.mono;
 }

@@ -387,6 +387,36 @@ static void one_that_carried_nothing_makes_room_for_another(void **state)
     wire_free(&w);
 }
 
+/* Most whose packets were carried are connected directly soon; who is not is told. */
+static void pair_that_carried_nothing_for_long_makes_room_when_no_other_can(void **state)
+{
+    (void)state;
+    struct wire w;
+    meet_by_relay(&w);
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX - 1; i++)
+        pair_nth(&w, i, true);
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+        w.board[0]->relays.pair[i].has_carried = true;
+    wire_pass(&w, TH_RELAY_QUIET_MS - 1000);
+    pair_nth(&w, TH_RELAY_PAIRS_MAX, false);
+
+    wire_pass(&w, 1000);
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++) /* but that of 1 and 2, who look for a way */
+        pair_nth(&w, TH_RELAY_PAIRS_MAX + 1 + i, i < TH_RELAY_PAIRS_MAX - 1);
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+        w.board[0]->relays.pair[i].used_at = w.now.mono - TH_RELAY_QUIET_MS;
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++) {
+        w.board[0]->relays.pair[i].has_carried = true;
+        pair_nth(&w, 2 * TH_RELAY_PAIRS_MAX + 1 + i, true);
+    }
+    wire_settle(&w);
+    assert_string_equal(wire_packet(&w, 2, TH_CHANNEL_CONNECT)->action.packet.err, "disconnected");
+    assert_false(wire_look(&w, 1, 2).is_up || wire_look(&w, 2, 1).is_up);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test(introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it),
         cmocka_unit_test(pairs_and_relays_have_limits),
         cmocka_unit_test(one_that_carried_nothing_makes_room_for_another),
+        cmocka_unit_test(pair_that_carried_nothing_for_long_makes_room_when_no_other_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
