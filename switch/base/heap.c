@@ -15,10 +15,9 @@ static void put(struct th_heap *heap, uint32_t i, struct th_heap_place place)
     place.node->place = i + 1;
 }
 
-static void rise(struct th_heap *heap, struct th_heap_node *node)
+static void rise(struct th_heap *heap, struct th_heap_place place)
 {
-    struct th_heap_place place = {node->at, node};
-    uint32_t i = node->place - 1;
+    uint32_t i = place.node->place - 1;
 
     while (i > 0 && is_before(place, heap->places[(i - 1) / 2])) {
         put(heap, i, heap->places[(i - 1) / 2]);
@@ -27,10 +26,9 @@ static void rise(struct th_heap *heap, struct th_heap_node *node)
     put(heap, i, place);
 }
 
-static void sink(struct th_heap *heap, struct th_heap_node *node)
+static void sink(struct th_heap *heap, struct th_heap_place place)
 {
-    struct th_heap_place place = {node->at, node};
-    uint32_t i = node->place - 1;
+    uint32_t i = place.node->place - 1;
 
     for (;;) {
         uint32_t child = 2 * i + 1;
@@ -55,8 +53,8 @@ static void take_out(struct th_heap *heap, struct th_heap_node *node)
     if (last.node == node)
         return;
     put(heap, hole, last);
-    rise(heap, last.node);
-    sink(heap, last.node);
+    rise(heap, last);
+    sink(heap, last);
 }
 
 enum th_err th_heap_reserve(struct th_heap *heap)
@@ -75,23 +73,23 @@ enum th_err th_heap_reserve(struct th_heap *heap)
 
 void th_heap_set(struct th_heap *heap, struct th_heap_node *node, th_ms at)
 {
-    if (node->place != 0 && node->at == at)
-        return;
+    struct th_heap_place place = {at, node};
+
     if (at == TH_NEVER) {
         if (node->place != 0)
             take_out(heap, node);
-        node->at = at;
         return;
     }
+    if (node->place != 0 && heap->places[node->place - 1].at == at)
+        return;
 
-    node->at = at;
     node->order = heap->orders++;
     if (node->place == 0) {
         TH_CHECK(heap->count < heap->room);
-        put(heap, heap->count++, (struct th_heap_place){at, node});
+        put(heap, heap->count++, place);
     }
-    rise(heap, node);
-    sink(heap, node);
+    rise(heap, place);
+    sink(heap, place);
 }
 
 struct th_heap_node *th_heap_first(const struct th_heap *heap)

@@ -21,14 +21,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zero it before its first use. */
+/* Zero it before its first use. Its deadline is in its place. */
 struct th_heap_node {
-    th_ms at;
     uint32_t order; /* wraps: of two that are 2^31 sets apart the later may go first */
     uint32_t place; /* index + 1 in the heap; 0 when it is in none */
 };
 
-/* Its deadline too, so that whoever compares two reads no memory of theirs. */
+/* Whoever compares two deadlines reads no memory of their owners. */
 struct th_heap_place {
     th_ms at;
     struct th_heap_node *node;

@@ -161,6 +161,7 @@ struct th_slot {
     th_ms alarm_at;
     bool was_alarm; /* the last callback was on_alarm: now a message may go first */
     struct th_subscribed *subscribed;
+    th_ms due_at;            /* so long as it is in its place's heap: its deadline there */
     struct th_heap_node due; /* under the place's lock */
 };
 

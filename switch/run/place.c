@@ -56,6 +56,7 @@ void th_run_place_collect(struct th_place *place, th_ms now)
         if (th_heap_next(&place->due) <= now) {
             slot = TH_HEAP_OWNER(th_heap_first(&place->due), struct th_slot, due);
             th_heap_set(&place->due, &slot->due, TH_RUN_NOT_DUE);
+            slot->due_at = TH_RUN_NOT_DUE;
         }
         th_run_unlock(&place->lock);
         if (slot == NULL)
@@ -77,14 +78,16 @@ enum th_err th_run_place_add(struct th_place *place, struct th_slot *slot)
     err = th_heap_reserve(&place->due);
     if (err == TH_OK)
         th_heap_set(&place->due, &slot->due, TH_RUN_NOT_DUE);
+    slot->due_at = TH_RUN_NOT_DUE;
     th_run_unlock(&place->lock);
     return err;
 }
 
 void th_run_place_move(struct th_place *place, struct th_slot *slot, th_ms at)
 {
-    if (slot->due.at == at) /* only this thread changes it while the server lives */
+    if (slot->due_at == at) /* only this thread changes it while the server lives */
         return;
+    slot->due_at = at;
     th_run_lock(&place->lock);
     th_heap_set(&place->due, &slot->due, at);
     th_run_unlock(&place->lock);
