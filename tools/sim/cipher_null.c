@@ -14,7 +14,9 @@ enum {
     LINE_TAG = LINE_NONCE + TH_LINE_NONCE_BYTES,
     LINE_PLAIN = LINE_TAG + TAG_BYTES,
     EMPTY_PACKET = 2,
-    SEED_BYTES = 8 /* as many lines have no two seeds alike as there will be */
+    SEED_BYTES = 8, /* as many lines have no two seeds alike as there will be */
+    KEY_BYTES =
+        TAG_BYTES /* of a line's key; the rest is of the receiver's id, which a packet bears */
 };
 
 _Static_assert(2 * (int)TAG_BYTES == TH_KEY_BYTES && 2 * (int)MIX_BYTES == TH_KEY_BYTES &&
@@ -111,7 +113,7 @@ static void one_way(uint8_t out[TH_KEY_BYTES], const uint8_t secret[MIX_BYTES],
 {
     memset(out, 0, TH_KEY_BYTES);
     hash(out, sender->b, sizeof sender->b, secret);
-    for (size_t i = 0; i < MIX_BYTES; i++)
+    for (size_t i = 0; i < KEY_BYTES; i++)
         out[i] ^= receiver->b[i];
 }
 
@@ -127,13 +129,16 @@ static enum th_err line_keys(struct th_line_keys *out, const struct th_keypair *
     return TH_OK;
 }
 
-/* The tag of a line packet: of its inside under the key, then of that and the nonce. */
-static void tag_line(uint8_t out[TAG_BYTES], const uint8_t key[MIX_BYTES],
-                     const uint8_t nonce[TH_LINE_NONCE_BYTES], struct th_bytes plain)
+/* The tag of a line packet: of its inside under the key and the receiver's id, then of that and the nonce. */
+static void tag_line(uint8_t out[TAG_BYTES], const uint8_t key[KEY_BYTES],
+                     const uint8_t to[TH_LINE_ID_BYTES], const uint8_t nonce[TH_LINE_NONCE_BYTES],
+                     struct th_bytes plain)
 {
-    uint8_t inner_key[MIX_BYTES];
+    uint8_t mixed[MIX_BYTES], inner_key[MIX_BYTES];
 
-    hash(inner_key, nonce, TH_LINE_NONCE_BYTES, key);
+    memcpy(mixed, key, KEY_BYTES);
+    memcpy(mixed + KEY_BYTES, to + KEY_BYTES, MIX_BYTES - KEY_BYTES);
+    hash(inner_key, nonce, TH_LINE_NONCE_BYTES, mixed);
     hash(out, plain.at, plain.len, inner_key);
 }
 
@@ -148,7 +153,7 @@ static enum th_err line_seal(uint8_t *out, size_t cap, size_t *len, const uint8_
     out[1] = 0;
     memcpy(out + 2, to->b, sizeof to->b);
     memcpy(out + LINE_NONCE, nonce, TH_LINE_NONCE_BYTES);
-    tag_line(out + LINE_TAG, key, nonce, plain);
+    tag_line(out + LINE_TAG, key, to->b, nonce, plain);
     memcpy(out + LINE_PLAIN, plain.at, plain.len);
     *len = LINE_PLAIN + plain.len;
     return TH_OK;
@@ -162,7 +167,7 @@ static enum th_drop line_unseal(uint8_t *plain, size_t *plain_len, const uint8_t
     if (datagram.len < LINE_PLAIN + EMPTY_PACKET)
         return TH_DROP_LINE_SHORT;
     struct th_bytes inside = {datagram.at + LINE_PLAIN, datagram.len - LINE_PLAIN};
-    tag_line(tag, key, datagram.at + LINE_NONCE, inside);
+    tag_line(tag, key, datagram.at + 2, datagram.at + LINE_NONCE, inside);
     if (memcmp(tag, datagram.at + LINE_TAG, sizeof tag) != 0)
         return TH_DROP_LINE_CRYPT;
     memcpy(plain, inside.at, inside.len);
@@ -176,7 +181,7 @@ const struct th_cipher th_cipher_null = {
     .open_overhead = OPEN_INNER,
     .line_overhead = LINE_PLAIN,
     .seed_bytes = SEED_BYTES,
-    .key_bytes = MIX_BYTES,
+    .key_bytes = KEY_BYTES,
     .keypair = keypair,
     .open_seal = open_seal,
     .open_unseal = open_unseal,
