@@ -28,6 +28,7 @@ const struct th_fault_kind th_fault_kinds[] = {
     KIND(seeds, 1, 16, "nodes that all others know at first"),
     KIND(lookups, 1000, 10000000, "random lookups, while something happens and again at the end"),
     KIND(bytes, 2000000, 1000000000, "of the largest transfer, in the scenario stream"),
+    KIND(within, 0, 2000000000, "ms in which the nodes start, in the scenario cold; 0: at once"),
     KIND(length, 0, 2000000000, "ms that the run lasts; 0: the scenario's own"),
     KIND(rest, 70, 1440, "minutes at most until tables are full at the end; 0: nobody waits"),
     {0},

@@ -36,6 +36,7 @@ struct th_faults {
     uint32_t seeds; /* nodes that the others know at first (1) */
     uint32_t lookups; /* to be made in each phase that has some (1000) */
     uint32_t bytes;   /* of the largest transfer, where the scenario has such (2000000) */
+    uint32_t within;  /* ms in which the nodes start, where all are new; 0: all at once (0) */
     uint32_t length;  /* ms of virtual time; 0: the scenario's own */
     uint32_t rest;    /* minutes at most until tables are full, at the end; 0: nobody waits (70) */
 };

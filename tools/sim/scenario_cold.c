@@ -1,4 +1,4 @@
-/* All nodes are started at once and know nobody but a few seed nodes. */
+/* All nodes are started, at once or within a while, and know nobody but a few seed nodes. */
 #include "tools/sim/scenario.h"
 
 enum { LOAD_MAX = 20 };
@@ -24,8 +24,11 @@ static void check_load(struct th_sim *sim)
 
 static void cold(struct th_sim *sim)
 {
+    th_ms within = sim->plan.faults.within;
+
     th_sim_add_nodes(sim);
-    th_sim_start_all(sim, 0);
+    th_sim_start_all(sim, within);
+    th_sim_run_to(sim, within);
     th_sim_wait_ready(sim, 5 * TH_SIM_MINUTE);
     th_sim_run_to(sim, sim->length);
     check_load(sim);
