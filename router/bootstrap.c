@@ -74,7 +74,11 @@ static enum th_err open_line(const struct bootstrap *b, const struct th_self *se
 
     if (open == NULL)
         return TH_NO_MEMORY;
-    *open = (struct th_switch_open){seed->id, seed->parts, seed->key, seed->paths};
+    *open = (struct th_switch_open){.id = seed->id,
+                                    .parts = seed->parts,
+                                    .key = seed->key,
+                                    .paths = seed->paths,
+                                    .is_to_link = true};
     return th_call(self, find(self, b->config->switch_name),
                    (struct th_msg){.kind = &th_switch_msg_open, .body = open}, TH_BOOT_OPEN_MS,
                    on_opened, ctx_of(action->attempt), NULL);

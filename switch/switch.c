@@ -351,11 +351,12 @@ static void on_allowed(struct carrier *sw, const struct th_self *self)
 static void on_open(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)
 {
     const struct th_switch_open *open = msg->body;
+    enum th_err err = th_switchboard_open(sw->board, self->now, &open->id, &open->parts, &open->key,
+                                          &open->paths);
 
-    answer(self, msg,
-           th_switchboard_open(sw->board, self->now, &open->id, &open->parts, &open->key,
-                               &open->paths),
-           0);
+    if (open->is_to_link)
+        th_switchboard_is_to_link(sw->board, &open->id);
+    answer(self, msg, err, 0);
 }
 
 static void on_channel(struct carrier *sw, const struct th_self *self, const struct th_msg *msg)

@@ -52,6 +52,7 @@ struct th_switch_open {
     struct th_parts parts;    /* count 0: only what the switch already knows */
     struct th_public_key key; /* of CS3a; not looked at when parts.count is 0 */
     struct th_paths paths;
+    bool is_to_link; /* the line is wanted to link: th_switchboard_is_to_link */
 };
 
 /*

@@ -16,6 +16,7 @@
  * roster.c       who is known
  * ways.c         at which addresses they are
  * newcomers.c    lines that have proved nothing yet
+ * open_queue.c   opens that wait for their turn
  * streams.c      reliable channels
  * packets.c      the other channels of applications
  * relay.c        their relays, at an end of them; relay_pair.c: in the middle
@@ -34,6 +35,7 @@
 #include "switch/core/named.h"
 #include "switch/core/newcomers.h"
 #include "switch/core/outbox.h"
+#include "switch/core/open_queue.h"
 #include "switch/core/relay.h"
 #include "switch/core/roster.h"
 #include "switch/core/served.h"
@@ -44,7 +46,8 @@
 enum {
     TH_PUNCHES_PER_S = 10,
     TH_BRIDGE_ASK_MS = 2000, /* a line that has only a relay for so long wants a bridge */
-    TH_SEARCHES_SLOW = 3,    /* how many come quickly after a direct way was lost (probe.c) */
+    TH_ASK_LATER_MS = 500,
+    TH_SEARCHES_SLOW = 3, /* how many come quickly after a direct way was lost (probe.c) */
     /* Silence after which a node between is asked for a sign of life: with 60 s between two searches
      * for a better way its line, which may carry nothing else, is never unused. */
     TH_SEARCH_KEEP_MS = 30000
@@ -64,7 +67,8 @@ struct th_switchboard {
     struct th_newcomers newcomers;
     struct th_ways ways; /* of lines that are up, and of some that were */
     struct th_outbox outbox;
-    struct th_limit opens, punches;
+    struct th_open_queue opens;
+    struct th_limit punches;
     struct th_named named;
     struct th_skew skew;
     struct th_relays relays;
@@ -140,9 +144,12 @@ struct th_exchange *th_board_middle_of(struct th_switchboard *board, const struc
 
 /* handshake.c */
 
-/* An open arrived. Returns whose it is; NULL when it was dropped. */
+/* An open arrived. Returns whose it is; NULL when it was dropped, or waits. */
 struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes);
+
+/* Looks at opens that waited and whose turn has come. */
+void th_board_take_opens(struct th_switchboard *board, struct th_now now);
 
 /* Wants a line: makes our half if there is none and sends opens, until it is up or given up.
  * Errors: TH_NO_PATH, TH_NO_MEMORY, TH_INVALID. */
@@ -267,6 +274,14 @@ uint32_t th_board_ask_padded(struct th_switchboard *board, struct th_exchange *e
 /* Asks it at one address alone, at most once a second: an answer shows that the address is good. */
 void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
                     struct th_exchange_path *path, struct th_now now);
+
+/* A line that is up now was wanted for a link alone: whether `path` is asked at its address by
+ * th_board_ask_in_use, not at once. */
+bool th_board_asks_later(struct th_exchange *ex);
+
+/* A packet has come on the line, a channel that is no link was opened, or TH_ASK_LATER_MS are over: asks, if
+ * that waited. Not if all channels of ours are over: the link was refused. */
+void th_board_ask_in_use(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* The same at each address, but for a relay that is known to work and not in use: it carries little. */
 void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);

@@ -155,7 +155,8 @@ struct th_line {
     bool has_offered; /* … and said so before: who takes it back and says it again is no news */
     bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
     bool is_opening;  /* we want a line and send opens */
-    bool is_up;       /* announced */
+    bool is_to_link; /* … for a link alone, and nothing was asked for yet (th_board_ask_in_use) */
+    bool is_up;      /* announced */
     bool has_rtt;
     uint8_t doubt;    /* enum th_doubt */
     uint8_t silences; /* that were told, since something came */

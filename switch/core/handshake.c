@@ -411,15 +411,10 @@ static struct th_exchange *take_in(struct th_switchboard *board, const struct th
     return NULL;
 }
 
-struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
+static struct th_exchange *take_open(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes)
 {
     struct th_open open;
-
-    if (!th_limit_take(&board->opens, now.mono, 1)) {
-        th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
-        return NULL;
-    }
     enum th_drop why = th_open_read(&open, board->self, bytes);
     if (why == TH_DROP_NONE && !th_allow_has(board->config.allow, &open.from))
         why = TH_DROP_OPEN_NOT_ALLOWED;
@@ -445,6 +440,29 @@ struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now
     judge(board, ex, &open, from, bytes.len, now);
     th_board_reset_alarm(board, ex);
     return ex;
+}
+
+/* One that came by a relay does not wait: who passes it on is to know at once whose it is. */
+struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
+                                     const struct th_addr *from, struct th_bytes bytes)
+{
+    bool may_wait = from->family != TH_FAMILY_RELAY;
+
+    if (th_open_queue_admit(&board->opens, now))
+        return take_open(board, now, from, bytes);
+    if (!may_wait || !th_open_queue_keep(&board->opens, now, from, bytes))
+        th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
+    return NULL;
+}
+
+void th_board_take_opens(struct th_switchboard *board, struct th_now now)
+{
+    struct th_held *held;
+
+    while ((held = th_open_queue_take(&board->opens, now))) {
+        take_open(board, now, &held->from, (struct th_bytes){held->bytes, held->len});
+        th_mem_free(held);
+    }
 }
 
 /* replacing a line */

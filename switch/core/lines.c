@@ -42,10 +42,12 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     th_board_tell_line(board, ex, TH_ACTION_LINE_UP, TH_OK, now);
 
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
-    if (used && !is_probed(board, ex, used, now))
+    if (used && !th_board_asks_later(ex) && !is_probed(board, ex, used, now))
         th_board_probe(board, ex, used, now);
     line->searches = TH_SEARCHES_SLOW;
     th_board_search(board, ex, now);
+    if (line->is_to_link)
+        line->search_at = th_sooner(line->search_at, now.mono + TH_ASK_LATER_MS);
     for (struct th_held *kept = waiting; kept; kept = kept->next)
         th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len}, TH_WISH_NONE);
     th_held_free(&waiting);

@@ -207,6 +207,31 @@ static void keep_middle(struct th_switchboard *board, const struct th_exchange *
     }
 }
 
+bool th_board_asks_later(struct th_exchange *ex)
+{
+    const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
+    struct th_line *line = ex->line;
+
+    /* else it was heard on the line already, and may be sure of us */
+    line->is_to_link = line->is_to_link && !line->current.is_confirmed && path &&
+                       th_exchange_path_is_direct(path) && th_exchange_path_is_open(path);
+    return line->is_to_link;
+}
+
+void th_board_ask_in_use(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+{
+    struct th_line *line = ex->line;
+    struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
+
+    if (line == NULL || !line->is_up || !line->is_to_link || used == NULL)
+        return;
+    bool is_over = line->channels.count == 0 && line->channels.last_ours > 0;
+    if (is_over)
+        return; /* the link was refused; something else may go on the line yet */
+    line->is_to_link = false;
+    th_board_probe(board, ex, used, now);
+}
+
 void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;

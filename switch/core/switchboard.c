@@ -256,7 +256,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
     board->exchanges_max = config->exchanges_max ? config->exchanges_max : TH_EXCHANGES_MAX;
     th_rng_fill(rng, board->hash_secret, sizeof board->hash_secret);
     memcpy(board->roster.secret, board->hash_secret, sizeof board->roster.secret);
-    th_limit_init(&board->opens, TH_OPENS_PER_S, TH_OPENS_BURST, now.mono);
+    th_open_queue_init(&board->opens, now);
     th_limit_init(&board->punches, TH_PUNCHES_PER_S, TH_PUNCHES_PER_S, now.mono);
     th_skew_init(&board->skew, now);
     board->at_highest = config->at_floor;
@@ -274,6 +274,7 @@ void th_switchboard_free(struct th_switchboard *board)
     th_index_clear(&board->by_own);
     th_heap_clear(&board->due);
     th_newcomers_clear(&board->newcomers);
+    th_open_queue_clear(&board->opens);
     th_ways_clear(&board->ways);
     th_outbox_clear(&board->outbox);
     th_board_clear_left(board);
@@ -374,6 +375,14 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
         err = th_board_begin(board, ex, now);
     th_board_reset_alarm(board, ex);
     return err == TH_OK ? TH_AGAIN : err;
+}
+
+void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id)
+{
+    struct th_exchange *ex = th_board_find(board, id);
+
+    if (ex && ex->line && !ex->line->is_up)
+        ex->line->is_to_link = true;
 }
 
 enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now now,
@@ -482,12 +491,13 @@ th_ms th_switchboard_deadline(const struct th_switchboard *board)
 {
     th_ms next = th_heap_next(&board->due);
 
-    return next < NOT_DUE ? next : TH_NEVER;
+    return th_sooner(next < NOT_DUE ? next : TH_NEVER, th_open_queue_deadline(&board->opens));
 }
 
 void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
 {
     board->now = now;
+    th_board_take_opens(board, now);
     while (th_heap_next(&board->due) <= now.mono) {
         struct th_exchange *ex = TH_HEAP_OWNER(th_heap_first(&board->due), struct th_line, due)->ex;
 
@@ -498,8 +508,10 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         /* in this order: a half that takes over brings channels that may be due, and after the last
          * channel nobody uses the line */
         th_board_tick_handshake(board, ex, now);
-        if (ex->line && ex->line->search_at <= now.mono)
+        if (ex->line && ex->line->search_at <= now.mono) {
+            th_board_ask_in_use(board, ex, now);
             th_board_search(board, ex, now);
+        }
         if (ex->line && ex->line->relay_at <= now.mono)
             th_board_release(board, ex, now);
         th_board_tick_streams(board, ex, now);

@@ -111,6 +111,8 @@ enum th_err th_board_open_channel(struct th_switchboard *board, struct th_exchan
     bool is_introducing = request->type == TH_CHANNEL_PEER || request->type == TH_CHANNEL_CONNECT;
     th_board_transmit(board, ex, now, (struct th_bytes){plain, len},
                       request->end || is_introducing ? TH_WISH_NONE : TH_WISH_ANSWER);
+    if (request->type != TH_CHANNEL_LINK)
+        th_board_ask_in_use(board, ex, now);
     *out = channel;
     return TH_OK;
 }
@@ -434,6 +436,7 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
         on_proof(board, ex, now, from);
         on_bytes(board, ex, from, bytes.len);
         th_board_on_packet(board, ex, now, from, (struct th_bytes){plain, len});
+        th_board_ask_in_use(board, ex, now);
         th_board_consider(board, ex, now, from); /* now, for it may have been the answer */
     }
     th_board_reset_alarm(board, ex);

@@ -139,6 +139,57 @@ static void node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open(void **
     wire_free(&w);
 }
 
+/* 1 has a line to 0 that was wanted for a link, and asks for that. */
+static uint32_t ask_for_link(struct wire *w)
+{
+    uint32_t c;
+
+    wire_init(w, 2);
+    w->board[0]->lines = TH_LINES_PROBED_MAX;
+    assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
+    th_switchboard_is_to_link(w->board[1], &w->identity[0].hashname);
+    assert_int_equal(wire_channel(w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true,\"see\":[]", &c), TH_OK);
+    wire_settle(w);
+    assert_true(wire_look(w, 0, 1).is_up);
+    assert_int_equal(wire_packets(w, 0, TH_CHANNEL_PATH), 0);
+    return c;
+}
+
+/* Of each newcomer that it had to refuse a seed got two packets after its open: `path`, and for the link. */
+static void node_whose_link_is_refused_asks_no_path_until_it_wants_something_else(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint32_t c = ask_for_link(&w);
+    struct th_chanpkt_out full = {.c = c, .err = "full", .end = true};
+    assert_int_equal(th_switchboard_send(w.board[0], w.now, &w.identity[1].hashname, &full), TH_OK);
+    wire_pass(&w, 2 * TH_ASK_LATER_MS);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 0);
+
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_free(&w);
+}
+
+static void node_whose_link_is_answered_or_not_for_a_while_asks_path(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct th_chanpkt_out yes = {.c = ask_for_link(&w), .fields = th_bytes_of("\"see\":[]")};
+    assert_int_equal(th_switchboard_send(w.board[0], w.now, &w.identity[1].hashname, &yes), TH_OK);
+    wire_settle(&w);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_free(&w);
+
+    ask_for_link(&w);
+    wire_pass(&w, TH_ASK_LATER_MS);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_pass(&w, 2 * TH_ASK_LATER_MS);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_free(&w);
+}
+
 /* Who reads our open by a relay may send what follows in a victim's name. */
 static void one_whose_open_went_elsewhere_too_is_asked_where_it_is(void **state)
 {
@@ -183,6 +234,8 @@ int main(void)
         cmocka_unit_test(introducer_of_who_answers_may_name_as_many_as_before),
         cmocka_unit_test(node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open),
         cmocka_unit_test(one_whose_open_went_elsewhere_too_is_asked_where_it_is),
+        cmocka_unit_test(node_whose_link_is_refused_asks_no_path_until_it_wants_something_else),
+        cmocka_unit_test(node_whose_link_is_answered_or_not_for_a_while_asks_path),
         cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

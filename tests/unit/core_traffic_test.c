@@ -1,3 +1,4 @@
+#include "switch/core/board.h"
 #include "tests/lib/raw_peer.h"
 
 static void join(struct wire *w, int a, int b)
@@ -266,10 +267,38 @@ static void flood_of_opens_is_cut_at_its_budget(void **state)
     uint8_t open[316] = {0, 1, 0x3a};
     wire_init(&w, 1);
 
-    for (int i = 0; i < TH_OPENS_BURST + 50; i++)
+    for (int i = 0; i < TH_OPENS_BURST + TH_OPENS_WAITING_MAX + 50; i++)
         wire_deliver(&w, 0, &w.addr[0], open, sizeof open);
 
     assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_LIMIT), 50);
+    wire_free(&w);
+}
+
+/* When a mesh starts, thousands come to one node at once. Those over its budget sent their open again a
+ * second later, all of them, and most were over it again. */
+static void open_over_the_budget_waits_for_its_turn(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint8_t open[316] = {0, 1, 0x3a};
+    wire_init(&w, 3);
+    for (int i = 0; i < TH_OPENS_BURST + 100; i++)
+        wire_deliver(&w, 0, &w.addr[0], open, sizeof open);
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    wire_settle(&w);
+    assert_int_equal(wire_lines(&w, 0), 0);
+
+    wire_pass(&w, 40); /* 80 of them */
+    assert_int_equal(wire_lines(&w, 0), 0);
+    wire_pass(&w, 20);
+
+    assert_int_equal(wire_lines(&w, 0), 1);
+    assert_int_equal(w.sent[1], 3); /* its open, once, `path`, and an answer */
+    assert_int_equal(wire_drops(&w, 0, TH_DROP_OPEN_LIMIT), 0);
+    assert_ptr_equal(w.board[0]->opens.first, NULL);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
+    wire_pass(&w, 10);
+    assert_int_equal(wire_lines(&w, 0), 2);
     wire_free(&w);
 }
 
@@ -363,6 +392,7 @@ int main(void)
         cmocka_unit_test(path_request_is_answered_with_where_it_came_from),
         cmocka_unit_test(what_is_no_telehash_is_counted_and_never_answered),
         cmocka_unit_test(flood_of_opens_is_cut_at_its_budget),
+        cmocka_unit_test(open_over_the_budget_waits_for_its_turn),
         cmocka_unit_test(channel_without_line_is_refused),
         cmocka_unit_test(packet_over_the_limit_of_a_datagram_is_refused_whole),
         cmocka_unit_test(punch_is_two_zero_bytes_and_ten_a_second),
