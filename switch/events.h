@@ -53,8 +53,8 @@ static inline uint64_t th_topic(enum th_channel_type type, bool is_ours)
     return 1ull << (2 * (unsigned)type + (is_ours ? 1 : 0));
 }
 
-/* One is kept for each line. Other parts than the one that follows from csid and key lie behind it in
- * the same memory: read them with th_ev_line_parts. */
+/* Other parts than the one that follows from csid and key lie behind it in the same memory: read them
+ * with th_ev_line_parts. */
 struct th_ev_line {
     struct th_hashname id;    /* first: the key of the fact, as in struct th_ev_link */
     struct th_public_key key; /* static, of csid */
@@ -67,15 +67,9 @@ struct th_ev_line {
         why; /* of LINE_DOWN: TH_TIMED_OUT, TH_CANCELLED (replaced by a new line), TH_EOF (nobody
                         used it), TH_GONE (the switch has ended) … */
     bool is_bridged; /* addr is that of another node, which forwards the line's packets */
-    uint8_t
-        zero[3]; /* there is no padding: what facts say is kept as bytes (switch/run/fact_keep.c) */
-    th_ms up_at; /* when it came up; 0 of LINE_DOWN */
+    bool is_rolled;  /* id follows from the parts; th_ev_line_new says so */
+    th_ms up_at;     /* when it came up; 0 of LINE_DOWN */
 };
-
-_Static_assert(sizeof(struct th_ev_line) == TH_HASHNAME_BYTES + TH_KEY_BYTES + 4 +
-                                                sizeof(struct th_addr) + sizeof(enum th_err) + 4 +
-                                                sizeof(th_ms),
-               "no padding");
 
 /* Where the node of a line is by what its packets say; family NONE: they come by a relay or a bridge. */
 static inline struct th_addr th_ev_line_own(const struct th_ev_line *line)
@@ -114,14 +108,10 @@ struct th_ev_link {
     struct th_hashname id;
     bool is_seed;
     bool is_out; /* we opened it */
-    uint8_t zero[2];
     enum th_err
         why; /* of LINK_DOWN: TH_TIMED_OUT, TH_EOF (they ended it), TH_REFUSED, TH_LIMIT (we did),
                 TH_GONE (the router has ended) … */
 };
-
-_Static_assert(sizeof(struct th_ev_link) == TH_HASHNAME_BYTES + 4 + sizeof(enum th_err),
-               "no padding");
 
 struct th_ev_dialed {
     struct th_hashname target;
@@ -150,8 +140,8 @@ const struct th_name_change *th_ev_server_of(const struct th_event *event);
 /* All parts of the hashname of a line. */
 void th_ev_line_parts(const struct th_ev_line *line, struct th_parts *parts);
 
-/* Makes the event of a line; line->part_count is filled.
- * parts  of its hashname. Returns NULL without memory. */
+/* Makes the event of a line; line->part_count and is_rolled are filled.
+ * parts  of its hashname, which follows from them. Returns NULL without memory. */
 TH_MUST struct th_event *th_ev_line_new(enum th_ev_kind kind, struct th_ev_line *line,
                                         const struct th_parts *parts);
 

@@ -30,4 +30,8 @@ enum { TH_HASH_SECRET_BYTES = 16 };
 /* SipHash-2-4 of a key, cut to what uthash takes. */
 unsigned th_hash(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len);
 
+/* The whole of it, so long that it may stand for the key: two with the same come neither by chance nor
+ * by who does not know the secret. */
+uint64_t th_hash_long(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len);
+
 #endif

@@ -339,7 +339,7 @@ static void list(struct manager *manager, const struct th_self *self, const stru
              (struct th_msg){.kind = &th_event_list_msg, .body = answer});
 }
 
-static void tell_facts(const struct manager *manager, const struct th_self *self,
+static void tell_facts(struct manager *manager, const struct th_self *self,
                        const struct th_msg *msg)
 {
     const struct th_interest *interest = msg->body;

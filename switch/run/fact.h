@@ -27,6 +27,20 @@ enum {
         16384 /* of one manager, some 2 MiB; what finds no room makes answers not whole */
 };
 
+/* How bodies of a kind are kept in fewer bytes. */
+struct th_fact_form {
+    /* Writes what a body says besides its key: at most `size` bytes. Returns how many were written; 0:
+     * this one cannot be written so, and is kept as it is. */
+    size_t (*pack)(uint8_t *packed, const void *body, size_t size);
+
+    /* Undoes it. body: zeros, filled but for the key. Returns its size. */
+    size_t (*unpack)(void *body, const uint8_t *packed, size_t len);
+
+    /* Makes the key, which follows from what was written, no fewer bytes than it; NULL: it does not
+     * follow. */
+    void (*make_key)(uint8_t *key, const uint8_t *packed, size_t len);
+};
+
 /* What facts of one kind have in common: a constant of who announces them. Kind and key name a fact;
  * the rest is of the event that says so. */
 struct th_fact_kind {
@@ -35,6 +49,7 @@ struct th_fact_kind {
     uint64_t end_kind; /* of the event that says that its announcer has ended, and the fact with it;
                           0: the fact outlives its announcer */
     unsigned key_len;  /* bytes, at most TH_FACT_KEY_MAX; the body begins with the key */
+    const struct th_fact_form *form; /* NULL: bodies are kept as they are */
 };
 
 /*
@@ -43,8 +58,7 @@ struct th_fact_kind {
  * kind     of the event, one bit.
  * fact     borrowed for ever.
  * is_over  it is so no more (whoever said that it was); false: it is so, with this body.
- * body     copied: size bytes, at most TH_FACT_BODY_MAX, which begin with the key. It has no padding:
- *          its bytes are looked at.
+ * body     copied: size bytes, at most TH_FACT_BODY_MAX, which begin with the key.
  * Returns NULL without memory.
  */
 TH_MUST struct th_event *th_fact_event_new(uint64_t kind, const struct th_fact_kind *fact,

@@ -2,8 +2,8 @@
  * fact_keep.h - the event manager's facts: what is so, and who said so.
  *
  * There are thousands, and they are seldom read. So not the events are kept but what they say: what is so
- * of one key lies together behind it, without the zeros that bodies are full of, and events are made of
- * it anew for who asks.
+ * of one key lies together, written as its kinds do (th_fact_form), and events are made of it anew for
+ * who asks. A key that follows from what is written is not kept either.
  *
  * Keys may be chosen by peers, so they are found by a keyed hash. Whoever announces facts is monitored
  * once, for as long as it lives.
@@ -16,31 +16,20 @@
 
 #include "switch/base/hash.h"
 #include "switch/base/heap.h"
-#include "switch/run/fact.h"
 #include "switch/base/index.h"
+#include "switch/run/fact_entry.h"
 #include "switch/run/server.h"
-
-/* An event that says something of a fact. */
-struct th_fact_event {
-    struct th_event event;
-    th_pid announcer;            /* filled by th_notify; 0: no server, or one that it outlives */
-    struct th_fact_event *newer; /* while it waits with its announcer */
-    size_t size;                 /* of the body */
-    _Alignas(uint64_t) uint8_t body[];
-};
 
 /* event: of a fact. */
 struct th_fact_event *th_run_fact_of(const struct th_event *event);
 
-struct th_fact_entry;
-struct th_fact_voice;
-
 /* A zeroed one is empty and holds no memory. */
 struct th_fact_keep {
     uint8_t secret[TH_HASH_SECRET_BYTES];
-    struct th_index index;   /* of entries, by hash of their key */
-    struct th_index sources; /* announcers, by pid */
-    struct th_fact_entry *first, *last;
+    struct th_index sources;       /* announcers, by pid */
+    struct th_fact_entry *entries; /* a key's each, ascending by hash */
+    unsigned entry_count, entry_room;
+    uint32_t orders;              /* keys so far */
     struct th_fact_voice *voices; /* who says facts of which kind */
     unsigned voice_count;
     unsigned count; /* facts */
@@ -68,8 +57,7 @@ void th_run_keep_on_down(struct th_fact_keep *keep, const struct th_self *self, 
                          th_fact_ended_fn tell, void *ctx);
 
 /* What is so, of these kinds. NULL without memory. */
-TH_MUST struct th_facts *th_run_keep_read(const struct th_fact_keep *keep, uint64_t kinds,
-                                          uint64_t seq);
+TH_MUST struct th_facts *th_run_keep_read(struct th_fact_keep *keep, uint64_t kinds, uint64_t seq);
 
 /* Lets go of all. Thread: the manager's callbacks, which ends its monitors by itself. */
 void th_run_keep_clear(struct th_fact_keep *keep);
