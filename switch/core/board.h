@@ -297,8 +297,13 @@ void th_board_note_way(struct th_switchboard *board, const struct th_exchange *e
 void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
                        const struct th_addr *from);
 
-/* Asks everywhere when the line has no direct way, and sets when to do so again. */
-void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
+/* Asks everywhere when the line has no direct way, and sets when to do so again. searches: how many there
+ * were before this one; TH_SEARCHES_SLOW: the line did not lose its direct way just now. */
+void th_board_search(struct th_switchboard *board, struct th_exchange *ex, unsigned searches,
+                     struct th_now now);
+
+/* The next search of a line is at that time, if it is not earlier. */
+void th_board_search_by(struct th_line *line, th_ms at);
 
 /* Another address is in use: tells it, and looks for a better when it is no direct one. */
 void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
@@ -431,7 +436,8 @@ TH_MUST enum th_drop th_board_may_come_from(struct th_switchboard *board,
 bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
                            const struct th_addr *to, struct th_bytes bytes);
 
-/* Sends what waits for the pace of the relays to a node with a line, and sets when to do so again. */
+/* Sends what waits for the pace of the relays to a node with a line, when that is due, and sets when to do
+ * so again. */
 void th_board_release(struct th_switchboard *board, struct th_exchange *ex, struct th_now now);
 
 /* Through whom the address of a relay goes; NULL for another one, or when it is over. */

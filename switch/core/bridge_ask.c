@@ -52,7 +52,8 @@ static bool may_bridge(struct th_exchange *other, const struct th_exchange *ex,
 static struct th_exchange *choose(struct th_switchboard *board, struct th_exchange *ex)
 {
     const struct th_exchange *middle = th_board_middle_of(board, ex);
-    struct th_exchange *last = ex->line->ask ? th_board_find(board, &ex->line->ask->middle) : NULL;
+    const struct th_bridge_ask *ask = th_line_more(ex->line)->ask;
+    struct th_exchange *last = ask ? th_board_find(board, &ask->middle) : NULL;
 
     for (struct th_exchange *at = last ? last->next : NULL; at; at = at->next)
         if (may_bridge(at, ex, middle))
@@ -68,14 +69,15 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
                 struct th_exchange *middle, const struct th_channel_request *request)
 {
     struct th_channel *channel;
-    struct th_line *line = ex->line;
+    struct th_line_more *more = th_line_make_more(ex->line);
 
-    if (line->ask == NULL)
-        line->ask = th_mem_zalloc(1, sizeof *line->ask);
-    if (line->ask == NULL || th_board_open_channel(board, middle, now, request, &channel) != TH_OK)
+    if (more && more->ask == NULL)
+        more->ask = th_mem_zalloc(1, sizeof *more->ask);
+    if (!more || !more->ask ||
+        th_board_open_channel(board, middle, now, request, &channel) != TH_OK)
         return; /* perhaps at the next search */
-    line->ask->middle = middle->id;
-    line->ask->c = channel->id;
+    more->ask->middle = middle->id;
+    more->ask->c = channel->id;
     th_board_reset_alarm(board, middle);
 }
 
@@ -132,7 +134,7 @@ static struct th_exchange *asked_for(struct th_switchboard *board, const struct 
                                      uint32_t c)
 {
     for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
-        const struct th_bridge_ask *ask = ex->line ? ex->line->ask : NULL;
+        const struct th_bridge_ask *ask = ex->line ? th_line_more(ex->line)->ask : NULL;
         if (ask && ask->c == c && th_hashname_is_equal(&ask->middle, &middle->id))
             return ex;
     }
@@ -150,7 +152,7 @@ void th_board_on_bridge_answer(struct th_switchboard *board, struct th_exchange 
         ex = asked_for(board, middle, channel->id);
     if (ex == NULL)
         return;
-    ex->line->ask->c = 0;
+    ex->line->more->ask->c = 0;
     if (!th_exchange_is_up(ex))
         return;
     if (channel->type == TH_CHANNEL_PEER && is_refused)

@@ -92,7 +92,7 @@ uint8_t *th_half_keys(const struct th_half *half, const struct th_exchange *ex)
     struct th_line *line = ex->line;
     bool is_current = half == &line->current;
 
-    return is_current ? secrets_of(line) + ex->cipher->seed_bytes : line->pending->keys;
+    return is_current ? secrets_of(line) + ex->cipher->seed_bytes : line->more->pending->keys;
 }
 
 static size_t secrets_len(const struct th_cipher *cipher)
@@ -113,9 +113,6 @@ enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower,
     if (ex->line == NULL)
         return TH_NO_MEMORY;
     ex->line->ex = ex;
-    ex->line->open_at = TH_NEVER;
-    ex->line->search_at = TH_NEVER;
-    ex->line->relay_at = TH_NEVER;
     memcpy(secrets_of(ex->line), seed, ex->cipher->seed_bytes);
     th_channels_init(&ex->line->channels, is_lower);
     return TH_OK;
@@ -130,10 +127,65 @@ void th_exchange_line_keypair(const struct th_exchange *ex, struct th_keypair *o
     sodium_memzero(seed, sizeof seed);
 }
 
+const struct th_line_more th_line_no_more = {.search_at = TH_NEVER, .relay_at = TH_NEVER};
+
+struct th_line_more *th_line_make_more(struct th_line *line)
+{
+    if (line->more)
+        return line->more;
+    line->more = th_mem_zalloc(1, sizeof *line->more);
+    if (line->more)
+        *line->more = th_line_no_more;
+    return line->more;
+}
+
+void th_line_rest(struct th_line *line)
+{
+    const struct th_line_more *more = line->more;
+
+    if (more == NULL || more->pending || more->ask || more->pmtu || more->streams ||
+        more->search_at != TH_NEVER || more->relay_at != TH_NEVER)
+        return;
+    for (unsigned i = 0; i < TH_COUNTS; i++)
+        if (more->carried[i] != 0)
+            return;
+    th_mem_free(line->more);
+    line->more = NULL;
+}
+
+static void free_more(struct th_line *line)
+{
+    if (line->more) {
+        th_mem_free(line->more->streams);
+        th_mem_free(line->more->pmtu);
+        th_mem_free(line->more->ask);
+    }
+    th_mem_free(line->more);
+}
+
+void th_line_count(struct th_line *line, enum th_count what, uint32_t n)
+{
+    uint32_t sum = line->counted[what] + n;
+
+    if (sum < n) {
+        struct th_line_more *more = th_line_make_more(line);
+        if (more == NULL)
+            return;
+        more->carried[what]++;
+    }
+    line->counted[what] = sum;
+}
+
+uint64_t th_line_counted(const struct th_line *line, enum th_count what)
+{
+    return (uint64_t)th_line_more(line)->carried[what] << 32 | line->counted[what];
+}
+
 void th_line_forget_sealed(struct th_line *line)
 {
     if (line->sealed == NULL)
         return;
+    th_held_free(&line->sealed->waiting);
     th_keypair_clear(&line->sealed->keys);
     th_mem_free(line->sealed);
     line->sealed = NULL;
@@ -148,10 +200,7 @@ void th_exchange_free_line(struct th_exchange *ex)
     th_line_forget_pending(line);
     th_half_clear(&line->current, ex);
     th_channels_clear(&line->channels);
-    th_mem_free(line->streams);
-    th_held_free(&line->waiting);
-    th_mem_free(line->pmtu);
-    th_mem_free(line->ask);
+    free_more(line);
     th_line_forget_sealed(line);
     sodium_memzero(secrets_of(line), secrets_len(ex->cipher));
     th_mem_free(line);
@@ -184,8 +233,8 @@ enum th_err th_half_set(struct th_half *half, const struct th_exchange *ex,
 
     if (err == TH_OK) {
         th_half_clear(half, ex);
-        *half = (struct th_half){
-            .is_set = true, .id = open->line, .at = open->at, .heard_at = now.mono};
+        *half = (struct th_half){.is_set = true, .id = open->line, .at = open->at};
+        th_half_heard(half, now);
         memcpy(kept, keys.send, key_bytes);
         memcpy(kept + key_bytes, keys.receive, key_bytes);
     }
@@ -203,7 +252,8 @@ void th_half_clear(struct th_half *half, const struct th_exchange *ex)
 void th_line_take_over(struct th_line *line)
 {
     const struct th_exchange *ex = line->ex;
-    struct th_half *half = &line->pending->half;
+    struct th_half *half = &line->more->pending->half;
+    struct th_streams *streams = line->more->streams;
 
     th_half_clear(&line->current, ex);
     line->current = *half;
@@ -213,8 +263,8 @@ void th_line_take_over(struct th_line *line)
     th_half_clear(half, ex);
     line->guesses = line->bursts = 0; /* were answers to the channels that it had */
     /* It may be another implementation by now. */
-    if (line->streams)
-        line->streams->is_compact = line->streams->takes_parts = false;
+    if (streams)
+        streams->is_compact = streams->takes_parts = false;
 }
 
 bool th_half_is_of(const struct th_half *half, const struct th_exchange *ex,
@@ -242,7 +292,7 @@ enum th_drop th_half_unseal(struct th_half *half, const struct th_exchange *ex,
         return why;
     if (!th_replay_note(&half->replay, datagram, now))
         return TH_DROP_LINE_REPLAY;
-    half->heard_at = now.mono;
+    th_half_heard(half, now);
     half->is_confirmed = true;
     return TH_DROP_NONE;
 }
@@ -275,12 +325,13 @@ void th_held_free(struct th_held **list)
 void th_line_stop_opening(struct th_line *line)
 {
     line->is_opening = false;
-    line->open_at = TH_NEVER;
+    if (line->sealed)
+        line->sealed->open_at = TH_NEVER;
 }
 
 void th_line_forget_pending(struct th_line *line)
 {
-    struct th_pending *pending = line->pending;
+    struct th_pending *pending = th_line_more(line)->pending;
 
     if (pending == NULL)
         return;
@@ -288,27 +339,30 @@ void th_line_forget_pending(struct th_line *line)
     th_channels_clear(&pending->channels);
     th_held_free(&pending->kept);
     th_mem_free(pending);
-    line->pending = NULL;
+    line->more->pending = NULL;
+    th_line_rest(line);
 }
 
 bool th_line_was_challenged(const struct th_line *line)
 {
-    for (unsigned i = 0; i < line->pending->challenges; i++)
-        if (line->pending->challenge_id[i] != 0)
+    const struct th_pending *pending = line->more->pending;
+
+    for (unsigned i = 0; i < pending->challenges; i++)
+        if (pending->challenge_id[i] != 0)
             return true;
     return false;
 }
 
 th_ms th_line_silent_at(const struct th_line *line)
 {
-    th_ms since = line->pending->since, rx_at = th_half_rx_at(&line->current);
+    th_ms since = line->more->pending->since, rx_at = th_half_rx_at(&line->current);
 
     return (rx_at > since ? rx_at : since) + TH_CHALLENGE_SILENCE_MS;
 }
 
 static th_ms pending_deadline(const struct th_line *line)
 {
-    const struct th_pending *pending = line->pending;
+    const struct th_pending *pending = line->more->pending;
     th_ms first = th_sooner(pending->accepted_at + TH_PENDING_MS, pending->challenge_at);
 
     /* once the new half has spoken, the old line's silence decides */
@@ -336,14 +390,15 @@ th_ms th_line_doubt_deadline(const struct th_line *line)
 {
     bool is_due = line->doubt == TH_DOUBT_WAITING || line->doubt == TH_DOUBT_ASKED;
 
-    return is_due && line->is_up ? line->doubt_at : TH_NEVER;
+    return is_due && line->is_up ? th_line_doubt_at(line) : TH_NEVER;
 }
 
 bool th_exchange_is_unused(const struct th_exchange *ex)
 {
     const struct th_line *line = ex->line;
 
-    return line && line->is_up && line->channels.first == NULL && line->pending == NULL;
+    return line && line->is_up && line->channels.first == NULL &&
+           th_line_more(line)->pending == NULL;
 }
 
 bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now)
@@ -362,12 +417,21 @@ bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now)
 /* The search for a path's MTU goes with the path in use, and on none of a relay. */
 static th_ms mtu_deadline(const struct th_exchange *ex)
 {
-    const struct th_pmtu *pmtu = ex->line->pmtu;
+    const struct th_pmtu *pmtu = th_line_more(ex->line)->pmtu;
     const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
 
     if (pmtu == NULL || !ex->line->is_up || path == NULL || path->addr.family == TH_FAMILY_RELAY)
         return TH_NEVER;
     return th_addr_is_equal(&pmtu->addr, &path->addr) ? th_pmtu_deadline(pmtu) : 0;
+}
+
+static th_ms more_deadline(const struct th_exchange *ex, const struct th_line_more *more)
+{
+    th_ms first = th_sooner(th_sooner(more->search_at, more->relay_at), mtu_deadline(ex));
+
+    if (more->streams)
+        first = th_sooner(first, more->streams->due_at);
+    return more->pending ? th_sooner(first, pending_deadline(ex->line)) : first;
 }
 
 th_ms th_exchange_deadline(const struct th_exchange *ex)
@@ -376,14 +440,10 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
 
     if (line == NULL)
         return TH_NEVER;
-    th_ms first = th_sooner(line->open_at, th_channels_deadline(&line->channels));
-    first = th_sooner(first, th_sooner(line->search_at, line->relay_at));
-    first = th_sooner(first, mtu_deadline(ex));
-    if (line->streams)
-        first = th_sooner(first, line->streams->due_at);
+    th_ms first = th_sooner(th_line_open_at(line), th_channels_deadline(&line->channels));
+    if (line->more)
+        first = th_sooner(first, more_deadline(ex, line->more));
     first = th_sooner(first, th_line_doubt_deadline(line));
-    if (line->pending)
-        first = th_sooner(first, pending_deadline(line));
     if (th_exchange_is_unused(ex))
         first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
     if (line->current.is_confirmed)

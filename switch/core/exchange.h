@@ -61,13 +61,19 @@ enum {
 
 /* The peer's half of a line. Its keys are with who has it: th_half_keys. */
 struct th_half {
-    bool is_set;
-    bool is_confirmed; /* something decrypted on it */
-    struct th_line_id id;
     struct th_replay replay;
+    struct th_line_id id;
     int64_t at;
-    th_ms heard_at; /* when something last decrypted on it; until then, when it was accepted */
+    th_ms heard_at : 48; /* when something last decrypted on it; until then, when it was accepted */
+    bool is_set : 1;
+    bool is_confirmed : 1; /* something decrypted on it */
 };
+
+/* Something decrypts on it now, or it is accepted. */
+static inline void th_half_heard(struct th_half *half, struct th_now now)
+{
+    half->heard_at = now.mono & ((UINT64_C(1) << 48) - 1);
+}
 
 /* When something last decrypted on it; 0 never. */
 static inline th_ms th_half_rx_at(const struct th_half *half)
@@ -90,6 +96,7 @@ struct th_pending {
     th_ms since; /* when the first of the challenges went out: for it, or for one that it follows */
     struct th_addr from;
     struct th_channels channels;              /* only `path` lives here */
+    uint32_t answered_at;                     /* as that of th_sealed, while there is this */
     unsigned challenges;                      /* sent on the old line */
     uint32_t challenge_id[TH_CHALLENGES_MAX]; /* their channels there */
     th_ms challenge_at;                       /* when the next is due; TH_NEVER */
@@ -99,11 +106,16 @@ struct th_pending {
     uint8_t keys[2 * TH_KEY_BYTES]; /* of the half */
 };
 
-/* Our open, and the keys in it. */
+/* Our open, the keys in it, and what there is besides until it has brought a line. */
 struct th_sealed {
+    th_ms open_at;           /* next try or giving up */
+    struct th_held *waiting; /* channel packets for the line, oldest first */
+    uint8_t open_tries;
+    uint8_t waiting_count; /* 0..TH_WAITING_MAX */
+    bool is_spread;        /* it went elsewhere than `to` too */
+    struct th_addr to;     /* where it went first */
+    uint32_t answered_at;  /* when we last answered a repeated open: th_line_answered_at */
     struct th_keypair keys;
-    struct th_addr to; /* where it went first */
-    bool is_spread;    /* and elsewhere */
     uint16_t len;
     uint8_t bytes[];
 };
@@ -135,53 +147,100 @@ enum th_doubt {
     TH_DOUBT_SILENT   /* nor to that: it was told */
 };
 
+/* What a line counts. */
+enum th_count { TH_RX_PACKETS, TH_TX_PACKETS, TH_RX_BYTES, TH_TX_BYTES, TH_COUNTS };
+
+/* What few lines have at a time, and most have none of. */
+struct th_line_more {
+    struct th_pending *pending;  /* NULL: none */
+    struct th_bridge_ask *ask;   /* NULL: nobody yet */
+    struct th_pmtu *pmtu;        /* on the path in use; NULL: nobody wanted larger packets yet */
+    struct th_streams *streams;  /* NULL: there never was a reliable channel */
+    th_ms search_at;             /* for a direct way; TH_NEVER: it has one */
+    th_ms relay_at;              /* when more may go by a relay; TH_NEVER: nothing waits */
+    uint32_t carried[TH_COUNTS]; /* high bits of `counted` */
+    uint8_t searches;            /* for a direct way, in vain, one after the other */
+};
+
 /* A line, from our first open on: our half, the peer's, and all that lives as long as it does. Behind it, in
  * the same memory, are the seed of our line keys and the keys of `current`, as its cipher set has them. */
 struct th_line {
     struct th_index_node by_own; /* keyed by the beginning of our line id, which we drew */
     struct th_heap_node due;     /* in the heap for all its life */
     struct th_exchange *ex;
-
-    /* our half */
-    uint8_t own_rest[TH_LINE_ID_BYTES - sizeof(uint64_t)]; /* of our line id: th_line_own_id */
-    struct th_sealed *sealed; /* NULL once the line has proven itself, until it is needed again */
-
-    uint8_t open_tries;
-    uint8_t waiting_count; /* 0..TH_WAITING_MAX */
-    uint8_t searches;      /* for a direct way, in vain, one after the other */
-    uint8_t guesses;       /* answers to no request of ours, since the last that nobody can guess */
-    uint8_t bursts;        /* of so many that all requests were given up */
-    uint8_t bridges;       /* families that it would forward to for us, says its link */
-    bool has_offered; /* … and said so before: who takes it back and says it again is no news */
-    bool is_newcomer; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
-    bool is_opening;  /* we want a line and send opens */
-    bool is_to_link; /* … for a link alone, and nothing was asked for yet (th_board_ask_in_use) */
-    bool is_up;      /* announced */
-    bool has_rtt;
-    uint8_t doubt;    /* enum th_doubt */
-    uint8_t silences; /* that were told, since something came */
-    uint8_t up_since_high;
-    uint32_t up_since_low;     /* th_line_up_since */
-    uint32_t rtt_ms;           /* newest, of the path in use */
-    uint32_t usual_rtt_ms;     /* of the path in use; 0: nothing was answered on it yet */
-    uint32_t open_sent_at;     /* as a path keeps times, as the next three are; 0 never */
-    uint32_t answered_at;      /* when we last answered a repeated open; 0 never */
-    uint32_t unanswered_since; /* first packet that wants an answer and has none; 0 none */
-    uint32_t asked_at;         /* when doubt was last ASKED; 0 never */
-    th_ms open_at;             /* next try or giving up */
-    struct th_held *waiting;   /* channel packets for the line, oldest first */
-
+    struct th_line_more *more; /* NULL: nothing of it (th_line_more) */
+    struct th_sealed *sealed;  /* NULL once the line has proven itself, until it is needed again */
     struct th_half current;
-    struct th_pending *pending;
-    th_ms doubt_at;  /* WAITING, ASKED: the next step; SILENT: it is not told again before */
-    th_ms search_at; /* for a direct way; TH_NEVER: it has one */
-    th_ms relay_at;  /* when more may go by a relay; TH_NEVER: nothing waits */
-    struct th_bridge_ask *ask; /* NULL: nobody yet */
-    struct th_pmtu *pmtu;      /* on the path in use; NULL: nobody wanted larger packets yet */
     struct th_channels channels;
-    struct th_streams *streams; /* NULL: there never was a reliable channel */
-    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+    uint8_t own_rest[TH_LINE_ID_BYTES - sizeof(uint64_t)]; /* of our line id: th_line_own_id */
+    uint32_t counted[TH_COUNTS]; /* low bits; what does not fit is `carried`: th_line_counted */
+    uint32_t rtt_ms;             /* newest, of the path in use */
+    uint32_t usual_rtt_ms;       /* of the path in use; 0: nothing was answered on it yet */
+    uint32_t open_sent_at;       /* as a path keeps times, as the next three are; 0 never */
+    uint32_t unanswered_since;   /* first packet that wants an answer and has none; 0 none */
+    uint32_t asked_at;           /* when doubt was last ASKED; 0 never */
+    uint32_t doubt_at;     /* WAITING, ASKED: the next step; SILENT: it is not told again before */
+    uint32_t up_since_low; /* th_line_up_since */
+    uint8_t up_since_high;
+    uint8_t bridges;      /* families that it would forward to for us, says its link */
+    uint8_t guesses : 3;  /* answers to no request of ours, since the last that nobody can guess */
+    uint8_t bursts : 3;   /* of so many that all requests were given up */
+    bool has_offered : 1; /* bridges before: who takes it back and says it again is no news */
+    bool has_rtt : 1;
+    uint8_t doubt : 2;    /* enum th_doubt */
+    uint8_t silences : 2; /* 0..TH_LINE_SILENCES_MAX, that were told, since something came */
+    bool is_newcomer : 1; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
+    bool is_opening : 1;  /* we want a line and send opens */
+    bool
+        is_to_link : 1; /* … for a link alone, and nothing was asked for yet (th_board_ask_in_use) */
+    bool is_up : 1;     /* announced */
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct th_line) == 224,
+               "with the keys of the simulator and malloc's own word it is 16 of its units");
+_Static_assert((int)TH_PATH_GUESSES_MAX < 8 && (int)TH_PATH_BURSTS_MAX < 8 &&
+                   (int)TH_LINE_SILENCES_MAX < 4,
+               "they are counted in so few bits");
+
+extern const struct th_line_more th_line_no_more;
+
+/* To look at. */
+static inline const struct th_line_more *th_line_more(const struct th_line *line)
+{
+    return line->more ? line->more : &th_line_no_more;
+}
+
+/* To change: made if need be. NULL without memory. */
+struct th_line_more *th_line_make_more(struct th_line *line);
+
+/* Gives it back when there is nothing in it; harmless at any time. */
+void th_line_rest(struct th_line *line);
+
+/* Counts. Without memory for what does not fit any more it stays as it is. */
+void th_line_count(struct th_line *line, enum th_count what, uint32_t n);
+uint64_t th_line_counted(const struct th_line *line, enum th_count what);
+
+/* When the next open is due, or giving up; TH_NEVER. */
+static inline th_ms th_line_open_at(const struct th_line *line)
+{
+    return line->sealed ? line->sealed->open_at : TH_NEVER;
+}
+
+/* Its time is never far from when the line was heard: one that is silent for long ends. */
+static inline th_ms th_line_doubt_at(const struct th_line *line)
+{
+    return th_exchange_path_near(line->doubt_at, line->current.heard_at);
+}
+
+/* When we answered a repeated open, as a path keeps times; 0 never, or long ago. */
+static inline uint32_t th_line_answered_at(const struct th_line *line)
+{
+    const struct th_pending *pending = th_line_more(line)->pending;
+
+    if (pending)
+        return pending->answered_at;
+    return line->sealed ? line->sealed->answered_at : 0;
+}
 
 /* Our line id. */
 static inline struct th_line_id th_line_own_id(const struct th_line *line)
@@ -282,7 +341,7 @@ TH_MUST enum th_err th_exchange_make_line(struct th_exchange *ex, bool is_lower,
 /* Our line keys. Wipe with th_keypair_clear. */
 void th_exchange_line_keypair(const struct th_exchange *ex, struct th_keypair *out);
 
-/* Wipes and frees our open: the peer has it. Harmless without one. */
+/* Wipes and frees our open, and what waited for its line: the peer has it. Harmless without one. */
 void th_line_forget_sealed(struct th_line *line);
 
 /* Frees its line, which is in no table, and wipes the keys; harmless without one. */

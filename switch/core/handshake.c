@@ -37,6 +37,7 @@ static enum th_err seal_open(const struct th_switchboard *board, struct th_excha
                                     &own_id, ex->own_at, &ex->id, &ex->key);
     sealed = err == TH_OK ? th_mem_zalloc(1, sizeof *sealed + len) : NULL;
     if (sealed) {
+        sealed->open_at = TH_NEVER;
         sealed->keys = keys;
         sealed->len = (uint16_t)len;
         memcpy(sealed->bytes, bytes, len);
@@ -140,8 +141,8 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
     th_board_trust(board, line);
     if (!line->is_opening) {
         line->is_opening = true;
-        line->open_tries = 1;
-        line->open_at = now.mono + until_next_try(board, 1);
+        line->sealed->open_tries = 1;
+        line->sealed->open_at = now.mono + until_next_try(board, 1);
     }
     th_board_send_opens(board, ex, now);
     return TH_OK;
@@ -150,7 +151,7 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
 enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exchange *ex,
                                     const struct th_addr *relay, struct th_now now)
 {
-    bool has_begun = ex->line && ex->line->is_opening && ex->line->open_tries == 1;
+    bool has_begun = ex->line && ex->line->is_opening && ex->line->sealed->open_tries == 1;
     struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, relay, now);
 
     if (path == NULL)
@@ -162,24 +163,24 @@ enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exch
     }
     if (!has_begun)
         return th_board_begin(board, ex, now);
-    ex->line->open_tries = 0;
-    ex->line->open_at = now.mono + until_next_try(board, 0);
+    ex->line->sealed->open_tries = 0;
+    ex->line->sealed->open_at = now.mono + until_next_try(board, 0);
     return TH_OK;
 }
 
 static void expire_open(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_line *line = ex->line;
+    struct th_sealed *sealed = ex->line->sealed;
 
-    if (line->open_tries < TH_OPEN_TRIES) {
-        line->open_tries++;
-        line->open_at = now.mono + until_next_try(board, line->open_tries);
+    if (sealed->open_tries < TH_OPEN_TRIES) {
+        sealed->open_tries++;
+        sealed->open_at = now.mono + until_next_try(board, sealed->open_tries);
         th_board_send_opens(board, ex, now);
         return;
     }
-    th_line_stop_opening(line);
-    th_held_free(&line->waiting);
-    line->waiting_count = 0;
+    th_line_stop_opening(ex->line);
+    th_held_free(&sealed->waiting);
+    sealed->waiting_count = 0;
     th_board_end_channels(board, ex, TH_NO_LINE, now);
 }
 
@@ -207,8 +208,19 @@ static void answer_later(struct th_line *line, const struct th_exchange_path *pa
     if (line->is_opening)
         return;
     line->is_opening = true;
-    line->open_tries = TH_OPEN_TRIES - 1;
-    line->open_at = now.mono - th_exchange_path_ago(path->open_sent_at, now) + TH_PATH_OPEN_MS;
+    line->sealed->open_tries = TH_OPEN_TRIES - 1;
+    line->sealed->open_at =
+        now.mono - th_exchange_path_ago(path->open_sent_at, now) + TH_PATH_OPEN_MS;
+}
+
+static void note_answered(struct th_line *line, struct th_now now)
+{
+    uint32_t time = th_exchange_path_time(now);
+
+    if (th_line_more(line)->pending)
+        line->more->pending->answered_at = time;
+    else if (line->sealed)
+        line->sealed->answered_at = time;
 }
 
 /* There was no line, or one on which nothing ever decrypted: this open makes one. */
@@ -228,7 +240,7 @@ static void accept(struct th_switchboard *board, struct th_exchange *ex, const s
         if (!th_exchange_path_may_open(path, now))
             answer_later(line, path, now);
         send_open(board, ex, path, now);
-        line->answered_at = th_exchange_path_time(now);
+        note_answered(line, now);
     }
     if (line->is_up || !we_began)
         return; /* it is announced when something decrypts on it */
@@ -242,22 +254,22 @@ static void answer_repeat(struct th_switchboard *board, struct th_exchange *ex,
                           const struct th_half *half, struct th_exchange_path *path,
                           struct th_now now)
 {
-    struct th_line *line = ex->line;
+    uint32_t answered_at = th_line_answered_at(ex->line);
     bool is_alive = half->is_confirmed && now.mono - half->heard_at < TH_ANSWER_QUIET_MS;
     bool was_answered =
-        line->answered_at != 0 && th_exchange_path_ago(line->answered_at, now) < TH_PATH_OPEN_MS;
+        answered_at != 0 && th_exchange_path_ago(answered_at, now) < TH_PATH_OPEN_MS;
 
     th_drop_count(&board->drops, TH_DROP_OPEN_REPEAT);
     if (is_alive || was_answered || path == NULL)
         return;
-    line->answered_at = th_exchange_path_time(now);
-    send_open(board, ex, path, now);
+    send_open(board, ex, path, now); /* seals what is noted */
+    note_answered(ex->line, now);
 }
 
 static void challenge(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     static const th_ms until_next[TH_CHALLENGES_MAX] = {500, 1000, TH_NEVER};
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
     th_ms pause = until_next[pending->challenges];
 
     pending->challenge_id[pending->challenges++] = th_board_ask_path(board, ex, now, true);
@@ -268,12 +280,12 @@ static void challenge(struct th_switchboard *board, struct th_exchange *ex, stru
  * since then answers nothing. */
 static bool is_to_be_asked_again(const struct th_line *line)
 {
-    return th_half_rx_at(&line->current) > line->pending->since;
+    return th_half_rx_at(&line->current) > line->more->pending->since;
 }
 
 static void ask_again(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
 
     pending->since = now.mono;
     pending->challenges = 0;
@@ -284,13 +296,14 @@ static void ask_again(struct th_switchboard *board, struct th_exchange *ex, stru
 static void suspect(struct th_switchboard *board, struct th_exchange *ex,
                     const struct th_open *open, struct th_exchange_path *path, struct th_now now)
 {
-    struct th_pending *pending = th_mem_zalloc(1, sizeof *pending);
+    struct th_line_more *more = th_line_make_more(ex->line);
+    struct th_pending *pending = more ? th_mem_zalloc(1, sizeof *pending) : NULL;
 
     if (pending == NULL) {
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
         return;
     }
-    ex->line->pending = pending;
+    more->pending = pending;
     if (th_half_set(&pending->half, ex, open, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_CRYPT);
         th_line_forget_pending(ex->line);
@@ -303,7 +316,7 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
         pending->from = path->addr;
         send_open(board, ex, path, now);
     }
-    ex->line->answered_at = th_exchange_path_time(now);
+    note_answered(ex->line, now);
     challenge(board, ex, now);
     th_board_probe_pending(board, ex, now);
 }
@@ -313,17 +326,17 @@ static void suspect(struct th_switchboard *board, struct th_exchange *ex,
  * or was asked too long ago: else newer and newer opens would wait for the peer to be idle. */
 static bool has_had_its_time(const struct th_line *line, struct th_now now)
 {
-    const struct th_half *half = &line->pending->half;
+    const struct th_pending *pending = line->more->pending;
 
-    return !half->is_confirmed && th_line_was_challenged(line) &&
-           now.mono >= line->pending->accepted_at + TH_CHALLENGE_SILENCE_MS &&
+    return !pending->half.is_confirmed && th_line_was_challenged(line) &&
+           now.mono >= pending->accepted_at + TH_CHALLENGE_SILENCE_MS &&
            now.mono >= th_line_silent_at(line);
 }
 
 static void follow(struct th_switchboard *board, struct th_exchange *ex, const struct th_open *open,
                    struct th_exchange_path *path, struct th_now now)
 {
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
 
     if (th_half_set(&pending->half, ex, open, now) != TH_OK) {
         th_drop_count(&board->drops, TH_DROP_OPEN_CRYPT);
@@ -337,7 +350,7 @@ static void follow(struct th_switchboard *board, struct th_exchange *ex, const s
     pending->probe_at = 0;
     if (path)
         send_open(board, ex, path, now);
-    ex->line->answered_at = th_exchange_path_time(now);
+    note_answered(ex->line, now);
     if (is_to_be_asked_again(ex->line) || now.mono >= pending->since + TH_PENDING_MS)
         ask_again(board, ex, now);
     th_board_probe_pending(board, ex, now);
@@ -347,7 +360,7 @@ static void judge(struct th_switchboard *board, struct th_exchange *ex, const st
                   const struct th_addr *from, size_t len, struct th_now now)
 {
     struct th_half *current = &ex->line->current;
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = th_line_more(ex->line)->pending;
 
     if (is_same_half(current, open) && current->at == open->at) {
         answer_repeat(board, ex, current, note_address(ex, from, len, now), now);
@@ -471,7 +484,7 @@ void th_board_take_opens(struct th_switchboard *board, struct th_now now)
 static void take_over(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
-    struct th_pending *pending = line->pending;
+    struct th_pending *pending = line->more->pending;
     struct th_held *kept = pending->kept;
     struct th_addr from = pending->from;
 
@@ -506,7 +519,7 @@ void th_board_on_challenge_answered(struct th_switchboard *board, struct th_exch
 
 static void tick_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
 
     /* silence where nobody was asked says nothing */
     if (pending->half.is_confirmed && th_line_was_challenged(ex->line) &&
@@ -535,8 +548,8 @@ void th_board_tick_handshake(struct th_switchboard *board, struct th_exchange *e
 
     if (line == NULL)
         return;
-    if (line->pending)
+    if (th_line_more(line)->pending)
         tick_pending(board, ex, now);
-    if (now.mono >= line->open_at)
+    if (now.mono >= th_line_open_at(line))
         expire_open(board, ex, now);
 }

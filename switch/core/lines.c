@@ -26,12 +26,14 @@ static bool is_probed(struct th_switchboard *board, struct th_exchange *ex,
 void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
-    struct th_held *waiting = line->waiting;
+    struct th_held *waiting = line->sealed ? line->sealed->waiting : NULL;
 
     th_board_trust(board, line);
     th_line_stop_opening(line);
-    line->waiting = NULL;
-    line->waiting_count = 0;
+    if (line->sealed) {
+        line->sealed->waiting = NULL;
+        line->sealed->waiting_count = 0;
+    }
     line->is_up = true;
     line->up_since_low = (uint32_t)now.mono;
     line->up_since_high = (uint8_t)(now.mono >> 32);
@@ -44,10 +46,9 @@ void th_board_line_up(struct th_switchboard *board, struct th_exchange *ex, stru
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
     if (used && !th_board_asks_later(ex) && !is_probed(board, ex, used, now))
         th_board_probe(board, ex, used, now);
-    line->searches = TH_SEARCHES_SLOW;
-    th_board_search(board, ex, now);
+    th_board_search(board, ex, TH_SEARCHES_SLOW, now);
     if (line->is_to_link)
-        line->search_at = th_sooner(line->search_at, now.mono + TH_ASK_LATER_MS);
+        th_board_search_by(line, now.mono + TH_ASK_LATER_MS);
     for (struct th_held *kept = waiting; kept; kept = kept->next)
         th_board_transmit(board, ex, now, (struct th_bytes){kept->bytes, kept->len}, TH_WISH_NONE);
     th_held_free(&waiting);

@@ -39,7 +39,7 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .key = ex->key,
         .csid = ex->cipher->csid,
         .is_up = line->is_up,
-        .is_pending = line->pending != NULL,
+        .is_pending = th_line_more(line)->pending != NULL,
         .is_silent = line->doubt == TH_DOUBT_SILENT,
         .knows_middle = middle != NULL,
         .has_rtt = line->has_rtt,
@@ -48,10 +48,10 @@ void th_board_look_at(struct th_switchboard *board, const struct th_exchange *ex
         .channels = line->channels.count,
         .up_ms = line->is_up ? now.mono - th_line_up_since(line) : 0,
         .last_rx_ms = line->current.is_confirmed ? now.mono - line->current.heard_at : 0,
-        .rx_packets = line->rx_packets,
-        .tx_packets = line->tx_packets,
-        .rx_bytes = line->rx_bytes,
-        .tx_bytes = line->tx_bytes,
+        .rx_packets = th_line_counted(line, TH_RX_PACKETS),
+        .tx_packets = th_line_counted(line, TH_TX_PACKETS),
+        .rx_bytes = th_line_counted(line, TH_RX_BYTES),
+        .tx_bytes = th_line_counted(line, TH_TX_BYTES),
     };
     th_exchange_parts(ex, &look->parts);
     if (middle)

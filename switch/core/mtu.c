@@ -11,7 +11,7 @@
  * Another path than before begins anew. */
 static struct th_pmtu *search_of(struct th_exchange *ex, struct th_now now)
 {
-    struct th_pmtu *pmtu = ex->line ? ex->line->pmtu : NULL;
+    struct th_pmtu *pmtu = ex->line ? th_line_more(ex->line)->pmtu : NULL;
     const struct th_exchange_path *path = th_exchange_paths_used(&ex->paths);
 
     if (pmtu == NULL || !ex->line->is_up || path == NULL || path->addr.family == TH_FAMILY_RELAY)
@@ -26,7 +26,7 @@ static struct th_pmtu *search_of(struct th_exchange *ex, struct th_now now)
 
 unsigned th_board_mtu(const struct th_exchange *ex)
 {
-    const struct th_pmtu *pmtu = ex->line ? ex->line->pmtu : NULL;
+    const struct th_pmtu *pmtu = ex->line ? th_line_more(ex->line)->pmtu : NULL;
     const struct th_exchange_path *path = th_exchange_paths_look(&ex->paths);
 
     return pmtu && path && th_addr_is_equal(&pmtu->addr, &path->addr) ? pmtu->size
@@ -46,14 +46,15 @@ void th_board_want_mtu(struct th_switchboard *board, struct th_exchange *ex, str
 
     if (!th_exchange_is_up(ex) || path == NULL)
         return;
-    if (ex->line->pmtu == NULL) {
-        struct th_pmtu *pmtu = th_mem_zalloc(1, sizeof *pmtu);
-        if (pmtu == NULL)
-            return; /* packets stay small */
-        th_pmtu_init(pmtu, &path->addr, now);
-        ex->line->pmtu = pmtu;
+    struct th_line_more *more = th_line_make_more(ex->line);
+    if (more && more->pmtu == NULL) {
+        more->pmtu = th_mem_zalloc(1, sizeof *more->pmtu);
+        if (more->pmtu)
+            th_pmtu_init(more->pmtu, &path->addr, now);
     }
-    th_pmtu_want(ex->line->pmtu, now);
+    if (more == NULL || more->pmtu == NULL)
+        return; /* packets stay small */
+    th_pmtu_want(more->pmtu, now);
     th_board_tick_mtu(board, ex, now);
     th_board_reset_alarm(board, ex);
 }

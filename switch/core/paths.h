@@ -84,6 +84,12 @@ static inline th_ms th_exchange_path_ago(uint32_t time, struct th_now now)
     return (uint32_t)((uint32_t)now.mono - time);
 }
 
+/* The moment of which that is kept: the one that is nearest to another. */
+static inline th_ms th_exchange_path_near(uint32_t time, th_ms moment)
+{
+    return moment + (th_ms)(int32_t)(time - (uint32_t)moment);
+}
+
 void th_exchange_paths_init(struct th_exchange_paths *paths, struct th_now now);
 
 /* Forgets all and frees their memory. */

@@ -141,7 +141,8 @@ static void grant(struct th_exchange_path *path, const struct th_exchange *ex, s
 static bool is_urgent(const struct th_line *line)
 {
     return line->doubt == TH_DOUBT_ASKED || line->doubt == TH_DOUBT_SILENT ||
-           (line->search_at != TH_NEVER && line->searches < TH_SEARCHES_SLOW);
+           (line->more && line->more->search_at != TH_NEVER &&
+            line->more->searches < TH_SEARCHES_SLOW);
 }
 
 void th_board_probe(struct th_switchboard *board, struct th_exchange *ex,
@@ -179,7 +180,7 @@ void th_board_probe_all(struct th_switchboard *board, struct th_exchange *ex, st
 void th_board_probe_pending(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     uint8_t plain[TH_CHANPKT_MAX];
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, &pending->from);
 
     if (path == NULL || now.mono < pending->probe_at)
@@ -232,16 +233,39 @@ void th_board_ask_in_use(struct th_switchboard *board, struct th_exchange *ex, s
     th_board_probe(board, ex, used, now);
 }
 
-void th_board_search(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
+/* Without memory nothing more is looked for. */
+static void set_search(struct th_line *line, unsigned searches, th_ms at)
+{
+    struct th_line_more *more = at == TH_NEVER ? line->more : th_line_make_more(line);
+
+    if (more == NULL)
+        return;
+    more->search_at = at;
+    more->searches = (uint8_t)searches;
+    th_line_rest(line);
+}
+
+void th_board_search_by(struct th_line *line, th_ms at)
+{
+    const struct th_line_more *more = th_line_more(line);
+
+    if (more->search_at == TH_NEVER)
+        set_search(line, TH_SEARCHES_SLOW, at);
+    else
+        set_search(line, more->searches, th_sooner(more->search_at, at));
+}
+
+void th_board_search(struct th_switchboard *board, struct th_exchange *ex, unsigned searches,
+                     struct th_now now)
 {
     struct th_line *line = ex->line;
 
-    line->search_at = TH_NEVER;
-    if (!line->is_up || !th_exchange_paths_want_better(&ex->paths))
+    if (!line->is_up || !th_exchange_paths_want_better(&ex->paths)) {
+        set_search(line, 0, TH_NEVER);
         return;
-    line->search_at = now.mono + search_pauses[line->searches];
-    if (++line->searches == SEARCH_PAUSES)
-        line->searches -= 2;
+    }
+    set_search(line, searches + 1 < SEARCH_PAUSES ? searches + 1 : SEARCH_PAUSES - 2,
+               now.mono + search_pauses[searches]);
     th_board_probe_all(board, ex, now);
     keep_middle(board, ex, now);
     if (now.mono - th_line_up_since(line) >= TH_BRIDGE_ASK_MS)
@@ -305,10 +329,8 @@ void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex,
     th_board_note_way(board, ex);
     ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms + (used->rtt_ms == 0) : 0;
     th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
-    if (ex->line->search_at != TH_NEVER || !th_exchange_paths_want_better(&ex->paths))
-        return;
-    ex->line->searches = 0;
-    th_board_search(board, ex, now);
+    if (th_line_more(ex->line)->search_at == TH_NEVER && th_exchange_paths_want_better(&ex->paths))
+        th_board_search(board, ex, 0, now);
 }
 
 void th_board_consider(struct th_switchboard *board, struct th_exchange *ex, struct th_now now,
@@ -443,8 +465,7 @@ static void search_anew(struct th_switchboard *board, struct th_now now)
     for (struct th_exchange *ex = board->roster.first; ex; ex = ex->next) {
         if (!th_exchange_is_up(ex) || !th_exchange_paths_want_better(&ex->paths))
             continue;
-        ex->line->searches = 0;
-        ex->line->search_at = now.mono + search_pauses[0];
+        set_search(ex->line, 0, now.mono + search_pauses[0]);
         th_board_reset_alarm(board, ex);
     }
 }
@@ -497,7 +518,7 @@ static void note_observed(struct th_switchboard *board, const struct th_exchange
 
 static bool is_challenge(const struct th_exchange *ex, uint32_t id)
 {
-    const struct th_pending *pending = ex->line->pending;
+    const struct th_pending *pending = th_line_more(ex->line)->pending;
 
     for (unsigned i = 0; pending && i < pending->challenges; i++)
         if (pending->challenge_id[i] == id && id != 0)

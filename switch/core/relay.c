@@ -211,13 +211,14 @@ static bool keep(struct th_switchboard *board, struct th_relay *relay, struct th
 {
     struct th_exchange *ex = relay->has_peer ? th_board_find(board, &relay->peer) : NULL;
 
-    if (ex == NULL || ex->line == NULL || relay->kept_count == TH_RELAY_KEPT_MAX ||
+    struct th_line_more *more = ex && ex->line ? th_line_make_more(ex->line) : NULL;
+    if (more == NULL || relay->kept_count == TH_RELAY_KEPT_MAX ||
         !th_held_append(&relay->kept, NULL, bytes)) {
         th_drop_count(&board->drops, TH_DROP_RELAY_FAST);
         return false;
     }
     relay->kept_count++;
-    ex->line->relay_at = th_sooner(ex->line->relay_at, now.mono + 1000 / TH_RELAY_PER_S);
+    more->relay_at = th_sooner(more->relay_at, now.mono + 1000 / TH_RELAY_PER_S);
     th_board_reset_alarm(board, ex);
     return true;
 }
@@ -259,13 +260,16 @@ static bool release(struct th_switchboard *board, struct th_relay *relay, struct
 
 void th_board_release(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    ex->line->relay_at = TH_NEVER;
+    bool is_waiting = false;
+
     for (unsigned i = 0; i < board->relays.room; i++) {
         struct th_relay *relay = &board->relays.relay[i];
         if (relay->id && relay->has_peer && th_hashname_is_equal(&relay->peer, &ex->id) &&
             !release(board, relay, now))
-            ex->line->relay_at = now.mono + 1000 / TH_RELAY_PER_S;
+            is_waiting = true;
     }
+    ex->line->more->relay_at = is_waiting ? now.mono + 1000 / TH_RELAY_PER_S : TH_NEVER;
+    th_line_rest(ex->line);
 }
 
 const struct th_hashname *th_board_relay_middle(struct th_switchboard *board,

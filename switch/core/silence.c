@@ -77,12 +77,17 @@ static th_ms answer_time(const struct th_line *line, th_ms least)
     return twice > least ? twice : least;
 }
 
+static void wait_in_doubt(struct th_line *line, th_ms pause, struct th_now now)
+{
+    line->doubt_at = (uint32_t)(now.mono + pause);
+}
+
 static void tell_silent(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
     struct th_line *line = ex->line;
 
     line->doubt = TH_DOUBT_SILENT;
-    line->doubt_at = now.mono + ((th_ms)TH_LINE_TELL_MS << line->silences);
+    wait_in_doubt(line, (th_ms)TH_LINE_TELL_MS << line->silences, now);
     if (line->silences < TH_LINE_SILENCES_MAX)
         line->silences++;
     th_exchange_paths_doubt_used(&ex->paths);
@@ -97,14 +102,14 @@ static void ask(struct th_switchboard *board, struct th_exchange *ex, struct th_
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
     if (used && !th_exchange_path_may_probe(used, now, true)) {
-        line->doubt_at = now.mono + th_exchange_path_probe_in(used, now, true);
+        wait_in_doubt(line, th_exchange_path_probe_in(used, now, true), now);
         return;
     }
     line->asked_at = th_exchange_path_time(now);
     line->doubt = TH_DOUBT_ASKED;
     show_middle_where_we_are(board, ex, now);
     th_board_probe_all(board, ex, now);
-    line->doubt_at = now.mono + answer_time(line, TH_LINE_ASKED_MS);
+    wait_in_doubt(line, answer_time(line, TH_LINE_ASKED_MS), now);
 }
 
 /* Without knowing how long an answer takes we are not so quick to miss one. */
@@ -132,8 +137,8 @@ void th_board_on_sent(struct th_switchboard *board, struct th_exchange *ex, stru
         line->doubt = TH_DOUBT_WAITING;
         if (asked < TH_PATH_PROBE_MS && pause < TH_PATH_PROBE_MS - asked)
             pause = TH_PATH_PROBE_MS - asked;
-        line->doubt_at = now.mono + pause;
-    } else if (line->doubt == TH_DOUBT_SILENT && now.mono >= line->doubt_at) {
+        wait_in_doubt(line, pause, now);
+    } else if (line->doubt == TH_DOUBT_SILENT && now.mono >= th_line_doubt_at(line)) {
         tell_silent(board, ex, now);
     }
 }
@@ -152,7 +157,7 @@ void th_board_expect_answer(struct th_exchange *ex, struct th_now now)
     if (line->doubt == TH_DOUBT_SILENT)
         return;
     line->doubt = TH_DOUBT_ASKED;
-    line->doubt_at = now.mono + answer_time(line, TH_LINE_MOVED_MS);
+    wait_in_doubt(line, answer_time(line, TH_LINE_MOVED_MS), now);
 }
 
 void th_board_on_heard(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)

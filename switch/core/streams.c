@@ -35,9 +35,15 @@ enum th_err th_switchboard_serve(struct th_switchboard *board, const char *type,
 
 /* the streams of a line */
 
+/* NULL: there is none, or no line. */
+static struct th_streams *streams_of(const struct th_exchange *ex)
+{
+    return ex->line ? th_line_more(ex->line)->streams : NULL;
+}
+
 static void be_busy(struct th_switchboard *board, struct th_exchange *ex)
 {
-    struct th_streams *streams = ex->line->streams;
+    struct th_streams *streams = streams_of(ex);
 
     if (streams->is_busy)
         return;
@@ -64,15 +70,17 @@ static void be_idle(struct th_switchboard *board, struct th_streams *streams)
 
 static enum th_err make_streams(struct th_exchange *ex, struct th_now now)
 {
-    struct th_line *line = ex->line;
+    const struct th_line *line = ex->line;
+    struct th_line_more *more = th_line_make_more(ex->line);
 
-    if (line->streams)
+    if (more && more->streams)
         return TH_OK;
-    line->streams = th_mem_zalloc(1, sizeof *line->streams);
-    if (line->streams == NULL)
+    struct th_streams *streams = more ? th_mem_zalloc(1, sizeof *streams) : NULL;
+    if (streams == NULL)
         return TH_NO_MEMORY;
-    line->streams->due_at = TH_NEVER;
-    th_congestion_init(&line->streams->way, line->has_rtt ? line->rtt_ms : 0, now);
+    streams->due_at = TH_NEVER;
+    th_congestion_init(&streams->way, line->has_rtt ? line->rtt_ms : 0, now);
+    more->streams = streams;
     return TH_OK;
 }
 
@@ -86,9 +94,9 @@ enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_excha
     const struct th_reliable_config config = {.c = channel->id,
                                               .type = type,
                                               .is_ours = channel->is_ours,
-                                              .is_compact = ex->line->streams->is_compact,
-                                              .takes_parts = ex->line->streams->takes_parts,
-                                              .way = &ex->line->streams->way,
+                                              .is_compact = streams_of(ex)->is_compact,
+                                              .takes_parts = streams_of(ex)->takes_parts,
+                                              .way = &streams_of(ex)->way,
                                               .credit = &board->credit};
     channel->reliable = th_reliable_new(&config, now);
     if (channel->reliable == NULL)
@@ -105,9 +113,9 @@ void th_board_on_stream_closed(struct th_switchboard *board)
 
 void th_board_forget_streams(struct th_switchboard *board, struct th_exchange *ex)
 {
-    if (ex->line->streams == NULL)
+    if (streams_of(ex) == NULL)
         return;
-    be_idle(board, ex->line->streams);
+    be_idle(board, streams_of(ex));
     for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
         board->stream_count -= at->reliable != NULL;
 }
@@ -203,8 +211,8 @@ void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange 
                                const struct th_relpkt *packet)
 {
     channel->rx_packets++;
-    ex->line->streams->is_compact |= packet->has_max;
-    ex->line->streams->takes_parts |= packet->takes_parts;
+    streams_of(ex)->is_compact |= packet->has_max;
+    streams_of(ex)->takes_parts |= packet->takes_parts;
     th_drop_count(&board->drops, th_reliable_on_packet(channel->reliable, now, packet));
     tell_ready(board, ex, channel);
     be_busy(board, ex);
@@ -214,7 +222,7 @@ void th_board_on_stream_packet(struct th_switchboard *board, struct th_exchange 
 void th_board_tell_streams_rtt(struct th_exchange *ex, struct th_now now)
 {
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
-    struct th_streams *streams = ex->line ? ex->line->streams : NULL;
+    struct th_streams *streams = streams_of(ex);
 
     if (streams && streams->way.srtt_us == 0 && used && used->is_answered)
         th_congestion_on_rtt(&streams->way, used->rtt_ms, now);
@@ -223,7 +231,7 @@ void th_board_tell_streams_rtt(struct th_exchange *ex, struct th_now now)
 void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *ex,
                               struct th_now now)
 {
-    struct th_streams *streams = ex->line->streams;
+    struct th_streams *streams = streams_of(ex);
 
     if (streams == NULL)
         return;
@@ -239,7 +247,7 @@ void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *
 
 void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex)
 {
-    if (ex->line->streams)
+    if (streams_of(ex))
         be_busy(board, ex);
 }
 
@@ -247,15 +255,17 @@ void th_board_wake_streams(struct th_switchboard *board, struct th_exchange *ex)
  * anybody wanted it, and what is wanted by nobody is not confirmed. */
 static void doubt_size(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    if (ex->line->pmtu == NULL || ex->line->pmtu->size <= TH_DATAGRAM_SAFE_MAX)
+    struct th_pmtu *pmtu = th_line_more(ex->line)->pmtu;
+
+    if (pmtu == NULL || pmtu->size <= TH_DATAGRAM_SAFE_MAX)
         return;
     th_board_want_mtu(board, ex, now);
-    th_pmtu_doubt(ex->line->pmtu, now);
+    th_pmtu_doubt(pmtu, now);
 }
 
 void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_streams *streams = ex->line ? ex->line->streams : NULL;
+    struct th_streams *streams = streams_of(ex);
     struct th_channel *next;
 
     if (streams == NULL || streams->due_at > now.mono)
@@ -277,7 +287,7 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
 
 static void set_alarm(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_streams *streams = ex->line->streams;
+    struct th_streams *streams = streams_of(ex);
     th_ms at = TH_NEVER;
 
     for (struct th_channel *c = ex->line->channels.first; c && ex->line->is_up; c = c->next)
@@ -294,7 +304,7 @@ static struct th_channel *first_in_turn(const struct th_exchange *ex)
 {
     struct th_channel *at = ex->line->channels.first;
 
-    while (at && at->id != ex->line->streams->turn)
+    while (at && at->id != streams_of(ex)->turn)
         at = at->next;
     return at ? at : ex->line->channels.first;
 }
@@ -310,7 +320,7 @@ static bool may_pump(struct th_switchboard *board, struct th_exchange *ex,
     bool has_room = used->budget >= TH_DATAGRAM_SAFE_MAX;
     if (th_reliable_deadline(reliable, now) <= now.mono) {
         th_board_probe(board, ex, used, now);
-        ex->line->streams->held_until = has_room ? 0 : now.mono + TH_PATH_PROBE_URGENT_MS;
+        streams_of(ex)->held_until = has_room ? 0 : now.mono + TH_PATH_PROBE_URGENT_MS;
     }
     return has_room;
 }
@@ -328,7 +338,7 @@ static void send_stream(struct th_switchboard *board, struct th_exchange *ex, st
 /* How large packets may be now. Larger ones than that are wanted by who has many to send. */
 static size_t packet_max(struct th_switchboard *board, struct th_exchange *ex, struct th_now now)
 {
-    struct th_streams *streams = ex->line->streams;
+    struct th_streams *streams = streams_of(ex);
     const struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
     if (!streams->takes_parts || used == NULL || !th_exchange_path_is_open(used))
@@ -350,16 +360,16 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
     uint8_t plain[TH_CHANPKT_PROVEN_MAX];
     size_t len, cap = packet_max(board, ex, now);
 
-    ex->line->streams->held_until = 0;
+    streams_of(ex)->held_until = 0;
     while (at && idle <= channels->count && sent < PUMP_MAX) {
         if (at->reliable && may_pump(board, ex, at->reliable, now) &&
             th_reliable_next(at->reliable, now, plain, cap, &len)) {
             send_stream(board, ex, now, (struct th_bytes){plain, len});
             at->tx_packets++;
             sent++;
-            ex->line->streams->full += len > TH_CHANPKT_MAX - NEARLY;
+            streams_of(ex)->full += len > TH_CHANPKT_MAX - NEARLY;
             idle = 0;
-            ex->line->streams->turn = (at->next ? at->next : channels->first)->id;
+            streams_of(ex)->turn = (at->next ? at->next : channels->first)->id;
         } else {
             idle++;
         }

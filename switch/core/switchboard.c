@@ -473,8 +473,7 @@ void th_switchboard_on_moved(struct th_switchboard *board, struct th_now now)
         if (!th_exchange_is_up(ex))
             continue;
         th_board_ask_path(board, ex, now, true);
-        ex->line->searches = TH_SEARCHES_SLOW;
-        th_board_search(board, ex, now);
+        th_board_search(board, ex, TH_SEARCHES_SLOW, now);
         th_board_expect_answer(ex, now);
         th_board_reset_alarm(board, ex);
     }
@@ -508,11 +507,12 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         /* in this order: a half that takes over brings channels that may be due, and after the last
          * channel nobody uses the line */
         th_board_tick_handshake(board, ex, now);
-        if (ex->line && ex->line->search_at <= now.mono) {
+        if (ex->line && th_line_more(ex->line)->search_at <= now.mono) {
+            unsigned searches = ex->line->more->searches;
             th_board_ask_in_use(board, ex, now);
-            th_board_search(board, ex, now);
+            th_board_search(board, ex, searches, now);
         }
-        if (ex->line && ex->line->relay_at <= now.mono)
+        if (ex->line && th_line_more(ex->line)->relay_at <= now.mono)
             th_board_release(board, ex, now);
         th_board_tick_streams(board, ex, now);
         th_board_tick_silence(board, ex, now);

@@ -29,18 +29,21 @@ bool th_board_seal_to(struct th_switchboard *board, struct th_exchange *ex, stru
     if (th_tap_is_on(board->config.tap))
         th_board_tap_line(board, ex, now, &path->addr, &half->id, false, plain);
     th_board_send(board, now, &path->addr, len);
-    ex->line->tx_packets++;
-    ex->line->tx_bytes += len;
+    th_line_count(ex->line, TH_TX_PACKETS, 1);
+    th_line_count(ex->line, TH_TX_BYTES, (uint32_t)len);
     return true;
 }
 
 static bool keep_waiting(struct th_switchboard *board, struct th_line *line, struct th_bytes plain)
 {
-    if (line->waiting_count >= TH_WAITING_MAX || !th_held_append(&line->waiting, NULL, plain)) {
+    struct th_sealed *sealed = line->sealed;
+
+    TH_CHECK(sealed != NULL); /* until the line is up */
+    if (sealed->waiting_count >= TH_WAITING_MAX || !th_held_append(&sealed->waiting, NULL, plain)) {
         th_drop_count(&board->drops, TH_DROP_WAITING_LIMIT);
         return false;
     }
-    line->waiting_count++;
+    sealed->waiting_count++;
     return true;
 }
 
@@ -271,7 +274,7 @@ static bool is_of_stream(struct th_switchboard *board, struct th_exchange *ex, s
 {
     struct th_relpkt packet;
 
-    if (ex->line->streams == NULL || !th_relpkt_read_usual(&packet, plain))
+    if (th_line_more(ex->line)->streams == NULL || !th_relpkt_read_usual(&packet, plain))
         return false;
     struct th_channel *channel = th_channels_find(&ex->line->channels, packet.c);
     if (channel == NULL || channel->reliable == NULL)
@@ -338,7 +341,7 @@ void th_board_on_pending_packet(struct th_switchboard *board, struct th_exchange
                                 struct th_now now, const struct th_addr *from,
                                 struct th_bytes plain)
 {
-    struct th_pending *pending = ex->line->pending;
+    struct th_pending *pending = ex->line->more->pending;
     struct th_chanpkt packet;
     enum th_drop why = th_chanpkt_read(&packet, plain);
 
@@ -416,9 +419,10 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
     struct th_exchange *ex = line->ex;
     bool is_pending = false;
     why = th_half_unseal(&line->current, ex, bytes, now, plain, &len);
-    if (why == TH_DROP_LINE_CRYPT && line->pending) {
+    struct th_pending *pending = th_line_more(line)->pending;
+    if (why == TH_DROP_LINE_CRYPT && pending) {
         is_pending = true;
-        why = th_half_unseal(&line->pending->half, ex, bytes, now, plain, &len);
+        why = th_half_unseal(&pending->half, ex, bytes, now, plain, &len);
     }
     if (why != TH_DROP_NONE) {
         th_drop_count(&board->drops, why);
@@ -428,8 +432,8 @@ struct th_exchange *th_board_on_line(struct th_switchboard *board, struct th_now
     if (th_tap_is_on(board->config.tap))
         th_board_tap_line(board, ex, now, from, &id, true, (struct th_bytes){plain, len});
     th_exchange_paths_touch(&ex->paths, now);
-    line->rx_packets++;
-    line->rx_bytes += bytes.len;
+    th_line_count(line, TH_RX_PACKETS, 1);
+    th_line_count(line, TH_RX_BYTES, (uint32_t)bytes.len);
     if (is_pending) {
         th_board_on_pending_packet(board, ex, now, from, (struct th_bytes){plain, len});
     } else {

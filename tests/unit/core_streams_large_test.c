@@ -151,7 +151,7 @@ static void peer_that_begins_anew_has_shown_nothing_yet(void **state)
     begin(TH_DATAGRAM_IPV4_MAX, false);
     carry(HALF);
     struct th_exchange *ex = th_board_find(w.board[1], &w.identity[2].hashname);
-    assert_true(ex->line->streams->is_compact && ex->line->streams->takes_parts);
+    assert_true(ex->line->more->streams->is_compact && ex->line->more->streams->takes_parts);
 
     wire_restart(&w, 2, 0x77);
     assert_int_equal(wire_open(&w, 2, 1), TH_AGAIN);
@@ -160,7 +160,7 @@ static void peer_that_begins_anew_has_shown_nothing_yet(void **state)
     assert_int_equal(wire_count(&w, 1, TH_ACTION_LINE_DOWN), 1);
     ex = th_board_find(w.board[1], &w.identity[2].hashname);
     assert_true(ex->line->is_up);
-    assert_false(ex->line->streams->is_compact || ex->line->streams->takes_parts);
+    assert_false(ex->line->more->streams->is_compact || ex->line->more->streams->takes_parts);
     wire_free(&w);
 }
 
