@@ -54,8 +54,9 @@ static struct th_channel *add(struct th_channels *channels, enum th_channel_type
         return NULL;
     channel->type = (uint8_t)type;
     channel->silence_ms = silence_ms < UINT32_MAX ? (uint32_t)silence_ms : UINT32_MAX;
-    channel->opened_at = now.mono;
-    channel->ends_at = now.mono + channel->silence_ms;
+    channel->opened_at_low = (uint32_t)now.mono;
+    channel->opened_at_high = (uint8_t)(now.mono >> 32);
+    th_channel_touch(channel, now);
     channel->next = channels->first;
     channels->first = channel;
     channels->count++;
@@ -318,7 +319,21 @@ static void remember_hidden(struct th_channels *channels, uint32_t id)
 
 void th_channel_touch(struct th_channel *channel, struct th_now now)
 {
-    channel->ends_at = now.mono + channel->silence_ms;
+    uint32_t silence_ms = channel->is_reliable ? UINT32_MAX : channel->silence_ms;
+
+    th_channel_end_at(channel, now.mono + silence_ms);
+}
+
+void th_channel_end_at(struct th_channel *channel, th_ms at)
+{
+    channel->ends_at_low = (uint32_t)at;
+    channel->ends_at_high = (uint8_t)(at >> 32);
+}
+
+void th_channel_make_reliable(struct th_channel *channel, struct th_reliable *reliable)
+{
+    channel->reliable = reliable;
+    channel->is_reliable = true;
 }
 
 void th_channels_close(struct th_channels *channels, struct th_channel *channel)
@@ -331,11 +346,12 @@ void th_channels_close(struct th_channels *channels, struct th_channel *channel)
     }
     *at = channel->next;
     channels->count--;
-    if (channel->type == TH_CHANNEL_OTHER && channel->reliable == NULL)
+    if (channel->type == TH_CHANNEL_OTHER && !channel->is_reliable)
         remember_ended(channels, channel->id);
     if (th_channels_is_hidden(channels, channel->id))
         remember_hidden(channels, channel->id);
-    th_reliable_free(channel->reliable);
+    if (channel->is_reliable)
+        th_reliable_free(channel->reliable);
     th_mem_free(channel);
 }
 
@@ -344,7 +360,7 @@ th_ms th_channels_deadline(const struct th_channels *channels)
     th_ms first = TH_NEVER;
 
     for (const struct th_channel *channel = channels->first; channel; channel = channel->next)
-        first = th_sooner(first, channel->ends_at);
+        first = th_sooner(first, th_channel_ends_at(channel));
     return first;
 }
 
@@ -353,7 +369,8 @@ struct th_channel *th_channels_expired(const struct th_channels *channels, struc
     struct th_channel *expired = NULL;
 
     for (struct th_channel *channel = channels->first; channel; channel = channel->next)
-        if (channel->ends_at <= now.mono && (!expired || channel->ends_at <= expired->ends_at))
+        if (th_channel_ends_at(channel) <= now.mono &&
+            (!expired || th_channel_ends_at(channel) <= th_channel_ends_at(expired)))
             expired = channel;
     return expired;
 }

@@ -43,22 +43,41 @@ const char *th_channel_type_name(enum th_channel_type type);
  * peer and connect 30, link 60 (protocol.md 5). Nothing is sent then. */
 th_ms th_channel_silence_ms(enum th_channel_type type);
 
+/* Its times are right for 34 years, as those of th_exchange_paths. */
 struct th_channel {
     struct th_channel *next; /* of its line */
-    uint32_t id;
-    uint32_t silence_ms; /* 49 days at most */
-    uint8_t type;        /* enum th_channel_type */
-    bool is_ours;
-    bool wants_read, wants_write; /* streams.c: its owner is to be told when it can */
-    uint16_t relay; /* the switchboard's: the place of its relay (relay.h) and 1; 0: it has none */
-    uint64_t owner; /* who of us opened it, 0 if they did; never looked into here */
+    uint64_t owner;          /* who of us opened it, 0 if they did; never looked into here */
     uint64_t tag;
-    struct th_reliable *reliable; /* its own; NULL: it is none */
-    th_ms opened_at;
-    th_ms ends_at; /* last traffic + silence_ms */
-    uint32_t rx_packets,
-        tx_packets; /* for looking, may wrap; counted by who reads and writes them */
+    union {
+        struct th_reliable *reliable; /* its own, of one that is_reliable … */
+        struct {                      /* … and of the others */
+            uint32_t silence_ms;      /* 49 days at most */
+            uint16_t relay; /* the switchboard's: the place of its relay (relay.h) and 1; 0: none */
+        };
+    };
+    uint32_t id;
+    uint32_t rx_packets, tx_packets; /* for looking, may wrap; counted by who reads and writes */
+    uint32_t opened_at_low, ends_at_low; /* th_channel_opened_at, th_channel_ends_at */
+    uint8_t opened_at_high, ends_at_high;
+    uint8_t type; /* enum th_channel_type */
+    bool is_ours : 1;
+    bool is_reliable : 1;
+    bool wants_read : 1, wants_write : 1; /* streams.c: its owner is to be told when it can */
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct th_channel) == 56,
+               "with malloc's own word it is 4 of its units");
+
+static inline th_ms th_channel_opened_at(const struct th_channel *channel)
+{
+    return (th_ms)channel->opened_at_high << 32 | channel->opened_at_low;
+}
+
+/* Last traffic and the silence after it. */
+static inline th_ms th_channel_ends_at(const struct th_channel *channel)
+{
+    return (th_ms)channel->ends_at_high << 32 | channel->ends_at_low;
+}
 
 enum {
     TH_CHANNELS_ENDED = 32,
@@ -145,10 +164,16 @@ bool th_channels_had_packets(const struct th_channels *channels, uint32_t id);
 /* Notes traffic: puts its end off. */
 void th_channel_touch(struct th_channel *channel, struct th_now now);
 
+/* Sets when it ends if nothing comes. */
+void th_channel_end_at(struct th_channel *channel, th_ms at);
+
+/* From now on it is a reliable one; `reliable` is freed with it. */
+void th_channel_make_reliable(struct th_channel *channel, struct th_reliable *reliable);
+
 /* Takes it out and frees it, and what makes it reliable. */
 void th_channels_close(struct th_channels *channels, struct th_channel *channel);
 
-/* The earliest ends_at; TH_NEVER without channels. */
+/* When the first of them ends; TH_NEVER without channels. */
 th_ms th_channels_deadline(const struct th_channels *channels);
 
 /* The channel that fell silent first, when that is due; else NULL. The caller closes it. */

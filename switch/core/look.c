@@ -81,14 +81,16 @@ unsigned th_switchboard_look(struct th_switchboard *board, struct th_now now,
 static void look_at_channel(const struct th_exchange *ex, const struct th_channel *channel,
                             struct th_now now, struct th_channel_look *look)
 {
+    th_ms ends_at = th_channel_ends_at(channel);
+
     *look = (struct th_channel_look){
         .peer = ex->id,
         .c = channel->id,
         .type = channel->type,
         .is_ours = channel->is_ours,
         .owner = channel->owner,
-        .age_ms = now.mono - channel->opened_at,
-        .silence_left_ms = channel->ends_at > now.mono ? channel->ends_at - now.mono : 0,
+        .age_ms = now.mono - th_channel_opened_at(channel),
+        .silence_left_ms = ends_at > now.mono ? ends_at - now.mono : 0,
         .rx_packets = channel->rx_packets,
         .tx_packets = channel->tx_packets,
     };

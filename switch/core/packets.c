@@ -16,7 +16,7 @@ bool th_board_is_crowded(const struct th_exchange *ex, bool is_reliable)
     for (const struct th_channel *at = ex->line->channels.first; at; at = at->next) {
         bool is_apps = at->type == TH_CHANNEL_OTHER && !at->is_ours;
         all += is_apps;
-        of_sort += is_apps && (at->reliable != NULL) == is_reliable;
+        of_sort += is_apps && at->is_reliable == is_reliable;
     }
     return all >= TH_LINE_APPS_THEIRS ||
            of_sort >= (is_reliable ? (unsigned)TH_LINE_STREAMS_THEIRS : TH_LINE_PACKETS_THEIRS);
@@ -39,7 +39,7 @@ void th_switchboard_packets_adopt(struct th_switchboard *board, const struct th_
     const struct th_exchange *ex = th_board_find(board, peer);
     struct th_channel *channel = ex && ex->line ? th_channels_find(&ex->line->channels, c) : NULL;
 
-    if (channel == NULL || channel->type != TH_CHANNEL_OTHER || channel->reliable)
+    if (channel == NULL || channel->type != TH_CHANNEL_OTHER || channel->is_reliable)
         return;
     channel->owner = owner;
     channel->tag = tag;

@@ -582,7 +582,7 @@ void th_board_on_path_answer(struct th_switchboard *board, struct th_exchange *e
     th_drop_count(&board->drops, why);
     if (why == TH_DROP_NONE && head.has_seen && !th_exchange_paths_want_better(&ex->paths) && by &&
         th_exchange_path_is_direct(by))
-        note_observed(board, ex, now, from, &head.seen, channel->opened_at);
+        note_observed(board, ex, now, from, &head.seen, th_channel_opened_at(channel));
     if (channel->owner == 0 && is_of_used(ex, channel->id, from))
         note_rtt(ex->line, now.mono - channel->tag);
     if (th_exchange_paths_on_answer(&ex->paths, channel->id, now) && ex->line->is_up)

@@ -48,7 +48,7 @@ static void disconnect(struct th_switchboard *board, struct th_exchange *ex, uns
         if (is_told)
             th_board_say(board, now, &ex->id, &packet);
         else
-            channel->ends_at = now.mono;
+            th_channel_end_at(channel, now.mono);
         th_board_reset_alarm(board, ex);
     }
 }

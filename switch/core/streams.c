@@ -98,9 +98,10 @@ enum th_err th_board_make_reliable(struct th_switchboard *board, struct th_excha
                                               .takes_parts = streams_of(ex)->takes_parts,
                                               .way = &streams_of(ex)->way,
                                               .credit = &board->credit};
-    channel->reliable = th_reliable_new(&config, now);
-    if (channel->reliable == NULL)
+    struct th_reliable *reliable = th_reliable_new(&config, now);
+    if (reliable == NULL)
         return TH_NO_MEMORY;
+    th_channel_make_reliable(channel, reliable);
     board->stream_count++;
     be_busy(board, ex);
     return TH_OK;
@@ -117,7 +118,7 @@ void th_board_forget_streams(struct th_switchboard *board, struct th_exchange *e
         return;
     be_idle(board, streams_of(ex));
     for (const struct th_channel *at = ex->line->channels.first; at; at = at->next)
-        board->stream_count -= at->reliable != NULL;
+        board->stream_count -= at->is_reliable;
 }
 
 static void tell(struct th_switchboard *board, const struct th_exchange *ex,
@@ -238,7 +239,7 @@ void th_board_on_stream_moved(struct th_switchboard *board, struct th_exchange *
     th_congestion_on_moved(&streams->way, now);
     th_board_tell_streams_rtt(ex, now);
     for (struct th_channel *at = ex->line->channels.first; at; at = at->next)
-        if (at->reliable)
+        if (at->is_reliable)
             th_reliable_on_moved(at->reliable, now);
     be_busy(board, ex);
 }
@@ -273,7 +274,7 @@ void th_board_tick_streams(struct th_switchboard *board, struct th_exchange *ex,
     streams->due_at = TH_NEVER;
     for (struct th_channel *at = ex->line->channels.first; at; at = next) {
         next = at->next;
-        if (at->reliable == NULL)
+        if (!at->is_reliable)
             continue;
         th_reliable_tick(at->reliable, now);
         if (th_reliable_is_in_doubt(at->reliable))
@@ -291,7 +292,7 @@ static void set_alarm(struct th_switchboard *board, struct th_exchange *ex, stru
     th_ms at = TH_NEVER;
 
     for (struct th_channel *c = ex->line->channels.first; c && ex->line->is_up; c = c->next)
-        if (c->reliable)
+        if (c->is_reliable)
             at = th_sooner(at, th_reliable_deadline(c->reliable, now));
     /* What it wants now was done; what is left of it waits for a clock that ticks in ms. */
     streams->due_at = at <= now.mono ? now.mono + 1 : at;
@@ -362,7 +363,7 @@ static bool pump(struct th_switchboard *board, struct th_exchange *ex, struct th
 
     streams_of(ex)->held_until = 0;
     while (at && idle <= channels->count && sent < PUMP_MAX) {
-        if (at->reliable && may_pump(board, ex, at->reliable, now) &&
+        if (at->is_reliable && may_pump(board, ex, at->reliable, now) &&
             th_reliable_next(at->reliable, now, plain, cap, &len)) {
             send_stream(board, ex, now, (struct th_bytes){plain, len});
             at->tx_packets++;
@@ -403,7 +404,7 @@ static struct th_channel *find(struct th_switchboard *board, const struct th_has
     struct th_channel *channel =
         *ex && (*ex)->line ? th_channels_find(&(*ex)->line->channels, c) : NULL;
 
-    return channel && channel->reliable ? channel : NULL;
+    return channel && channel->is_reliable ? channel : NULL;
 }
 
 enum th_err th_switchboard_stream_open(struct th_switchboard *board, struct th_now now,

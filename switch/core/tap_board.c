@@ -19,7 +19,7 @@ static void tell_channel(struct th_tapped *packet, struct th_exchange *ex,
     packet->is_ours = (read->c % 2 == 0) == channels->is_lower;
     packet->is_first = read->type[0] != 0;
     packet->is_last = read->end || read->err[0] != 0;
-    if (channel && channel->reliable)
+    if (channel && channel->is_reliable)
         type = th_reliable_type(channel->reliable);
     else if (channel && channel->type != TH_CHANNEL_OTHER)
         type = th_channel_type_name(channel->type);

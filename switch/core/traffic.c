@@ -277,7 +277,7 @@ static bool is_of_stream(struct th_switchboard *board, struct th_exchange *ex, s
     if (th_line_more(ex->line)->streams == NULL || !th_relpkt_read_usual(&packet, plain))
         return false;
     struct th_channel *channel = th_channels_find(&ex->line->channels, packet.c);
-    if (channel == NULL || channel->reliable == NULL)
+    if (channel == NULL || !channel->is_reliable)
         return false;
     th_board_on_stream_packet(board, ex, now, channel, &packet);
     return true;
@@ -311,9 +311,9 @@ void th_board_on_packet(struct th_switchboard *board, struct th_exchange *ex, st
         return;
     }
     struct th_channel *channel = channel_for(board, ex, &packet, now, &is_first);
-    if (channel && channel->reliable)
+    if (channel && channel->is_reliable)
         on_reliable(board, ex, now, channel, plain, is_first);
-    if (channel == NULL || channel->reliable)
+    if (channel == NULL || channel->is_reliable)
         return;
     th_channel_touch(channel, now);
     channel->rx_packets++;
@@ -454,7 +454,7 @@ void th_board_close_channel(struct th_switchboard *board, struct th_exchange *ex
 {
     struct th_channel was = *channel;
 
-    if (channel->reliable)
+    if (channel->is_reliable)
         th_board_on_stream_closed(board);
     th_channels_close(&ex->line->channels, channel);
     th_board_relay_over(board, ex, &was, now);
@@ -485,7 +485,7 @@ void th_board_end_channels(struct th_switchboard *board, struct th_exchange *ex,
     struct th_channels *channels = &ex->line->channels;
 
     while (channels->first) {
-        if (channels->first->reliable)
+        if (channels->first->is_reliable)
             th_board_on_stream_lost(board, ex, channels->first, why);
         else
             tell_ended(board, ex, channels->first, why);

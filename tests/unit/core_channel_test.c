@@ -223,6 +223,39 @@ static void silence_ends_a_channel_and_traffic_puts_it_off(void **state)
     assert_int_equal(th_channels_deadline(&channels), TH_NEVER);
 }
 
+static void its_times_are_right_after_many_days(void **state)
+{
+    (void)state;
+    const struct th_now late = {.mono = (UINT64_C(7) << 32) - 100};
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+
+    const struct th_channel *channel = th_channels_open(&channels, TH_CHANNEL_LINK, 60000, late);
+
+    assert_non_null(channel);
+    assert_true(th_channel_opened_at(channel) == late.mono);
+    assert_true(th_channels_deadline(&channels) == late.mono + 60000);
+    assert_null(th_channels_expired(&channels, (struct th_now){.mono = late.mono + 59999}));
+    assert_ptr_equal(th_channels_expired(&channels, (struct th_now){.mono = late.mono + 60000}),
+                     channel);
+    th_channels_clear(&channels);
+}
+
+static void silence_does_not_end_a_reliable_one_that_is_touched(void **state)
+{
+    (void)state;
+    struct th_channels channels;
+    th_channels_init(&channels, true);
+    struct th_channel *channel = th_channels_open(&channels, TH_CHANNEL_OTHER, UINT32_MAX, now);
+    assert_non_null(channel);
+
+    th_channel_make_reliable(channel, NULL);
+    th_channel_touch(channel, (struct th_now){.mono = now.mono + 1000});
+
+    assert_true(th_channel_ends_at(channel) == now.mono + 1000 + UINT32_MAX);
+    th_channels_clear(&channels);
+}
+
 static void limit_of_channels_is_reached_by_both_sides_together(void **state)
 {
     (void)state;
@@ -277,6 +310,8 @@ int main(void)
         cmocka_unit_test(number_before_those_that_were_left_out_is_new_when_it_comes_late),
         cmocka_unit_test(no_channel_is_hidden_when_too_few_numbers_are_left),
         cmocka_unit_test(silence_ends_a_channel_and_traffic_puts_it_off),
+        cmocka_unit_test(its_times_are_right_after_many_days),
+        cmocka_unit_test(silence_does_not_end_a_reliable_one_that_is_touched),
         cmocka_unit_test(limit_of_channels_is_reached_by_both_sides_together),
         cmocka_unit_test(refused_memory_is_a_channel_over_the_limit),
         cmocka_unit_test(names_of_the_specification_are_types_and_others_are_not),
