@@ -18,7 +18,7 @@ static struct th_told told_of(const struct th_lookup_node *node)
 {
     return (struct th_told){.id = node->id,
                             .has_via = node->via_count > 0,
-                            .via = node->via[0],
+                            .via = node->via_count > 0 ? *node->via[0] : (struct th_hashname){{0}},
                             .has_addr = node->has_addr,
                             .addr = node->addr};
 }
@@ -40,15 +40,16 @@ static void tell_search(struct th_dialed **told, const struct th_search *search)
     if (grown == NULL)
         return;
     for (unsigned i = 0; (step = th_search_step(search, i, &path)) != NULL; i++)
-        grown->step[i] = (struct th_dial_step){.path = path,
-                                               .asked = step->asked,
-                                               .has_via = step->has_via,
-                                               .via = step->via,
-                                               .answered = step->answered,
-                                               .rtt_ms = step->rtt_ms,
-                                               .line_ms = step->line_ms,
-                                               .entries = step->entries,
-                                               .hop = step->hop};
+        grown->step[i] =
+            (struct th_dial_step){.path = path,
+                                  .asked = step->asked,
+                                  .has_via = step->via != NULL,
+                                  .via = step->via ? *step->via : (struct th_hashname){{0}},
+                                  .answered = step->answered,
+                                  .rtt_ms = step->rtt_ms,
+                                  .line_ms = step->line_ms,
+                                  .entries = step->entries,
+                                  .hop = step->hop};
     grown->step_count = count;
     grown->closest = (struct th_told *)&grown->step[count];
     for (unsigned i = 0; i < closest_count; i++)

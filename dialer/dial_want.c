@@ -58,7 +58,7 @@ void th_dialing_add_known(const struct th_dialing *dial, struct th_dial_want *wa
 
     for (unsigned i = 0; i < count; i++) {
         for (unsigned j = known[i]->via_count; j-- > 0;)
-            add_via(dial, want, &known[i]->via[j]);
+            add_via(dial, want, known[i]->via[j]);
         if (known[i]->has_addr && !want->has_addr) {
             want->has_addr = true;
             want->addr = known[i]->addr;
@@ -77,8 +77,8 @@ static void add_some(const struct th_dialing *dial, const struct th_contacts *co
 
     for (unsigned i = 0; i < count; i++)
         for (unsigned j = 0; j < known[i]->via_count; j++)
-            if (th_contacts_is_relayed(contacts, &known[i]->via[j]) == is_relayed)
-                add_via(dial, want, &known[i]->via[j]);
+            if (th_contacts_is_relayed(contacts, known[i]->via[j]) == is_relayed)
+                add_via(dial, want, known[i]->via[j]);
     count = th_search_closest(&dial->search, closest, TH_SEARCH_CLOSEST_MAX);
     for (unsigned i = 0; i < count; i++)
         if (!th_hashname_is_equal(&closest[i]->id, &want->reach.node) &&

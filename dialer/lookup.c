@@ -142,8 +142,7 @@ static void begin_step(struct th_lookup *lookup, struct th_lookup_node *node)
 
     lookup->step[lookup->step_count] = (struct th_lookup_step){
         .asked = node->id,
-        .has_via = node->via_count > 0,
-        .via = node->via[0],
+        .via = node->via_count > 0 ? node->via[0] : NULL,
         .hop = node->hop,
     };
     node->step = (uint16_t)++lookup->step_count;
@@ -158,7 +157,7 @@ static void end_step(struct th_lookup *lookup, const struct th_lookup_node *node
     struct th_lookup_step *step = &lookup->step[node->step - 1];
     step->answered = answered;
     step->rtt_ms = (uint32_t)(lookup->now - node->since);
-    step->entries = entries;
+    step->entries = (uint16_t)entries;
 }
 
 /* --- life --- */
@@ -191,6 +190,11 @@ void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *con
 
 void th_lookup_clear(struct th_lookup *lookup)
 {
+    while (lookup->tellers) {
+        struct th_lookup_teller *teller = lookup->tellers;
+        lookup->tellers = teller->next;
+        th_mem_free(teller);
+    }
     th_mem_free(lookup->node);
     th_mem_free(lookup->step);
     *lookup = (struct th_lookup){0};
@@ -253,6 +257,21 @@ void th_lookup_on_line_up(struct th_lookup *lookup, struct th_now now, const str
     }
 }
 
+/* NULL, and the lookup is starved, without memory. */
+static const struct th_hashname *add_teller(struct th_lookup *lookup, const struct th_hashname *id)
+{
+    struct th_lookup_teller *teller = th_mem_zalloc(1, sizeof *teller);
+
+    if (teller == NULL) {
+        lookup->is_starved = true;
+        return NULL;
+    }
+    *teller = (struct th_lookup_teller){lookup->tellers, *id};
+    lookup->tellers = teller;
+    return &teller->id;
+}
+
+/* via: of a teller. */
 static void note_via(struct th_lookup_node *node, const struct th_hashname *via,
                      const struct th_see_entry *entry)
 {
@@ -261,10 +280,10 @@ static void note_via(struct th_lookup_node *node, const struct th_hashname *via,
         node->addr = entry->addr;
     }
     for (unsigned i = 0; i < node->via_count; i++)
-        if (th_hashname_is_equal(&node->via[i], via))
+        if (node->via[i] == via)
             return;
     if (node->via_count < TH_LOOKUP_VIAS_MAX)
-        node->via[node->via_count++] = *via;
+        node->via[node->via_count++] = via;
 }
 
 /* Takes in one entry that a node (hop: its) told of. */
@@ -278,7 +297,7 @@ static void learn(struct th_lookup *lookup, const struct th_hashname *via, unsig
         node = put_in(lookup, &entry->id);
         if (node == NULL)
             return;
-        node->hop = hop + 1;
+        node->hop = (uint16_t)(hop + 1);
         if (!was_found && lookup->is_found) {
             lookup->hops = node->hop;
             lookup->found_at = lookup->now;
@@ -346,7 +365,8 @@ void th_lookup_on_answer(struct th_lookup *lookup, struct th_now now, const stru
     /* Else it may answer any of them (P. Karn's rule, RFC 6298, section 3). */
     if (answerer.asks == 1)
         th_lookup_rtt_add(lookup->config.rtt, lookup->now - answerer.since);
-    unsigned usable = learn_all(lookup, &answerer.id, answerer.hop, see);
+    const struct th_hashname *teller = add_teller(lookup, &answerer.id);
+    unsigned usable = teller ? learn_all(lookup, teller, answerer.hop, see) : 0;
     end_step(lookup, &answerer, true, usable);
 
     if (!th_hashname_is_equal(&nearest, &lookup->node[0].id)) {

@@ -30,8 +30,8 @@
 #include "switch/wire/identity.h"
 #include "switch/wire/see.h"
 
-/* A full lookup takes 256 * 184 bytes of nodes and 128 * 80 of steps: 56 KiB. Most ask fewer than 12
- * and know fewer than 64. */
+/* A full lookup takes 256 * 112 bytes of nodes, 128 * 56 of steps and 128 * 48 of tellers: 41 KiB. Most
+ * ask fewer than 12 and know fewer than 64. */
 enum {
     TH_LOOKUP_ALPHA = 3,
     TH_LOOKUP_WIDTH_DEFAULT = 8,
@@ -88,33 +88,39 @@ enum th_lookup_state {
     TH_LOOKUP_FAILED /* refused, or cannot be reached */
 };
 
+/* Who told of others. */
+struct th_lookup_teller {
+    struct th_lookup_teller *next;
+    struct th_hashname id;
+};
+
 /* A node that the lookup knows. Read it; write it only through the functions below. */
 struct th_lookup_node {
     struct th_hashname id;
-    struct th_hashname via[TH_LOOKUP_VIAS_MAX]; /* who told of it, the first teller first */
-    struct th_addr addr;                        /* where the first who said so says it is */
+    struct th_addr addr; /* where the first who said so says it is */
     bool has_addr;
     uint8_t via_count; /* 0: a node to begin with */
     uint8_t state;     /* enum th_lookup_state */
     bool is_given_up;  /* GIVE_UP is to be told */
-    uint16_t step;     /* its step's index + 1; 0 none */
     uint8_t asks;      /* how often it was asked */
-    unsigned hop;      /* answered requests in the chain that disclosed it */
-    uint64_t progress; /* of the lookup, when its seek left */
-    th_ms since;       /* begun: when CONNECT was told; READY and after: when the seek left */
-    th_ms due;         /* CONNECTING, SENT: when its place is freed */
+    uint16_t step;     /* its step's index + 1; 0 none */
+    uint16_t hop;      /* answered requests in the chain that disclosed it */
+    uint32_t progress; /* of the lookup, when its seek left */
+    const struct th_hashname
+        *via[TH_LOOKUP_VIAS_MAX]; /* who told of it, the first teller first; the lookup's */
+    th_ms since; /* begun: when CONNECT was told; READY and after: when the seek left */
+    th_ms due;   /* CONNECTING, SENT: when its place is freed */
 };
 
 /* One node that was asked, in the order of asking; one that was asked again is there again. */
 struct th_lookup_step {
     struct th_hashname asked;
-    bool has_via;
-    struct th_hashname via;
-    bool answered;
+    const struct th_hashname *via; /* NULL: a node to begin with; the lookup's */
     uint32_t rtt_ms;  /* of the answer; else how long we waited for it, or for the line */
     uint32_t line_ms; /* how long it took before, until there was a line */
-    unsigned entries; /* usable ones in its see */
-    unsigned hop;
+    uint16_t entries; /* usable ones in its see */
+    uint16_t hop;
+    bool answered;
 };
 
 /* Embed by value; it has no size to speak of until the first node. */
@@ -122,6 +128,7 @@ struct th_lookup {
     struct th_lookup_config config;
     struct th_lookup_node *node; /* nearest first */
     unsigned count, room;
+    struct th_lookup_teller *tellers;
     struct th_lookup_step *step;
     unsigned step_count, step_room; /* at most TH_LOOKUP_STEPS_MAX; later ones are not kept */
     unsigned asked;                 /* nodes; one that was asked again counts again */
@@ -129,7 +136,7 @@ struct th_lookup {
     bool is_found;                  /* somebody told of the target, or we began with it */
     unsigned hops;                  /* once found: the target's */
     th_ms found_at;                 /* once found: when an answer told of it */
-    uint64_t progress;              /* how often it came nearer */
+    uint32_t progress;              /* how often it came nearer */
     unsigned idle;                  /* answers since then that did not, to requests sent since */
     bool is_starved;                /* no memory: it ends */
     bool is_done;                   /* DONE was told */
@@ -146,7 +153,7 @@ enum th_lookup_action_kind {
 
 struct th_lookup_action {
     enum th_lookup_action_kind kind;
-    struct th_lookup_node node; /* a copy */
+    struct th_lookup_node node; /* a copy, good until the lookup is cleared */
     /* DONE: TH_OK (found, or ends_at_match is off), TH_NOT_FOUND, TH_NO_MEMORY */
     enum th_err result;
 };

@@ -507,8 +507,8 @@ static inline void check_path(const struct th_search *search, unsigned number)
             assert_true(other == number || step_of(&search->path[other], &step->asked) == NULL);
         assert_true(before == NULL || before->state == TH_LOOKUP_FRESH ||
                     before->state == TH_LOOKUP_ANSWERED);
-        if (step->has_via) {
-            const struct th_lookup_step *teller = step_of(path, &step->via);
+        if (step->via) {
+            const struct th_lookup_step *teller = step_of(path, step->via);
             assert_true(teller && teller->answered);
         }
     }

@@ -237,8 +237,8 @@ static void three_tellers_of_a_node_are_kept_and_the_first_address(void **state)
 
     struct th_hashname first = node(FIRST), second = node(901);
     assert_int_equal(find(&b, 905)->via_count, 3);
-    assert_memory_equal(&find(&b, 905)->via[0], &first, sizeof first);
-    assert_memory_equal(&find(&b, 905)->via[1], &second, sizeof second);
+    assert_memory_equal(find(&b, 905)->via[0], &first, sizeof first);
+    assert_memory_equal(find(&b, 905)->via[1], &second, sizeof second);
     assert_true(find(&b, 905)->has_addr);
     assert_int_equal(find(&b, 905)->addr.ip[3], 0);
     end(&b);
@@ -262,12 +262,12 @@ static void steps_say_who_was_asked_by_whom_and_how_it_went(void **state)
     const struct th_lookup_step *step = b.lookup.step;
     assert_int_equal(b.lookup.step_count, 2);
     assert_true(step[0].answered);
-    assert_false(step[0].has_via);
+    assert_null(step[0].via);
     assert_int_equal(step[0].rtt_ms, 120);
     assert_int_equal(step[0].entries, 2);
     assert_int_equal(step[0].hop, 0);
     assert_false(step[1].answered);
-    assert_memory_equal(&step[1].via, &first, sizeof first);
+    assert_memory_equal(step[1].via, &first, sizeof first);
     assert_int_equal(step[1].rtt_ms, 3000);
     assert_int_equal(step[1].hop, 1);
     end(&b);

@@ -18,7 +18,7 @@ static void match_ends_it_and_tells_by_whom(void **state)
     assert_int_equal(b.lookup.hops, 2);
     const struct th_lookup_node *found = th_lookup_find(&b.lookup, &target);
     assert_int_equal(found->via_count, 1);
-    assert_memory_equal(&found->via[0], &teller, sizeof teller);
+    assert_memory_equal(found->via[0], &teller, sizeof teller);
     end(&b);
 }
 

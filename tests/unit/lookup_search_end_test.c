@@ -211,8 +211,8 @@ static void all_who_told_of_a_node_are_known(void **state)
     ANSWER(&b, 20, 5);
 
     assert_int_equal(th_search_known(&b.search, &five, known), 2);
-    assert_int_equal(known[0]->via[0].b[0], 10);
-    assert_int_equal(known[1]->via[0].b[0], 20);
+    assert_int_equal(known[0]->via[0]->b[0], 10);
+    assert_int_equal(known[1]->via[0]->b[0], 20);
     assert_int_equal(th_search_known(&b.search, &nobody, known), 0);
     end(&b);
 }
