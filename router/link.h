@@ -49,17 +49,19 @@ enum {
  * so the times of its machine are the low 32 bits of a th_ms, less than 24 days from heard_at. */
 struct th_link {
     uint32_t ours, theirs; /* numbers of the channels; 0: none, or not known yet */
-    bool is_up;
-    bool is_ours_heard; /* something came on our channel: the other side has it */
-    bool is_ours_last;  /* and what came last did */
-    bool has_rtt;
+    bool is_up : 1;
+    bool is_ours_heard : 1; /* something came on our channel: the other side has it */
+    bool is_ours_last : 1;  /* and what came last did */
+    bool has_rtt : 1;
     uint8_t tries;        /* packets that wait for the same answer */
     uint16_t every_ms;    /* upper bound between two of ours */
     uint32_t rtt_ms;      /* of the newest keepalive that was answered at the first try */
     uint32_t up_after_ms; /* from the first request on */
     uint32_t sent_low;
-    uint32_t asked_low; /* the first of those tries */
-    uint32_t end_low;   /* not given up before, once there were TH_LINK_TRIES_MIN */
+    union {
+        uint32_t asked_low; /* before there are TH_LINK_TRIES_MIN: the first of those tries */
+        uint32_t end_low;   /* from then on: not given up before */
+    };
     uint32_t due_low;
     th_ms began_at; /* first request of either side */
     th_ms heard_at;
