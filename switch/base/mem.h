@@ -32,11 +32,11 @@ TH_MUST void *th_mem_resize(void *memory, size_t n, size_t size);
 /* A copy of len bytes followed by a 0, for text; NULL when there is no memory. */
 TH_MUST void *th_mem_copy(const void *bytes, size_t len);
 
-/* How many places a list that is full takes next: a quarter more and some. For lists that live long and
+/* How many places a list that is full takes next: an eighth more and some. For lists that live long and
  * change seldom; doubling would leave a third of their memory unused. */
 static inline unsigned th_mem_room_after(unsigned room)
 {
-    return room + room / 4 + 8;
+    return room + room / 8 + 4;
 }
 
 /* Has memory that is needed soon fetched into the processor's cache; any address will do. */

@@ -117,7 +117,6 @@ static struct th_fact_entry *find(const struct th_fact_keep *keep, const struct 
     return NULL;
 }
 
-/* They stay for as long as lines do, so little room is left over. */
 static enum th_err resize(struct th_fact_keep *keep, unsigned room)
 {
     void *entries = th_mem_resize(keep->entries, room, sizeof *keep->entries);
@@ -129,16 +128,11 @@ static enum th_err resize(struct th_fact_keep *keep, unsigned room)
     return TH_OK;
 }
 
-static unsigned room_after(unsigned count)
-{
-    return count + count / 8 + 4;
-}
-
 /* NULL without memory. */
 static struct th_fact_entry *add_entry(struct th_fact_keep *keep, uint64_t hash)
 {
     if (keep->entry_count == keep->entry_room &&
-        resize(keep, room_after(keep->entry_count)) != TH_OK)
+        resize(keep, th_mem_room_after(keep->entry_count)) != TH_OK)
         return NULL;
     unsigned place = place_of(keep, hash);
     struct th_fact_entry *entry = &keep->entries[place];
@@ -151,7 +145,7 @@ static struct th_fact_entry *add_entry(struct th_fact_keep *keep, uint64_t hash)
 /* Without memory there is more room than is needed, for now. */
 static void give_back(struct th_fact_keep *keep)
 {
-    unsigned room = room_after(keep->entry_count);
+    unsigned room = th_mem_room_after(keep->entry_count);
 
     if (keep->entry_room >= room + room / 4 && resize(keep, room) != TH_OK)
         return;
