@@ -409,9 +409,10 @@ bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now)
         return false;
     if (ex->own_at > now.wall) /* our clock was set back: it hears opens only that are later */
         return false;
-    return dealings == NULL ||
-           (dealings->introduced_until <= now.mono && dealings->handed_until <= now.mono &&
-            dealings->asked_until <= now.mono);
+    for (enum th_dealing kind = 0; dealings && kind < TH_DEALING_KINDS; kind++)
+        if (th_dealings_until(dealings, kind) > now.mono)
+            return false;
+    return true;
 }
 
 /* The search for a path's MTU goes with the path in use, and on none of a relay. */

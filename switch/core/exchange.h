@@ -270,14 +270,35 @@ struct th_naming {
     uint16_t milli; /* thousandths of an address that it may name */
 };
 
-/* What few nodes have. */
+enum th_dealing {
+    TH_INTRODUCED, /* until then it may not be told of TH_CONNECT_PER_MIN addresses by us */
+    TH_HANDED,     /* nor be handed TH_HAND_ON_AT_ONCE newcomers */
+    TH_ASKED,      /* since we introduced it to another it is not modest */
+    TH_DEALING_KINDS
+};
+
+/* What those have that named addresses, or were introduced. */
 struct th_dealings {
     struct th_parts *parts;           /* NULL: the one that follows from cipher and key */
     struct th_naming connects, named; /* addresses that it may name */
-    th_ms introduced_until; /* when it may be told of TH_CONNECT_PER_MIN addresses by us again */
-    th_ms handed_until;     /* when it may be handed TH_HAND_ON_AT_ONCE newcomers by us again */
-    th_ms asked_until;      /* since we introduced it to another it is not modest, until then */
+    uint32_t until_low[TH_DEALING_KINDS];
+    uint8_t until_high[TH_DEALING_KINDS]; /* th_dealings_until */
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct th_dealings) == 40,
+               "with malloc's own word it is 3 of its units");
+
+static inline th_ms th_dealings_until(const struct th_dealings *dealings, enum th_dealing kind)
+{
+    return (th_ms)dealings->until_high[kind] << 32 | dealings->until_low[kind];
+}
+
+static inline void th_dealings_set_until(struct th_dealings *dealings, enum th_dealing kind,
+                                         th_ms until)
+{
+    dealings->until_low[kind] = (uint32_t)until;
+    dealings->until_high[kind] = (uint8_t)(until >> 32);
+}
 
 /* What we know of a node, whether there is a line or not: there may be thousands. */
 struct th_exchange {

@@ -120,14 +120,15 @@ static bool may_introduce(struct th_exchange *asker, struct th_exchange *target,
 
     if (of_asker == NULL || of_target == NULL)
         return false;
-    th_ms most = of_asker->asked_until <= now ? MINUTE_MS : MINUTE_MS / 2;
-    th_ms used = of_target->introduced_until > now ? of_target->introduced_until - now : 0;
+    th_ms most = th_dealings_until(of_asker, TH_ASKED) <= now ? MINUTE_MS : MINUTE_MS / 2;
+    th_ms until = th_dealings_until(of_target, TH_INTRODUCED);
+    th_ms used = until > now ? until - now : 0;
 
     used += (th_ms)addrs * EACH_MS;
     if (used > most)
         return false;
-    of_target->introduced_until = now + used;
-    of_asker->asked_until = now + EACH_MS;
+    th_dealings_set_until(of_target, TH_INTRODUCED, now + used);
+    th_dealings_set_until(of_asker, TH_ASKED, now + EACH_MS);
     return true;
 }
 
@@ -220,7 +221,7 @@ static th_ms crowd_of(struct th_switchboard *board, struct th_exchange *asker, s
 
     if (host == NULL || at == NULL || !th_exchange_can_use(host, at))
         return TH_NEVER;
-    th_ms until = host->dealings ? host->dealings->handed_until : 0;
+    th_ms until = host->dealings ? th_dealings_until(host->dealings, TH_HANDED) : 0;
     th_ms crowd = until > now.mono ? until - now.mono : 0;
     return crowd + TH_HAND_ON_EACH_MS <= TH_HAND_ON_EACH_MS * TH_HAND_ON_AT_ONCE ? crowd : TH_NEVER;
 }
@@ -270,9 +271,9 @@ bool th_switchboard_hand_on(struct th_switchboard *board, struct th_now now,
     const struct th_paths paths = {.count = 1, .addr = {*own_addr(asker)}};
     if (tell_target(board, asker, host, now, &paths, true) == NULL)
         return false;
-    dealings->handed_until =
-        (dealings->handed_until > now.mono ? dealings->handed_until : now.mono) +
-        TH_HAND_ON_EACH_MS;
+    th_ms until = th_dealings_until(dealings, TH_HANDED);
+    th_dealings_set_until(dealings, TH_HANDED,
+                          (until > now.mono ? until : now.mono) + TH_HAND_ON_EACH_MS);
     describe(told, host, asker);
     return true;
 }

@@ -68,6 +68,18 @@ bool th_relay_send_as_body(struct th_switchboard *board, struct th_now now, stru
                             (struct th_bytes){plain, len});
 }
 
+/* Its seconds are shorter ones: one for each packet. */
+struct th_naming th_relay_pace(struct th_now now)
+{
+    return (struct th_naming){.since = (uint32_t)(now.mono * TH_RELAY_PER_S),
+                              .milli = 1000 * TH_RELAY_PER_S};
+}
+
+bool th_relay_may_go(struct th_naming *pace, struct th_now now)
+{
+    return th_naming_take(pace, TH_RELAY_PER_S, now.mono * TH_RELAY_PER_S);
+}
+
 /* --- as an end ------------------------------------------------------------------------------------- */
 
 static struct th_addr addr_of(const struct th_relay *relay)
@@ -182,7 +194,7 @@ bool th_board_relay_by(struct th_switchboard *board, struct th_now now,
             relays->last_id = 1;
         *relay = (struct th_relay){
             .id = relays->last_id, .c = channel->id, .middle = middle->id, .made_at = now.mono};
-        th_limit_init(&relay->pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
+        relay->pace = th_relay_pace(now);
         channel->relay = (uint16_t)(relay - relays->relay + 1);
     }
     *addr = addr_of(relay);
@@ -234,7 +246,7 @@ bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
     if (channel == NULL)
         return false;
     relay->has_carried = true;
-    if (relay->kept || !th_limit_take(&relay->pace, now.mono, 1))
+    if (relay->kept || !th_relay_may_go(&relay->pace, now))
         return keep(board, relay, now, bytes);
     return th_relay_send_as_body(board, now, ex, channel, false, bytes);
 }
@@ -245,7 +257,7 @@ static bool release(struct th_switchboard *board, struct th_relay *relay, struct
     struct th_exchange *ex;
     struct th_channel *channel;
 
-    while (relay->kept && th_limit_take(&relay->pace, now.mono, 1)) {
+    while (relay->kept && th_relay_may_go(&relay->pace, now)) {
         struct th_held *first = relay->kept;
         relay->kept = first->next;
         relay->kept_count--;

@@ -17,8 +17,8 @@
 #ifndef TH_CORE_RELAY_H
 #define TH_CORE_RELAY_H
 
-#include "switch/base/limit.h"
 #include "switch/core/channel.h"
+#include "switch/core/exchange.h"
 #include "switch/wire/cipher.h"
 #include "switch/wire/hashname.h"
 #include "switch/wire/packet.h"
@@ -52,21 +52,21 @@ struct th_relay {
     uint32_t id; /* in its address; never used twice; 0: this place is free */
     uint32_t c;
     struct th_hashname middle;
+    struct th_hashname peer; /* at the other end: whoever speaks first */
     th_ms made_at;
+    struct th_held *kept;  /* what waits for its turn, oldest first */
+    struct th_naming pace; /* th_relay_may_go */
+    uint8_t kept_count;    /* 0..TH_RELAY_KEPT_MAX */
     bool has_carried;
     bool has_peer;
-    uint8_t kept_count;      /* 0..TH_RELAY_KEPT_MAX */
-    struct th_hashname peer; /* at the other end: whoever speaks first */
-    struct th_limit pace;
-    struct th_held *kept; /* what waits for its turn, oldest first */
 };
 
 /* One end of a pair, as seen from the middle. */
 struct th_relay_side {
     struct th_hashname id;
-    uint32_t c;           /* the newest of its channels that belong to the pair */
-    struct th_limit pace; /* of what comes from it */
-    th_ms warned_at;      /* 0: never */
+    uint32_t c;            /* the newest of its channels that belong to the pair */
+    struct th_naming pace; /* of what comes from it */
+    th_ms warned_at;       /* 0: never */
     bool has_line;
     struct th_line_id line; /* that it has chosen: in packets to it */
 };

@@ -163,7 +163,7 @@ void th_board_pair(struct th_switchboard *board, struct th_now now, struct th_ex
         *pair =
             (struct th_relay_pair){.is_set = true, .side = {{.id = asker->id}, {.id = target->id}}};
         for (unsigned i = 0; i < 2; i++)
-            th_limit_init(&pair->side[i].pace, TH_RELAY_PER_S, TH_RELAY_PER_S, now.mono);
+            pair->side[i].pace = th_relay_pace(now);
     }
     pair->used_at = now.mono;
     side_of(pair, &asker->id)->c = peer->id;
@@ -214,7 +214,7 @@ void th_relay_pass_on(struct th_switchboard *board, struct th_exchange *sender, 
         th_drop_count(&board->drops, TH_DROP_RELAY_BAD);
         return;
     }
-    if (!th_limit_take(&from->pace, now.mono, 1)) {
+    if (!th_relay_may_go(&from->pace, now)) {
         warn(board, from, now);
         return;
     }

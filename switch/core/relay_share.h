@@ -27,6 +27,10 @@ struct th_channel *th_relay_channel_of(struct th_switchboard *board, const struc
 bool th_relay_send_as_body(struct th_switchboard *board, struct th_now now, struct th_exchange *ex,
                            struct th_channel *channel, bool is_bridge, struct th_bytes bytes);
 
+/* TH_RELAY_PER_S, all of which may go at once, counted as addresses are that a node may name: there are many. */
+struct th_naming th_relay_pace(struct th_now now);
+bool th_relay_may_go(struct th_naming *pace, struct th_now now);
+
 /* How many places to have after so many. All of a mesh come at once and leave at once: what is taken too
  * much stays for as long as they do. */
 unsigned th_relay_room_after(unsigned room, unsigned max);

@@ -80,7 +80,7 @@ static void who_has_a_line_or_used_up_what_it_may_is_remembered(void **state)
     wire_talk(&w, 1, 0);
     struct th_dealings *dealings = th_exchange_dealings(meet(&w, 0));
     assert_non_null(dealings);
-    dealings->introduced_until = w.now.mono + TH_LINE_IDLE_MS;
+    th_dealings_set_until(dealings, TH_INTRODUCED, w.now.mono + TH_LINE_IDLE_MS);
     meet(&w, 1)->own_at = w.now.wall + TH_LINE_IDLE_MS;
     for (unsigned n = 2; n < 2 * TH_EXCHANGES_FEW; n++)
         assert_non_null(meet(&w, n));
