@@ -160,16 +160,17 @@ static void look_for_ourselves(struct th_boot *boot)
     look(boot, false);
 }
 
-static bool is_refusal(enum th_err why)
-{
-    return why == TH_EOF || why == TH_REFUSED || why == TH_AGAIN || why == TH_LIMIT;
-}
-
 /* It answers, and does not want us. Asking again soon would only cost both. */
 static void refuse(struct th_boot *boot, struct th_boot_source *source, struct th_now now)
 {
     fail(boot, source, now);
     source->has_refused = true;
+    if (boot->losses.is_cut && source->kind == TH_BOOT_CONFIGURED &&
+        boot->dial == TH_BOOT_DIAL_ENDED) {
+        boot->losses.is_cut = false;
+        boot->dial = TH_BOOT_DIAL_WAITING;
+        boot->dial_at = now.mono + TH_BOOT_CUT_LOOK_MS;
+    }
     if (boot->is_ready || has_seed(boot))
         source->at = now.mono + shortened(boot, TH_BOOT_PAUSE_REFUSED_MS);
 }
@@ -214,7 +215,7 @@ static enum th_err note_link(struct th_boot *boot, struct th_now now, const stru
 static void end_link_of(struct th_boot *boot, struct th_boot_source *source, struct th_now now,
                         enum th_err why)
 {
-    if (is_refusal(why)) {
+    if (th_boot_is_refusal(why)) {
         refuse(boot, source, now);
     } else if (source->phase == TH_BOOT_LINKING) {
         fail(boot, source, now);
@@ -251,7 +252,7 @@ static void ask_who_refused(struct th_boot *boot, const struct th_boot_source *s
 {
     bool is_handed_on = why == TH_AGAIN && source && source->fails <= TH_BOOT_HAND_ONS;
 
-    if (source && source->is_line_up && is_refusal(why) && !is_handed_on &&
+    if (source && source->is_line_up && th_boot_is_refusal(why) && !is_handed_on &&
         (boot->dial == TH_BOOT_DIAL_NONE || boot->dial == TH_BOOT_DIAL_ENDED))
         look(boot, boot->dial == TH_BOOT_DIAL_ENDED);
 }
@@ -265,6 +266,8 @@ static void drop_link(struct th_boot *boot, struct th_now now, uint64_t number, 
         *link = boot->link[--boot->link_count];
     if (source && (source->phase == TH_BOOT_LINKED || source->phase == TH_BOOT_LINKING))
         end_link_of(boot, source, now, why);
+    if (link && why == TH_TIMED_OUT && th_boot_losses_note(&boot->losses, boot->link_count, now))
+        th_boot_sources_ask_refused(&boot->sources, boot->rng, now);
     if (link && boot->link_count == 0)
         begin_again(boot, now);
     else if (boot->link_count == 0)

@@ -67,6 +67,7 @@ struct th_boot {
     enum th_boot_state state, told; /* told: what th_boot_next last said */
 
     struct th_boot_sources sources;
+    struct th_boot_losses losses;
     unsigned link_count, link_room;
     uint64_t
         *link; /* of each a number that follows from its hashname; the last bit: it is a seed */

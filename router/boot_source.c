@@ -206,6 +206,35 @@ void th_boot_sources_leave_refused(struct th_boot_sources *sources, struct th_rn
     }
 }
 
+bool th_boot_is_refusal(enum th_err why)
+{
+    return why == TH_EOF || why == TH_REFUSED || why == TH_AGAIN || why == TH_LIMIT;
+}
+
+bool th_boot_losses_note(struct th_boot_losses *losses, unsigned left, struct th_now now)
+{
+    if (now.mono - losses->since > TH_BOOT_CUT_MS)
+        *losses = (struct th_boot_losses){.since = now.mono, .is_cut = losses->is_cut};
+    losses->count++;
+    if (losses->count < TH_BOOT_CUT_MIN || losses->count * TH_BOOT_CUT_SHARE < left + losses->count)
+        return false;
+    *losses = (struct th_boot_losses){.since = now.mono, .is_cut = true};
+    return true;
+}
+
+void th_boot_sources_ask_refused(struct th_boot_sources *sources, struct th_rng *rng,
+                                 struct th_now now)
+{
+    for (unsigned i = 0; i < sources->count; i++) {
+        struct th_boot_source *s = &sources->source[i];
+        if (s->kind == TH_BOOT_CONFIGURED && s->phase == TH_BOOT_IDLE && !s->is_useless &&
+            s->at > now.mono + TH_BOOT_CUT_ASK_MS) {
+            s->at = now.mono + th_rng_below(rng, TH_BOOT_CUT_ASK_MS);
+            s->fails = 0;
+        }
+    }
+}
+
 unsigned th_boot_sources_count(const struct th_boot_sources *sources, unsigned *reached)
 {
     unsigned n = 0;

@@ -23,6 +23,15 @@ enum {
 
     TH_BOOT_PAUSE_REFUSED_MS = 3600000, /* it has no room for us, and we do without it */
 
+    /* So many links that fell silent within so long, a third of all, are no churn: the network is in two, or we
+     * were away. Our part looks whole to us, and only configured seeds lead to the other. */
+    TH_BOOT_CUT_MIN = 8,
+    TH_BOOT_CUT_SHARE = 3,
+    TH_BOOT_CUT_MS = 120000,
+    TH_BOOT_CUT_ASK_MS = 60000, /* then those that had no room are asked within this … */
+    TH_BOOT_CUT_LOOK_MS =
+        3000, /* … and when one is heard we look for ourselves, by those it leads to */
+
     TH_BOOT_MET_MAX = 32 /* peers kept to come back through; about 160 bytes each */
 };
 
@@ -99,6 +108,24 @@ th_ms th_boot_source_pause(const struct th_boot_source *source, struct th_now no
  * refused is forgotten. */
 void th_boot_sources_leave_refused(struct th_boot_sources *sources, struct th_rng *rng,
                                    struct th_now now);
+
+/* Whoever ended a link for that reason is there, and has no room for us or no wish. */
+bool th_boot_is_refusal(enum th_err why);
+
+/* Links that fell silent lately. A zeroed one has seen none. */
+struct th_boot_losses {
+    unsigned count;
+    th_ms since;
+    bool is_cut; /* there were too many, and no configured seed was heard since */
+};
+
+/* One more did. left: how many there still are. True when the network is cut now; then it begins to count anew. */
+TH_MUST bool th_boot_losses_note(struct th_boot_losses *losses, unsigned left, struct th_now now);
+
+/* The network was cut: configured seeds that have no room are asked within TH_BOOT_CUT_ASK_MS, and then as
+ * those are that do not answer. */
+void th_boot_sources_ask_refused(struct th_boot_sources *sources, struct th_rng *rng,
+                                 struct th_now now);
 
 /* How many may be asked, and to how many of them there is a line. */
 unsigned th_boot_sources_count(const struct th_boot_sources *sources, unsigned *reached);
