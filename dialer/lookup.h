@@ -30,7 +30,7 @@
 #include "switch/wire/identity.h"
 #include "switch/wire/see.h"
 
-/* A full lookup takes 256 * 112 bytes of nodes, 128 * 56 of steps and 128 * 48 of tellers: 41 KiB. Most
+/* A full lookup takes 256 * 112 bytes of nodes, 128 * 56 of steps and 256 * 48 of tellers: 47 KiB. Most
  * ask fewer than 12 and know fewer than 64. */
 enum {
     TH_LOOKUP_ALPHA = 3,

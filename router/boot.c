@@ -157,6 +157,7 @@ static void look(struct th_boot *boot, bool elsewhere)
 
 static void look_for_ourselves(struct th_boot *boot)
 {
+    boot->losses.is_cut = false;
     look(boot, false);
 }
 
@@ -165,14 +166,17 @@ static void refuse(struct th_boot *boot, struct th_boot_source *source, struct t
 {
     fail(boot, source, now);
     source->has_refused = true;
-    if (boot->losses.is_cut && source->kind == TH_BOOT_CONFIGURED &&
-        boot->dial == TH_BOOT_DIAL_ENDED) {
+    if (boot->is_ready || has_seed(boot))
+        source->at = now.mono + shortened(boot, TH_BOOT_PAUSE_REFUSED_MS);
+    if (!boot->losses.is_cut || source->kind != TH_BOOT_CONFIGURED)
+        return;
+    if (boot->dial == TH_BOOT_DIAL_ENDED) {
         boot->losses.is_cut = false;
         boot->dial = TH_BOOT_DIAL_WAITING;
         boot->dial_at = now.mono + TH_BOOT_CUT_LOOK_MS;
+    } else { /* when what runs is over */
+        source->at = now.mono + shortened(boot, TH_BOOT_CUT_ASK_MS);
     }
-    if (boot->is_ready || has_seed(boot))
-        source->at = now.mono + shortened(boot, TH_BOOT_PAUSE_REFUSED_MS);
 }
 
 static enum th_err note_link(struct th_boot *boot, struct th_now now, const struct th_hashname *id,

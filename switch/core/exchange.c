@@ -189,6 +189,7 @@ void th_line_forget_sealed(struct th_line *line)
     th_keypair_clear(&line->sealed->keys);
     th_mem_free(line->sealed);
     line->sealed = NULL;
+    line->is_opening = false; /* there is nothing to send again */
 }
 
 void th_exchange_free_line(struct th_exchange *ex)

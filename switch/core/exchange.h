@@ -190,7 +190,7 @@ struct th_line {
     uint8_t doubt : 2;    /* enum th_doubt */
     uint8_t silences : 2; /* 0..TH_LINE_SILENCES_MAX, that were told, since something came */
     bool is_newcomer : 1; /* only an open of theirs made it, and nothing came on it (newcomers.h) */
-    bool is_opening : 1;  /* we want a line and send opens */
+    bool is_opening : 1;  /* we want a line and send opens: there is `sealed` */
     bool
         is_to_link : 1; /* … for a link alone, and nothing was asked for yet (th_board_ask_in_use) */
     bool is_up : 1;     /* announced */

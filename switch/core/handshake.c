@@ -151,7 +151,6 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
 enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exchange *ex,
                                     const struct th_addr *relay, struct th_now now)
 {
-    bool has_begun = ex->line && ex->line->is_opening && ex->line->sealed->open_tries == 1;
     struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, relay, now);
 
     if (path == NULL)
@@ -161,7 +160,7 @@ enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exch
         th_board_ask_again(board, ex, now);
         return TH_OK;
     }
-    if (!has_begun)
+    if (ex->line == NULL || !ex->line->is_opening || ex->line->sealed->open_tries != 1)
         return th_board_begin(board, ex, now);
     ex->line->sealed->open_tries = 0;
     ex->line->sealed->open_at = now.mono + until_next_try(board, 0);
@@ -455,15 +454,16 @@ static struct th_exchange *take_open(struct th_switchboard *board, struct th_now
     return ex;
 }
 
-/* One that came by a relay does not wait: who passes it on is to know at once whose it is. */
+/* One that came by a relay does not wait, for it is to be known at once whose it is; those have a pace of
+ * their own, or a flood of others would cut off who can come by a relay alone. */
 struct th_exchange *th_board_on_open(struct th_switchboard *board, struct th_now now,
                                      const struct th_addr *from, struct th_bytes bytes)
 {
-    bool may_wait = from->family != TH_FAMILY_RELAY;
+    bool is_relayed = from->family == TH_FAMILY_RELAY;
 
-    if (th_open_queue_admit(&board->opens, now))
+    if (th_open_queue_admit(&board->opens, now, is_relayed))
         return take_open(board, now, from, bytes);
-    if (!may_wait || !th_open_queue_keep(&board->opens, now, from, bytes))
+    if (is_relayed || !th_open_queue_keep(&board->opens, now, from, bytes))
         th_drop_count(&board->drops, TH_DROP_OPEN_LIMIT);
     return NULL;
 }

@@ -6,10 +6,13 @@ void th_open_queue_init(struct th_open_queue *queue, struct th_now now)
 {
     *queue = (struct th_open_queue){0};
     th_limit_init(&queue->pace, TH_OPENS_PER_S, TH_OPENS_BURST, now.mono);
+    th_limit_init(&queue->relayed, TH_OPENS_RELAYED_PER_S, TH_OPENS_RELAYED_PER_S, now.mono);
 }
 
-bool th_open_queue_admit(struct th_open_queue *queue, struct th_now now)
+bool th_open_queue_admit(struct th_open_queue *queue, struct th_now now, bool is_relayed)
 {
+    if (is_relayed)
+        return th_limit_take(&queue->relayed, now.mono, 1);
     return queue->count == 0 && th_limit_take(&queue->pace, now.mono, 1);
 }
 
@@ -18,7 +21,8 @@ bool th_open_queue_keep(struct th_open_queue *queue, struct th_now now, const st
 {
     struct th_held *held = NULL;
 
-    if (queue->count == TH_OPENS_WAITING_MAX || !th_held_append(&held, from, bytes))
+    if (queue->count == TH_OPENS_WAITING_MAX || bytes.len > TH_OPEN_MAX ||
+        !th_held_append(&held, from, bytes))
         return false;
     if (queue->count++ == 0) {
         queue->first = held;

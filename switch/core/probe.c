@@ -224,7 +224,9 @@ void th_board_ask_in_use(struct th_switchboard *board, struct th_exchange *ex, s
     struct th_line *line = ex->line;
     struct th_exchange_path *used = th_exchange_paths_used(&ex->paths);
 
-    if (line == NULL || !line->is_up || !line->is_to_link || used == NULL)
+    if (line && !line->is_up)
+        line->is_to_link = false; /* something else waits for it */
+    if (line == NULL || !line->is_to_link || used == NULL)
         return;
     bool is_over = line->channels.count == 0 && line->channels.last_ours > 0;
     if (is_over)
@@ -329,7 +331,8 @@ void th_board_path_changed(struct th_switchboard *board, struct th_exchange *ex,
     th_board_note_way(board, ex);
     ex->line->usual_rtt_ms = used && used->is_answered ? used->rtt_ms + (used->rtt_ms == 0) : 0;
     th_board_tell_line(board, ex, TH_ACTION_PATH, TH_OK, now);
-    if (th_line_more(ex->line)->search_at == TH_NEVER && th_exchange_paths_want_better(&ex->paths))
+    bool is_planned = th_line_more(ex->line)->search_at != TH_NEVER && !ex->line->is_to_link;
+    if (!is_planned && th_exchange_paths_want_better(&ex->paths))
         th_board_search(board, ex, 0, now);
 }
 

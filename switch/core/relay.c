@@ -125,7 +125,7 @@ static bool is_needless(struct th_switchboard *board, const struct th_relay *rel
     return path && !th_addr_is_equal(&path->addr, &addr);
 }
 
-/* One that is needed least: the oldest by which nothing went, or whose other end is reached otherwise. */
+/* One that is needed least: the oldest by which nothing came, or whose other end is reached otherwise. */
 static struct th_relay *spare_relay(struct th_switchboard *board, struct th_now now)
 {
     struct th_relay *oldest = NULL;
@@ -245,7 +245,6 @@ bool th_board_send_relayed(struct th_switchboard *board, struct th_now now,
 
     if (channel == NULL)
         return false;
-    relay->has_carried = true;
     if (relay->kept || !th_relay_may_go(&relay->pace, now))
         return keep(board, relay, now, bytes);
     return th_relay_send_as_body(board, now, ex, channel, false, bytes);

@@ -26,7 +26,7 @@
 
 enum {
     TH_RELAYS_MAX = 64,                              /* that we are an end of */
-    TH_RELAY_PAIRS_MAX = 1024,                       /* that we are in the middle of */
+    TH_RELAY_PAIRS_MAX = 4096,                       /* that we are in the middle of */
     TH_RELAY_PER_S = 5,                              /* packets each way (v2/switch.md) */
     TH_RELAY_KEPT_MAX = 16,                          /* packets of ours that wait for their turn */
     TH_RELAY_PACKET_MAX = TH_DATAGRAM_IPV4_MAX - 58, /* one with a whole line datagram in it */
@@ -36,12 +36,13 @@ enum {
     /* Whom we are told of has a relay to it that most never need. One that carried nothing so long, in
      * which opens were sent four times, is over; one that did has the silence of its channel. */
     TH_RELAY_UNUSED_MS = 8000,
-    /* Where there is no room for another, the oldest goes that carried nothing in so long, in which two
+    /* Where there is no room for another, the oldest goes by which nothing came in so long, in which two
      * opens may have gone by it: when a mesh comes at once through one node it introduces more in eight
      * seconds than it has room for, and those behind the worst NATs have no other way. */
     TH_RELAY_SPARE_MS = 2000,
-    /* A pair that did carry packets, and none for so long, is likely one whose two are connected directly
-     * by now; if not they are told, and find each other again. It goes when there is no other. */
+    /* A pair that did carry an open, and nothing for so long, is likely one whose two are connected directly
+     * by now. It goes when there is no other. One by which a line went both ways may have that line still,
+     * with a keepalive now and then, and does not. */
     TH_RELAY_QUIET_MS = 10000
 };
 

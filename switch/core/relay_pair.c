@@ -91,6 +91,12 @@ static th_ms quiet_of(const struct th_relay_pair *pair, struct th_now now)
     return now.mono - pair->used_at;
 }
 
+/* A line went by it both ways, and not by a bridge since. */
+static bool has_line(const struct th_relay_pair *pair)
+{
+    return pair->side[0].has_line && pair->side[1].has_line && !pair->is_bridge;
+}
+
 /* Makes room: two that were introduced and needed no relay are paired no longer; when there are no such,
  * then two that needed none for long. */
 static struct th_relay_pair *take_spare_pair(struct th_switchboard *board, struct th_now now)
@@ -103,7 +109,7 @@ static struct th_relay_pair *take_spare_pair(struct th_switchboard *board, struc
         bool is_better =
             spare == NULL || (spare->has_carried && !pair->has_carried) ||
             (spare->has_carried == pair->has_carried && quiet_of(pair, now) > quiet_of(spare, now));
-        if (quiet_of(pair, now) >= least && is_better)
+        if (quiet_of(pair, now) >= least && is_better && !has_line(pair))
             spare = pair;
     }
     th_drop_count(&board->drops, TH_DROP_RELAY_LIMIT);

@@ -377,12 +377,13 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     return err == TH_OK ? TH_AGAIN : err;
 }
 
-void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id)
+void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id,
+                               bool is_to_link)
 {
     struct th_exchange *ex = th_board_find(board, id);
 
     if (ex && ex->line && !ex->line->is_up)
-        ex->line->is_to_link = true;
+        ex->line->is_to_link = is_to_link;
 }
 
 enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now now,

@@ -172,9 +172,10 @@ TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_
  * The line to a node that is being opened is wanted for a link alone, which is asked for as soon as it is up. A
  * node that many come through refuses most, and who is refused need not know how it is seen there: so `path`
  * is asked when the link is answered otherwise, something else goes on the line, or half a second passed.
- * Harmless when there is no such line.
+ * Whoever wants it for something else too takes that back. Harmless when there is no such line.
  */
-void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id);
+void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id,
+                               bool is_to_link);
 
 /*
  * Introduces a node, which did not ask for it, to the one of some hosts that heard of the fewest from us

@@ -147,7 +147,7 @@ static uint32_t ask_for_link(struct wire *w)
     wire_init(w, 2);
     w->board[0]->lines = TH_LINES_PROBED_MAX;
     assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
-    th_switchboard_is_to_link(w->board[1], &w->identity[0].hashname);
+    th_switchboard_is_to_link(w->board[1], &w->identity[0].hashname, true);
     assert_int_equal(wire_channel(w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true,\"see\":[]", &c), TH_OK);
     wire_settle(w);
     assert_true(wire_look(w, 0, 1).is_up);
@@ -186,6 +186,30 @@ static void node_whose_link_is_answered_or_not_for_a_while_asks_path(void **stat
     wire_pass(&w, TH_ASK_LATER_MS);
     assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
     wire_pass(&w, 2 * TH_ASK_LATER_MS);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_free(&w);
+}
+
+static void node_that_wants_a_line_for_more_than_a_link_asks_path_at_once(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    w.board[0]->lines = TH_LINES_PROBED_MAX;
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, false);
+    wire_settle(&w);
+    assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
+    wire_free(&w);
+
+    uint32_t c;
+    wire_init(&w, 2);
+    w.board[0]->lines = TH_LINES_PROBED_MAX;
+    assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+    assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
+    wire_settle(&w);
     assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
     wire_free(&w);
 }
@@ -235,6 +259,7 @@ int main(void)
         cmocka_unit_test(node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open),
         cmocka_unit_test(one_whose_open_went_elsewhere_too_is_asked_where_it_is),
         cmocka_unit_test(node_whose_link_is_refused_asks_no_path_until_it_wants_something_else),
+        cmocka_unit_test(node_that_wants_a_line_for_more_than_a_link_asks_path_at_once),
         cmocka_unit_test(node_whose_link_is_answered_or_not_for_a_while_asks_path),
         cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
     };

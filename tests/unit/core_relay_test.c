@@ -387,7 +387,7 @@ static void one_that_carried_nothing_makes_room_for_another(void **state)
     wire_free(&w);
 }
 
-/* Most whose packets were carried are connected directly soon; who is not is told. */
+/* Most whose opens were carried are connected directly soon. */
 static void pair_that_carried_nothing_for_long_makes_room_when_no_other_can(void **state)
 {
     (void)state;
@@ -405,15 +405,118 @@ static void pair_that_carried_nothing_for_long_makes_room_when_no_other_can(void
         pair_nth(&w, TH_RELAY_PAIRS_MAX + 1 + i, i < TH_RELAY_PAIRS_MAX - 1);
     assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
 
-    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++) { /* nor later: their line may rest on it */
         w.board[0]->relays.pair[i].used_at = w.now.mono - TH_RELAY_QUIET_MS;
-    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++) {
         w.board[0]->relays.pair[i].has_carried = true;
-        pair_nth(&w, 2 * TH_RELAY_PAIRS_MAX + 1 + i, true);
     }
+    for (unsigned i = 0; i < TH_RELAY_PAIRS_MAX; i++)
+        pair_nth(&w, 2 * TH_RELAY_PAIRS_MAX + 1 + i, i < TH_RELAY_PAIRS_MAX - 1);
+    seek(&w, 1, 2);
+    assert_int_equal(wire_packets(&w, 2, TH_CHANNEL_SEEK), 1);
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    wire_free(&w);
+}
+
+/* Who can come by a relay alone would be cut off by a flood of opens, which always has some that wait. */
+static void open_that_comes_by_a_relay_does_not_wait_behind_others(void **state)
+{
+    (void)state;
+    struct wire w;
+    uint8_t open[316] = {0, 1, 0x3a};
+    star(&w);
+    wire_part(&w, 1, 2, true);
+    for (int i = 0; i < TH_OPENS_BURST + TH_OPENS_WAITING_MAX; i++)
+        wire_deliver(&w, 1, &w.addr[2], open, sizeof open);
+
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    wire_pass(&w, TH_RELAY_AFTER_MS + TH_RELAY_AFTER_MS / 2);
+
+    assert_true(w.board[1]->opens.count > 0);
+    assert_true(goes_through(&w, 1, 2, 0) && goes_through(&w, 2, 1, 0));
+    wire_free(&w);
+}
+
+/* Else an introducer of nobodies took all room for as long as it liked. */
+static void relay_by_which_only_our_opens_went_makes_room(void **state)
+{
+    (void)state;
+    struct wire w;
+    star(&w);
+    wire_part(&w, 1, 2, true);
+    assert_int_equal(introduce(&w, 1, 0, 2), TH_OK);
+    w.is_cut[1] = true;
+    wire_pass(&w, 2 * TH_RELAY_AFTER_MS);
+    assert_true(w.board[2]->relays.room > 0 && w.board[2]->relays.relay[0].id != 0);
+    for (unsigned i = 0; i < TH_RELAYS_MAX - 1; i++)
+        relay_nth(&w, 2, i, true);
+
+    wire_pass(&w, TH_RELAY_SPARE_MS);
+    for (unsigned i = 0; i < TH_RELAYS_MAX; i++)
+        relay_nth(&w, 2, TH_RELAYS_MAX + i, true);
+    wire_free(&w);
+}
+
+/* Sends an open of one that begins anew. */
+static void open_again(struct raw_peer *raw, struct wire *w, uint8_t n)
+{
+    const struct th_cipher *cipher = th_cipher_find(TH_CS3A);
+    uint8_t bytes[TH_OPEN_MAX], seed[TH_KEY_BYTES] = {n};
+    size_t len;
+
+    raw->own = (struct th_line_id){{n}};
+    cipher->keypair(&raw->keys, seed);
+    assert_int_equal(th_open_write(bytes, sizeof bytes, &len, cipher, &w->identity[raw->as],
+                                   &raw->keys, &raw->own, w->now.wall + n,
+                                   &w->identity[raw->to].hashname, &w->identity[raw->to].keys.pub),
+                     TH_OK);
+    wire_deliver(w, raw->to, &w->addr[raw->as], bytes, len);
+}
+
+/* 1 begins anew four times within a second, and speaks then. */
+static void begin_anew(struct raw_peer *raw, struct wire *w)
+{
+    struct th_open answer;
+    char head[64];
+
+    *raw = (struct raw_peer){.as = 1};
+    w->is_cut[1] = true;
+    open_again(raw, w, 1);
+    struct th_bytes last = {w->last[0].bytes, w->last[0].len};
+    assert_int_equal(th_open_read(&answer, &w->identity[1], last), TH_DROP_NONE);
+    for (uint8_t n = 2; n <= 4; n++)
+        open_again(raw, w, n);
+    raw->theirs = answer.line;
+    assert_int_equal(th_cipher_find(TH_CS3A)->line_keys(&raw->line, &raw->keys, &answer.line_key,
+                                                        &raw->own, &raw->theirs),
+                     TH_OK);
+    raw_send(raw, w, raw_head(raw, w, head, sizeof head, 0, "\"type\":\"seek\",\"seek\":\"ab\""),
+             (struct th_bytes){0});
+}
+
+/* A line that was up, and had no open of ours any more, was taken for one that is being opened. */
+static void node_that_began_anew_several_times_is_introduced(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct raw_peer raw;
+    char fields[512];
+    struct th_text text = th_text_in(fields, sizeof fields);
+    uint32_t c;
+    wire_init(&w, 3);
+    assert_int_equal(wire_open(&w, 2, 0), TH_AGAIN);
     wire_settle(&w);
-    assert_string_equal(wire_packet(&w, 2, TH_CHANNEL_CONNECT)->action.packet.err, "disconnected");
-    assert_false(wire_look(&w, 1, 2).is_up || wire_look(&w, 2, 1).is_up);
+    begin_anew(&raw, &w);
+    assert_true(wire_look(&w, 0, 1).is_up);
+
+    th_connect_put(&text, &w.identity[1].parts, &w.addr[1], 1);
+    struct th_channel_request request = {.type = TH_CHANNEL_CONNECT,
+                                         .fields = th_text_bytes(&text),
+                                         .body = {w.identity[1].keys.pub.b, TH_KEY_BYTES}};
+    assert_int_equal(
+        th_switchboard_channel(w.board[2], w.now, &w.identity[0].hashname, &request, &c), TH_OK);
+    wire_settle(&w);
+
+    assert_true(wire_look(&w, 0, 1).is_up);
     wire_free(&w);
 }
 
@@ -435,6 +538,9 @@ int main(void)
         cmocka_unit_test(introducer_says_where_the_asker_said_it_is_when_it_does_not_see_it),
         cmocka_unit_test(pairs_and_relays_have_limits),
         cmocka_unit_test(one_that_carried_nothing_makes_room_for_another),
+        cmocka_unit_test(open_that_comes_by_a_relay_does_not_wait_behind_others),
+        cmocka_unit_test(relay_by_which_only_our_opens_went_makes_room),
+        cmocka_unit_test(node_that_began_anew_several_times_is_introduced),
         cmocka_unit_test(pair_that_carried_nothing_for_long_makes_room_when_no_other_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
