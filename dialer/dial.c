@@ -356,6 +356,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
         .drops = &dialer->status.drops,
         .allow = &dialer->allow,
         .width = width_of(dialer, is_reach),
+        .all_ms = is_reach && !request->is_brief ? TH_DIAL_LOOKING_MS : 0,
     };
 
     dial->has_line = th_contacts_has(&dialer->contacts, &request->target);

@@ -29,8 +29,11 @@
 #include "switch/run/picture.h"
 
 enum {
-    TH_DIAL_START_MAX = 8,      /* nodes that a lookup begins with */
-    TH_DIAL_HINTED_MS = 1500,   /* for hints, before the lookup begins */
+    TH_DIAL_START_MAX = 8,    /* nodes that a lookup begins with */
+    TH_DIAL_HINTED_MS = 1500, /* for hints, before the lookup begins */
+    /* For the lookup, before the second try. Behind a NAT that few can be reached through, with links that go
+     * by relays, all that the nearest tell of may be out of reach, three seconds each. */
+    TH_DIAL_LOOKING_MS = 7000,
     TH_DIAL_ROUND_MS = 2500,    /* from the last introduction of a round to the next round … */
     TH_DIAL_REACHING_MS = 5000, /* … and to the end of the dial, when nobody else can be asked */
     TH_DIAL_ROUNDS_MAX = 6,

@@ -178,7 +178,9 @@ static unsigned limit(unsigned wanted, unsigned usual, unsigned max)
 void th_lookup_init(struct th_lookup *lookup, const struct th_lookup_config *config,
                     struct th_now now)
 {
-    *lookup = (struct th_lookup){.config = *config, .now = now.mono};
+    *lookup = (struct th_lookup){.config = *config,
+                                 .ends_at = config->all_ms ? now.mono + config->all_ms : TH_NEVER,
+                                 .now = now.mono};
     struct th_lookup_config *own = &lookup->config;
 
     own->width = limit(own->width, TH_LOOKUP_WIDTH_DEFAULT, TH_LOOKUP_WIDTH_MAX);
@@ -407,7 +409,7 @@ static bool is_waiting(const struct th_lookup_node *node)
 
 th_ms th_lookup_deadline(const struct th_lookup *lookup)
 {
-    th_ms soonest = TH_NEVER;
+    th_ms soonest = lookup->is_done ? TH_NEVER : lookup->ends_at;
 
     for (unsigned i = 0; i < lookup->count && !lookup->is_done; i++)
         if (is_waiting(&lookup->node[i]))
@@ -549,7 +551,8 @@ bool th_lookup_next(struct th_lookup *lookup, struct th_lookup_action *action)
 {
     if (lookup->is_done)
         return false;
-    if (lookup->is_starved || (lookup->is_found && lookup->config.ends_at_match))
+    if (lookup->is_starved || lookup->now >= lookup->ends_at ||
+        (lookup->is_found && lookup->config.ends_at_match))
         return finish(lookup, action);
 
     for (unsigned i = 0; i < lookup->count; i++) {

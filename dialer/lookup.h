@@ -75,6 +75,7 @@ struct th_lookup_config {
     unsigned asked_max; /* seeks, and lines wanted for one, then it ends; 0: any number */
     unsigned nodes_max; /* cut to TH_LOOKUP_NODES_MAX; 0: that */
     th_ms line_ms;      /* for a line to come up; 0: TH_LOOKUP_LINE_MS */
+    th_ms all_ms;       /* then it ends; 0: it has the time that it takes */
 };
 
 enum th_lookup_state {
@@ -140,6 +141,7 @@ struct th_lookup {
     unsigned idle;                  /* answers since then that did not, to requests sent since */
     bool is_starved;                /* no memory: it ends */
     bool is_done;                   /* DONE was told */
+    th_ms ends_at;                  /* TH_NEVER: it has the time that it takes */
     th_ms now;                      /* the latest it was told */
 };
 

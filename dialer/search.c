@@ -98,6 +98,7 @@ static struct th_lookup_config path_config(const struct th_search *search)
     config.asked_max = TH_SEARCH_PATH_ASKED_MAX;
     config.nodes_max = TH_SEARCH_PATH_NODES_MAX;
     config.line_ms = TH_SEARCH_PATH_LINE_MS;
+    config.all_ms = 0; /* the second try has an end of its own */
     return config;
 }
 

@@ -20,6 +20,7 @@ struct bench {
     struct th_lookup_rtt rtt;
     struct th_drops drops;
     struct th_now now;
+    th_ms all_ms; /* for the next to begin */
 };
 
 static inline struct th_hashname node(unsigned n)
@@ -39,6 +40,7 @@ static inline void begin_wide(struct bench *b, bool ends_at_match, unsigned widt
     config.width = width;
     b->self = (struct th_identity){.hashname = node(SELF), .cipher = th_cipher_find(TH_CS3A)};
     b->now.mono = 1000;
+    config.all_ms = b->all_ms;
     th_lookup_init(&b->lookup, &config, b->now);
 }
 

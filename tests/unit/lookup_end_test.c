@@ -212,6 +212,36 @@ static void nothing_to_begin_with_ends_it_at_once(void **state)
     end(&b);
 }
 
+/* A node behind a symmetric NAT, whose nearest links went by relays: what they told of was out of reach, three
+ * seconds each, and its dials were over before the second try, which begins with nodes from everywhere. */
+static void one_that_takes_too_long_ends(void **state)
+{
+    struct bench b = {.all_ms = 7000};
+    (void)state;
+    begin(&b, true);
+    add(&b, 100);
+    ask(&b, 100);
+    ANSWER(&b, 100, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+    for (unsigned n = 1; n <= 7; n += 3) {
+        for (unsigned i = 0; i < 3; i++)
+            expect(&b, TH_LOOKUP_CONNECT, n + i);
+        expect_nothing(&b);
+        if (n == 7)
+            break;
+        pass(&b, TH_LOOKUP_LINE_MS);
+        for (unsigned i = 0; i < 3; i++)
+            expect(&b, TH_LOOKUP_GIVE_UP, n + i);
+    }
+    assert_int_equal(th_lookup_deadline(&b.lookup), b.now.mono + 1000);
+    pass(&b, 999);
+    expect_nothing(&b);
+    pass(&b, 1);
+
+    expect_done(&b, TH_NOT_FOUND);
+    assert_int_equal(th_lookup_deadline(&b.lookup), TH_NEVER);
+    end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +255,7 @@ int main(void)
         cmocka_unit_test(time_outs_are_not_answers_without_progress),
         cmocka_unit_test(answers_to_requests_older_than_the_progress_do_not_count_against_it),
         cmocka_unit_test(nothing_to_begin_with_ends_it_at_once),
+        cmocka_unit_test(one_that_takes_too_long_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
