@@ -3,16 +3,6 @@
 #include <sodium.h>
 #include <string.h>
 
-unsigned th_hash(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len)
-{
-    uint8_t hash[crypto_shorthash_BYTES];
-    unsigned value;
-
-    crypto_shorthash(hash, key, len, secret);
-    memcpy(&value, hash, sizeof value);
-    return value;
-}
-
 uint64_t th_hash_long(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len)
 {
     uint8_t hash[crypto_shorthash_BYTES];
@@ -21,4 +11,9 @@ uint64_t th_hash_long(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *ke
     crypto_shorthash(hash, key, len, secret);
     memcpy(&value, hash, sizeof value);
     return value;
+}
+
+unsigned th_hash(const uint8_t secret[TH_HASH_SECRET_BYTES], const void *key, size_t len)
+{
+    return (unsigned)th_hash_long(secret, key, len);
 }

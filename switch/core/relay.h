@@ -58,7 +58,7 @@ struct th_relay {
     struct th_held *kept;  /* what waits for its turn, oldest first */
     struct th_naming pace; /* th_relay_may_go */
     uint8_t kept_count;    /* 0..TH_RELAY_KEPT_MAX */
-    bool has_carried;
+    bool has_carried;      /* something to us; what we sent ourselves does not count */
     bool has_peer;
 };
 
