@@ -177,12 +177,37 @@ static bool use(struct th_exchange_paths *paths, const struct th_exchange_path *
     return paths->used != before;
 }
 
+/* It was heard lately, or is asked whether it can be. */
+static bool is_good_relay(const struct th_exchange_path *path, struct th_now now)
+{
+    if (path->addr.family != TH_FAMILY_RELAY)
+        return false;
+    if (path->is_answered)
+        return th_exchange_path_ago(path->rx_at, now) < TH_PATH_SPARE_MS;
+    return path->probed_at != 0 && th_exchange_path_ago(path->probed_at, now) < TH_PATH_PROBE_MS;
+}
+
+/* Any relay is as good, so none makes room for another while it is. Of two nodes that more introduce than
+ * have room here each packet pushed out a relay, whose answer then was of no use, and was a reason to ask
+ * the one that it came by: they did so all the time, as fast as they could. */
+static bool is_one_too_many(struct th_exchange_paths *paths, const struct th_addr *addr,
+                            struct th_now now)
+{
+    const struct th_exchange_path *used = th_exchange_paths_look(paths);
+
+    return addr->family == TH_FAMILY_RELAY && used && used->is_proven &&
+           paths->count == TH_EXCHANGE_PATHS_MAX && th_exchange_paths_find(paths, addr) == NULL &&
+           is_good_relay(look_at(paths, worst_of(paths, now)), now);
+}
+
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,
                                 struct th_now now)
 {
+    if (is_one_too_many(paths, addr, now))
+        return false;
+
     struct th_exchange_path *path = th_exchange_paths_add(paths, addr, now);
     struct th_exchange_path *used = th_exchange_paths_used(paths);
-
     if (path == NULL)
         return false;
     path->is_proven = true;

@@ -31,10 +31,11 @@ enum {
     TH_PATH_PROBE_MS = 1000,            /* between two `path` requests to one address (design 7) */
     TH_PATH_PROBE_URGENT_MS = 200, /* the same while the line is in doubt; not to one that only the
                                       peer named */
-    TH_PATH_GUESSES_MAX = 4, /* so many wrong answers spoil the requests to what is not open … */
-    TH_PATH_BURSTS_MAX = 4,  /* … and so often, those that follow on that line too */
-    TH_PATH_LOYAL_MS = 500,  /* the address in use stays so while it was heard this lately … */
-    TH_PATH_LOST_MS = 3000   /* … and this lately, when the other one is of a lesser kind */
+    TH_PATH_GUESSES_MAX = 4,  /* so many wrong answers spoil the requests to what is not open … */
+    TH_PATH_BURSTS_MAX = 4,   /* … and so often, those that follow on that line too */
+    TH_PATH_LOYAL_MS = 500,   /* the address in use stays so while it was heard this lately … */
+    TH_PATH_SPARE_MS = 10000, /* a relay that was heard this lately makes no room for another */
+    TH_PATH_LOST_MS = 3000    /* … and this lately, when the other one is of a lesser kind */
 };
 
 /* Its times are the low 32 bits of a th_ms, for there are many: what is told by them is how long ago
@@ -124,7 +125,8 @@ void th_exchange_paths_use(struct th_exchange_paths *paths, const struct th_exch
 
 /*
  * Something decrypted from this address: it is proven, and becomes the one in use if that one is
- * silent, or of a lesser kind and this one is answered.
+ * silent, or of a lesser kind and this one is answered. A relay for which there is no place is left out
+ * while all that could go for it are relays that were heard lately.
  * Returns true when another address is in use now.
  */
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,

@@ -221,6 +221,56 @@ static void relays_that_are_not_in_use_go_before_addresses(void **state)
     th_exchange_paths_clear(&paths);
 }
 
+/* Of two nodes of one home, which everybody introduced, each packet pushed out a relay, and that by which
+ * the answer to the next one came: they asked each other 20 times a second, for ever. */
+static void relays_that_are_heard_make_no_room_for_others(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr other = relay_of(99), first = relay_of(1);
+    th_exchange_paths_init(&paths, at(0));
+    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(&paths, &r, at(1000));
+        if (n > 0)
+            th_exchange_paths_find(&paths, &r)->probed_at = th_exchange_path_time(at(1000));
+    }
+
+    th_exchange_paths_on_proof(&paths, &other, at(1000 + TH_PATH_PROBE_MS - 1));
+    assert_null(th_exchange_paths_find(&paths, &other));
+    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(&paths, &r, at(2000));
+        answer(&paths, &r, 1000, 2000);
+    }
+    th_exchange_paths_on_proof(&paths, &other, at(2000 + TH_PATH_SPARE_MS - 1));
+    assert_null(th_exchange_paths_find(&paths, &other));
+
+    th_exchange_paths_on_proof(&paths, &other, at(2000 + TH_PATH_SPARE_MS)); /* they may be gone */
+    assert_non_null(th_exchange_paths_find(&paths, &other));
+    assert_null(th_exchange_paths_find(&paths, &first));
+    th_exchange_paths_clear(&paths);
+}
+
+/* An introduction begins with an open, for which there is a way back. */
+static void relay_of_an_open_finds_room_always(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr other = relay_of(99);
+    th_exchange_paths_init(&paths, at(0));
+    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(&paths, &r, at(1000));
+        answer(&paths, &r, 1000, 1000);
+    }
+
+    assert_non_null(th_exchange_paths_add(&paths, &other, at(1001)));
+    assert_false(th_exchange_paths_on_proof(&paths, &other, at(1002)));
+    assert_true(th_exchange_paths_find(&paths, &other)->is_proven);
+    th_exchange_paths_clear(&paths);
+}
+
 /* One open of the peer's, sent again from made-up addresses, pushed out the relay to it. */
 static void relay_stays_before_addresses_that_only_opens_came_from(void **state)
 {
@@ -505,6 +555,8 @@ int main(void)
         cmocka_unit_test(address_that_was_only_heard_is_open_once_it_is_told_or_answered),
         cmocka_unit_test(places_are_limited_whatever_was_taken_out),
         cmocka_unit_test(relays_that_are_not_in_use_go_before_addresses),
+        cmocka_unit_test(relays_that_are_heard_make_no_room_for_others),
+        cmocka_unit_test(relay_of_an_open_finds_room_always),
         cmocka_unit_test(relay_stays_before_addresses_that_only_opens_came_from),
         cmocka_unit_test(address_that_was_told_last_stays_before_those_that_were_heard_long_ago),
         cmocka_unit_test(address_of_a_month_ago_goes_before_those_of_now),
