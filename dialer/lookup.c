@@ -407,13 +407,28 @@ static bool is_waiting(const struct th_lookup_node *node)
     return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_SENT;
 }
 
+/* When one that gets no line stops to take a place. */
+static th_ms slow_at(const struct th_lookup *lookup, const struct th_lookup_node *node)
+{
+    return node->since + TH_LOOKUP_LINE_SLOW * th_lookup_rtt_timeout(lookup->config.rtt) / 100;
+}
+
+static bool is_slow(const struct th_lookup *lookup, const struct th_lookup_node *node)
+{
+    return node->state == TH_LOOKUP_CONNECTING && slow_at(lookup, node) <= lookup->now;
+}
+
 th_ms th_lookup_deadline(const struct th_lookup *lookup)
 {
     th_ms soonest = lookup->is_done ? TH_NEVER : lookup->ends_at;
 
-    for (unsigned i = 0; i < lookup->count && !lookup->is_done; i++)
-        if (is_waiting(&lookup->node[i]))
-            soonest = th_sooner(soonest, lookup->node[i].due);
+    for (unsigned i = 0; i < lookup->count && !lookup->is_done; i++) {
+        const struct th_lookup_node *node = &lookup->node[i];
+        if (is_waiting(node))
+            soonest = th_sooner(soonest, node->due);
+        if (node->state == TH_LOOKUP_CONNECTING && !is_slow(lookup, node))
+            soonest = th_sooner(soonest, slow_at(lookup, node));
+    }
     return soonest;
 }
 
@@ -489,15 +504,25 @@ static struct th_lookup_node *choose_again(const struct th_lookup *lookup)
     return chosen;
 }
 
-/* again: how many of them are asked again. */
-static unsigned count_in_flight(const struct th_lookup *lookup, unsigned *again)
-{
-    unsigned count = 0;
+/* Those that are asked, by what they hold up. */
+struct in_flight {
+    unsigned first; /* for the first time, and not slow */
+    unsigned again; /* once more, and not slow */
+    unsigned slow;
+};
 
-    *again = 0;
+static struct in_flight count_in_flight(const struct th_lookup *lookup)
+{
+    struct in_flight count = {0};
+
     for (unsigned i = 0; i < lookup->count; i++) {
-        count += is_in_flight(&lookup->node[i]);
-        *again += is_asked_again(&lookup->node[i]);
+        const struct th_lookup_node *node = &lookup->node[i];
+        if (is_slow(lookup, node))
+            count.slow++;
+        else if (is_asked_again(node))
+            count.again++;
+        else if (is_in_flight(node))
+            count.first++;
     }
     return count;
 }
@@ -518,15 +543,16 @@ static bool ask_or_finish(struct th_lookup *lookup, struct th_lookup_action *act
 {
     bool is_complete;
     struct th_lookup_node *node = choose(lookup, &is_complete);
-    unsigned again, in_flight = count_in_flight(lookup, &again);
-    unsigned first = in_flight - again; /* who is likely dead takes no place of one that is new */
-    unsigned taken = node ? first : in_flight;
+    struct in_flight count = count_in_flight(lookup);
+    bool is_any = count.first + count.again + count.slow > 0;
+    /* Who is likely dead takes no place of one that is new. */
+    unsigned taken = node ? count.first : count.first + count.again;
 
-    if (node == NULL && first == 0)
+    if (node == NULL && count.first == 0)
         node = choose_again(lookup);
     if (lookup->asked == lookup->config.asked_max)
         node = NULL;
-    if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && in_flight == 0))
+    if (is_complete || lookup->idle >= TH_LOOKUP_IDLE_MAX || (node == NULL && !is_any))
         return finish(lookup, action);
     if (node == NULL || taken >= lookup->config.alpha)
         return false;

@@ -10,7 +10,8 @@
  * It asks the nearest nodes that it knows, TH_LOOKUP_ALPHA at once. To ask is to have a line first
  * (CONNECT, answered by on_line_up) and then to send the seek (SEEK, answered by on_answer). A node
  * that takes too long for either frees its place for the next, no more: a line or an answer that
- * comes late still counts. When nobody else is left to ask or to wait for, those of the `width` nearest
+ * comes late still counts. One whose line is slow (TH_LOOKUP_LINE_SLOW) is waited for, but another is asked
+ * beside it. When nobody else is left to ask or to wait for, those of the `width` nearest
  * whose answer took too long are asked again, and waited for twice as long each time: a packet may have
  * been lost. They take no place of a node that is learnt meanwhile, and do not hold up the end.
  *
@@ -42,6 +43,10 @@ enum {
     TH_LOOKUP_STEPS_MAX = 128,
     TH_LOOKUP_ASKS_MAX = 3,   /* of one node, with those that were not answered */
     TH_LOOKUP_LINE_MS = 3000, /* for a line to come up */
+    /* Then another is asked beside it: percent of the time-out of an answer. With 30 % of 2,000 nodes dead (thsim)
+     * 99 % are found within 0.95 s so, and 95 % within 0.66; without it 3.3 and 0.72. Less asks more nodes, and
+     * finds none sooner. */
+    TH_LOOKUP_LINE_SLOW = 150,
     TH_LOOKUP_ANSWER_MS_FIRST = 1000,
     TH_LOOKUP_ANSWER_MS_MIN = 250,
     TH_LOOKUP_ANSWER_MS_MAX = 3000

@@ -132,6 +132,35 @@ static void node_without_a_line_after_three_seconds_frees_its_place(void **state
     end(&b);
 }
 
+/* The line of a dead node would otherwise hold a place for three seconds. */
+static void another_is_asked_beside_one_whose_line_is_slow(void **state)
+{
+    struct bench b = {0};
+    (void)state;
+    begin(&b, true);
+    for (unsigned n = 10; n <= 50; n += 10)
+        add(&b, n);
+    expect(&b, TH_LOOKUP_CONNECT, 10);
+    ask(&b, 20);
+    ask(&b, 30);
+    assert_int_equal(th_lookup_deadline(&b.lookup), 1000 + TH_LOOKUP_ANSWER_MS_FIRST);
+    pass(&b, 100);
+    ANSWER(&b, 20, 10); /* 100 + 4 * 50 ms is the time-out now */
+    expect(&b, TH_LOOKUP_CONNECT, 40);
+    pass(&b, TH_LOOKUP_LINE_SLOW * 3 - 101);
+    assert_int_equal(th_lookup_deadline(&b.lookup), 1000 + TH_LOOKUP_LINE_SLOW * 3);
+    expect_nothing(&b);
+    pass(&b, 1);
+
+    expect(&b, TH_LOOKUP_CONNECT, 50);
+    expect_nothing(&b);
+    line_up(&b, 10);
+    expect(&b, TH_LOOKUP_SEEK, 10);
+    ANSWER(&b, 10, 0);
+    expect_done(&b, TH_OK);
+    end(&b);
+}
+
 static void time_out_of_an_answer_counts_from_when_the_seek_leaves(void **state)
 {
     struct bench b = {0};
@@ -242,6 +271,7 @@ int main(void)
         cmocka_unit_test(seek_leaves_only_when_the_line_is_up),
         cmocka_unit_test(lines_of_nodes_that_were_not_asked_are_of_no_interest),
         cmocka_unit_test(node_without_a_line_after_three_seconds_frees_its_place),
+        cmocka_unit_test(another_is_asked_beside_one_whose_line_is_slow),
         cmocka_unit_test(time_out_of_an_answer_counts_from_when_the_seek_leaves),
         cmocka_unit_test(late_answer_still_counts),
         cmocka_unit_test(late_line_still_counts),
