@@ -128,7 +128,8 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit);
 /* Runs to a moment of virtual time; says on stderr now and then how far it is. */
 void th_sim_run_to(struct th_sim *sim, th_ms until);
 
-/* Makes the lookups of the plan, one each 10 ms, into sim->lookups (th_sim_hunt). */
+/* Makes the lookups of the plan, into sim->lookups (th_sim_hunt): one each 10 ms, and of more than 10,000 nodes
+ * the sooner the more there are, so that each node makes as many. */
 void th_sim_look_up(struct th_sim *sim);
 
 /* Mends the network for good, lets so much time pass in which nothing fails, and as much more, up to

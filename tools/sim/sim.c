@@ -230,11 +230,14 @@ void th_sim_wait_ready(struct th_sim *sim, th_ms limit)
 
 /* --- lookups --- */
 
-enum { LOOKUP_EACH_MS = 10 };
+enum { LOOKUP_EACH_MS = 10, LOOKUP_NODES = 10000 };
 
 void th_sim_look_up(struct th_sim *sim)
 {
     th_ms span = (th_ms)sim->plan.faults.lookups * LOOKUP_EACH_MS;
+
+    if (sim->plan.nodes > LOOKUP_NODES)
+        span = span * LOOKUP_NODES / sim->plan.nodes;
 
     th_sim_hunt(sim, &sim->lookups, sim->world.now + span, NULL);
 }
