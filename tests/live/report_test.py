@@ -115,6 +115,9 @@ def numbers_are_those_of_the_result():
     for name, sort in first["messages"]["datagrams"].items():
         if sort["count"]:
             check(rows[name][0].startswith("{:,} ".format(sort["count"])), rows[name])
+    check(first["drops"], "nobody dropped anything")
+    for name, drop in first["drops"].items():
+        check(rows[name] == ["{count:,} of {nodes:,} nodes, {most:,} of {at}".format(**drop)], rows[name])
     for title, member in (("Hops", "hops"), ("Nodes asked", "asked")):
         histogram = first["histograms"][member]
         counts = [int(re.search(r": (\d+) of", tip)[1]) for tip in tips_of(figures[title][0], "bar")]
@@ -182,10 +185,12 @@ def poisoned(value):
         value[name] += HOSTILE
     value["checks_failed"] = [{"check": HOSTILE, "what": HOSTILE}]
     value["notes"] = [{"at_ms": 1000, "until_ms": 1000 * i, "what": HOSTILE} for i in (1, 5, 9)]
-    for holder in (value["figures"], value["messages"]["datagrams"], value["messages"]["ends"]):
+    for holder in (value["figures"], value["drops"], value["messages"]["datagrams"], value["messages"]["ends"]):
         holder[HOSTILE] = next(iter(holder.values()))
     for figure in value["figures"].values():
         figure["goal_is"] = HOSTILE
+    for drop in value["drops"].values():
+        drop["at"] = HOSTILE
     return value
 
 

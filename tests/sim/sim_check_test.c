@@ -1,6 +1,7 @@
 /* The checkers of the simulator: they find nothing in good runs, and no run is another with them. That
  * they find what is wrong is shown by tests/sim/mutants, and here for what no mutant does. */
 #include "tests/lib/test_cmocka.h"
+#include "tools/sim/machines.h"
 #include "tools/sim/sim.h"
 
 #include <string.h>
@@ -105,6 +106,53 @@ static void run_without_rest_ends_with_its_scenario(void **state)
     assert_int_equal(sim.rest.took_ms, 0);
     assert_int_equal(sim.world.now, 10000);
     assert_true(sim.has_rested);
+    th_sim_clear(&sim);
+}
+
+/* Who looks for a limit that is hit all the time need not know where. */
+static void drops_of_all_nodes_are_added_up_with_the_node_that_had_most(void **state)
+{
+    (void)state;
+    struct th_sim sim;
+    struct th_switchboard_totals totals;
+
+    run_to_rest(&sim, "flood/20/1/null=1,lookups=20");
+
+    const struct th_sim_drop *drop = &sim.drop[TH_DROP_OPEN_LIMIT];
+    assert_true(drop->count > 1000);
+    assert_int_equal(drop->nodes, 1);
+    assert_int_equal(drop->most, drop->count);
+    const struct th_machines *machines = th_checks_machines(&sim);
+    th_switchboard_totals(th_machines_switch(machines, drop->at), &totals);
+    assert_int_equal(totals.drops.n[TH_DROP_OPEN_LIMIT], drop->count);
+
+    uint64_t repeats = 0;
+    for (unsigned i = 0; i < sim.world.count; i++) {
+        th_switchboard_totals(th_machines_switch(machines, i), &totals);
+        repeats += totals.drops.n[TH_DROP_OPEN_REPEAT];
+    }
+    drop = &sim.drop[TH_DROP_OPEN_REPEAT];
+    assert_int_equal(drop->count, repeats);
+    assert_true(drop->most < drop->count && drop->nodes > 1);
+    assert_int_equal(sim.drop[TH_DROP_LINE_CRYPT].nodes, 0);
+    th_sim_clear(&sim);
+}
+
+static void what_a_node_dropped_before_it_was_restarted_counts_too(void **state)
+{
+    (void)state;
+    struct th_switchboard_totals totals;
+    struct th_sim sim;
+    uint64_t left = 0;
+
+    run_to_rest(&sim, "restart/20/1/null=1,lookups=20");
+
+    for (unsigned i = 0; i < sim.world.count; i++) {
+        th_switchboard_totals(th_machines_switch(th_checks_machines(&sim), i), &totals);
+        left += totals.drops.n[TH_DROP_PUNCH];
+    }
+    assert_true(sim.drop[TH_DROP_PUNCH].count > left);
+    assert_true(sim.drop[TH_DROP_PUNCH].nodes <= sim.world.count);
     th_sim_clear(&sim);
 }
 
@@ -278,6 +326,8 @@ int main(void)
         cmocka_unit_test(good_run_passes_every_check_to_its_rest),
         cmocka_unit_test(run_says_how_its_tables_were_judged_at_rest),
         cmocka_unit_test(run_without_rest_ends_with_its_scenario),
+        cmocka_unit_test(drops_of_all_nodes_are_added_up_with_the_node_that_had_most),
+        cmocka_unit_test(what_a_node_dropped_before_it_was_restarted_counts_too),
         cmocka_unit_test(servers_that_die_at_random_are_told_only_what_is_theirs),
         cmocka_unit_test(more_than_three_times_back_to_a_stranger_fails),
         cmocka_unit_test(second_content_under_one_nonce_fails),

@@ -43,7 +43,8 @@ static void bridge_may_forward_what_the_network_broke(void **state)
 }
 
 /* A bridge that had no room for a node said so in words that were no JSON: the third of three behind one NAT
- * asked its seed again and again, and was alone for ever. */
+ * asked its seed again and again, and was alone for ever. And two of a home whom more had introduced than there
+ * are places for addresses asked each other by relays, as fast as they could, for ever. */
 static void third_node_of_a_home_joins_through_a_seed_that_refuses_it(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-#include "tools/sim/check.h"
+#include "tools/sim/machines.h"
 
 #include "switch/base/mem.h"
 
@@ -8,14 +8,15 @@
 enum { SLICE_MS = 1000, SLICES = TH_CHECK_EVERY_MS / SLICE_MS, NAME_HEX = 8 };
 
 static const struct th_checker *const checkers[] = {
-    &th_check_run,   &th_check_dial, &th_check_channel,
-    &th_check_table, &th_check_wire, &th_check_rest,
+    &th_check_run,  &th_check_dial,  &th_check_channel, &th_check_table,
+    &th_check_wire, &th_check_drops, &th_check_rest,
 };
 
 enum { CHECKERS = sizeof checkers / sizeof checkers[0] };
 
 struct th_checks {
     struct th_sim *sim;
+    struct th_machines machines;
     unsigned slice;
     void *data[CHECKERS];
 };
@@ -112,10 +113,16 @@ struct th_checks *th_checks_new(struct th_sim *sim)
     struct th_checks *checks = th_check_alloc(1, sizeof *checks);
 
     checks->sim = sim;
+    th_machines_watch(&checks->machines, &sim->world);
     for (unsigned c = 0; c < CHECKERS; c++)
         checks->data[c] = checkers[c]->begin(sim);
     th_world_at(&sim->world, SLICE_MS, look, checks, 0);
     return checks;
+}
+
+const struct th_machines *th_checks_machines(const struct th_sim *sim)
+{
+    return &sim->checking->machines;
 }
 
 unsigned th_checks_watched(const struct th_sim *sim)
@@ -199,5 +206,6 @@ void th_checks_free(struct th_checks *checks)
 {
     for (unsigned c = 0; c < CHECKERS; c++)
         checkers[c]->end(checks->data[c]);
+    th_machines_clear(&checks->machines);
     th_mem_free(checks);
 }

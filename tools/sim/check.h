@@ -55,7 +55,12 @@ extern const struct th_checker th_check_dial; /* dials */
 extern const struct th_checker th_check_channel; /* ids of channels */
 extern const struct th_checker th_check_table;   /* rules 2-7 */
 extern const struct th_checker th_check_wire;    /* what leaves */
+extern const struct th_checker th_check_drops;   /* what honest nodes drop of each other */
 extern const struct th_checker th_check_rest;    /* rule 1, timers, memory: at rest only */
+
+/* What runs in the nodes; of a run that is checked. */
+struct th_machines;
+const struct th_machines *th_checks_machines(const struct th_sim *sim);
 
 /* Counts a check. Returns is_so: on false call th_check_fail. */
 static inline bool th_check_holds(struct th_sim *sim, bool is_so)

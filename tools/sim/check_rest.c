@@ -2,12 +2,9 @@
  * At rest, once nothing has failed for a while: rule 1 of the table against who there really is, timers
  * that belong to nobody, and memory.
  */
-#include "tools/sim/check.h"
-
-#include "router/routing.h"
+#include "tools/sim/machines.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #define CHECK "rest"
 
@@ -26,56 +23,22 @@ enum {
 
 struct rest {
     struct th_sim *sim;
-    struct th_check_books nodes; /* struct machines by node */
 };
-
-/* NULL: it does not run. */
-struct machines {
-    const struct th_routing *router;
-    const struct th_switchboard *sw;
-};
-
-/* --- who runs --------------------------------------------------------------------------------------- */
-
-static void on_turn(void *data, struct th_world_node *node, const struct th_host_sim_turn *turn)
-{
-    struct rest *rest = data;
-    bool is_over = strcmp(turn->doing, "terminate") == 0;
-    struct machines *machines;
-
-    if (turn->ops != &th_router_ops && turn->ops != &th_switch_ops)
-        return;
-    machines = th_check_book(&rest->nodes, node->index, sizeof *machines);
-    if (turn->ops == &th_router_ops)
-        machines->router = is_over ? NULL : th_router_machine(turn->state);
-    else
-        machines->sw = is_over ? NULL : th_switch_machine(turn->state);
-}
-
-static void on_down(void *data, struct th_world_node *node)
-{
-    struct rest *rest = data;
-    struct machines *machines = th_check_book(&rest->nodes, node->index, sizeof *machines);
-
-    *machines = (struct machines){0};
-}
 
 static const struct th_routing *machine_of(const struct rest *rest, uint32_t index)
 {
-    const struct machines *machines = index < rest->nodes.room ? rest->nodes.of[index] : NULL;
-
-    return machines ? machines->router : NULL;
+    return th_machines_router(th_checks_machines(rest->sim), index);
 }
 
 /* How many others a node has to do with. */
 static unsigned count_exchanges(const struct rest *rest, uint32_t index)
 {
-    const struct machines *machines = index < rest->nodes.room ? rest->nodes.of[index] : NULL;
+    const struct th_switchboard *sw = th_machines_switch(th_checks_machines(rest->sim), index);
     struct th_switchboard_totals totals;
 
-    if (machines == NULL || machines->sw == NULL)
+    if (sw == NULL)
         return 0;
-    th_switchboard_totals(machines->sw, &totals);
+    th_switchboard_totals(sw, &totals);
     return totals.exchanges;
 }
 
@@ -234,8 +197,6 @@ static void *begin(struct th_sim *sim)
     struct rest *rest = th_check_alloc(1, sizeof *rest);
 
     rest->sim = sim;
-    th_world_watch(&sim->world,
-                   &(struct th_world_hooks){.data = rest, .on_turn = on_turn, .on_down = on_down});
     return rest;
 }
 
@@ -243,7 +204,6 @@ static void end(void *data)
 {
     struct rest *rest = data;
 
-    th_check_books_clear(&rest->nodes);
     th_mem_free(rest);
 }
 

@@ -184,6 +184,7 @@ void th_report_write(const struct th_report *report, FILE *out)
     put_lookups(report, out);
     put_tables_fill(report, out);
     put_table(report, "Messages by type", th_report_messages, out);
+    put_table(report, "What nodes dropped, by reason", th_report_drops, out);
     put_traffic(report, out);
     fputs("</main>\n</body>\n</html>\n", out);
 }

@@ -60,6 +60,7 @@ void th_report_whole(FILE *out, double value);
 void th_report_summary(const struct th_report *report, FILE *out);
 void th_report_figures(const struct th_report *report, FILE *out);
 void th_report_messages(const struct th_report *report, FILE *out);
+void th_report_drops(const struct th_report *report, FILE *out);
 void th_report_failures(const struct th_report *report, FILE *out);
 
 /* The style of the page (report_style.c). */

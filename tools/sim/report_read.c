@@ -123,6 +123,14 @@ static bool is_datagrams(const json_t *value)
     return is_number(json_object_get(value, "count")) && is_number(json_object_get(value, "bytes"));
 }
 
+static bool is_drop(const json_t *value)
+{
+    return is_number(json_object_get(value, "count")) &&
+           is_number(json_object_get(value, "nodes")) &&
+           is_number(json_object_get(value, "most")) &&
+           json_is_string(json_object_get(value, "at"));
+}
+
 static bool is_object(const json_t *object, bool (*is_good)(const json_t *value))
 {
     const char *key;
@@ -146,6 +154,7 @@ enum kind {
     FAILURES,
     FIGURES,
     SORTS,
+    DROPS,
     WORDS
 };
 
@@ -201,6 +210,7 @@ static const struct member {
     {"messages.datagrams", SORTS},
     {"messages.ends", WORDS},
     {"messages.channel_packets", WORDS},
+    {"drops", DROPS},
     {"notes", NOTES},
 };
 
@@ -226,6 +236,8 @@ static const char *wrong_with(const json_t *value, enum kind kind)
         return is_object(value, is_figure) ? NULL : "has something that is no figure";
     case SORTS:
         return is_object(value, is_datagrams) ? NULL : "has something without count and bytes";
+    case DROPS:
+        return is_object(value, is_drop) ? NULL : "has something without count, nodes, most and at";
     case WORDS:
         return is_object(value, is_number) ? NULL : "has something that is no number";
     }

@@ -197,28 +197,32 @@ static void put_figure(const json_t *figure, FILE *out)
 }
 
 /* Whether one of the results before has told of it. */
-static bool was_told(const struct th_report *report, unsigned before, const char *name)
+static bool was_told(const struct th_report *report, unsigned before, const char *member,
+                     const char *name)
 {
     for (unsigned i = 0; i < before; i++)
-        if (json_object_get(json_object_get(report->result[i], "figures"), name))
+        if (json_object_get(json_object_get(report->result[i], member), name))
             return true;
     return false;
 }
 
-static void put_figures_of(const struct th_report *report, unsigned i, FILE *out)
+/* A row for each name that any result has in a member of it. put: value may be NULL. */
+static void put_named(const struct th_report *report, const char *member,
+                      void (*put)(const json_t *value, FILE *out), FILE *out)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach(json_object_get(report->result[i], "figures"), name, value)
-    {
-        if (was_told(report, i, name))
-            continue;
-        begin_row(name, out);
-        for (unsigned r = 0; r < report->count; r++)
-            put_figure(json_object_get(json_object_get(report->result[r], "figures"), name), out);
-        fputs("</tr>\n", out);
-    }
+    for (unsigned i = 0; i < report->count; i++)
+        json_object_foreach(json_object_get(report->result[i], member), name, value)
+        {
+            if (was_told(report, i, member, name))
+                continue;
+            begin_row(name, out);
+            for (unsigned r = 0; r < report->count; r++)
+                put(json_object_get(json_object_get(report->result[r], member), name), out);
+            fputs("</tr>\n", out);
+        }
 }
 
 static void put_mean(const struct th_report *report, const char *name, const char *mean,
@@ -239,8 +243,7 @@ static void put_mean(const struct th_report *report, const char *name, const cha
 void th_report_figures(const struct th_report *report, FILE *out)
 {
     put_head(report, "Figure", out);
-    for (unsigned i = 0; i < report->count; i++)
-        put_figures_of(report, i, out);
+    put_named(report, "figures", put_figure, out);
     begin_row("lookups at the end", out);
     for (unsigned i = 0; i < report->count; i++) {
         fputs("<td>", out);
@@ -253,6 +256,32 @@ void th_report_figures(const struct th_report *report, FILE *out)
     fputs("</tr>\n", out);
     put_mean(report, "hops of a lookup", "lookups.hops_mean", "lookups.hops_p99", out);
     put_mean(report, "nodes asked by a lookup", "lookups.asked_mean", "lookups.asked_p99", out);
+    put_end(out);
+}
+
+/* --- what was dropped --- */
+
+static void put_drop(const json_t *drop, FILE *out)
+{
+    if (drop == NULL) {
+        fputs("<td>–</td>", out);
+        return;
+    }
+    fputs("<td>", out);
+    th_report_whole(out, th_report_number(drop, "count"));
+    fputs(" <small>of ", out);
+    th_report_whole(out, th_report_number(drop, "nodes"));
+    fputs(" nodes, ", out);
+    th_report_whole(out, th_report_number(drop, "most"));
+    fputs(" of ", out);
+    th_xml_text(out, th_report_text(drop, "at"));
+    fputs("</small></td>", out);
+}
+
+void th_report_drops(const struct th_report *report, FILE *out)
+{
+    put_head(report, "Reason", out);
+    put_named(report, "drops", put_drop, out);
     put_end(out);
 }
 

@@ -74,6 +74,25 @@ static void write_figures(const struct th_sim *sim, FILE *out)
     fputs("},", out);
 }
 
+/* By reason: how many, of how many nodes, and who dropped most. */
+static void write_drops(const struct th_sim *sim, FILE *out)
+{
+    const char *comma = "";
+
+    fputs("\"drops\":{", out);
+    for (unsigned why = TH_DROP_NONE + 1; why < TH_DROP_COUNT; why++) {
+        const struct th_sim_drop *drop = &sim->drop[why];
+        if (drop->count == 0)
+            continue;
+        fprintf(out,
+                "%s\"%s\":{\"count\":%" PRIu64 ",\"nodes\":%u,\"most\":%" PRIu64 ",\"at\":\"%s\"}",
+                comma, th_drop_name((enum th_drop)why), drop->count, drop->nodes, drop->most,
+                th_hashname_short(&sim->world.node[drop->at]->id.hashname).hex);
+        comma = ",";
+    }
+    fputs("},", out);
+}
+
 uint64_t th_sim_heap_bytes(void)
 {
     struct mallinfo2 info = mallinfo2();
@@ -119,6 +138,7 @@ void th_sim_write(const struct th_sim *sim, FILE *out)
             ",\"nodes\":%u,\"links\":%u,\"lacking\":%u,\"may_lack\":%u},",
             sim->rest.took_ms, sim->rest.nodes, sim->rest.links, sim->rest.lacking,
             sim->rest.may_lack);
+    write_drops(sim, out);
     th_sim_tally_write(sim, out);
     fputs("\"lookups\":", out);
     th_sim_lookups_write(&sim->lookups, out);

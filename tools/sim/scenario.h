@@ -80,6 +80,14 @@ struct th_sim_rest {
     unsigned may_lack;
 };
 
+/* What nodes dropped for one reason, of those that are watched (check.h). */
+struct th_sim_drop {
+    uint64_t count;
+    unsigned nodes; /* that did */
+    uint64_t most;  /* of one node */
+    uint32_t at;    /* the index of that one */
+};
+
 struct th_sim_failure {
     char check[32];
     char text[TH_SIM_FAILURE_TEXT];
@@ -99,7 +107,8 @@ struct th_sim {
     struct th_checks *checking; /* NULL: nobody checks */
     bool has_rested;            /* what must hold at rest was checked */
     struct th_sim_rest rest;
-    uint64_t checks; /* that were made */
+    struct th_sim_drop drop[TH_DROP_COUNT]; /* by enum th_drop */
+    uint64_t checks;                        /* that were made */
     unsigned failure_count;
     struct th_sim_failure failure[TH_SIM_FAILURES_MAX]; /* the first of them */
     unsigned figure_count;
