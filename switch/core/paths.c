@@ -71,22 +71,42 @@ static unsigned kind_of(const struct th_exchange_path *path)
     return path->is_bridge ? 1 : 2;
 }
 
+/* It was heard lately, or is asked whether it can be. */
+static bool is_good_relay(const struct th_exchange_path *path, struct th_now now)
+{
+    if (path->is_answered && th_exchange_path_ago(path->rx_at, now) < TH_PATH_SPARE_MS)
+        return true;
+    return path->probed_at != 0 && th_exchange_path_ago(path->probed_at, now) < TH_PATH_ASKED_MS;
+}
+
 /* The lower the sooner it goes. First where only opens came from: whoever replays or forges opens from
  * many addresses pushes out such alone. Then relays: each introduction makes another, and any is as
  * good. */
-static unsigned worth_of(const struct th_exchange_path *path)
+enum worth {
+    WORTH_OF_OPENS,
+    WORTH_OF_RELAY,
+    WORTH_OF_GOOD_RELAY,
+    WORTH_OF_NAMED,
+    WORTH_OF_ADDRESS
+};
+
+static enum worth worth_of(const struct th_exchange_path *path, struct th_now now)
 {
     if (!is_theirs(path))
-        return path->is_named ? 2 : 0;
-    return path->addr.family == TH_FAMILY_RELAY ? 1 : 3;
+        return path->is_named ? WORTH_OF_NAMED : WORTH_OF_OPENS;
+    if (path->addr.family == TH_FAMILY_RELAY)
+        return is_good_relay(path, now) ? WORTH_OF_GOOD_RELAY : WORTH_OF_RELAY;
+    return WORTH_OF_ADDRESS;
 }
 
 /* True when a goes before b. */
 static bool is_worse(const struct th_exchange_path *a, const struct th_exchange_path *b,
                      struct th_now now)
 {
-    if (worth_of(a) != worth_of(b))
-        return worth_of(a) < worth_of(b);
+    enum worth of_a = worth_of(a, now), of_b = worth_of(b, now);
+
+    if (of_a != of_b)
+        return of_a < of_b;
     return th_exchange_path_ago(a->noted_at, now) > th_exchange_path_ago(b->noted_at, now);
 }
 
@@ -177,16 +197,6 @@ static bool use(struct th_exchange_paths *paths, const struct th_exchange_path *
     return paths->used != before;
 }
 
-/* It was heard lately, or is asked whether it can be. */
-static bool is_good_relay(const struct th_exchange_path *path, struct th_now now)
-{
-    if (path->addr.family != TH_FAMILY_RELAY)
-        return false;
-    if (path->is_answered)
-        return th_exchange_path_ago(path->rx_at, now) < TH_PATH_SPARE_MS;
-    return path->probed_at != 0 && th_exchange_path_ago(path->probed_at, now) < TH_PATH_PROBE_MS;
-}
-
 /* Any relay is as good, so none makes room for another while it is. Of two nodes that more introduce than
  * have room here each packet pushed out a relay, whose answer then was of no use, and was a reason to ask
  * the one that it came by: they did so all the time, as fast as they could. */
@@ -197,7 +207,7 @@ static bool is_one_too_many(struct th_exchange_paths *paths, const struct th_add
 
     return addr->family == TH_FAMILY_RELAY && used && used->is_proven &&
            paths->count == TH_EXCHANGE_PATHS_MAX && th_exchange_paths_find(paths, addr) == NULL &&
-           is_good_relay(look_at(paths, worst_of(paths, now)), now);
+           worth_of(look_at(paths, worst_of(paths, now)), now) == WORTH_OF_GOOD_RELAY;
 }
 
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,

@@ -34,8 +34,9 @@ enum {
     TH_PATH_GUESSES_MAX = 4,  /* so many wrong answers spoil the requests to what is not open … */
     TH_PATH_BURSTS_MAX = 4,   /* … and so often, those that follow on that line too */
     TH_PATH_LOYAL_MS = 500,   /* the address in use stays so while it was heard this lately … */
-    TH_PATH_SPARE_MS = 10000, /* a relay that was heard this lately makes no room for another */
-    TH_PATH_LOST_MS = 3000    /* … and this lately, when the other one is of a lesser kind */
+    TH_PATH_SPARE_MS = 10000, /* a relay that was heard this lately makes no room for another … */
+    TH_PATH_ASKED_MS = 4000, /* … nor one that was asked this lately: each way waits for its turn */
+    TH_PATH_LOST_MS = 3000   /* … and this lately, when the other one is of a lesser kind */
 };
 
 /* Its times are the low 32 bits of a th_ms, for there are many: what is told by them is how long ago
@@ -105,8 +106,9 @@ struct th_exchange_path *th_exchange_paths_at(struct th_exchange_paths *paths, u
 
 /*
  * The entry of an address, made if need be, and noted; those that were handed out before may move. When
- * all places are taken, a relay goes that is not in use, else one that we were not told of and that has
- * not proven itself, else any; of these the one that was noted least lately, and never the one in use.
+ * all places are taken, one goes that only opens came from, else a relay, and of these first one that was
+ * neither heard nor asked lately, else one that the peer named, else any; of these the one that was noted least
+ * lately, and never the one in use.
  * Returns NULL without memory.
  */
 struct th_exchange_path *th_exchange_paths_add(struct th_exchange_paths *paths,
@@ -125,8 +127,8 @@ void th_exchange_paths_use(struct th_exchange_paths *paths, const struct th_exch
 
 /*
  * Something decrypted from this address: it is proven, and becomes the one in use if that one is
- * silent, or of a lesser kind and this one is answered. A relay for which there is no place is left out
- * while all that could go for it are relays that were heard lately.
+ * silent, or of a lesser kind and this one is answered. A relay for which there is no place is left out,
+ * while the one in use is proven and all that could go for it are relays that were heard or asked lately.
  * Returns true when another address is in use now.
  */
 bool th_exchange_paths_on_proof(struct th_exchange_paths *paths, const struct th_addr *addr,

@@ -414,7 +414,7 @@ void th_board_answer_path(struct th_switchboard *board, struct th_exchange *ex, 
     struct th_exchange_path *path = th_exchange_paths_find(&ex->paths, from);
 
     if (path == NULL)
-        return; /* without memory for it */
+        return; /* without memory for it, or a relay too many */
     size_t len = write_answer(id, path, plain, sizeof plain);
     th_board_seal_to(board, ex, now, half, path, (struct th_bytes){plain, len});
 }

@@ -236,19 +236,67 @@ static void relays_that_are_heard_make_no_room_for_others(void **state)
             th_exchange_paths_find(&paths, &r)->probed_at = th_exchange_path_time(at(1000));
     }
 
-    th_exchange_paths_on_proof(&paths, &other, at(1000 + TH_PATH_PROBE_MS - 1));
+    th_exchange_paths_on_proof(&paths, &other, at(1000 + TH_PATH_ASKED_MS - 1));
     assert_null(th_exchange_paths_find(&paths, &other));
     for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
         struct th_addr r = relay_of(n);
-        th_exchange_paths_on_proof(&paths, &r, at(2000));
-        answer(&paths, &r, 1000, 2000);
+        th_exchange_paths_on_proof(&paths, &r, at(5000));
+        answer(&paths, &r, 1000, 5000);
     }
-    th_exchange_paths_on_proof(&paths, &other, at(2000 + TH_PATH_SPARE_MS - 1));
+    th_exchange_paths_on_proof(&paths, &other, at(5000 + TH_PATH_SPARE_MS - 1));
     assert_null(th_exchange_paths_find(&paths, &other));
 
-    th_exchange_paths_on_proof(&paths, &other, at(2000 + TH_PATH_SPARE_MS)); /* they may be gone */
+    th_exchange_paths_on_proof(&paths, &other, at(5000 + TH_PATH_SPARE_MS)); /* they may be gone */
     assert_non_null(th_exchange_paths_find(&paths, &other));
     assert_null(th_exchange_paths_find(&paths, &first));
+    th_exchange_paths_clear(&paths);
+}
+
+/* One that was asked and did not answer in time, by which opens come yet: noted last, it goes first. */
+static void relay_that_is_not_heard_goes_before_those_that_are(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr used = addr_of(1), dead = relay_of(50), other = relay_of(99);
+    th_exchange_paths_init(&paths, at(0));
+    th_exchange_paths_on_proof(&paths, &used, at(1000));
+    answer(&paths, &used, 1000, 1000);
+    for (unsigned n = 2; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(&paths, &r, at(1000));
+        answer(&paths, &r, 1000, 1000);
+    }
+    struct th_exchange_path *told = th_exchange_paths_add(&paths, &dead, at(5000));
+    told->is_told = true;
+    told->probed_at = th_exchange_path_time(at(1000));
+    th_exchange_paths_on_proof(&paths, &used, at(4999));
+
+    th_exchange_paths_on_proof(&paths, &other, at(1000 + TH_PATH_ASKED_MS));
+
+    assert_non_null(th_exchange_paths_find(&paths, &other));
+    assert_null(th_exchange_paths_find(&paths, &dead));
+    assert_true(is_used(&paths, &used));
+    th_exchange_paths_clear(&paths);
+}
+
+/* Else the line would be deaf, for seven that were heard a moment ago, to the only one by which the peer is. */
+static void any_relay_is_taken_when_the_address_in_use_is_in_doubt(void **state)
+{
+    (void)state;
+    struct th_exchange_paths paths;
+    struct th_addr other = relay_of(99);
+    th_exchange_paths_init(&paths, at(0));
+    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(&paths, &r, at(1000));
+        answer(&paths, &r, 1000, 1000);
+    }
+    assert_false(th_exchange_paths_on_proof(&paths, &other, at(1001)));
+
+    th_exchange_paths_doubt_used(&paths);
+
+    assert_true(th_exchange_paths_on_proof(&paths, &other, at(1002)));
+    assert_true(is_used(&paths, &other));
     th_exchange_paths_clear(&paths);
 }
 
@@ -556,6 +604,8 @@ int main(void)
         cmocka_unit_test(places_are_limited_whatever_was_taken_out),
         cmocka_unit_test(relays_that_are_not_in_use_go_before_addresses),
         cmocka_unit_test(relays_that_are_heard_make_no_room_for_others),
+        cmocka_unit_test(relay_that_is_not_heard_goes_before_those_that_are),
+        cmocka_unit_test(any_relay_is_taken_when_the_address_in_use_is_in_doubt),
         cmocka_unit_test(relay_of_an_open_finds_room_always),
         cmocka_unit_test(relay_stays_before_addresses_that_only_opens_came_from),
         cmocka_unit_test(address_that_was_told_last_stays_before_those_that_were_heard_long_ago),
