@@ -227,6 +227,11 @@ static enum th_err on_down(const struct th_dialer *dialer, const struct th_down 
 
 /* --- the server --- */
 
+const struct th_dialer_status *th_dialer_counts(const void *state)
+{
+    return &((const struct th_dialer *)state)->status;
+}
+
 static void on_status(const struct th_dialer *dialer, const struct th_self *self,
                       const struct th_msg *msg)
 {

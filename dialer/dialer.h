@@ -154,4 +154,8 @@ struct th_dialer_status {
     struct th_drops drops; /* see_… reasons */
 };
 
+/* What a dialer counts, in its state, without what the reply adds (running, recent_ms); for who watches a host's
+ * turns (host_sim.h): from the end of its init until its terminate begins. Thread: the dialer's. */
+const struct th_dialer_status *th_dialer_counts(const void *state);
+
 #endif

@@ -5,37 +5,6 @@
 #include <limits.h>
 #include <string.h>
 
-/* --- how long answers take --- */
-
-void th_lookup_rtt_add(struct th_lookup_rtt *rtt, th_ms sample)
-{
-    /* A late answer counts as what it is, but no single one may spoil the mean for long. */
-    int32_t ms = sample < 2 * TH_LOOKUP_ANSWER_MS_MAX ? (int32_t)sample
-                                                      : (int32_t)(2 * TH_LOOKUP_ANSWER_MS_MAX);
-
-    if (!rtt->has_any) {
-        *rtt = (struct th_lookup_rtt){true, (uint32_t)ms * 8, (uint32_t)ms * 2};
-        return;
-    }
-
-    /* V. Jacobson, Congestion Avoidance and Control, 1988, appendix A. */
-    int32_t error = ms - (int32_t)(rtt->srtt_8 / 8);
-    int32_t deviation = error < 0 ? -error : error;
-    rtt->srtt_8 = (uint32_t)((int32_t)rtt->srtt_8 + error);
-    rtt->rttvar_4 = rtt->rttvar_4 - rtt->rttvar_4 / 4 + (uint32_t)deviation;
-}
-
-th_ms th_lookup_rtt_timeout(const struct th_lookup_rtt *rtt)
-{
-    th_ms ms = rtt->srtt_8 / 8 + rtt->rttvar_4;
-
-    if (!rtt->has_any)
-        return TH_LOOKUP_ANSWER_MS_FIRST;
-    if (ms < TH_LOOKUP_ANSWER_MS_MIN)
-        return TH_LOOKUP_ANSWER_MS_MIN;
-    return ms < TH_LOOKUP_ANSWER_MS_MAX ? ms : TH_LOOKUP_ANSWER_MS_MAX;
-}
-
 /* --- the nodes, nearest first --- */
 
 /* Where a hashname is or would be. */
@@ -407,9 +376,11 @@ static bool is_waiting(const struct th_lookup_node *node)
     return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_SENT;
 }
 
-/* When one that gets no line stops to take a place. */
+/* When one that gets no line stops to take a place. Who asks one node at once waits for it. */
 static th_ms slow_at(const struct th_lookup *lookup, const struct th_lookup_node *node)
 {
+    if (lookup->config.alpha == 1)
+        return TH_NEVER;
     return node->since + TH_LOOKUP_LINE_SLOW * th_lookup_rtt_timeout(lookup->config.rtt) / 100;
 }
 

@@ -11,9 +11,9 @@
  * (CONNECT, answered by on_line_up) and then to send the seek (SEEK, answered by on_answer). A node
  * that takes too long for either frees its place for the next, no more: a line or an answer that
  * comes late still counts. One whose line is slow (TH_LOOKUP_LINE_SLOW) is waited for, but another is asked
- * beside it. When nobody else is left to ask or to wait for, those of the `width` nearest
- * whose answer took too long are asked again, and waited for twice as long each time: a packet may have
- * been lost. They take no place of a node that is learnt meanwhile, and do not hold up the end.
+ * beside it, unless only one is asked at once. When nobody else is left to ask or holds a place, those of the
+ * `width` nearest whose answer took too long are asked again, and waited for twice as long each time: a packet
+ * may have been lost. They take no place of a node that is learnt meanwhile, and do not hold up the end.
  *
  * It ends at the match, if that is what is wanted; or when the `width` nearest that have not timed out
  * have answered (as in section 2.3 of the Kademlia paper, k); or after TH_LOOKUP_IDLE_MAX answers in
