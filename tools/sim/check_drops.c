@@ -22,28 +22,58 @@ struct drops {
     th_ms rest_at;               /* 0: the run has not come to rest */
 };
 
+enum server { SWITCH, ROUTER, DIALER, SERVERS };
+
 /* Of one node. */
 struct book {
-    struct th_drops seen;         /* at the last look */
-    struct th_drops sum;          /* with what servers that have ended had counted */
+    struct th_drops seen[SERVERS]; /* at the last look */
+    struct th_drops sum; /* with what those that have ended had counted until the last look */
     uint8_t looks[TH_DROP_COUNT]; /* in a row, at rest, that found too many */
 };
 
-/* What the machines of a node have counted since they began. */
-static struct th_drops count(const struct drops *drops, uint32_t index)
+/* What a server of a node has counted since it began. */
+static struct th_drops count(const struct drops *drops, uint32_t index, enum server server)
 {
-    const struct th_switchboard *sw = th_machines_switch(th_checks_machines(drops->sim), index);
-    const struct th_routing *router = th_machines_router(th_checks_machines(drops->sim), index);
-    struct th_switchboard_totals totals;
-    struct th_drops counted = {0};
+    const struct th_machines *machines = th_checks_machines(drops->sim);
+    const struct th_switchboard *sw = th_machines_switch(machines, index);
+    const struct th_routing *router = th_machines_router(machines, index);
+    const struct th_dialer_status *dialer = th_machines_dialer(machines, index);
+    struct th_switchboard_totals totals = {0};
 
-    if (sw) {
-        th_switchboard_totals(sw, &totals);
-        counted = totals.drops;
+    switch (server) {
+    case SWITCH:
+        if (sw)
+            th_switchboard_totals(sw, &totals);
+        break;
+    case ROUTER:
+        if (router)
+            return router->drops;
+        break;
+    case DIALER:
+        if (dialer)
+            return dialer->drops;
+        break;
+    case SERVERS:
+        break;
     }
-    for (unsigned why = 0; router && why < TH_DROP_COUNT; why++)
-        counted.n[why] += router->drops.n[why];
-    return counted;
+    return totals.drops;
+}
+
+/* What they have counted since the last look. One that counted less has begun anew. */
+static struct th_drops count_more(const struct drops *drops, const struct th_world_node *node,
+                                  struct book *book)
+{
+    struct th_drops more = {0};
+
+    for (enum server server = 0; server < SERVERS; server++) {
+        struct th_drops now = count(drops, node->index, server);
+        for (unsigned why = TH_DROP_NONE + 1; why < TH_DROP_COUNT; why++) {
+            uint64_t seen = book->seen[server].n[why];
+            more.n[why] += now.n[why] < seen ? now.n[why] : now.n[why] - seen;
+        }
+        book->seen[server] = now;
+    }
+    return more;
 }
 
 static bool is_calm(struct drops *drops)
@@ -96,17 +126,14 @@ static void look(void *data, struct th_world_node *node)
     if (!th_check_is_watched(node))
         return;
     book = th_check_book(&drops->nodes, node->index, sizeof *book);
-    struct th_drops now = count(drops, node->index);
+    struct th_drops more = count_more(drops, node, book);
     bool must_be_few = is_calm(drops);
     for (unsigned i = TH_DROP_NONE + 1; i < TH_DROP_COUNT; i++) {
-        bool has_begun_anew = now.n[i] < book->seen.n[i];
-        uint64_t more = has_begun_anew ? now.n[i] : now.n[i] - book->seen.n[i];
-        if (more > 0)
-            add(drops, node, book, (enum th_drop)i, more);
+        if (more.n[i] > 0)
+            add(drops, node, book, (enum th_drop)i, more.n[i]);
         if (must_be_few)
-            judge(drops, node, book, (enum th_drop)i, more);
+            judge(drops, node, book, (enum th_drop)i, more.n[i]);
     }
-    book->seen = now;
 }
 
 static void *begin(struct th_sim *sim)

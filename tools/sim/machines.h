@@ -7,6 +7,7 @@
 #ifndef TH_SIM_MACHINES_H
 #define TH_SIM_MACHINES_H
 
+#include "dialer/dialer.h"
 #include "router/routing.h"
 #include "switch/core/switchboard.h"
 #include "tools/sim/check.h"
@@ -22,6 +23,8 @@ void th_machines_watch(struct th_machines *machines, struct th_world *world);
 /* Of a node, by its index; valid until the next step of the world. NULL: it does not run. */
 const struct th_routing *th_machines_router(const struct th_machines *machines, uint32_t index);
 const struct th_switchboard *th_machines_switch(const struct th_machines *machines, uint32_t index);
+const struct th_dialer_status *th_machines_dialer(const struct th_machines *machines,
+                                                  uint32_t index);
 
 void th_machines_clear(struct th_machines *machines);
 
