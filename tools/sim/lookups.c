@@ -315,6 +315,12 @@ void th_sim_lookups_time(struct th_sim *sim, const struct th_sim_lookups *lookup
                       sim->plan.nodes <= 10000 ? goal_10000 : goal_100000);
 }
 
+void th_sim_lookups_tail(struct th_sim *sim, const struct th_sim_lookups *lookups, const char *name)
+{
+    if (lookups->found > 0)
+        th_sim_figure(sim, name, percentile(lookups->took_ms, lookups->found, 99), TH_SIM_NO_GOAL);
+}
+
 void th_sim_lookups_clear(struct th_sim_lookups *lookups)
 {
     th_mem_free(lookups->hops);

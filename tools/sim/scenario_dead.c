@@ -34,6 +34,7 @@ static void dead(struct th_sim *sim)
     bool are_many = sim->plan.faults.dead > 200;
     th_sim_lookups_time(sim, &meanwhile, "meanwhile_p95_ms", are_many ? 500 : 400,
                         are_many ? 600 : 500);
+    th_sim_lookups_tail(sim, &meanwhile, "meanwhile_p99_ms_in_all");
     th_sim_lookups_clear(&meanwhile);
     th_sim_check_whole(sim, 0);
 }
