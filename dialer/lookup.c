@@ -376,10 +376,11 @@ static bool is_waiting(const struct th_lookup_node *node)
     return node->state == TH_LOOKUP_CONNECTING || node->state == TH_LOOKUP_SENT;
 }
 
-/* When one that gets no line stops to take a place. Who asks one node at once waits for it. */
+/* When one that gets no line stops to take a place. Who asks one node at once waits for it, and who is asked
+ * again takes no place of another anyway. */
 static th_ms slow_at(const struct th_lookup *lookup, const struct th_lookup_node *node)
 {
-    if (lookup->config.alpha == 1)
+    if (lookup->config.alpha == 1 || node->asks > 1)
         return TH_NEVER;
     return node->since + TH_LOOKUP_LINE_SLOW * th_lookup_rtt_timeout(lookup->config.rtt) / 100;
 }
@@ -478,7 +479,7 @@ static struct th_lookup_node *choose_again(const struct th_lookup *lookup)
 /* Those that are asked, by what they hold up. */
 struct in_flight {
     unsigned first; /* for the first time, and not slow */
-    unsigned again; /* once more, and not slow */
+    unsigned again; /* once more */
     unsigned slow;
 };
 
