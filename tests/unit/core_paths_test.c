@@ -221,6 +221,16 @@ static void relays_that_are_not_in_use_go_before_addresses(void **state)
     th_exchange_paths_clear(&paths);
 }
 
+/* From number `first` on, as many as there are places, each asked and answered. */
+static void hear_relays(struct th_exchange_paths *paths, unsigned first)
+{
+    for (unsigned n = first; n < TH_EXCHANGE_PATHS_MAX; n++) {
+        struct th_addr r = relay_of(n);
+        th_exchange_paths_on_proof(paths, &r, at(1000));
+        answer(paths, &r, 1000, 1000);
+    }
+}
+
 /* Of two nodes of one home, which everybody introduced, each packet pushed out a relay, and that by which
  * the answer to the next one came: they asked each other 20 times a second, for ever. */
 static void relays_that_are_heard_make_no_room_for_others(void **state)
@@ -261,11 +271,7 @@ static void relay_that_is_not_heard_goes_before_those_that_are(void **state)
     th_exchange_paths_init(&paths, at(0));
     th_exchange_paths_on_proof(&paths, &used, at(1000));
     answer(&paths, &used, 1000, 1000);
-    for (unsigned n = 2; n < TH_EXCHANGE_PATHS_MAX; n++) {
-        struct th_addr r = relay_of(n);
-        th_exchange_paths_on_proof(&paths, &r, at(1000));
-        answer(&paths, &r, 1000, 1000);
-    }
+    hear_relays(&paths, 2);
     struct th_exchange_path *told = th_exchange_paths_add(&paths, &dead, at(5000));
     told->is_told = true;
     told->probed_at = th_exchange_path_time(at(1000));
@@ -286,11 +292,7 @@ static void any_relay_is_taken_when_the_address_in_use_is_in_doubt(void **state)
     struct th_exchange_paths paths;
     struct th_addr other = relay_of(99);
     th_exchange_paths_init(&paths, at(0));
-    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
-        struct th_addr r = relay_of(n);
-        th_exchange_paths_on_proof(&paths, &r, at(1000));
-        answer(&paths, &r, 1000, 1000);
-    }
+    hear_relays(&paths, 0);
     assert_false(th_exchange_paths_on_proof(&paths, &other, at(1001)));
 
     th_exchange_paths_doubt_used(&paths);
@@ -307,11 +309,7 @@ static void relay_of_an_open_finds_room_always(void **state)
     struct th_exchange_paths paths;
     struct th_addr other = relay_of(99);
     th_exchange_paths_init(&paths, at(0));
-    for (unsigned n = 0; n < TH_EXCHANGE_PATHS_MAX; n++) {
-        struct th_addr r = relay_of(n);
-        th_exchange_paths_on_proof(&paths, &r, at(1000));
-        answer(&paths, &r, 1000, 1000);
-    }
+    hear_relays(&paths, 0);
 
     assert_non_null(th_exchange_paths_add(&paths, &other, at(1001)));
     assert_false(th_exchange_paths_on_proof(&paths, &other, at(1002)));
