@@ -15,8 +15,7 @@ enum {
     LINE_PLAIN = LINE_TAG + TAG_BYTES,
     EMPTY_PACKET = 2,
     SEED_BYTES = 8, /* as many lines have no two seeds alike as there will be */
-    KEY_BYTES =
-        TAG_BYTES /* of a line's key; the rest is of the receiver's id, which a packet bears */
+    KEY_BYTES = 8   /* of a line's key; the rest is of the receiver's id, which a packet bears */
 };
 
 _Static_assert(2 * (int)TAG_BYTES == TH_KEY_BYTES && 2 * (int)MIX_BYTES == TH_KEY_BYTES &&
@@ -111,10 +110,12 @@ static enum th_drop open_verify(const struct th_keypair *own, const struct th_pu
 static void one_way(uint8_t out[TH_KEY_BYTES], const uint8_t secret[MIX_BYTES],
                     const struct th_line_id *sender, const struct th_line_id *receiver)
 {
+    uint8_t mixed[TAG_BYTES];
+
+    hash(mixed, sender->b, sizeof sender->b, secret);
     memset(out, 0, TH_KEY_BYTES);
-    hash(out, sender->b, sizeof sender->b, secret);
     for (size_t i = 0; i < KEY_BYTES; i++)
-        out[i] ^= receiver->b[i];
+        out[i] = mixed[i] ^ receiver->b[i];
 }
 
 static enum th_err line_keys(struct th_line_keys *out, const struct th_keypair *line,
