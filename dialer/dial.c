@@ -337,11 +337,13 @@ enum th_err th_dialing_new(struct th_dialing **out, uint32_t id, const struct th
 
 /* Who looks for neighbours has enough with those for a bucket. Who looks for one node asks some more
  * before it is said to be nowhere: near it there may be few who know it. */
-static unsigned width_of(const struct th_dialer *dialer, bool is_reach)
+static unsigned width_of(const struct th_dialer *dialer, const struct th_dial *request)
 {
     unsigned k = dialer->config->k;
 
-    return is_reach && k < TH_LOOKUP_WIDTH_DEFAULT ? TH_LOOKUP_WIDTH_DEFAULT : k;
+    if (request->mode == TH_DIAL_FIND)
+        return request->width ? request->width : k;
+    return k < TH_LOOKUP_WIDTH_DEFAULT ? TH_LOOKUP_WIDTH_DEFAULT : k;
 }
 
 static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struct th_self *self)
@@ -355,7 +357,7 @@ static void begin(struct th_dialing *dial, struct th_dialer *dialer, const struc
         .rtt = &dialer->rtt,
         .drops = &dialer->status.drops,
         .allow = &dialer->allow,
-        .width = width_of(dialer, is_reach),
+        .width = width_of(dialer, request),
         .all_ms = is_reach && !request->is_brief ? TH_DIAL_LOOKING_MS : 0,
     };
 

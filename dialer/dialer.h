@@ -42,7 +42,7 @@ struct th_dialer_config {
 extern const struct th_server_ops th_dialer_ops;
 
 enum th_dial_mode {
-    TH_DIAL_FIND, /* only the nodes nearest to it; done when k of them have answered */
+    TH_DIAL_FIND, /* only the nodes nearest to it; done when k (or th_dial.width) of them have answered */
     TH_DIAL_REACH /* a line to it that is not silent; looked up at least TH_LOOKUP_WIDTH_DEFAULT wide */
 };
 
@@ -65,6 +65,7 @@ struct th_dial {
     bool only_hints;        /* REACH: nobody is asked where it is when the hints lead nowhere */
     bool always_seek;       /* REACH: look it up even when there is a line or a via (thctl seek) */
     bool is_brief;          /* REACH: a miss is told after one lookup, without the second try */
+    unsigned width;         /* FIND: done when so many of the nearest have answered; 0: k */
     unsigned hint_count;    /* who is said to know the target; tried before a lookup */
     struct th_told hint[4]; /* id is the target, via who told of it */
 };

@@ -41,7 +41,8 @@ enum {
     TH_REACHES_BUCKET_MAX =
         3, /* of one bucket: names that lead nowhere do not hold up the others */
 
-    TH_REFRESH_DIALS_MAX = 3,    /* at the same time */
+    TH_REFRESH_DIALS_MAX = 3, /* at the same time */
+    TH_REFRESH_WIDTH = 3,     /* answers from near the name: three tell of up to 24 nodes there */
     TH_REFRESH_BUCKETS_MAX = 16, /* the farthest, which hold all but 1 / 65536 of all nodes */
     TH_REFRESH_MS = 3600000,     /* down to 90 % of it */
     TH_REFRESH_SOON_MS = 60000,  /* at the least between two dials into one bucket */

@@ -44,6 +44,25 @@ static void search_for_neighbours_is_as_wide_as_a_bucket(void **state)
     bench_close(b);
 }
 
+static void search_for_neighbours_may_be_narrower(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(0);
+    const struct th_dial request = {.target = node_of(0), .mode = TH_DIAL_FIND, .width = 1};
+    b->config.k = 2;
+    for (unsigned n = 100; n <= 300; n += 100)
+        bench_link_up(b, n);
+    unsigned dial = bench_dial(b, &request);
+
+    bench_answer(b, bench_asked(b, ASKED_SEEK, 100), (int[]){400, -1});
+    bench_run(b, 0);
+
+    const struct th_dialed *told = bench_told(b, dial, TH_OK);
+    assert_int_equal(told->asked, 1);
+    assert_int_equal(told->closest_count, 4); /* those that it did not ask too */
+    bench_close(b);
+}
+
 static void seek_carries_the_matching_bytes_and_one_more(void **state)
 {
     (void)state;
@@ -282,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(find_asks_linked_nodes_and_tells_the_nearest),
         cmocka_unit_test(search_for_neighbours_is_as_wide_as_a_bucket),
+        cmocka_unit_test(search_for_neighbours_may_be_narrower),
         cmocka_unit_test(seek_carries_the_matching_bytes_and_one_more),
         cmocka_unit_test(node_without_a_line_is_introduced_by_who_told_of_it),
         cmocka_unit_test(node_that_the_switch_can_open_is_not_introduced),

@@ -1,4 +1,5 @@
 /* The router at work: links, seeks, dials, what others ask of it. */
+#include "router/routing.h"
 #include "tests/lib/test_router.h"
 
 /* --- links ------------------------------------------------------------------------------------------- */
@@ -173,6 +174,7 @@ static void refresh_is_answered_when_its_dials_have_ended(void **state)
     /* Two buckets, and a node that the dials told of. */
     assert_int_equal(w->dials, 3);
     assert_int_equal(w->dial[0].mode, TH_DIAL_FIND);
+    assert_int_equal(w->dial[0].width, TH_REFRESH_WIDTH);
     assert_int_equal(w->dial[2].mode, TH_DIAL_REACH);
     assert_int_equal(w->dial[2].hint[0].via.b[0], 0x40);
     end(w);
