@@ -42,6 +42,7 @@ static void configure_switch(struct th_node_tree *tree, const struct th_node_con
     for (unsigned i = 0; i < config->advertised_count; i++)
         tree->sw.board.advertised[i] = config->advertised[i];
     tree->sw.board.bridge = config->bridge;
+    tree->sw.board.idle_ms = config->idle_ms;
     tree->sw.board.tap = config->tap;
     tree->sw.board.at_floor = config->at_floor;
     tree->sw.allowed = config->allowed;

@@ -37,6 +37,7 @@ struct th_node_config {
     struct th_allowed *allowed;     /* with whom there may be lines; NULL: everybody */
     struct th_tap *tap;             /* for whom packets are in the clear; NULL: nobody */
     struct th_bridge_policy bridge; /* for whom lines are forwarded; zeroed: nobody */
+    th_ms idle_ms;                  /* of a line that nobody uses; 0: TH_LINE_IDLE_MS */
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX];
     int64_t at_floor;          /* th_keep_floor */

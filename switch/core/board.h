@@ -59,6 +59,7 @@ struct th_switchboard {
     struct th_rng *rng;
     uint8_t hash_secret[TH_HASH_SECRET_BYTES];
     unsigned exchanges_max;
+    th_ms idle_ms;
 
     struct th_roster roster; /* every exchange */
     struct th_index by_own;  /* of every line */

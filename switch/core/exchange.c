@@ -402,11 +402,11 @@ bool th_exchange_is_unused(const struct th_exchange *ex)
            th_line_more(line)->pending == NULL;
 }
 
-bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now)
+bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now, th_ms unused_ms)
 {
     const struct th_dealings *dealings = ex->dealings;
 
-    if (ex->line || now.mono < th_exchange_paths_used_at(&ex->paths) + TH_EXCHANGE_UNUSED_MS)
+    if (ex->line || now.mono < th_exchange_paths_used_at(&ex->paths) + unused_ms)
         return false;
     if (ex->own_at > now.wall) /* our clock was set back: it hears opens only that are later */
         return false;
@@ -436,7 +436,7 @@ static th_ms more_deadline(const struct th_exchange *ex, const struct th_line_mo
     return more->pending ? th_sooner(first, pending_deadline(ex->line)) : first;
 }
 
-th_ms th_exchange_deadline(const struct th_exchange *ex)
+th_ms th_exchange_deadline(const struct th_exchange *ex, th_ms idle_ms)
 {
     const struct th_line *line = ex->line;
 
@@ -447,7 +447,7 @@ th_ms th_exchange_deadline(const struct th_exchange *ex)
         first = th_sooner(first, more_deadline(ex, line->more));
     first = th_sooner(first, th_line_doubt_deadline(line));
     if (th_exchange_is_unused(ex))
-        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS);
+        first = th_sooner(first, th_exchange_paths_used_at(&ex->paths) + idle_ms);
     if (line->current.is_confirmed)
         first = th_sooner(first, line->current.heard_at + TH_LINE_SILENCE_MS);
     else if (line->current.is_set)

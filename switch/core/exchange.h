@@ -372,10 +372,10 @@ void th_exchange_free_line(struct th_exchange *ex);
 bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr);
 
 /*
- * True for a node that is only known: there is no line, nothing was sent or came for TH_EXCHANGE_UNUSED_MS,
- * and it is owed nothing. By then what it may name is as much again as of one that was never met.
+ * True for a node that is only known: there is no line, nothing was sent or came for unused_ms
+ * (TH_EXCHANGE_UNUSED_MS), and it is owed nothing. By then what it may name is as much again as of one that was never met.
  */
-bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now);
+bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now, th_ms unused_ms);
 
 /* False for NULL too. */
 static inline bool th_exchange_is_up(const struct th_exchange *ex)
@@ -445,7 +445,7 @@ th_ms th_line_doubt_deadline(const struct th_line *line);
 /* True when nobody uses its line, which is up: no channel, and no changed open to be judged. */
 bool th_exchange_is_unused(const struct th_exchange *ex);
 
-/* The earliest moment at which something of it is due. */
-th_ms th_exchange_deadline(const struct th_exchange *ex);
+/* The earliest moment at which something of it is due. idle_ms: the board's. */
+th_ms th_exchange_deadline(const struct th_exchange *ex, th_ms idle_ms);
 
 #endif

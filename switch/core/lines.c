@@ -79,6 +79,6 @@ void th_board_tick_line(struct th_switchboard *board, struct th_exchange *ex, st
     else if (th_line_is_unproven(ex->line, now))
         th_board_end_line(board, ex, TH_TIMED_OUT, now);
     else if (th_exchange_is_unused(ex) &&
-             now.mono >= th_exchange_paths_used_at(&ex->paths) + TH_LINE_IDLE_MS)
+             now.mono >= th_exchange_paths_used_at(&ex->paths) + board->idle_ms)
         th_board_end_line(board, ex, TH_EOF, now);
 }

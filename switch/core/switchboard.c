@@ -75,7 +75,7 @@ static void forget_some(struct th_switchboard *board, struct th_now now)
 {
     for (unsigned i = 0; i < 2 && board->roster.count > TH_EXCHANGES_FEW; i++) {
         struct th_exchange *ex = th_roster_visit(&board->roster);
-        if (th_exchange_is_forgettable(ex, now))
+        if (th_exchange_is_forgettable(ex, now, board->idle_ms / 2))
             th_board_forget(board, ex);
     }
 }
@@ -200,7 +200,8 @@ void th_board_drop_line(struct th_switchboard *board, struct th_exchange *ex)
 void th_board_reset_alarm(struct th_switchboard *board, struct th_exchange *ex)
 {
     if (ex->line)
-        th_heap_set(&board->due, &ex->line->due, th_sooner(th_exchange_deadline(ex), NOT_DUE));
+        th_heap_set(&board->due, &ex->line->due,
+                    th_sooner(th_exchange_deadline(ex, board->idle_ms), NOT_DUE));
 }
 
 /* telling */
@@ -254,6 +255,7 @@ struct th_switchboard *th_switchboard_new(const struct th_switchboard_config *co
     board->self = config->identity;
     board->rng = rng;
     board->exchanges_max = config->exchanges_max ? config->exchanges_max : TH_EXCHANGES_MAX;
+    board->idle_ms = config->idle_ms ? config->idle_ms : TH_LINE_IDLE_MS;
     th_rng_fill(rng, board->hash_secret, sizeof board->hash_secret);
     memcpy(board->roster.secret, board->hash_secret, sizeof board->roster.secret);
     th_open_queue_init(&board->opens, now);
@@ -520,7 +522,7 @@ void th_switchboard_tick(struct th_switchboard *board, struct th_now now)
         th_board_tick_channels(board, ex, now);
         th_board_tick_line(board, ex, now);
         th_board_tick_mtu(board, ex, now);
-        TH_CHECK(th_exchange_deadline(ex) > now.mono);
+        TH_CHECK(th_exchange_deadline(ex, board->idle_ms) > now.mono);
         th_board_reset_alarm(board, ex);
     }
     forget_some(board, now);

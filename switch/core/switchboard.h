@@ -59,6 +59,9 @@ struct th_bridge_policy {
 struct th_switchboard_config {
     const struct th_identity *identity; /* borrowed for its life */
     unsigned exchanges_max;             /* 0: TH_EXCHANGES_MAX */
+    /* After which a line is ended that nobody uses. The two ends agree about it, so it is the same for all
+     * nodes of a mesh. 0: TH_LINE_IDLE_MS. */
+    th_ms idle_ms;
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
     struct th_bridge_policy bridge;

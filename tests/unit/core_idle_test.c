@@ -95,12 +95,37 @@ static void who_has_a_line_or_used_up_what_it_may_is_remembered(void **state)
     wire_free(&w);
 }
 
+static void nodes_of_one_mesh_may_forget_each_other_sooner(void **state)
+{
+    (void)state;
+    struct wire w;
+    wire_init(&w, 2);
+    for (int i = 0; i < 2; i++) {
+        th_switchboard_free(w.board[i]);
+        w.config[i].idle_ms = 5000;
+        wire_boot(&w, i, (uint8_t)(0x21 + i));
+    }
+    assert_int_equal(wire_open(&w, 0, 1), TH_AGAIN);
+    wire_settle(&w);
+    for (unsigned n = 0; n < TH_EXCHANGES_FEW; n++)
+        meet(&w, n);
+
+    wire_pass(&w, 4999);
+    assert_true(wire_look(&w, 0, 1).is_up && wire_look(&w, 1, 0).is_up);
+    wire_pass(&w, 1);
+
+    assert_false(wire_look(&w, 0, 1).is_up || wire_look(&w, 1, 0).is_up);
+    assert_int_equal(known(&w), TH_EXCHANGES_FEW);
+    wire_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_others_are_met),
         cmocka_unit_test(nodes_that_were_met_long_ago_are_forgotten_as_time_passes_for_others),
         cmocka_unit_test(who_has_a_line_or_used_up_what_it_may_is_remembered),
+        cmocka_unit_test(nodes_of_one_mesh_may_forget_each_other_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,7 +270,8 @@ void th_sim_lookups_write(const struct th_sim_lookups *lookups, FILE *out)
 /* Nothing goes wrong, and round trips are as the goals were set for. */
 static bool is_calm(struct th_faults faults)
 {
-    static const char *const harmless[] = {"null", "seeds", "lookups", "within", "length", "rest"};
+    static const char *const harmless[] = {"null",   "seeds", "lookups", "within",
+                                           "length", "rest",  "idle",    "k"};
 
     for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++) {
         bool is_harmless = false;

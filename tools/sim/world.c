@@ -253,16 +253,18 @@ static void set_up_host(struct th_world_node *node, uint64_t host_seed)
 
 static void start_tree(struct th_world_node *node, const uint8_t seed[TH_RNG_SEED_BYTES])
 {
+    const struct th_world *world = node->world;
     struct th_node_config config = {.identity = &node->id,
                                     .seeds = node->seeds,
                                     .remembered = node->remembered,
                                     .net = &node->port->net,
                                     .log = &node->log,
                                     .scope = TH_WORLD_SCOPE,
-                                    .k = node->k,
+                                    .k = node->k ? node->k : world->options.faults.k,
                                     .links_max = node->links_max,
                                     .is_seed = !node->is_not_seed,
                                     .bridge.is_for_everybody = node->is_bridge,
+                                    .idle_ms = world->options.faults.idle * 1000ull,
                                     .at_floor = node->at_floor,
                                     .switch_place = node->switch_place,
                                     .dialer_place = node->rest_place,
