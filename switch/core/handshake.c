@@ -148,6 +148,16 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
     return TH_OK;
 }
 
+void th_board_open_later(struct th_switchboard *board, struct th_exchange *ex)
+{
+    struct th_line *line = ex->line;
+
+    if (!line->is_opening || line->sealed->open_tries != 1)
+        return;
+    line->sealed->open_at += th_rng_below(board->rng, TH_OPEN_LINK_LATER_MS);
+    th_board_reset_alarm(board, ex);
+}
+
 enum th_err th_board_begin_by_relay(struct th_switchboard *board, struct th_exchange *ex,
                                     const struct th_addr *relay, struct th_now now)
 {

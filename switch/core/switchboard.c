@@ -384,8 +384,11 @@ void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_has
 {
     struct th_exchange *ex = th_board_find(board, id);
 
-    if (ex && ex->line && !ex->line->is_up)
-        ex->line->is_to_link = is_to_link;
+    if (ex == NULL || ex->line == NULL || ex->line->is_up)
+        return;
+    if (is_to_link && !ex->line->is_to_link)
+        th_board_open_later(board, ex);
+    ex->line->is_to_link = is_to_link;
 }
 
 enum th_err th_switchboard_channel(struct th_switchboard *board, struct th_now now,

@@ -214,6 +214,32 @@ static void node_that_wants_a_line_for_more_than_a_link_asks_path_at_once(void *
     wire_free(&w);
 }
 
+/* Of a mesh that starts all opens come to one seed at once, and again after a second. */
+static void open_to_a_node_to_link_with_is_sent_again_up_to_a_second_later(void **state)
+{
+    (void)state;
+    th_ms latest = 0;
+
+    for (uint8_t seed = 1; seed <= 32; seed++) {
+        struct wire w;
+        wire_init(&w, 2);
+        th_switchboard_free(w.board[1]);
+        wire_boot(&w, 1, seed);
+        assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
+        struct th_exchange *ex = th_board_find(w.board[1], &w.identity[0].hashname);
+        assert_in_range(ex->line->sealed->open_at - w.now.mono, 1000, 1249);
+
+        th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+        th_ms pause = ex->line->sealed->open_at - w.now.mono;
+        assert_in_range(pause, 1000, 1999);
+        th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+        assert_int_equal(ex->line->sealed->open_at - w.now.mono, pause);
+        latest = pause > latest ? pause : latest;
+        wire_free(&w);
+    }
+    assert_true(latest >= 1500);
+}
+
 /* Who reads our open by a relay may send what follows in a victim's name. */
 static void one_whose_open_went_elsewhere_too_is_asked_where_it_is(void **state)
 {
@@ -259,6 +285,7 @@ int main(void)
         cmocka_unit_test(node_with_hundreds_of_lines_asks_no_path_of_who_has_its_open),
         cmocka_unit_test(one_whose_open_went_elsewhere_too_is_asked_where_it_is),
         cmocka_unit_test(node_whose_link_is_refused_asks_no_path_until_it_wants_something_else),
+        cmocka_unit_test(open_to_a_node_to_link_with_is_sent_again_up_to_a_second_later),
         cmocka_unit_test(node_that_wants_a_line_for_more_than_a_link_asks_path_at_once),
         cmocka_unit_test(node_whose_link_is_answered_or_not_for_a_while_asks_path),
         cmocka_unit_test(introducer_of_who_does_not_answer_may_name_one_less),
