@@ -42,7 +42,10 @@ enum {
         3, /* of one bucket: names that lead nowhere do not hold up the others */
 
     TH_REFRESH_DIALS_MAX = 3, /* at the same time */
-    TH_REFRESH_WIDTH = 3,     /* answers from near the name: three tell of up to 24 nodes there */
+    /* Answers from near the name, not k: what is wanted are names to link with, and the first tell of as many.
+     * With three a bucket gets as full, and who joins has yet a tenth less to do; but a seed has not, and
+     * would have more than twenty times as much. */
+    TH_REFRESH_WIDTH = 5,
     TH_REFRESH_BUCKETS_MAX = 16, /* the farthest, which hold all but 1 / 65536 of all nodes */
     TH_REFRESH_MS = 3600000,     /* down to 90 % of it */
     TH_REFRESH_SOON_MS = 60000,  /* at the least between two dials into one bucket */
