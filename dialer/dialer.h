@@ -36,7 +36,8 @@ struct th_dialer_config {
     const struct th_identity *identity;
     const char *events_name, *switch_name; /* registered names in the same scope */
     struct th_allowed *allowed;            /* whom there may be lines with; NULL: everybody */
-    unsigned k; /* the router's, and the width of FIND's lookups; 0: TH_LOOKUP_WIDTH_DEFAULT */
+    unsigned
+        k; /* the router's, and the width of FIND's lookups that say none; 0: TH_LOOKUP_WIDTH_DEFAULT */
 };
 
 extern const struct th_server_ops th_dialer_ops;

@@ -27,7 +27,7 @@
 
 enum {
     TH_BOOT_PARALLEL = 3,    /* sources tried at the same time */
-    TH_BOOT_OPEN_MS = 5000,  /* for a line; opens go out at 0, 1 and 3 s */
+    TH_BOOT_OPEN_MS = 5000,  /* for a line; opens go out at 0, after 1 to 2 and after 2 to 5 s */
     TH_BOOT_LINK_MS = 10000, /* for a link on a line; it is asked for again after 2, 4, 10 s */
 
     TH_BOOT_HAND_ONS = 3,   /* to others, which are waited for: 1, 2, 4 s */

@@ -222,7 +222,7 @@ static enum th_err dial(const struct th_router *r, const struct th_self *self,
         return TH_NO_MEMORY;
     body->target = action->id;
     body->mode = TH_DIAL_FIND;
-    body->width = TH_REFRESH_WIDTH;
+    body->width = th_routing_refresh_width(r->routing.config.table.k);
     return th_call(self, th_router_find(self, r->config->dialer_name),
                    (struct th_msg){.kind = &th_dialer_msg_dial, .body = body},
                    TH_DIAL_MS_DEFAULT + DIAL_MARGIN_MS, on_dialed, (void *)(intptr_t)action->bucket,

@@ -41,11 +41,7 @@ enum {
     TH_REACHES_BUCKET_MAX =
         3, /* of one bucket: names that lead nowhere do not hold up the others */
 
-    TH_REFRESH_DIALS_MAX = 3, /* at the same time */
-    /* Answers from near the name, not k: what is wanted are names to link with, and the first tell of as many.
-     * With three a bucket gets as full, and who joins has yet a tenth less to do; but a seed has not, and
-     * would have more than twenty times as much. */
-    TH_REFRESH_WIDTH = 5,
+    TH_REFRESH_DIALS_MAX = 3,    /* at the same time */
     TH_REFRESH_BUCKETS_MAX = 16, /* the farthest, which hold all but 1 / 65536 of all nodes */
     TH_REFRESH_MS = 3600000,     /* down to 90 % of it */
     TH_REFRESH_SOON_MS = 60000,  /* at the least between two dials into one bucket */
@@ -215,6 +211,16 @@ TH_MUST enum th_err th_routing_on_told(struct th_routing *routing, struct th_now
 /* The application wants a link to this node, whatever its bucket holds, once there is a line. */
 TH_MUST enum th_err th_routing_link(struct th_routing *routing, struct th_now now,
                                     const struct th_hashname *id);
+
+/*
+ * How many answers from near a random name refresh a bucket of k links: five eighths of k. What is wanted are
+ * names to link with, and the first who answer tell of as many. With three of eight a bucket gets as full,
+ * and who joins has yet a tenth less to do; but a seed has not, and would have over twenty times the mean.
+ */
+static inline unsigned th_routing_refresh_width(unsigned k)
+{
+    return (5 * k + 7) / 8;
+}
 
 /* Looks into every bucket where that was not done for an hour; REFRESHED tells the end of it, and
  * also comes when there is nothing to do. */

@@ -354,7 +354,7 @@ static void on_open(struct carrier *sw, const struct th_self *self, const struct
     enum th_err err = th_switchboard_open(sw->board, self->now, &open->id, &open->parts, &open->key,
                                           &open->paths);
 
-    th_switchboard_is_to_link(sw->board, &open->id, open->is_to_link);
+    th_switchboard_is_to_link(sw->board, self->now, &open->id, open->is_to_link);
     answer(self, msg, err, 0);
 }
 

@@ -157,8 +157,10 @@ void th_board_take_opens(struct th_switchboard *board, struct th_now now);
 TH_MUST enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
                                    struct th_now now);
 
-/* The line that was just begun is not urgent: its second open has time (TH_OPEN_LINK_LATER_MS). */
-void th_board_open_later(struct th_switchboard *board, struct th_exchange *ex);
+/* Nobody waits for a line that was begun just now, so its second open has time (TH_OPEN_LINK_LATER_MS); or
+ * somebody does. */
+void th_board_set_haste(struct th_switchboard *board, struct th_exchange *ex, bool is_urgent,
+                        struct th_now now);
 
 /* The same with a relay more: it gets the open TH_RELAY_AFTER_MS after the other addresses, if none
  * of these brought the line by then. Errors: the same. */

@@ -51,7 +51,7 @@ enum {
     /* Nodes that are known beyond TH_EXCHANGES_FEW are forgotten after a while: a lookup meets ten. Whoever
      * is found again is introduced again. */
     TH_EXCHANGES_FEW = 128,
-    TH_EXCHANGE_UNUSED_MS = 60000,
+    TH_EXCHANGE_UNUSED_MS = TH_LINE_IDLE_MS / 2,
     TH_OPEN_TRIES = 4, /* at once and after some 1, 3 and 7 s */
     /* Up to so much later the second one when the line is wanted for a link alone. Of 10,000 that began at once
      * through one node, which looks at TH_OPENS_PER_S, a seventh fewer opens come in vain, and the last is
@@ -376,8 +376,8 @@ void th_exchange_free_line(struct th_exchange *ex);
 bool th_exchange_can_use(const struct th_exchange *ex, const struct th_addr *addr);
 
 /*
- * True for a node that is only known: there is no line, nothing was sent or came for unused_ms
- * (TH_EXCHANGE_UNUSED_MS), and it is owed nothing. By then what it may name is as much again as of one that was never met.
+ * True for a node that is only known: there is no line, nothing was sent or came for unused_ms, and it is
+ * owed nothing. After TH_EXCHANGE_UNUSED_MS what it may name is as much again as of one that was never met.
  */
 bool th_exchange_is_forgettable(const struct th_exchange *ex, struct th_now now, th_ms unused_ms);
 

@@ -148,13 +148,19 @@ enum th_err th_board_begin(struct th_switchboard *board, struct th_exchange *ex,
     return TH_OK;
 }
 
-void th_board_open_later(struct th_switchboard *board, struct th_exchange *ex)
+void th_board_set_haste(struct th_switchboard *board, struct th_exchange *ex, bool is_urgent,
+                        struct th_now now)
 {
     struct th_line *line = ex->line;
+    bool is_new = line->open_sent_at == th_exchange_path_time(now);
 
     if (!line->is_opening || line->sealed->open_tries != 1)
         return;
-    line->sealed->open_at += th_rng_below(board->rng, TH_OPEN_LINK_LATER_MS);
+    if (is_urgent)
+        line->sealed->open_at =
+            th_sooner(line->sealed->open_at, now.mono + until_next_try(board, 1));
+    else if (is_new) /* else somebody began it who waits */
+        line->sealed->open_at += th_rng_below(board->rng, TH_OPEN_LINK_LATER_MS);
     th_board_reset_alarm(board, ex);
 }
 

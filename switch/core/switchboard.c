@@ -379,15 +379,15 @@ enum th_err th_switchboard_open(struct th_switchboard *board, struct th_now now,
     return err == TH_OK ? TH_AGAIN : err;
 }
 
-void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id,
-                               bool is_to_link)
+void th_switchboard_is_to_link(struct th_switchboard *board, struct th_now now,
+                               const struct th_hashname *id, bool is_to_link)
 {
     struct th_exchange *ex = th_board_find(board, id);
 
     if (ex == NULL || ex->line == NULL || ex->line->is_up)
         return;
-    if (is_to_link && !ex->line->is_to_link)
-        th_board_open_later(board, ex);
+    if (is_to_link != ex->line->is_to_link)
+        th_board_set_haste(board, ex, !is_to_link, now);
     ex->line->is_to_link = is_to_link;
 }
 

@@ -59,8 +59,9 @@ struct th_bridge_policy {
 struct th_switchboard_config {
     const struct th_identity *identity; /* borrowed for its life */
     unsigned exchanges_max;             /* 0: TH_EXCHANGES_MAX */
-    /* After which a line is ended that nobody uses. The two ends agree about it, so it is the same for all
-     * nodes of a mesh. 0: TH_LINE_IDLE_MS. */
+    /* After which a line is ended that nobody uses; after half of it a node may be forgotten to which there is
+     * none. The two ends agree about it, so it is the same for all nodes of a mesh. 0: TH_LINE_IDLE_MS,
+     * below which who is met again may name more than it should. */
     th_ms idle_ms;
     unsigned advertised_count;
     struct th_addr advertised[TH_PATHS_MAX]; /* what `path` and `peer` offer */
@@ -175,10 +176,11 @@ TH_MUST enum th_err th_switchboard_open(struct th_switchboard *board, struct th_
  * The line to a node that is being opened is wanted for a link alone, which is asked for as soon as it is up. A
  * node that many come through refuses most, and who is refused need not know how it is seen there: so `path`
  * is asked when the link is answered otherwise, something else goes on the line, or half a second passed.
- * Whoever wants it for something else too takes that back. Harmless when there is no such line.
+ * Nobody waits for it either: its second open has time (TH_OPEN_LINK_LATER_MS), if its first went just now. Whoever
+ * wants it for something else too takes both back. Harmless when there is no such line.
  */
-void th_switchboard_is_to_link(struct th_switchboard *board, const struct th_hashname *id,
-                               bool is_to_link);
+void th_switchboard_is_to_link(struct th_switchboard *board, struct th_now now,
+                               const struct th_hashname *id, bool is_to_link);
 
 /*
  * Introduces a node, which did not ask for it, to the one of some hosts that heard of the fewest from us

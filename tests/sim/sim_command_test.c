@@ -109,6 +109,14 @@ static void faults_are_written_as_they_are_read(void **state)
     }
 
     th_faults_init(&faults);
+    for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++)
+        *th_fault_of(&faults, kind) = kind->max;
+    th_faults_write(&faults, all);
+    assert_true(th_faults_read(&faults, all, wrong));
+    for (const struct th_fault_kind *kind = th_fault_kinds; kind->name; kind++)
+        assert_int_equal(*th_fault_of(&faults, kind), kind->max);
+
+    th_faults_init(&faults);
     th_faults_write(&faults, text);
     assert_string_equal(text, "");
 }

@@ -46,6 +46,19 @@ static void same_seed_gives_the_same_trace_and_another_seed_another(void **state
     assert_string_not_equal(first.hash, other.hash);
 }
 
+static void nodes_may_want_fewer_links_and_end_lines_sooner(void **state)
+{
+    (void)state;
+    struct outcome usual = run("cold/30/6/null=1,lookups=20,length=30000,rest=0");
+    struct outcome same = run("cold/30/6/null=1,lookups=20,length=30000,rest=0,k=8,idle=120");
+    struct outcome fewer = run("cold/30/6/null=1,lookups=20,length=30000,rest=0,k=2");
+    struct outcome sooner = run("cold/30/6/null=1,lookups=20,length=30000,rest=0,idle=3");
+
+    assert_string_equal(usual.hash, same.hash);
+    assert_true(fewer.events < usual.events);
+    assert_string_not_equal(usual.hash, sooner.hash);
+}
+
 /*
  * Whatever compiles it: gcc, clang, with sanitizers or without. Two builds of one commit never differ. The
  * hash is another when a node says something else, or sooner or later than before, or draws more
@@ -143,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_gives_the_same_trace_and_another_seed_another),
+        cmocka_unit_test(nodes_may_want_fewer_links_and_end_lines_sooner),
         cmocka_unit_test(trace_is_the_same_in_every_build),
         cmocka_unit_test(two_hundred_nodes_are_ready_and_find_each_other),
         cmocka_unit_test(token_says_all_that_makes_a_run),

@@ -147,7 +147,7 @@ static uint32_t ask_for_link(struct wire *w)
     wire_init(w, 2);
     w->board[0]->lines = TH_LINES_PROBED_MAX;
     assert_int_equal(wire_open(w, 1, 0), TH_AGAIN);
-    th_switchboard_is_to_link(w->board[1], &w->identity[0].hashname, true);
+    th_switchboard_is_to_link(w->board[1], w->now, &w->identity[0].hashname, true);
     assert_int_equal(wire_channel(w, 1, 0, TH_CHANNEL_LINK, "\"seed\":true,\"see\":[]", &c), TH_OK);
     wire_settle(w);
     assert_true(wire_look(w, 0, 1).is_up);
@@ -197,8 +197,8 @@ static void node_that_wants_a_line_for_more_than_a_link_asks_path_at_once(void *
     wire_init(&w, 2);
     w.board[0]->lines = TH_LINES_PROBED_MAX;
     assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
-    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
-    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, false);
+    th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, true);
+    th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, false);
     wire_settle(&w);
     assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
     wire_free(&w);
@@ -207,7 +207,7 @@ static void node_that_wants_a_line_for_more_than_a_link_asks_path_at_once(void *
     wire_init(&w, 2);
     w.board[0]->lines = TH_LINES_PROBED_MAX;
     assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
-    th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+    th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, true);
     assert_int_equal(wire_channel(&w, 1, 0, TH_CHANNEL_SEEK, "\"seek\":\"ab\"", &c), TH_OK);
     wire_settle(&w);
     assert_int_equal(wire_packets(&w, 0, TH_CHANNEL_PATH), 1);
@@ -228,13 +228,21 @@ static void open_to_a_node_to_link_with_is_sent_again_up_to_a_second_later(void 
         assert_int_equal(wire_open(&w, 1, 0), TH_AGAIN);
         struct th_exchange *ex = th_board_find(w.board[1], &w.identity[0].hashname);
         assert_in_range(ex->line->sealed->open_at - w.now.mono, 1000, 1249);
+        w.is_cut[0] = true;
 
-        th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+        th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, true);
         th_ms pause = ex->line->sealed->open_at - w.now.mono;
         assert_in_range(pause, 1000, 1999);
-        th_switchboard_is_to_link(w.board[1], &w.identity[0].hashname, true);
+        th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, true);
         assert_int_equal(ex->line->sealed->open_at - w.now.mono, pause);
         latest = pause > latest ? pause : latest;
+
+        th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, false);
+        assert_in_range(ex->line->sealed->open_at - w.now.mono, 1000, 1249);
+        wire_pass(&w, 1); /* somebody waits since then */
+        pause = ex->line->sealed->open_at - w.now.mono;
+        th_switchboard_is_to_link(w.board[1], w.now, &w.identity[0].hashname, true);
+        assert_int_equal(ex->line->sealed->open_at - w.now.mono, pause);
         wire_free(&w);
     }
     assert_true(latest >= 1500);

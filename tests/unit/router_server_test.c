@@ -174,10 +174,19 @@ static void refresh_is_answered_when_its_dials_have_ended(void **state)
     /* Two buckets, and a node that the dials told of. */
     assert_int_equal(w->dials, 3);
     assert_int_equal(w->dial[0].mode, TH_DIAL_FIND);
-    assert_int_equal(w->dial[0].width, TH_REFRESH_WIDTH);
+    assert_int_equal(w->dial[0].width, 2); /* k is 2 */
     assert_int_equal(w->dial[2].mode, TH_DIAL_REACH);
     assert_int_equal(w->dial[2].hint[0].via.b[0], 0x40);
     end(w);
+}
+
+static void refresh_is_as_wide_as_a_bucket_needs(void **state)
+{
+    (void)state;
+    static const unsigned wide[][2] = {{2, 2}, {3, 2}, {6, 4}, {8, 5}, {16, 10}, {64, 40}};
+
+    for (unsigned i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        assert_int_equal(th_routing_refresh_width(wide[i][0]), wide[i][1]);
 }
 
 static void refresh_ends_though_the_dialer_does_not_answer(void **state)
@@ -311,6 +320,7 @@ int main(void)
         cmocka_unit_test(only_links_are_logged_and_in_full),
         cmocka_unit_test(told_node_is_reached_from_inside_an_event),
         cmocka_unit_test(refresh_is_answered_when_its_dials_have_ended),
+        cmocka_unit_test(refresh_is_as_wide_as_a_bucket_needs),
         cmocka_unit_test(refresh_ends_though_the_dialer_does_not_answer),
         cmocka_unit_test(router_without_a_dialer_goes_on),
         cmocka_unit_test(table_shows_links_by_bucket),

@@ -29,7 +29,7 @@ const struct th_fault_kind th_fault_kinds[] = {
     KIND(lookups, 1000, 10000000, "random lookups, while something happens and again at the end"),
     KIND(bytes, 2000000, 1000000000, "of the largest transfer, in the scenario stream"),
     KIND(within, 0, 2000000000, "ms in which the nodes start, in the scenario cold; 0: at once"),
-    KIND(idle, 120, 86400, "s after which nodes end a line that nobody uses"),
+    KIND(idle, 0, 86400, "s after which nodes end a line that nobody uses; 0: 120"),
     KIND(k, 0, 64, "links that nodes want in each bucket; 0: 8"),
     KIND(length, 0, 2000000000, "ms that the run lasts; 0: the scenario's own"),
     KIND(rest, 70, 1440, "minutes at most until tables are full at the end; 0: nobody waits"),

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TH_FAULTS_TEXT_MAX = 256 };
+enum { TH_FAULTS_TEXT_MAX = 320 };
 
 struct th_faults {
     uint32_t rtt;     /* ms, median of round trips (80) */
@@ -37,7 +37,7 @@ struct th_faults {
     uint32_t lookups; /* to be made in each phase that has some (1000) */
     uint32_t bytes;   /* of the largest transfer, where the scenario has such (2000000) */
     uint32_t within;  /* ms in which the nodes start, where all are new; 0: all at once (0) */
-    uint32_t idle;    /* s, after which nodes end a line that nobody uses (120) */
+    uint32_t idle;    /* s, after which nodes end a line that nobody uses; 0: as a daemon (0) */
     uint32_t k;       /* links that nodes want in each bucket; 0: as a daemon (0) */
     uint32_t length;  /* ms of virtual time; 0: the scenario's own */
     uint32_t rest;    /* minutes at most until tables are full, at the end; 0: nobody waits (70) */
