@@ -307,6 +307,19 @@ bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_a
     return was_used;
 }
 
+bool th_exchange_paths_use_heard(struct th_exchange_paths *paths)
+{
+    const struct th_exchange_path *best = NULL;
+
+    for (unsigned i = 0; i < paths->count; i++) {
+        const struct th_exchange_path *path = look_at(paths, i);
+        bool is_good = th_exchange_path_is_direct(path) && path->budget > 0;
+        if (is_good && (best == NULL || (int32_t)(path->noted_at - best->noted_at) > 0))
+            best = path;
+    }
+    return best && use(paths, best);
+}
+
 void th_exchange_paths_on_up(struct th_exchange_paths *paths, const struct th_addr *alone)
 {
     for (unsigned i = 0; i < paths->count; i++) {

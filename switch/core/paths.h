@@ -148,6 +148,10 @@ bool th_exchange_paths_on_answer(struct th_exchange_paths *paths, uint32_t probe
 bool th_exchange_paths_remove(struct th_exchange_paths *paths, const struct th_addr *addr,
                               struct th_now now);
 
+/* Nothing proven is left: a direct address goes in use from which an open came, the last that did. False when
+ * there is none. */
+bool th_exchange_paths_use_heard(struct th_exchange_paths *paths);
+
 /* The line is up. alone: where our open went, and nowhere else; NULL: to several. What was told is no
  * proof otherwise. */
 void th_exchange_paths_on_up(struct th_exchange_paths *paths, const struct th_addr *alone);

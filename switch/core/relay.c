@@ -354,6 +354,14 @@ static void receive(struct th_switchboard *board, struct th_exchange *middle, st
         th_board_use_bridge(board, ex, now, middle);
 }
 
+/* The line has come up just now by a relay that is gone already, and an open came directly: the other side has
+ * heard us there, and ended what introduced us. Its first packet may be overtaken by that. */
+static bool goes_on_directly(struct th_exchange *ex, struct th_now now)
+{
+    return now.mono - th_line_up_since(ex->line) < TH_PATH_LOST_MS &&
+           th_exchange_paths_use_heard(&ex->paths);
+}
+
 /* An end lost its relay: the line goes on by another way, or it is over. */
 static void lose(struct th_switchboard *board, struct th_relay *relay, struct th_now now)
 {
@@ -366,7 +374,7 @@ static void lose(struct th_switchboard *board, struct th_relay *relay, struct th
         return;
     bool has_moved = th_exchange_paths_remove(&ex->paths, &addr, now);
     if (has_moved && th_exchange_is_up(ex)) {
-        if (ex->paths.used >= 0)
+        if (ex->paths.used >= 0 || goes_on_directly(ex, now))
             th_board_path_changed(board, ex, now);
         else
             th_board_end_line(board, ex, TH_NO_PATH, now);

@@ -82,6 +82,16 @@ static void stream_to_a_far_node_goes_on_after_it_has_moved(void **state)
         "0");
 }
 
+/* Twenty dials at once were told the line's coming up, and twenty streams began on it. At the other end it had
+ * come up by a relay, which the first dial ended, nine milliseconds before our first packet came directly: the
+ * line was over there, and so were the streams when it began anew. */
+static void streams_that_begin_as_the_dial_ends_are_not_cancelled(void **state)
+{
+    (void)state;
+
+    run("stream/82/182545769/reorder=76,null=1,seeds=3,lookups=40,rest=0");
+}
+
 /* --- one of each ----------------------------------------------------------------------------------- */
 
 static void restarted_third_of_a_mesh_is_ready_again_in_two_minutes(void **state)
@@ -177,6 +187,7 @@ int main(void)
         cmocka_unit_test(twenty_streams_share_a_narrow_way),
         cmocka_unit_test(stream_goes_on_at_full_speed_after_both_ends_have_moved),
         cmocka_unit_test(stream_to_a_far_node_goes_on_after_it_has_moved),
+        cmocka_unit_test(streams_that_begin_as_the_dial_ends_are_not_cancelled),
         cmocka_unit_test(mesh_becomes_whole_after_any_unrest),
     };
 

@@ -191,6 +191,34 @@ static void what_ends_on_one_side_is_told_on_the_other(void **state)
     wire_free(&w);
 }
 
+/* Of 20 streams of a node that another had just dialled 16 were cancelled: the line had come up by a relay
+ * there, and had ended with it before the first packet came directly. */
+static void line_outlives_the_relay_that_it_came_up_by_when_an_open_came_directly(void **state)
+{
+    (void)state;
+
+    for (int is_late = 0; is_late < 2; is_late++) {
+        struct wire w;
+        meet_by_relay(&w);
+        struct th_exchange *ex = th_board_find(w.board[2], &w.identity[1].hashname);
+        wire_pass(&w, is_late ? TH_PATH_LOST_MS : 0);
+        struct th_exchange_path *path = th_exchange_paths_add(&ex->paths, &w.addr[1], w.now);
+        assert_non_null(path);
+        th_exchange_path_on_bytes(path, 316); /* as of an open */
+        uint32_t c = wire_packet(&w, 1, TH_CHANNEL_PEER)->action.channel.id;
+        struct th_chanpkt_out end = {.c = c, .end = true};
+
+        assert_int_equal(th_switchboard_send(w.board[1], w.now, &w.identity[0].hashname, &end),
+                         TH_OK);
+        wire_settle(&w);
+
+        struct th_line_look look = wire_look(&w, 2, 1);
+        assert_int_equal(look.is_up, is_late == 0);
+        assert_true(is_late || th_addr_is_equal(&look.addr, &w.addr[1]));
+        wire_free(&w);
+    }
+}
+
 static unsigned pairs_of(const struct wire *w, int middle)
 {
     const struct th_relays *relays = &w->board[middle]->relays;
@@ -530,6 +558,7 @@ int main(void)
         cmocka_unit_test(middle_relays_five_packets_a_second_and_warns),
         cmocka_unit_test(end_sends_no_faster_than_the_middle_passes_on),
         cmocka_unit_test(relay_that_carries_packets_stays_and_a_silent_one_ends_the_line),
+        cmocka_unit_test(line_outlives_the_relay_that_it_came_up_by_when_an_open_came_directly),
         cmocka_unit_test(what_ends_on_one_side_is_told_on_the_other),
         cmocka_unit_test(line_stays_when_the_two_are_introduced_again),
         cmocka_unit_test(line_stays_when_a_later_introduction_is_over),
