@@ -36,14 +36,13 @@ struct th_dialer_config {
     const struct th_identity *identity;
     const char *events_name, *switch_name; /* registered names in the same scope */
     struct th_allowed *allowed;            /* whom there may be lines with; NULL: everybody */
-    unsigned
-        k; /* the router's, and the width of FIND's lookups that say none; 0: TH_LOOKUP_WIDTH_DEFAULT */
+    unsigned k; /* the router's, and FIND's usual width; 0: TH_LOOKUP_WIDTH_DEFAULT */
 };
 
 extern const struct th_server_ops th_dialer_ops;
 
 enum th_dial_mode {
-    TH_DIAL_FIND, /* only the nodes nearest to it; done when k (or th_dial.width) of them have answered */
+    TH_DIAL_FIND, /* only the nodes nearest to it; done when th_dial.width of them have answered */
     TH_DIAL_REACH /* a line to it that is not silent; looked up at least TH_LOOKUP_WIDTH_DEFAULT wide */
 };
 
